@@ -1,0 +1,130 @@
+package io.twostep.dma.spi;
+
+import io.twostep.dma.DmaMappingException;
+import io.twostep.dma.DmaMappingException.Reason;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * The primitives of one device's mapping stack, on longs; one implementation per layer, composed when the device is attached.
+ *
+ * <p>A layer takes what concerns it and passes the rest to the one below. The mapper has already checked state, bounds, wrap-around and
+ * backing, and hands in memory of this machine only; a layer checks its own rule; the terminal checks reach, trust and
+ * overlap and refuses whatever is not ordinary memory. A call that throws has changed nothing, except that what it must retire
+ * later is registered with {@code undo}.
+ *
+ * <p>Calls on different states may run concurrently; calls on one state never do, but for disjoint ranges of a window. No call waits for a
+ * device or for another request. Lengths are bytes and never 0. All throw {@link DmaMappingException}.
+ */
+public interface DmaOps extends AutoCloseable {
+  /** {@link #physOf} found nothing. */
+  long ABSENT = -1L;
+
+  /** Ownership moves to the CPU. */
+  int TOWARD_CPU = 0;
+
+  /** Ownership moves to the device. */
+  int TOWARD_DEVICE = 1;
+
+  /** Return the smallest page of the address space, bytes, a power of two; 1 where nothing translates. */
+  long granule();
+
+  /** Return the smallest piece that {@link #unlink} can take out, bytes, a power of two; at least the granule. */
+  long unit();
+
+  /** Tell whether {@link #reserve} exists: whether the stack translates. */
+  boolean translates();
+
+  /** Return the most bytes one mapping may have. */
+  default long maxMappingLength() {
+    return Long.MAX_VALUE;
+  }
+
+  /** Return the most bytes a mapping may have without leaving the fast path. */
+  default long optimalMappingLength() {
+    return maxMappingLength();
+  }
+
+  /** Tell whether the device can use the range as it is, without help of a layer. */
+  boolean reaches(long phys, long length);
+
+  /** Return how the device reaches the range, a {@link io.twostep.dma.RangeKind}. */
+  int classify(long phys, long length);
+
+  /**
+   * Map one contiguous range and make it visible.
+   *
+   * <p>Sets {@code dmaAddress}, {@code length}, {@code allocated} and {@code flags} of the state.
+   */
+  void map(MappingState state, long phys, long length, int flags, Retirement undo);
+
+  /** Map memory that is not the machine's, such as a Java heap array; refused unless a layer can stage it. */
+  default void mapSegment(MappingState state, MemorySegment segment, int flags, Retirement undo) {
+    throw new DmaMappingException(
+        Reason.NOT_BACKED,
+        "memory of "
+            + segment.byteSize()
+            + " bytes does not belong to this machine and no layer of the stack can bounce it; allocate from"
+            + " memory() or add a bounce layer");
+  }
+
+  /** Remove what {@link #map} or {@link #mapSegment} made. */
+  void unmap(MappingState state, Retirement batch);
+
+  /**
+   * Reserve a window of I/O addresses and link nothing.
+   *
+   * <p>Sets {@code dmaAddress} to the window's first byte, {@code offsetInGranule} past a granule boundary, and {@code length}, {@code allocated}.
+   *
+   * @param alignment alignment of the granule the window starts in, bytes, a power of two; 0 for the natural one of the length
+   * @param highest highest address the window may have, inclusive, beside the device's own limit
+   */
+  void reserve(MappingState state, long offsetInGranule, long length, long alignment, long highest, int flags);
+
+  /**
+   * Link a range at {@code offset} from {@code state.dmaAddress}; it becomes usable by {@link #publish}.
+   *
+   * @throws DmaMappingException ALREADY_LINKED if a touched granule is occupied, MISALIGNED if the edges do not fit
+   */
+  void link(MappingState state, long offset, long phys, long length, int flags, Retirement undo);
+
+  /**
+   * Link the ranges {@code from} (inclusive) to {@code to} (exclusive) one behind the other, starting at {@code offset}; all or nothing.
+   */
+  void linkRun(
+      MappingState state, long offset, long[] phys, long[] length, int from, int to, int flags, Retirement undo);
+
+  /** Make what was linked in the range visible to the device, and hand it over. On failure nothing was handed over and the links stay. */
+  void publish(MappingState state, long offset, long length, Retirement undo);
+
+  /**
+   * Take out what is linked in the range; both edges lie on the unit, or on the end of what is linked.
+   *
+   * @throws DmaMappingException NOT_LINKED for a hole, NOT_SPLITTABLE for an edge inside a leaf or a piece; before anything changes
+   */
+  void unlink(MappingState state, long offset, long length, Retirement batch);
+
+  /** Change the permission of what is linked in the range; the batch must complete before the caller relies on it. */
+  default void protect(MappingState state, long offset, long length, int access, Retirement batch) {
+    throw new DmaMappingException(Reason.UNSUPPORTED, "this stack cannot change permissions of linked memory");
+  }
+
+  /** Take out whatever is still linked and give back the window, exactly as it was allocated. */
+  void release(MappingState state, Retirement batch);
+
+  /** Move ownership of a part of what is mapped or linked, {@link #TOWARD_CPU} or {@link #TOWARD_DEVICE}, including any copy. */
+  void sync(MappingState state, long offset, long length, int toward);
+
+  /** Return the caller's physical address behind {@code offset}, never that of a bounce slot, or {@link #ABSENT}. */
+  long physOf(MappingState state, long offset);
+
+  /**
+   * Release what was registered with {@link Retirement#retire} now that no stale translation can live.
+   *
+   * @param phase the phase it was registered in
+   */
+  default void retire(int phase, long a, long b, long c) {}
+
+  /** Release what this layer holds for the device; called once, with the last handle that uses it. Closes the layer below. */
+  @Override
+  void close();
+}

@@ -1,0 +1,33 @@
+package io.twostep.dma.spi;
+
+import java.util.List;
+
+/**
+ * An IOMMU that a host kernel programs on request, such as VFIO type 1 containers.
+ *
+ * <p>Mappings are runs; a run can be unmapped only whole. Calls may take microseconds and block in the host. Thread-safe.
+ */
+public non-sealed interface HostManagedIommu extends Iommu {
+  /** Return the smallest page the host maps, bytes. */
+  long granule();
+
+  /** Return the I/O address ranges the host allows. */
+  List<AddressRange> windows();
+
+  /** Return how many more mappings the host grants now. */
+  long mappingSlots();
+
+  /**
+   * Map a run; visible to devices when this returns.
+   *
+   * @throws io.twostep.dma.DmaMappingException MAPPING_SLOTS, PIN_LIMIT, ALREADY_LINKED or OUT_OF_BOUNDS; nothing was mapped then
+   */
+  void map(long iova, long phys, long length, int access);
+
+  /**
+   * Unmap whole runs and return the bytes the host confirms.
+   *
+   * <p>Fewer than {@code length} means that the rest may still be reachable.
+   */
+  long unmap(long iova, long length);
+}

@@ -1,0 +1,45 @@
+package io.twostep.dma.spi;
+
+/**
+ * The bits that travel with a mapping through the stack: the caller's direction and attributes, what the mapper derived, and
+ * what a layer found out.
+ *
+ * <p>Bits 0-1 are permissions, 8-11 are {@link io.twostep.dma.DmaAttributes}, 16-23 are set by the mapper or a layer for those below, 24-26 are
+ * set in {@link MappingState#flags} by whoever did the work.
+ */
+public final class MapFlags {
+  /** The device may read. */
+  public static final int DEVICE_READS = 1;
+
+  /** The device may write. */
+  public static final int DEVICE_WRITES = 1 << 1;
+
+  /** Both permissions. */
+  public static final int ACCESS = DEVICE_READS | DEVICE_WRITES;
+
+  /** The range is peer memory behind the host bridge: no cache work, no copy, device memory type. */
+  public static final int PEER = 1 << 16;
+
+  /** A layer owns every granule the range touches, so that rounding exposes no foreign byte. */
+  public static final int OWNED = 1 << 17;
+
+  /** Teardown of this mapping must be invalidated before it returns, whatever the flush policy. */
+  public static final int STRICT = 1 << 18;
+
+  /** Table memory is to be set aside at reserve, so that linking cannot fail for lack of it. */
+  public static final int TABLES_AHEAD = 1 << 19;
+
+  /** The memory is never cached for devices that do not snoop: no maintenance is needed. */
+  public static final int COHERENT_MEMORY = 1 << 20;
+
+  /** Some part needs sync when ownership moves. */
+  public static final int NEEDS_SYNC = 1 << 24;
+
+  /** Teardown has something to do below. */
+  public static final int NEEDS_UNMAP = 1 << 25;
+
+  /** Some part lives in bounce slots. */
+  public static final int BOUNCED = 1 << 26;
+
+  private MapFlags() {}
+}

@@ -1,0 +1,76 @@
+package io.twostep.dma.spi;
+
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What the stack remembers of one mapping or reservation; owned by its handle and reused by it.
+ *
+ * <p>The terminal backend writes the address fields. Each layer has one {@code long} and one object of its own, found by the
+ * layer index it was given at attach; the terminal has {@link #terminal}. Not thread-safe: a handle is used by one thread at a time.
+ * Objects stay with the handle across mappings, so that a warm handle allocates nothing.
+ */
+public final class MappingState {
+  /** The address the device uses for the first byte; includes the offset within the granule. */
+  public long dmaAddress;
+
+  /** Bytes mapped or reserved, as asked for. */
+  public long length;
+
+  /** Bytes the terminal allocated, in whole granules: what is freed, whatever was linked. 0 when nothing is held. */
+  public long allocated;
+
+  /** {@link MapFlags}. */
+  public int flags;
+
+  /** Largest leaf that may back this mapping, bytes, a power of two; all ones for no limit. Set before reserve. */
+  public long maxLeaf = -1L;
+
+  /** The terminal's own memory for this mapping, such as a remembered leaf table. */
+  public @Nullable Object terminal;
+
+  private final long[] words;
+  private final @Nullable Object[] objects;
+
+  /** Create a state for a stack of {@code layers} layers, the terminal not counted. */
+  public MappingState(int layers) {
+    words = new long[layers];
+    objects = new Object[layers];
+  }
+
+  /** Return the long of the layer with this index. */
+  public long word(int layer) {
+    return words[layer];
+  }
+
+  /** Set the long of the layer with this index. */
+  public void word(int layer, long value) {
+    words[layer] = value;
+  }
+
+  /** Return the object of the layer with this index. */
+  public @Nullable Object object(int layer) {
+    return objects[layer];
+  }
+
+  /** Set the object of the layer with this index. */
+  public void object(int layer, @Nullable Object value) {
+    objects[layer] = value;
+  }
+
+  /** Forget addresses, flags and layer words, and keep the objects, ready for the next mapping. */
+  public void reset() {
+    dmaAddress = 0;
+    length = 0;
+    allocated = 0;
+    flags = 0;
+    maxLeaf = -1L;
+    for (int i = 0; i < words.length; i++) {
+      words[i] = 0;
+    }
+  }
+
+  /** Tell whether all bits of {@code mask} are set in {@link #flags}. */
+  public boolean has(int mask) {
+    return (flags & mask) == mask;
+  }
+}

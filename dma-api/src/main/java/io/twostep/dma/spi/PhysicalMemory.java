@@ -1,0 +1,70 @@
+package io.twostep.dma.spi;
+
+import io.twostep.dma.MemoryBlock;
+import io.twostep.dma.MemoryPlacement;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * The machine's memory, addressed by physical address: unsigned 64 bits, the machine's own notion.
+ *
+ * <p>Thread-safe. The CPU's accesses through the methods here and through {@link MemoryBlock#segment} are one view.
+ */
+public interface PhysicalMemory {
+  /** Return the frame size, bytes, a power of two: the CPU's page. */
+  long frameSize();
+
+  /** Return the highest physical address of memory, inclusive. */
+  long highestAddress();
+
+  /**
+   * Return the region that holds the whole range, or {@link MemoryRegion#ABSENT} if none does.
+   *
+   * <p>Allocates nothing; on the mapping path of every range.
+   */
+  MemoryRegion regionOf(long phys, long length);
+
+  /**
+   * Allocate zeroed memory.
+   *
+   * @param length bytes, positive; rounded up to whole frames
+   * @throws io.twostep.dma.DmaMappingException NOT_BACKED if no frames are left, naming what was asked and what is free
+   */
+  default MemoryBlock allocate(long length, MemoryPlacement placement) {
+    return allocate(length, placement, -1L);
+  }
+
+  /** Allocate zeroed memory none of whose bytes lies above {@code highestPhys}. */
+  MemoryBlock allocate(long length, MemoryPlacement placement, long highestPhys);
+
+  /**
+   * Return the CPU's view of a physical range that is contiguous in that view, such as a part of one contiguous block.
+   *
+   * @throws IllegalArgumentException if the range is not contiguous for the CPU
+   */
+  MemorySegment segment(long phys, long length);
+
+  /** Copy physical memory into {@code target} at {@code offset}, whatever frames lie below. */
+  void read(long phys, MemorySegment target, long offset, long length);
+
+  /** Copy bytes of {@code source} from {@code offset} into physical memory. */
+  void write(long phys, MemorySegment source, long offset, long length);
+
+  /**
+   * Fill the arrays with the physical ranges behind {@code segment} from byte {@code offset} on, adjacent frames joined.
+   *
+   * @return entries filled; 0 at the end of the segment; -1 if the segment is not, or not wholly, this machine's memory
+   */
+  int ranges(MemorySegment segment, long offset, long[] phys, long[] length);
+
+  /** Return the CPU's cache line, bytes: the piece whose ownership moves between the CPU and a device that does not snoop. */
+  long cacheLine();
+
+  /** Write dirty lines of the range back to memory, for a device that does not snoop. */
+  void cleanCache(long phys, long length);
+
+  /** Drop lines of the range, so that the CPU reads what a device wrote. Dirty lines are lost. */
+  void invalidateCache(long phys, long length);
+
+  /** Run {@code flush} before frames of any closed block are reused; for terminals that defer invalidation. Returns the registration. */
+  AutoCloseable beforeReuse(Runnable flush);
+}
