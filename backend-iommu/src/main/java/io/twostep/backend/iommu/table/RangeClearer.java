@@ -1,0 +1,89 @@
+package io.twostep.backend.iommu.table;
+
+import java.lang.foreign.MemorySegment;
+import org.jspecify.annotations.Nullable;
+
+/** Clears ranges: looks at both edges first, then zeroes leaves table by table, and detaches tables if asked. */
+final class RangeClearer {
+  private final TableTree tree;
+  private final RangeScan scan;
+  private final MemorySegment segment;
+
+  RangeClearer(TableTree tree, RangeScan scan) {
+    this.tree = tree;
+    this.scan = scan;
+    this.segment = tree.segment;
+  }
+
+  /**
+   * Clears [first, last], which is rounded to 4 KiB.
+   *
+   * @param refuseHoles whether anything not linked in the range is an error
+   * @param detached takes the tables whose whole span was cleared; null keeps them
+   */
+  int clear(
+      long first, long last, boolean refuseHoles, @Nullable LeafCursor cursor, @Nullable TablePages detached) {
+    if ((first ^ last) >>> TableTree.LEAF_TABLE_SHIFT == 0 && !RangeLinker.mayBeLarge(last - first)) {
+      return clearInLeafTable(first, last, refuseHoles, cursor);
+    }
+    if (scan.splits(first, last)) {
+      return TableResult.NOT_SPLITTABLE;
+    }
+    if (refuseHoles && !scan.isLinked(first, last)) {
+      return TableResult.NOT_LINKED;
+    }
+    if (tree.spans(first)) {
+      clearTable(tree.offsetOf(tree.rootPhys()), tree.top(), 0, first, tree.clip(last), detached);
+    }
+    return TableResult.OK;
+  }
+
+  private int clearInLeafTable(long first, long last, boolean refuseHoles, @Nullable LeafCursor cursor) {
+    long table = cursor != null && cursor.covers(first, last) ? cursor.table() : tree.find(first, 0);
+    if (table == TableTree.LEAF_ABOVE) {
+      return TableResult.NOT_SPLITTABLE;
+    }
+    if (table == TableTree.ABSENT) {
+      return refuseHoles ? TableResult.NOT_LINKED : TableResult.OK;
+    }
+    long offset = TableTree.slot(table, 0, first);
+    int words = (int) ((last - first) >>> TableTree.PAGE_SHIFT) + 1;
+    if (scan.splitsBefore(TableTree.word(segment, offset), 0, first)
+        || scan.splitsBefore(TableTree.word(segment, offset + ((words - 1L) << 3)), 0, last + 1)) {
+      return TableResult.NOT_SPLITTABLE;
+    }
+    if (refuseHoles && !LeafWords.noneZero(segment, offset, words)) {
+      return TableResult.NOT_LINKED;
+    }
+    LeafWords.zero(segment, offset, words);
+    return TableResult.OK;
+  }
+
+  private void clearTable(
+      long table, int level, long tableFirst, long first, long last, @Nullable TablePages detached) {
+    int shift = TableTree.wordShift(level);
+    int from = (int) ((first - tableFirst) >>> shift);
+    int to = (int) ((last - tableFirst) >>> shift);
+    if (level == 0) {
+      LeafWords.zero(segment, table + ((long) from << 3), to - from + 1);
+      return;
+    }
+    for (int i = from; i <= to; i++) {
+      long slot = table + ((long) i << 3);
+      long word = tree.acquire(slot);
+      if (word != 0 && tree.isTable(word, level)) {
+        long childFirst = tableFirst + ((long) i << shift);
+        long childLast = childFirst + (1L << shift) - 1;
+        boolean whole = Long.compareUnsigned(first, childFirst) <= 0 && Long.compareUnsigned(childLast, last) <= 0;
+        long child = tree.childOf(word);
+        clearTable(child, level - 1, childFirst, i == from ? first : childFirst, i == to ? last : childLast, detached);
+        if (detached != null && whole) {
+          TableTree.setWord(segment, slot, 0);
+          tree.handOver(child, detached);
+        }
+      } else if (word != 0) {
+        TableTree.setWord(segment, slot, 0);
+      }
+    }
+  }
+}
