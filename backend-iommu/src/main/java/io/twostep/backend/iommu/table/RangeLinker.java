@@ -118,7 +118,11 @@ final class RangeLinker {
   /** Writes leaves of level 0 into a leaf table that covers [first, last]. */
   void writeInLeafTable(long table, long first, long last, long phys, long attributes, long sizes) {
     long offset = TableTree.slot(table, 0, first);
-    if ((sizes & LEAF_TABLE_LAST) == PAGE || last - first < PAGE) {
+    if (last - first < PAGE) {
+      TableTree.setWord(segment, offset, phys | attributes);
+      return;
+    }
+    if ((sizes & LEAF_TABLE_LAST) == PAGE) {
       LeafWords.fill(segment, offset, wordsOf(first, last), phys | attributes, PAGE);
       return;
     }
