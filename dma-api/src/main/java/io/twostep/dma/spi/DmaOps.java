@@ -124,6 +124,9 @@ public interface DmaOps extends AutoCloseable {
    */
   default void retire(int phase, long a, long b, long c) {}
 
+  /** Complete every deferred invalidation and release what waits for it; returns when done. */
+  default void quiesce() {}
+
   /** Release what this layer holds for the device; called once, with the last handle that uses it. Closes the layer below. */
   @Override
   void close();

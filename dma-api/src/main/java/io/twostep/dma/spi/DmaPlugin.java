@@ -8,7 +8,7 @@ import java.util.List;
  * <p>Implementations are public, have a public constructor without parameters, and are listed both in {@code module-info} and in
  * {@code META-INF/services/io.twostep.dma.spi.DmaPlugin}. Stateless and thread-safe.
  */
-public sealed interface DmaPlugin permits BackendPlugin, MachinePlugin, DeviceModelPlugin {
+public sealed interface DmaPlugin permits BackendPlugin, MachinePlugin, DeviceModelPlugin, DriverPlugin {
   /** Return the name users write: {@code [a-z][a-z0-9-]{0,31}}, unique among plugins of one kind. */
   String name();
 
@@ -29,6 +29,7 @@ public sealed interface DmaPlugin permits BackendPlugin, MachinePlugin, DeviceMo
       case BackendPlugin b -> b.layer() ? Kind.LAYER : Kind.TERMINAL;
       case MachinePlugin m -> Kind.MACHINE;
       case DeviceModelPlugin d -> Kind.DEVICE_MODEL;
+      case DriverPlugin<?> d -> Kind.DRIVER;
     };
   }
 

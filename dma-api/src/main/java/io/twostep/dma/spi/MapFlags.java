@@ -32,6 +32,9 @@ public final class MapFlags {
   /** The memory is never cached for devices that do not snoop: no maintenance is needed. */
   public static final int COHERENT_MEMORY = 1 << 20;
 
+  /** Several threads use the state for disjoint ranges: nothing may be remembered in it between calls. */
+  public static final int WINDOW = 1 << 21;
+
   /** Some part needs sync when ownership moves. */
   public static final int NEEDS_SYNC = 1 << 24;
 

@@ -37,6 +37,11 @@ public final class MappingState {
     objects = new Object[layers];
   }
 
+  /** Return how many layers it serves. */
+  public int layers() {
+    return words.length;
+  }
+
   /** Return the long of the layer with this index. */
   public long word(int layer) {
     return words[layer];

@@ -1,0 +1,230 @@
+package io.twostep.dma;
+
+import io.twostep.dma.DmaMappingException.Reason;
+import io.twostep.dma.spi.DeviceSlot;
+import io.twostep.dma.spi.DmaOps;
+import io.twostep.dma.spi.Machine;
+import java.lang.foreign.MemorySegment;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * One attached device's way to memory: makes mappings, reservations, transfers, windows and coherent buffers.
+ *
+ * <p>Made by {@link DmaStack#attach}. Thread-safe; the handles it makes are used by one thread at a time.
+ */
+public final class DmaMapper implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(DmaMapper.class);
+
+  private final Machine machine;
+  private final DeviceSlot slot;
+  private final DeviceLimits deviceLimits;
+  private final HandleRegistry handles = new HandleRegistry();
+  private volatile AttachedStack stack;
+  private volatile boolean closed;
+
+  DmaMapper(Machine machine, DeviceSlot slot, DeviceLimits limits, AttachedStack stack) {
+    this.machine = machine;
+    this.slot = slot;
+    this.deviceLimits = limits;
+    this.stack = stack;
+  }
+
+  /**
+   * Map a physical range; the handle it returns is closed to unmap it.
+   *
+   * @param phys first byte, memory of this machine
+   * @param length bytes, positive
+   * @param attributes {@link DmaAttributes}
+   * @throws DmaMappingException if the range cannot be mapped for this device; nothing is mapped then
+   * @throws IllegalArgumentException for length 0, a range that wraps, or unknown attributes
+   */
+  public DmaMapping map(long phys, long length, DmaDirection direction, int attributes) {
+    DmaMapping mapping = newMapping();
+    try {
+      return mapping.map(phys, length, direction, attributes);
+    } catch (RuntimeException e) {
+      mapping.close();
+      throw e;
+    }
+  }
+
+  /**
+   * Map any segment: in place if it is this machine's memory, by a bounce layer if it is not.
+   *
+   * <p>The segment is kept reachable until unmap. A foreign segment must stay open until then.
+   *
+   * @throws DmaMappingException NOT_BACKED for foreign memory without a layer that bounces; NOT_LINEAR for machine memory that no one DMA range
+   *     can cover on this stack: use a transfer
+   */
+  public DmaMapping map(MemorySegment segment, DmaDirection direction, int attributes) {
+    DmaMapping mapping = newMapping();
+    try {
+      return mapping.map(segment, direction, attributes);
+    } catch (RuntimeException e) {
+      mapping.close();
+      throw e;
+    }
+  }
+
+  /** Make an idle mapping handle, to be mapped and unmapped any number of times. */
+  public DmaMapping newMapping() {
+    return new DmaMapping(this);
+  }
+
+  /** Make an idle reservation handle. */
+  public IovaReservation newReservation() {
+    return new IovaReservation(this);
+  }
+
+  /** Make an idle transfer handle. */
+  public DmaTransfer newTransfer() {
+    return new DmaTransfer(this);
+  }
+
+  /**
+   * Make a long-lived window whose pages come and go.
+   *
+   * @param length bytes, a multiple of {@code unit}
+   * @param unit the piece that is linked and unlinked, bytes, a power of two not below the granule
+   * @param direction the widest access any page of it may have
+   * @throws DmaMappingException UNSUPPORTED if pages would have to be bounced; IOVA_EXHAUSTED if there is no room
+   */
+  public SparseWindow newWindow(long length, long unit, DmaDirection direction, int attributes) {
+    SparseWindow window = new SparseWindow(this);
+    try {
+      window.open(length, unit, direction, attributes);
+      return window;
+    } catch (RuntimeException e) {
+      window.close();
+      throw e;
+    }
+  }
+
+  /**
+   * Allocate memory that device and CPU see alike without sync: zeroed, naturally aligned for both, in granules of its own.
+   *
+   * @param size bytes, positive
+   */
+  public DmaBuffer allocateCoherent(long size) {
+    return DmaBuffer.allocate(this, size);
+  }
+
+  /**
+   * Make a pool of small coherent elements, such as descriptor lists.
+   *
+   * @param elementSize bytes of one element, positive
+   * @param alignment alignment of each, a power of two; elements never cross a page of 4 KiB unless larger
+   */
+  public DmaPool newPool(long elementSize, long alignment) {
+    return new DmaPool(this, elementSize, alignment);
+  }
+
+  /** Make a batch that lets many teardowns share one invalidation. */
+  public InvalidationBatch newBatch() {
+    return new InvalidationBatch();
+  }
+
+  /** Complete every invalidation that was deferred; when this returns no unmapped memory of this address space is reachable. */
+  public void awaitQuiescence() {
+    stack.ops.quiesce();
+  }
+
+  /** Return what the device may expect of its mappings. */
+  public DmaLimits limits() {
+    AttachedStack now = stack;
+    DmaOps ops = now.ops;
+    long lastFrame = now.memory.highestAddress() & -now.memory.frameSize();
+    return new DmaLimits(
+        now.granule,
+        now.unit,
+        now.translates,
+        slot.coherent(),
+        ops.maxMappingLength(),
+        ops.optimalMappingLength(),
+        now.translates ? Math.max(now.granule - 1, deviceLimits.minAlignMask()) : 0,
+        deviceLimits,
+        false,
+        !ops.reaches(lastFrame, now.memory.frameSize()));
+  }
+
+  /** Return the device. */
+  public DeviceSlot slot() {
+    return slot;
+  }
+
+  /** Return how many handles hold something now. */
+  public int liveMappings() {
+    return handles.live();
+  }
+
+  /** Return how many releases were given up because an invalidation could not be confirmed. */
+  public long quarantined() {
+    return handles.quarantined();
+  }
+
+  /**
+   * Serve later mappings through another stack; live mappings keep theirs.
+   *
+   * @throws DmaMappingException DETACHED after {@link #detach}
+   */
+  public synchronized void restack(DmaStack other) {
+    stack.requireAttached();
+    AttachedStack next = other.compose(machine, slot, deviceLimits);
+    AttachedStack previous = stack;
+    stack = next;
+    previous.letGo();
+  }
+
+  /**
+   * Refuse everything but teardown from now on, for example because the device is gone.
+   *
+   * @return how many handles still hold something
+   */
+  public synchronized int detach() {
+    stack.detach();
+    return handles.live();
+  }
+
+  /**
+   * Detach, and let go of the stack once the last handle has. Handles that still hold something are counted and logged; their teardown stays legal. May
+   * be repeated.
+   */
+  @Override
+  public synchronized void close() {
+    if (closed) {
+      return;
+    }
+    closed = true;
+    int live = detach();
+    if (live != 0) {
+      LOG.warn("{}: closed with {} live mappings; their memory stays held until they are torn down", slot.address(), live);
+    }
+    stack.letGo();
+  }
+
+  AttachedStack currentStack() {
+    return stack;
+  }
+
+  /** Return the stack, held for the caller. */
+  AttachedStack holdStack() {
+    while (true) {
+      AttachedStack now = stack;
+      if (now.tryHold()) {
+        return now;
+      }
+      if (closed) {
+        throw new DmaMappingException(Reason.DETACHED, slot.address() + ": the mapper is closed");
+      }
+    }
+  }
+
+  HandleRegistry handles() {
+    return handles;
+  }
+
+  DeviceLimits deviceLimits() {
+    return deviceLimits;
+  }
+}

@@ -1,0 +1,149 @@
+package io.twostep.dma;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Small coherent elements of one size, cut from coherent buffers; grows as needed and gives back on close.
+ *
+ * <p>Thread-safe. Taking and freeing an element of a grown pool allocates nothing.
+ */
+public final class DmaPool implements AutoCloseable {
+  private static final long PAGE = 4096;
+
+  private final DmaMapper mapper;
+  private final long elementSize;
+  private final long stride;
+  private final List<DmaBuffer> buffers = new ArrayList<>();
+  private final List<Element> free = new ArrayList<>();
+  private int total;
+  private boolean closed;
+
+  DmaPool(DmaMapper mapper, long elementSize, long alignment) {
+    if (elementSize <= 0 || alignment <= 0 || (alignment & (alignment - 1)) != 0) {
+      throw new IllegalArgumentException(
+          mapper.slot().address()
+              + ": a pool of elements of "
+              + elementSize
+              + " bytes aligned to "
+              + alignment
+              + ": the size must be positive, the alignment a power of two");
+    }
+    this.mapper = mapper;
+    this.elementSize = elementSize;
+    long size = (elementSize + alignment - 1) & -alignment;
+    // An element that fits a page never crosses one: device descriptor rules are stated in pages.
+    this.stride = size >= PAGE ? size : Math.max(alignment, Long.highestOneBit(size * 2 - 1));
+  }
+
+  /**
+   * Take an element; its bytes are whatever its last user left.
+   *
+   * @throws DmaMappingException if the pool had to grow and could not
+   */
+  public synchronized Element allocate() {
+    if (closed) {
+      throw new IllegalStateException(mapper.slot().address() + ": the pool is closed");
+    }
+    if (free.isEmpty()) {
+      grow();
+    }
+    Element element = free.removeLast();
+    element.take();
+    return element;
+  }
+
+  private void grow() {
+    DmaBuffer buffer = mapper.allocateCoherent(Math.max(PAGE, stride));
+    buffers.add(buffer);
+    MemorySegment segment = buffer.segment();
+    for (long at = 0; at + elementSize <= segment.byteSize(); at += stride) {
+      free.add(new Element(this, segment.asSlice(at, elementSize), buffer.dmaAddress() + at));
+      total++;
+    }
+  }
+
+  private synchronized void giveBack(Element element) {
+    free.add(element);
+  }
+
+  /** Return how many elements are taken now. */
+  public synchronized int taken() {
+    return total - free.size();
+  }
+
+  /**
+   * Free the pool's memory; may be repeated.
+   *
+   * @throws IllegalStateException if elements are still taken; the pool stays usable
+   */
+  @Override
+  public synchronized void close() {
+    if (closed) {
+      return;
+    }
+    if (taken() != 0) {
+      throw new IllegalStateException(
+          mapper.slot().address() + ": " + taken() + " elements of the pool are still taken; free them first");
+    }
+    closed = true;
+    buffers.forEach(DmaBuffer::close);
+    buffers.clear();
+    free.clear();
+  }
+
+  /** One element of a pool. */
+  public static final class Element {
+    private static final VarHandle TAKEN;
+
+    static {
+      try {
+        TAKEN = MethodHandles.lookup().findVarHandle(Element.class, "taken", boolean.class);
+      } catch (ReflectiveOperationException e) {
+        throw new ExceptionInInitializerError(e);
+      }
+    }
+
+    private final DmaPool pool;
+    private final MemorySegment segment;
+    private final long dmaAddress;
+
+    @SuppressWarnings("unused") // written through TAKEN
+    private boolean taken;
+
+    private Element(DmaPool pool, MemorySegment segment, long dmaAddress) {
+      this.pool = pool;
+      this.segment = segment;
+      this.dmaAddress = dmaAddress;
+    }
+
+    private void take() {
+      TAKEN.setRelease(this, true);
+    }
+
+    /** Return the CPU's view. */
+    public MemorySegment segment() {
+      return segment;
+    }
+
+    /** Return the address the device uses for the first byte. */
+    public long dmaAddress() {
+      return dmaAddress;
+    }
+
+    /**
+     * Give the element back to its pool.
+     *
+     * @throws IllegalStateException if it is not taken
+     */
+    public void free() {
+      if (!TAKEN.compareAndSet(this, true, false)) {
+        throw new IllegalStateException("the element at " + Hex.of(dmaAddress) + " is not taken");
+      }
+      pool.giveBack(this);
+    }
+  }
+}

@@ -1,0 +1,84 @@
+package io.twostep.dma;
+
+import io.twostep.dma.DmaMappingException.Reason;
+import org.jspecify.annotations.Nullable;
+
+/** Joins what is contiguous for the device, cuts it to the device's segment limits, and hands the entries to the sink. */
+final class EntryEmitter {
+  private @Nullable DmaSink sink;
+  private String device = "";
+  private long maxLength;
+  private long boundaryMask;
+  private int maxEntries;
+
+  private long openAddress;
+  private long openLength;
+  private int openKind;
+  private long entries;
+
+  void start(DmaSink sink, String device, DeviceLimits limits) {
+    this.sink = sink;
+    this.device = device;
+    maxLength = limits.maxSegmentLength();
+    boundaryMask = limits.segmentBoundaryMask();
+    maxEntries = limits.maxSegments();
+    openLength = 0;
+    entries = 0;
+  }
+
+  /** Add a piece of the request. */
+  void add(long dmaAddress, long length, int kind) {
+    if (openLength != 0) {
+      if (openAddress + openLength == dmaAddress && openKind == kind) {
+        openLength += length;
+        return;
+      }
+      flush();
+    }
+    openAddress = dmaAddress;
+    openLength = length;
+    openKind = kind;
+  }
+
+  /** Hand out what is still open and return how many entries there were. */
+  long finish() {
+    if (openLength != 0) {
+      flush();
+    }
+    sink = null;
+    return entries;
+  }
+
+  private void flush() {
+    long address = openAddress;
+    long left = openLength;
+    while (left > 0) {
+      // Bytes to the boundary, minus one, so that an all-ones mask does not overflow.
+      long toBoundary = boundaryMask - (address & boundaryMask);
+      long piece = Math.min(left, maxLength);
+      if (Long.compareUnsigned(piece - 1, toBoundary) > 0) {
+        piece = toBoundary + 1;
+      }
+      emit(address, piece);
+      address += piece;
+      left -= piece;
+    }
+    openLength = 0;
+  }
+
+  private void emit(long address, long length) {
+    DmaSink to = sink;
+    if (to == null) {
+      throw new IllegalStateException("not started");
+    }
+    if (entries == maxEntries) {
+      throw new DmaMappingException(
+          Reason.OUT_OF_BOUNDS,
+          device + ": the request needs more than the " + maxEntries + " entries the device takes; split it");
+    }
+    if (!to.accept(address, length, openKind)) {
+      throw new SinkRefused(device, entries);
+    }
+    entries++;
+  }
+}

@@ -1,0 +1,59 @@
+package io.twostep.dma;
+
+/**
+ * Places ranges one behind the other in a window so that each keeps its offset below the alignment: a pure calculus without memory of the
+ * ranges.
+ *
+ * <p>A range follows the one before it without a gap if both edges lie on the alignment; otherwise it starts in the next aligned piece. What lies in
+ * between is never mapped.
+ */
+final class WindowLayout {
+  private long mask;
+  private long first;
+  private long next;
+  private boolean empty;
+  private int stretches;
+
+  /** Start an empty window; {@code alignMask} is {@code 2^n - 1}. */
+  void start(long alignMask) {
+    mask = alignMask;
+    first = 0;
+    next = 0;
+    empty = true;
+    stretches = 0;
+  }
+
+  /** Place a range and return its offset from the aligned base of the window. */
+  long place(long phys, long length) {
+    long low = phys & mask;
+    long at;
+    if (empty) {
+      at = low;
+      first = low;
+      empty = false;
+      stretches = 1;
+    } else if (((next | low) & mask) == 0) {
+      at = next;
+    } else {
+      at = (next + mask & ~mask) + low;
+      stretches++;
+    }
+    next = at + length;
+    return at;
+  }
+
+  /** Return the offset of the first byte from the aligned base. */
+  long first() {
+    return first;
+  }
+
+  /** Return the offset just behind the last byte. */
+  long end() {
+    return next;
+  }
+
+  /** Return how many stretches without a gap there are. */
+  int stretches() {
+    return stretches;
+  }
+}

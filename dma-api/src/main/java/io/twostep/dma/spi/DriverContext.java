@@ -1,0 +1,22 @@
+package io.twostep.dma.spi;
+
+import io.twostep.dma.DeviceLimits;
+import io.twostep.dma.DmaMapper;
+
+/** What a driver is given: its device, and the way to memory. */
+public interface DriverContext {
+  /** Return the device. */
+  DeviceSlot slot();
+
+  /** Return the machine's memory. */
+  PhysicalMemory memory();
+
+  /** Return the machine's clock. */
+  Timers timers();
+
+  /** Return the driver's settings. */
+  Settings settings();
+
+  /** Attach the device with the limits the driver found; narrower limits later need a new call and no live mapping. */
+  DmaMapper attach(DeviceLimits limits);
+}
