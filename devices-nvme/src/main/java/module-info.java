@@ -1,4 +1,4 @@
 /** NVMe from both sides: the host driver and the controller model. */
 module io.twostep.device.nvme {
-  requires static org.jspecify;
+  requires transitive io.twostep.dma;
 }

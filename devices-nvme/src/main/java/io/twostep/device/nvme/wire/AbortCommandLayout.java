@@ -1,7 +1,7 @@
 package io.twostep.device.nvme.wire;
 
 /**
- * Places what abort adds to the submission queue entry (Base 5.1).
+ * Place what abort adds to the submission queue entry (Base 5.1).
  *
  * <pre>
  *     31      16 15     0

@@ -1,6 +1,6 @@
 package io.twostep.device.nvme.wire;
 
-/** Names the admin commands (Base 5). */
+/** Name the admin commands (Base 5). */
 public final class AdminOpcode {
   /** Delete I/O submission queue. */
   public static final int DELETE_SUBMISSION_QUEUE = 0x00;

@@ -1,7 +1,7 @@
 package io.twostep.device.nvme.wire;
 
 /**
- * Names the bits of AQA, the admin queue sizes (Base 3.1.3.8). Both are zero-based.
+ * Name the bits of AQA, the admin queue sizes (Base 3.1.3.8). Both are zero-based.
  *
  * <pre>
  * 31 28 27   16 15 12 11    0

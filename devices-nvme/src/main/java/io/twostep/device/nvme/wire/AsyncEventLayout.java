@@ -1,7 +1,7 @@
 package io.twostep.device.nvme.wire;
 
 /**
- * Names the bits of an asynchronous event: dword 0 of the completion of an asynchronous event request (Base 5.2).
+ * Name the bits of an asynchronous event: dword 0 of the completion of an asynchronous event request (Base 5.2).
  *
  * <pre>
  * 31 24 23     16 15   8 7 3 2    0

@@ -7,39 +7,39 @@ package io.twostep.device.nvme.wire;
  * @param low first bit
  */
 public record Bits(int high, int low) {
-  /** Checks that the bits lie in a 64-bit word. */
+  /** Check that the bits lie in a 64-bit word. */
   public Bits {
     if (low < 0 || high < low || high > 63) {
       throw new IllegalArgumentException("bits [" + high + ":" + low + "] are not in a 64-bit word");
     }
   }
 
-  /** Names a single bit. */
+  /** Name a single bit. */
   public static Bits bit(int index) {
     return new Bits(index, index);
   }
 
-  /** Returns the bits of {@code word}, shifted down. */
+  /** Return the bits of {@code word}, shifted down. */
   public long get(long word) {
     return (word >>> low) & mask();
   }
 
-  /** Returns the bits of a 32-bit word, shifted down. */
+  /** Return the bits of a 32-bit word, shifted down. */
   public int get(int word) {
     return (int) get(Integer.toUnsignedLong(word));
   }
 
-  /** Tells whether any of the bits is set. */
+  /** Tell whether any of the bits is set. */
   public boolean isSet(long word) {
     return get(word) != 0;
   }
 
-  /** Tells whether any of the bits of a 32-bit word is set. */
+  /** Tell whether any of the bits of a 32-bit word is set. */
   public boolean isSet(int word) {
     return get(word) != 0;
   }
 
-  /** Returns {@code word} with these bits replaced; a value that does not fit is refused. */
+  /** Return {@code word} with these bits replaced; a value that does not fit is refused. */
   public long with(long word, long value) {
     if ((value & ~mask()) != 0) {
       throw new IllegalArgumentException("0x" + Long.toHexString(value) + " does not fit bits [" + high + ":" + low + "]");
@@ -47,7 +47,7 @@ public record Bits(int high, int low) {
     return (word & ~(mask() << low)) | (value << low);
   }
 
-  /** Returns a 32-bit word with these bits replaced; a value that does not fit is refused. */
+  /** Return a 32-bit word with these bits replaced; a value that does not fit is refused. */
   public int with(int word, int value) {
     return (int) with(Integer.toUnsignedLong(word), Integer.toUnsignedLong(value));
   }

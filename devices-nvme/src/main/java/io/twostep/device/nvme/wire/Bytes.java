@@ -13,12 +13,12 @@ import java.nio.charset.StandardCharsets;
 public record Bytes(int offset, int width) implements Field {
   private static final byte SPACE = ' ';
 
-  /** Returns the part of {@code segment} that the field of the structure at {@code base} takes. */
+  /** Return the part of {@code segment} that the field of the structure at {@code base} takes. */
   public MemorySegment slice(MemorySegment segment, long base) {
     return segment.asSlice(base + offset, width);
   }
 
-  /** Returns the ASCII text without padding (Base 1.4.2: left justified, padded with spaces). */
+  /** Return the ASCII text without padding (Base 1.4.2: left justified, padded with spaces). */
   public String getText(MemorySegment segment, long base) {
     byte[] text = slice(segment, base).toArray(ValueLayout.JAVA_BYTE);
     int length = text.length;
@@ -28,7 +28,7 @@ public record Bytes(int offset, int width) implements Field {
     return new String(text, 0, length, StandardCharsets.US_ASCII);
   }
 
-  /** Stores ASCII text, cut to the width or padded with spaces. */
+  /** Store ASCII text, cut to the width or padded with spaces. */
   public void setText(MemorySegment segment, long base, String text) {
     MemorySegment slice = slice(segment, base).fill(SPACE);
     byte[] ascii = text.getBytes(StandardCharsets.US_ASCII);

@@ -1,7 +1,7 @@
 package io.twostep.device.nvme.wire;
 
 /**
- * Names the bits of CAP, the controller capabilities (Base 3.1.3.1).
+ * Name the bits of CAP, the controller capabilities (Base 3.1.3.1).
  *
  * <pre>
  * 63   61  60   59   58 57   56   55    52 51    48 47 46 45  44  37 36    35   32 31 24 23 19 18 17 16  15   0

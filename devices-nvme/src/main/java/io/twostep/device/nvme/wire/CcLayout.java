@@ -1,7 +1,7 @@
 package io.twostep.device.nvme.wire;
 
 /**
- * Names the bits of CC, the controller configuration (Base 3.1.3.5).
+ * Name the bits of CC, the controller configuration (Base 3.1.3.5).
  *
  * <pre>
  * 31 25  24   23    20 19    16 15 14 13 11 10  7 6   4 3  1 0

@@ -1,7 +1,7 @@
 package io.twostep.device.nvme.wire;
 
 /**
- * Names the bits of CMBLOC, CMBSZ and CMBMSC, the controller memory buffer (Base 3.1.3.11, 3.1.3.12, 3.1.3.16).
+ * Name the bits of CMBLOC, CMBSZ and CMBMSC, the controller memory buffer (Base 3.1.3.11, 3.1.3.12, 3.1.3.16).
  *
  * <pre>
  *         63                              12 11       2  1    0
@@ -53,17 +53,17 @@ public final class CmbLayout {
 
   private CmbLayout() {}
 
-  /** Returns the unit of CMBLOC.OFST and CMBSZ.SZ in bytes; reserved values of SZU saturate at 2^62. */
+  /** Return the unit of CMBLOC.OFST and CMBSZ.SZ in bytes; reserved values of SZU saturate at 2^62. */
   public static long unit(int cmbsz) {
     return 1L << Math.min(12 + 4 * SZU.get(cmbsz), 62);
   }
 
-  /** Returns the size of the buffer in bytes; saturates where the register claims more than 2^63 - 1. */
+  /** Return the size of the buffer in bytes; saturates where the register claims more than 2^63 - 1. */
   public static long size(int cmbsz) {
     return saturated(SZ.get(cmbsz), unit(cmbsz));
   }
 
-  /** Returns the offset of the buffer in its BAR in bytes; saturates where the registers claim more than 2^63 - 1. */
+  /** Return the offset of the buffer in its BAR in bytes; saturates where the registers claim more than 2^63 - 1. */
   public static long offset(int cmbloc, int cmbsz) {
     return saturated(OFST.get(cmbloc), unit(cmbsz));
   }

@@ -1,7 +1,7 @@
 package io.twostep.device.nvme.wire;
 
 /**
- * Places the fields of a completion queue entry (Base 3.3.3.2).
+ * Place the fields of a completion queue entry (Base 3.3.3.2).
  *
  * <pre>
  *        3        2        1        0

@@ -1,7 +1,7 @@
 package io.twostep.device.nvme.wire;
 
 /**
- * Names the bits of CSTS, the controller status (Base 3.1.3.6).
+ * Name the bits of CSTS, the controller status (Base 3.1.3.6).
  *
  * <pre>
  * 31 6  5    4   3  2  1   0

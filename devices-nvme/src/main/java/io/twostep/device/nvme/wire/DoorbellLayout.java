@@ -1,7 +1,7 @@
 package io.twostep.device.nvme.wire;
 
 /**
- * Places the doorbells behind the registers (PCIe 3.1.2).
+ * Place the doorbells behind the registers (PCIe 3.1.2).
  *
  * <pre>
  * 0x1000 + 0 * stride   submission queue 0 tail
@@ -21,37 +21,37 @@ public final class DoorbellLayout {
 
   private DoorbellLayout() {}
 
-  /** Returns the bytes between two doorbells. */
+  /** Return the bytes between two doorbells. */
   public static int stride(int dstrd) {
     return 4 << dstrd;
   }
 
-  /** Returns the offset in BAR 0 of a submission queue's tail doorbell. */
+  /** Return the offset in BAR 0 of a submission queue's tail doorbell. */
   public static long submissionTail(int queueId, int dstrd) {
     return BASE + 2L * queueId * stride(dstrd);
   }
 
-  /** Returns the offset in BAR 0 of a completion queue's head doorbell. */
+  /** Return the offset in BAR 0 of a completion queue's head doorbell. */
   public static long completionHead(int queueId, int dstrd) {
     return BASE + (2L * queueId + 1) * stride(dstrd);
   }
 
-  /** Returns the length of the doorbells of the admin queue pair and {@code ioQueues} I/O queue pairs, in bytes. */
+  /** Return the length of the doorbells of the admin queue pair and {@code ioQueues} I/O queue pairs, in bytes. */
   public static long length(int ioQueues, int dstrd) {
     return (ioQueues + 1L) * 2 * stride(dstrd);
   }
 
-  /** Tells whether an offset in BAR 0 is the first byte of some queue's doorbell. */
+  /** Tell whether an offset in BAR 0 is the first byte of some queue's doorbell. */
   public static boolean isDoorbell(long offset, int dstrd) {
     return offset >= BASE && (offset - BASE) % stride(dstrd) == 0;
   }
 
-  /** Returns the queue whose doorbell is at {@code offset}: see {@link #isDoorbell}. */
+  /** Return the queue whose doorbell is at {@code offset}: see {@link #isDoorbell}. */
   public static long queueId(long offset, int dstrd) {
     return ((offset - BASE) / stride(dstrd)) >>> 1;
   }
 
-  /** Tells whether the doorbell at {@code offset} is a completion queue's head. */
+  /** Tell whether the doorbell at {@code offset} is a completion queue's head. */
   public static boolean isCompletionHead(long offset, int dstrd) {
     return (((offset - BASE) / stride(dstrd)) & 1) != 0;
   }

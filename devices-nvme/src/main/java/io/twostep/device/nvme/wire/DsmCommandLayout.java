@@ -1,7 +1,7 @@
 package io.twostep.device.nvme.wire;
 
 /**
- * Places what dataset management adds to the submission queue entry (NVM 3.2.3).
+ * Place what dataset management adds to the submission queue entry (NVM 3.2.3).
  *
  * <pre>
  *     31  8 7  0

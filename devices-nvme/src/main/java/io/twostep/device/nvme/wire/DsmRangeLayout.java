@@ -1,7 +1,7 @@
 package io.twostep.device.nvme.wire;
 
 /**
- * Places the fields of one dataset management range (NVM 3.2.3).
+ * Place the fields of one dataset management range (NVM 3.2.3).
  *
  * <pre>
  *     15..8    7..4       3..0

@@ -1,7 +1,7 @@
 package io.twostep.device.nvme.wire;
 
 /**
- * Places the fields of one error information log entry, newest first in log page 1 (Base 5.16.1.2).
+ * Place the fields of one error information log entry, newest first in log page 1 (Base 5.16.1.2).
  *
  * <pre>
  *         7..0

@@ -1,7 +1,7 @@
 package io.twostep.device.nvme.wire;
 
 /**
- * Names the bits of one extended LBA format of {@link NvmNamespaceLayout} (NVM 4.1.5.3).
+ * Name the bits of one extended LBA format of {@link NvmNamespaceLayout} (NVM 4.1.5.3).
  *
  * <pre>
  * 31 13 12  9 8   7 6   0

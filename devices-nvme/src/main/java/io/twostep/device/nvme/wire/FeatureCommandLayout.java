@@ -1,7 +1,7 @@
 package io.twostep.device.nvme.wire;
 
 /**
- * Places what get and set features add to the submission queue entry (Base 5.15, 5.27), and the words of the features in use.
+ * Place what get and set features add to the submission queue entry (Base 5.15, 5.27), and the words of the features in use.
  *
  * <pre>
  *     31  30    11 10  8 7   0

@@ -1,6 +1,6 @@
 package io.twostep.device.nvme.wire;
 
-/** Names the features in use and the bits of their words (Base 5.27.1). */
+/** Name the features in use and the bits of their words (Base 5.27.1). */
 public final class FeatureId {
   /** Arbitration. */
   public static final int ARBITRATION = 0x01;

@@ -1,7 +1,7 @@
 package io.twostep.device.nvme.wire;
 
 /**
- * Places the fields of the firmware slot log page, page 3 (Base 5.16.1.4).
+ * Place the fields of the firmware slot log page, page 3 (Base 5.16.1.4).
  *
  * <pre>
  *  0  AFI    8  revision of slot 1 .. 7, ASCII, 8 bytes each

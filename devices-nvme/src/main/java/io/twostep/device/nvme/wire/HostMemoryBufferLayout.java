@@ -1,7 +1,7 @@
 package io.twostep.device.nvme.wire;
 
 /**
- * Places the descriptors of the host memory buffer and names the bits of its feature (Base 5.27.1.10).
+ * Place the descriptors of the host memory buffer and names the bits of its feature (Base 5.27.1.10).
  *
  * <pre>
  *     15..12   11..8      7..0

@@ -1,7 +1,7 @@
 package io.twostep.device.nvme.wire;
 
 /**
- * Places what identify adds to the submission queue entry (Base 5.17).
+ * Place what identify adds to the submission queue entry (Base 5.17).
  *
  * <pre>
  *     31     16 15  8 7   0

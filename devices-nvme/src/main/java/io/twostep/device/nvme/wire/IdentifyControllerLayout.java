@@ -1,7 +1,7 @@
 package io.twostep.device.nvme.wire;
 
 /**
- * Places the fields of the identify controller structure, CNS 1 (Base 5.17.2.1).
+ * Place the fields of the identify controller structure, CNS 1 (Base 5.17.2.1).
  *
  * <pre>
  *    0  VID SSVID SN MN FR RAB ... MDTS CNTLID VER RTD3R RTD3E OAES CTRATT     identity, limits

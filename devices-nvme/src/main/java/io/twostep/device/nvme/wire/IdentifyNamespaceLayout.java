@@ -1,7 +1,7 @@
 package io.twostep.device.nvme.wire;
 
 /**
- * Places the fields of the identify namespace structure, CNS 0 (NVM 4.1.5.1).
+ * Place the fields of the identify namespace structure, CNS 0 (NVM 4.1.5.1).
  *
  * <pre>
  *   0  NSZE NCAP NUSE                                     blocks
@@ -162,18 +162,18 @@ public final class IdentifyNamespaceLayout {
 
   private IdentifyNamespaceLayout() {}
 
-  /** Returns the index of the LBA format that a FLBAS value selects. */
+  /** Return the index of the LBA format that a FLBAS value selects. */
   public static int formatIndex(int flbas) {
     return (FLBAS_HIGH.get(flbas) << 4) | FLBAS_LOW.get(flbas);
   }
 
-  /** Returns the FLBAS value for a format index. */
+  /** Return the FLBAS value for a format index. */
   public static int flbas(int formatIndex, boolean extended) {
     int flbas = FLBAS_HIGH.with(FLBAS_LOW.with(0, formatIndex & 0xf), formatIndex >>> 4);
     return FLBAS_EXTENDED.with(flbas, extended ? 1 : 0);
   }
 
-  /** Returns the byte offset of LBA format {@code index}. */
+  /** Return the byte offset of LBA format {@code index}. */
   public static long lbaFormat(int index) {
     return LBAF.offset() + (long) index * LbaFormatLayout.SIZE;
   }

@@ -1,7 +1,7 @@
 package io.twostep.device.nvme.wire;
 
 /**
- * Places the fields of the command set independent identify namespace structure, CNS 8 (Base 5.17.2.8).
+ * Place the fields of the command set independent identify namespace structure, CNS 8 (Base 5.17.2.8).
  *
  * <pre>
  *  0  NSFEAT NMIC RESCAP FPI ANAGRPID     NSATTR rsv NVMSETID GID NSTAT

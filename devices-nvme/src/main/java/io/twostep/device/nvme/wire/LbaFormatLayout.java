@@ -1,7 +1,7 @@
 package io.twostep.device.nvme.wire;
 
 /**
- * Names the bits of one LBA format of {@link IdentifyNamespaceLayout} (NVM 4.1.5.1).
+ * Name the bits of one LBA format of {@link IdentifyNamespaceLayout} (NVM 4.1.5.1).
  *
  * <pre>
  * 31 26 25 24 23   16 15      0

@@ -1,7 +1,7 @@
 package io.twostep.device.nvme.wire;
 
 /**
- * Places what get log page adds to the submission queue entry (Base 5.16).
+ * Place what get log page adds to the submission queue entry (Base 5.16).
  *
  * <pre>
  *     31    16  15  14  8 7   0

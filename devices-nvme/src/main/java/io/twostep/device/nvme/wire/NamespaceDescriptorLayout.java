@@ -1,7 +1,7 @@
 package io.twostep.device.nvme.wire;
 
 /**
- * Places the head of a namespace identification descriptor, CNS 3 (Base 5.17.2.3): a list ended by a type of 0.
+ * Place the head of a namespace identification descriptor, CNS 3 (Base 5.17.2.3): a list ended by a type of 0.
  *
  * <pre>
  *    0    1      2..3       4..

@@ -1,7 +1,7 @@
 package io.twostep.device.nvme.wire;
 
 /**
- * Places the fields of the NVM command set's identify controller structure, CNS 6 (NVM 4.1.5.4).
+ * Place the fields of the NVM command set's identify controller structure, CNS 6 (NVM 4.1.5.4).
  *
  * <pre>
  *  0  VSL WZSL WUSL DMRL    DMRSL DMSL

@@ -1,7 +1,7 @@
 package io.twostep.device.nvme.wire;
 
 /**
- * Places the fields of the NVM command set's identify namespace structure, CNS 5 (NVM 4.1.5.3).
+ * Place the fields of the NVM command set's identify namespace structure, CNS 5 (NVM 4.1.5.3).
  *
  * <pre>
  *   0  LBSTM
@@ -24,7 +24,7 @@ public final class NvmNamespaceLayout {
 
   private NvmNamespaceLayout() {}
 
-  /** Returns the byte offset of extended LBA format {@code index}. */
+  /** Return the byte offset of extended LBA format {@code index}. */
   public static long extendedFormat(int index) {
     return ELBAF.offset() + (long) index * ExtendedLbaFormatLayout.SIZE;
   }

@@ -1,6 +1,6 @@
 package io.twostep.device.nvme.wire;
 
-/** Names the I/O commands of the NVM command set (NVM 3.2). Bit 0 set: the host hands data to the controller; bit 1: the reverse. */
+/** Name the I/O commands of the NVM command set (NVM 3.2). Bit 0 set: the host hands data to the controller; bit 1: the reverse. */
 public final class NvmOpcode {
   /** Flush: no data. */
   public static final int FLUSH = 0x00;

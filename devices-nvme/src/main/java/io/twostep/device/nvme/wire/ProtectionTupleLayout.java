@@ -1,7 +1,7 @@
 package io.twostep.device.nvme.wire;
 
 /**
- * Places the fields of protection information tuples (NVM 5.2.1). They are big-endian, unlike everything else.
+ * Place the fields of protection information tuples (NVM 5.2.1). They are big-endian, unlike everything else.
  *
  * <pre>
  *               0..1      2..3        4..7

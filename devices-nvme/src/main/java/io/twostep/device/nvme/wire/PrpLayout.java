@@ -1,7 +1,7 @@
 package io.twostep.device.nvme.wire;
 
 /**
- * Names the arithmetic of physical region pages (Base 4.1.1): a list is an array of 64-bit page addresses.
+ * Name the arithmetic of physical region pages (Base 4.1.1): a list is an array of 64-bit page addresses.
  *
  * <pre>
  * PRP1 (any dword offset) -> | offset .. page end |
@@ -26,7 +26,7 @@ public final class PrpLayout {
 
   private PrpLayout() {}
 
-  /** Returns the slots of a list page of {@code pageSize} bytes. */
+  /** Return the slots of a list page of {@code pageSize} bytes. */
   public static int entriesPerPage(int pageSize) {
     return pageSize / ENTRY_SIZE;
   }

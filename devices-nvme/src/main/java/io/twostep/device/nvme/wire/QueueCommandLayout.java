@@ -1,7 +1,7 @@
 package io.twostep.device.nvme.wire;
 
 /**
- * Places what creating and deleting I/O queues adds to the submission queue entry (Base 5.4 to 5.7). PRP1 is the queue.
+ * Place what creating and deleting I/O queues adds to the submission queue entry (Base 5.4 to 5.7). PRP1 is the queue.
  *
  * <pre>
  *     31       16 15       0

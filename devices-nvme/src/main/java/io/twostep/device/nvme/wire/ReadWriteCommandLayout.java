@@ -1,7 +1,7 @@
 package io.twostep.device.nvme.wire;
 
 /**
- * Places what read, write, compare, verify and write zeroes add to the submission queue entry (NVM 3.2.1, 3.2.4 to 3.2.8).
+ * Place what read, write, compare, verify and write zeroes add to the submission queue entry (NVM 3.2.1, 3.2.4 to 3.2.8).
  *
  * <pre>
  *        3        2        1        0

@@ -1,7 +1,7 @@
 package io.twostep.device.nvme.wire;
 
 /**
- * Places the controller registers in BAR 0 (Base 3.1.3, PCIe 3.1.1).
+ * Place the controller registers in BAR 0 (Base 3.1.3, PCIe 3.1.1).
  *
  * <pre>
  *        7   6   5   4     3   2   1   0

@@ -3,7 +3,7 @@ package io.twostep.device.nvme.wire;
 import java.lang.foreign.MemorySegment;
 
 /**
- * Places the fields of an SGL descriptor (Base 4.1.2).
+ * Place the fields of an SGL descriptor (Base 4.1.2).
  *
  * <pre>
  *      15      14..12    11..8     7..0
@@ -65,7 +65,7 @@ public final class SglDescriptorLayout {
 
   private SglDescriptorLayout() {}
 
-  /** Stores a whole descriptor at {@code base}, reserved bytes included; the length must fit 32 bits. */
+  /** Store a whole descriptor at {@code base}, reserved bytes included; the length must fit 32 bits. */
   public static void set(MemorySegment segment, long base, long dmaAddress, long length, int type) {
     ADDRESS.set(segment, base, dmaAddress);
     LENGTH.set(segment, base, (int) length);

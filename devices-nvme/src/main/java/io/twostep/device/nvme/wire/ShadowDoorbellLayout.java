@@ -1,7 +1,7 @@
 package io.twostep.device.nvme.wire;
 
 /**
- * Places the entries of the shadow doorbell and event index buffers, and says when the real doorbell must be rung
+ * Place the entries of the shadow doorbell and event index buffers, and says when the real doorbell must be rung
  * (Base 5.8 and annex B.5).
  *
  * <p>Both buffers repeat the order of the doorbells, in the same stride, from offset 0; queue 0 is not shadowed.
@@ -22,23 +22,23 @@ public final class ShadowDoorbellLayout {
 
   private ShadowDoorbellLayout() {}
 
-  /** Returns the byte offset of a submission queue's tail in either buffer. */
+  /** Return the byte offset of a submission queue's tail in either buffer. */
   public static long submissionTail(int queueId, int dstrd) {
     return 2L * queueId * DoorbellLayout.stride(dstrd);
   }
 
-  /** Returns the byte offset of a completion queue's head in either buffer. */
+  /** Return the byte offset of a completion queue's head in either buffer. */
   public static long completionHead(int queueId, int dstrd) {
     return (2L * queueId + 1) * DoorbellLayout.stride(dstrd);
   }
 
-  /** Returns the length of either buffer for the admin queue pair and {@code ioQueues} I/O queue pairs, in bytes. */
+  /** Return the length of either buffer for the admin queue pair and {@code ioQueues} I/O queue pairs, in bytes. */
   public static long length(int ioQueues, int dstrd) {
     return DoorbellLayout.length(ioQueues, dstrd);
   }
 
   /**
-   * Tells whether moving an index from {@code oldIndex} to {@code newIndex} passes the event index, in 16-bit arithmetic: then the
+   * Tell whether moving an index from {@code oldIndex} to {@code newIndex} passes the event index, in 16-bit arithmetic: then the
    * real doorbell must be written as well.
    */
   public static boolean passesEvent(int eventIndex, int newIndex, int oldIndex) {

@@ -1,7 +1,7 @@
 package io.twostep.device.nvme.wire;
 
 /**
- * Places the fields of the SMART / health log page, page 2 (Base 5.16.1.3). Counters are 128 bits wide; the low 64 are named.
+ * Place the fields of the SMART / health log page, page 2 (Base 5.16.1.3). Counters are 128 bits wide; the low 64 are named.
  *
  * <pre>
  *   0  warning u8, temperature u16 (unaligned), spare u8, threshold u8, used u8

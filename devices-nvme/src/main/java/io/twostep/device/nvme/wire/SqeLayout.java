@@ -1,7 +1,7 @@
 package io.twostep.device.nvme.wire;
 
 /**
- * Places the fields that all submission queue entries share (Base 3.3.3.1).
+ * Place the fields that all submission queue entries share (Base 3.3.3.1).
  *
  * <pre>
  *        3        2        1        0

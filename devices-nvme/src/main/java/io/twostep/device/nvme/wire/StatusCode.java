@@ -1,7 +1,7 @@
 package io.twostep.device.nvme.wire;
 
 /**
- * Names the statuses of completions: the status field shifted so that its first bit is bit 0 (Base 3.3.3.2.1, NVM 3.1.2).
+ * Name the statuses of completions: the status field shifted so that its first bit is bit 0 (Base 3.3.3.2.1, NVM 3.1.2).
  *
  * <pre>
  *  14  13   12 11 10  8 7  0

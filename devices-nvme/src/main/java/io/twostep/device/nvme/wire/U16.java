@@ -14,18 +14,18 @@ public record U16(int offset) implements Field {
   private static final ValueLayout.OfShort LAYOUT = ValueLayout.JAVA_SHORT.withOrder(ByteOrder.LITTLE_ENDIAN);
   private static final VarHandle HANDLE = LAYOUT.varHandle();
 
-  /** Returns the field of the structure at {@code base}. */
+  /** Return the field of the structure at {@code base}. */
   public int get(MemorySegment segment, long base) {
     return Short.toUnsignedInt(segment.get(LAYOUT, base + offset));
   }
 
-  /** Stores the low bits of {@code value} in the structure at {@code base}. */
+  /** Store the low bits of {@code value} in the structure at {@code base}. */
   public void set(MemorySegment segment, long base, int value) {
     segment.set(LAYOUT, base + offset, (short) value);
   }
 
   /**
-   * Returns the field with acquire order: what is read afterwards is at least as new.
+   * Return the field with acquire order: what is read afterwards is at least as new.
    *
    * <p>For words that the other side stores last: a queue entry's phase, a shadow doorbell.
    */
@@ -33,7 +33,7 @@ public record U16(int offset) implements Field {
     return Short.toUnsignedInt((short) HANDLE.getAcquire(segment, base + offset));
   }
 
-  /** Stores the field with release order: what was stored before is seen by whoever acquires it. */
+  /** Store the field with release order: what was stored before is seen by whoever acquires it. */
   public void setRelease(MemorySegment segment, long base, int value) {
     HANDLE.setRelease(segment, base + offset, (short) value);
   }

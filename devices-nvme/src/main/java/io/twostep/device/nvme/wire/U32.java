@@ -14,23 +14,23 @@ public record U32(int offset) implements Field {
   private static final ValueLayout.OfInt LAYOUT = ValueLayout.JAVA_INT.withOrder(ByteOrder.LITTLE_ENDIAN);
   private static final VarHandle HANDLE = LAYOUT.varHandle();
 
-  /** Returns the field of the structure at {@code base}, as raw bits: see {@link #getUnsigned}. */
+  /** Return the field of the structure at {@code base}, as raw bits: see {@link #getUnsigned}. */
   public int get(MemorySegment segment, long base) {
     return segment.get(LAYOUT, base + offset);
   }
 
-  /** Stores the low bits of {@code value} in the structure at {@code base}. */
+  /** Store the low bits of {@code value} in the structure at {@code base}. */
   public void set(MemorySegment segment, long base, int value) {
     segment.set(LAYOUT, base + offset, value);
   }
 
-  /** Returns the field of the structure at {@code base} as 0 to 2^32 - 1. */
+  /** Return the field of the structure at {@code base} as 0 to 2^32 - 1. */
   public long getUnsigned(MemorySegment segment, long base) {
     return Integer.toUnsignedLong(segment.get(LAYOUT, base + offset));
   }
 
   /**
-   * Returns the field with acquire order: what is read afterwards is at least as new.
+   * Return the field with acquire order: what is read afterwards is at least as new.
    *
    * <p>For words that the other side stores last: a queue entry's phase, a shadow doorbell.
    */
@@ -38,7 +38,7 @@ public record U32(int offset) implements Field {
     return (int) HANDLE.getAcquire(segment, base + offset);
   }
 
-  /** Stores the field with release order: what was stored before is seen by whoever acquires it. */
+  /** Store the field with release order: what was stored before is seen by whoever acquires it. */
   public void setRelease(MemorySegment segment, long base, int value) {
     HANDLE.setRelease(segment, base + offset, value);
   }

@@ -12,12 +12,12 @@ import java.nio.ByteOrder;
 public record U64(int offset) implements Field {
   private static final ValueLayout.OfLong LAYOUT = ValueLayout.JAVA_LONG.withOrder(ByteOrder.LITTLE_ENDIAN);
 
-  /** Returns the field of the structure at {@code base}, as raw bits. */
+  /** Return the field of the structure at {@code base}, as raw bits. */
   public long get(MemorySegment segment, long base) {
     return segment.get(LAYOUT, base + offset);
   }
 
-  /** Stores the low bits of {@code value} in the structure at {@code base}. */
+  /** Store the low bits of {@code value} in the structure at {@code base}. */
   public void set(MemorySegment segment, long base, long value) {
     segment.set(LAYOUT, base + offset, value);
   }

@@ -11,12 +11,12 @@ import java.lang.foreign.ValueLayout;
 public record U8(int offset) implements Field {
   private static final ValueLayout.OfByte LAYOUT = ValueLayout.JAVA_BYTE;
 
-  /** Returns the field of the structure at {@code base}. */
+  /** Return the field of the structure at {@code base}. */
   public int get(MemorySegment segment, long base) {
     return Byte.toUnsignedInt(segment.get(LAYOUT, base + offset));
   }
 
-  /** Stores the low bits of {@code value} in the structure at {@code base}. */
+  /** Store the low bits of {@code value} in the structure at {@code base}. */
   public void set(MemorySegment segment, long base, int value) {
     segment.set(LAYOUT, base + offset, (byte) value);
   }
