@@ -1,0 +1,185 @@
+package io.twostep.backend.iommu.table;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.lang.foreign.Arena;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** When tables come, stay, and go. */
+class TableLifeTest {
+  private static final int RW = LeafAccess.READ | LeafAccess.WRITE;
+  private static final long TABLE = 1L << 21;
+
+  static java.util.stream.Stream<TableFormat> formats() {
+    return Formats.both();
+  }
+
+  @ParameterizedTest
+  @MethodSource("formats")
+  void unlinkAndClearKeepTablesAndClearAndDetachHandsOverWholeOnes(TableFormat format) {
+    try (var fixture = new TableFixture(format)) {
+      fixture.map(TABLE, 0x1000, 3 * TABLE);
+      long pages = fixture.table.tablePages();
+      fixture.table.unlink(TABLE, 2 * TABLE - 1, null);
+      fixture.table.clear(0, 8 * TABLE - 1, null);
+      assertThat(fixture.table.tablePages()).isEqualTo(pages);
+      fixture.table.clearAndDetach(TABLE + 0x1000, 4 * TABLE - 1, fixture.cursor, fixture.detached);
+      assertThat(fixture.detached.count()).as("only tables whose whole span was cleared").isEqualTo(2);
+      assertThat(fixture.table.tablePages()).isEqualTo(pages - 2);
+      assertThat((long) fixture.memory.inUse()).as("nothing is freed before the invalidation").isEqualTo(pages);
+      fixture.detached.freeAll();
+      assertThat((long) fixture.memory.inUse()).isEqualTo(pages - 2);
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("formats")
+  void tableLeftBehindGivesWayToALargeLeafAndWaitsForTheInvalidation(TableFormat format) {
+    try (var fixture = new TableFixture(format)) {
+      fixture.map(TABLE, 0x1000, 0x1000);
+      fixture.table.unlink(TABLE, TABLE + 0xfff, fixture.cursor);
+      long pages = fixture.table.tablePages();
+      assertThat(fixture.map(TABLE, 5 * TABLE, TABLE)).isEqualTo(TableResult.OK);
+      assertThat(fixture.detached.count()).isEqualTo(1);
+      assertThat(fixture.table.tablePages()).isEqualTo(pages - 1);
+      assertThat((long) fixture.memory.inUse()).isEqualTo(pages);
+      assertThat(fixture.leaves()).isEqualTo(1);
+      fixture.table.unlink(TABLE, 2 * TABLE - 1, fixture.cursor);
+      fixture.detached.freeAll();
+      // The cursor must not lead back to the table that was freed.
+      assertThat(fixture.map(TABLE, 0x9000, 0x1000)).isEqualTo(TableResult.OK);
+      assertThat(fixture.hardware.translate(TABLE)).isTrue();
+      assertThat(fixture.hardware.phys).isEqualTo(0x9000);
+    }
+  }
+
+  @Test
+  void subtreeLeftBehindIsDetachedWithAllItsTables() {
+    try (var fixture = new TableFixture(Formats.VTD)) {
+      long gib = 1L << 30;
+      fixture.table.prepare(gib, 2 * gib - 1);
+      long pages = fixture.table.tablePages();
+      assertThat(fixture.map(gib, 4 * gib, gib)).isEqualTo(TableResult.OK);
+      assertThat(fixture.hardware.translate(gib + 5)).isTrue();
+      assertThat(fixture.hardware.leafLength).isEqualTo(gib);
+      assertThat(fixture.detached.count()).isEqualTo(513);
+      assertThat(fixture.table.tablePages()).isEqualTo(pages - 513);
+    }
+  }
+
+  @Test
+  void rootThatGrewOverAnEmptyTableGivesItUpToALeafOfItsSpan() {
+    try (var fixture = new TableFixture(Formats.AMD)) {
+      assertThat(fixture.map(0, 0, 1L << 48)).isEqualTo(TableResult.OK);
+      assertThat(fixture.leaves()).isEqualTo(1);
+      assertThat(fixture.hardware.translate((1L << 48) - 1)).isTrue();
+      assertThat(fixture.hardware.phys).isEqualTo((1L << 48) - 1);
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("formats")
+  void preparedRangeNeedsNoMoreTableMemory(TableFormat format) {
+    try (var fixture = new TableFixture(format)) {
+      long iova = (1L << 30) - 3 * TABLE - 0x5000;
+      long pages = 5 * 512;
+      assertThat(fixture.table.prepare(iova, iova + pages * 4096 - 1)).isEqualTo(TableResult.OK);
+      long before = fixture.memory.allocations();
+      for (long i = 0; i < pages; i++) {
+        assertThat(fixture.map(iova + i * 4096, (1 + 2 * i) * 4096, 4096)).isEqualTo(TableResult.OK);
+      }
+      fixture.table.unlink(iova, iova + pages * 4096 - 1, null);
+      int result =
+          fixture.table.map(
+              iova, iova, pages * 4096, RW, RadixPageTable.LEAF_TABLE_LEAF, fixture.cursor, fixture.detached);
+      assertThat(result).isEqualTo(TableResult.OK);
+      assertThat(fixture.memory.allocations()).isEqualTo(before);
+      assertThat(fixture.detached.isEmpty()).isTrue();
+    }
+  }
+
+  @Test
+  void rootGrowsByPublishingToHardwareFirstAndKeepsWhatWasLinked() {
+    try (var arena = Arena.ofConfined()) {
+      var memory = new FakeTableMemory(arena, 0x10000, 64);
+      RadixPageTable[] self = new RadixPageTable[1];
+      long[] published = new long[2];
+      self[0] =
+          new RadixPageTable(
+              Formats.AMD,
+              memory,
+              4096,
+              (root, levels) -> {
+                assertThat(self[0].rootPhys()).as("software still walks from the old root").isNotEqualTo(root);
+                published[0] = root;
+                published[1] = levels;
+                assertThat(memory.word(root) & 1).as("the new root already leads to the old one").isEqualTo(1);
+              });
+      RadixPageTable table = self[0];
+      var detached = new TablePages(memory);
+      assertThat(table.levels()).isEqualTo(3);
+      table.map(0x5000, 0x6000, 0x1000, RW, RadixPageTable.ANY_LEAF, null, detached);
+      assertThat(table.lookup(1L << 39)).isEqualTo(TableMemory.NONE);
+      assertThat(table.isLinked(1L << 39, (1L << 39) + 4095)).isFalse();
+      assertThat(table.unlink(1L << 39, (1L << 39) + 4095, null)).isEqualTo(TableResult.NOT_LINKED);
+      for (int bits : new int[] {39, 48, 57, 63}) {
+        long iova = 1L << bits;
+        assertThat(table.map(iova, 0x7000, 0x1000, RW, RadixPageTable.ANY_LEAF, null, detached))
+            .isEqualTo(TableResult.OK);
+        assertThat(published).containsExactly(table.rootPhys(), table.levels());
+        assertThat(table.lookup(iova)).isEqualTo(0x7000);
+        assertThat(table.lookup(0x5abc)).isEqualTo(0x6abc);
+      }
+      assertThat(table.levels()).isEqualTo(6);
+      assertThat(table.destroy()).as("leaves still linked").isEqualTo(5);
+      assertThat(memory.inUse()).isZero();
+    }
+  }
+
+  @Test
+  void fixedRootsNeverGrow() {
+    assertThatThrownBy(() -> RootPublisher.FIXED.publish(0, 4)).isInstanceOf(IllegalStateException.class);
+  }
+
+  @Test
+  void linksOfTheChainOfDetachedPagesAreNotPresentEntries() {
+    try (var arena = Arena.ofConfined()) {
+      var memory = new FakeTableMemory(arena, 0x10000, 64);
+      var chain = new TablePages(memory);
+      var other = new TablePages(memory);
+      long[] pages = new long[6];
+      for (int i = 0; i < 6; i++) {
+        pages[i] = memory.allocatePage();
+        (i < 3 ? chain : other).add(pages[i]);
+      }
+      chain.takeAll(other);
+      chain.takeAll(other);
+      assertThat(other.isEmpty()).isTrue();
+      assertThat(chain.count()).isEqualTo(6);
+      for (long page : pages) {
+        assertThat(memory.word(page) & 3).as("present in neither format").isZero();
+      }
+      other.takeAll(chain);
+      other.freeAll();
+      other.freeAll();
+      assertThat(memory.inUse()).isZero();
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("formats")
+  void bytesOfTablesPerPageAreNotAboveTheReference(TableFormat format) {
+    long[][] pagesAndTenthsOfBytes = {{256, 640}, {4096, 110}, {1 << 18, 82}};
+    for (long[] each : pagesAndTenthsOfBytes) {
+      try (var fixture = new TableFixture(format)) {
+        long iova = 1L << 30;
+        fixture.table.map(iova, 0x1000, each[0] * 4096, RW, 4096, fixture.cursor, fixture.detached);
+        long bytes = fixture.table.tablePages() * 4096;
+        assertThat(bytes * 10 / each[0]).isLessThanOrEqualTo(each[1]);
+      }
+    }
+  }
+}
