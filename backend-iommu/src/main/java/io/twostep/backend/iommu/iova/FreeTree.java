@@ -56,6 +56,50 @@ final class FreeTree {
     return start;
   }
 
+  /**
+   * Take the highest free range of 2^order granules (at most 32), and with it others that lie in the same leaf.
+   *
+   * <p>The others are just what the next calls would have returned.
+   *
+   * @param starts receives the ranges, highest first
+   * @param most how many to take at most
+   * @return how many were taken; 0 when there is no such range
+   */
+  int takeSome(int order, long highestStart, long[] starts, int most) {
+    long first = highestStart < 0 ? NONE : find(1L << order, order, highestStart);
+    if (first == NONE) {
+      return 0;
+    }
+    int depth = openLeaf(first);
+    int index = (int) (first >>> Leaf.ORDER) & 7;
+    int leaf = nodes.child(path[depth], index);
+    long base = first & -(1L << Leaf.ORDER);
+    long free = nodes.leaf(leaf);
+    int taken = 0;
+    for (int start = (int) (first - base); start >= 0 && taken < most; ) {
+      free &= ~Leaf.mask(start, start + (1 << order));
+      starts[taken++] = base + start;
+      start = Leaf.find(free, 1 << order, order, start);
+    }
+    nodes.setLeaf(leaf, free);
+    store(path[depth], Leaf.ORDER, index, Leaf.summarise(free));
+    climb(depth, Leaf.ORDER, first);
+    return taken;
+  }
+
+  /** Descend to the leaf of a granule, making what is missing; the path is left behind. */
+  private int openLeaf(long granule) {
+    int node = ROOT;
+    int depth = 0;
+    path[0] = ROOT;
+    for (int shift = rootShift; shift > Leaf.ORDER; shift -= STEP) {
+      node = open(node, shift, (int) (granule >>> shift) & 7);
+      path[++depth] = node;
+    }
+    open(node, Leaf.ORDER, (int) (granule >>> Leaf.ORDER) & 7);
+    return depth;
+  }
+
   /** Make {@code [from, to)} free. */
   void free(long from, long to) {
     set(from, to, true);
@@ -253,10 +297,16 @@ final class FreeTree {
       shift -= STEP;
       depth++;
     }
-    for (; depth > 0; depth--) {
+    climb(depth, shift, from);
+  }
+
+  /** Tell the ancestors about a changed node until one of them learns nothing new. */
+  private void climb(int changedDepth, int changedShift, long granule) {
+    int shift = changedShift;
+    for (int depth = changedDepth; depth > 0; depth--) {
       int summary = nodes.summarise(path[depth], shift);
       shift += STEP;
-      int index = (int) (from >>> shift) & 7;
+      int index = (int) (granule >>> shift) & 7;
       if (nodes.summaryOf(path[depth - 1], index) == summary) {
         return;
       }

@@ -9,8 +9,16 @@ package io.twostep.backend.iommu.iova;
  * Code 0 is the empty size.
  */
 final class RangeSize {
-  /** The largest size that is rounded to a power of two, and the largest that caches hold. */
+  /** The largest size that is rounded to a power of two. */
   static final long SMALL_LIMIT = 32;
+
+  /** The largest size that caches hold. */
+  static final long CACHED_LIMIT = 512;
+
+  /** The number of sizes that caches hold: 1, 2, 4, 8, 16, 32, 40, 48, 56, 64, 80, ... 512. */
+  static final int CACHED_CLASSES = 22;
+
+  private static final int SMALL_ORDER = 5;
 
   private RangeSize() {}
 
@@ -47,6 +55,16 @@ final class RangeSize {
     }
     int step = code - 1;
     return ((4L + (step & 3)) << (step >>> 2)) >>> 2;
+  }
+
+  /** Number the steps from 0: the {@linkplain #CACHED_CLASSES first} of them are what caches hold. */
+  static int sizeClass(long rounded) {
+    return rounded <= SMALL_LIMIT ? order(rounded) : floorCode(rounded) - (powerCode(SMALL_ORDER) - SMALL_ORDER);
+  }
+
+  /** Compute the rounded size of a class. */
+  static long ofClass(int sizeClass) {
+    return sizeClass <= SMALL_ORDER ? 1L << sizeClass : ofCode(sizeClass + powerCode(SMALL_ORDER) - SMALL_ORDER);
   }
 
   private static long roundUpTo(long value, long powerOfTwo) {

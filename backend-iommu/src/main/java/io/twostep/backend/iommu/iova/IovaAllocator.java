@@ -1,0 +1,235 @@
+package io.twostep.backend.iommu.iova;
+
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
+
+/**
+ * Allocate ranges of I/O virtual addresses: from the top down, aligned to their size, never IOVA 0.
+ *
+ * <p>Sizes are in granules. Up to 32 granules a range occupies the next power of two, above that the next quarter of a
+ * power of two; the natural alignment is the power of two that is not below the size. Sizes up to 512 granules are kept
+ * in caches when they come back; when the space runs out, the caches are emptied before an allocation fails.
+ *
+ * <p>Thread-safe. No heap memory per call once the caches and the tree have reached their size.
+ */
+public final class IovaAllocator {
+  /** What an allocation returns when there is no room: all ones, which no granule begins at. */
+  public static final long NO_IOVA = -1L;
+
+  /** Time between two trims of the caches. */
+  public static final long TRIM_INTERVAL_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
+
+  private static final int DRAIN_ATTEMPTS = 3;
+
+  private final IovaSpace space;
+  private final int granuleShift;
+  private final long endGranule;
+  private final SharedFreeTree tree;
+  private final RangeCache cache;
+  private final LiveRanges live;
+  private final ReservedRanges reserved;
+  private final AtomicLong nextTrim = new AtomicLong(Long.MIN_VALUE);
+
+  /**
+   * Create an allocator whose whole aperture is free.
+   *
+   * @param stripes how many threads it should serve without waiting, rounded up to a power of two; twice the number of
+   *     processors is good
+   */
+  public IovaAllocator(IovaSpace space, int stripes) {
+    if (stripes < 1 || stripes > 1 << 16) {
+      throw new IllegalArgumentException(space.name() + ": stripes must be from 1 to 65536, not " + stripes);
+    }
+    this.space = space;
+    granuleShift = space.granuleShift();
+    endGranule = space.endGranule();
+    FreeTree free = new FreeTree(endGranule);
+    free.free(space.firstGranule(), endGranule);
+    tree = new SharedFreeTree(free);
+    cache = new RangeCache(tree, 1 << RangeSize.order(stripes));
+    live = new LiveRanges(endGranule);
+    reserved = new ReservedRanges();
+  }
+
+  /** Allocate with natural alignment anywhere up to {@code highestIova}; see the full form. */
+  public long allocate(long granules, long highestIova) {
+    return allocate(granules, 1, highestIova, highestIova);
+  }
+
+  /**
+   * Allocate a range.
+   *
+   * @param granules its size, at least 1
+   * @param alignmentGranules a power of two; what is below the natural alignment has no effect
+   * @param preferredIova the last address to try first, such as 2^32-1: a range above it is returned only when there is
+   *     no room below
+   * @param highestIova the last address that any byte of the range may have, unsigned and included
+   * @return the IOVA of the range, or {@link #NO_IOVA}
+   * @throws IllegalArgumentException when the size or the alignment is not legal
+   */
+  public long allocate(long granules, long alignmentGranules, long preferredIova, long highestIova) {
+    if (granules < 1 || Long.bitCount(alignmentGranules) != 1 || alignmentGranules < 1) {
+      throw badRequest(granules, alignmentGranules);
+    }
+    if (granules > endGranule) {
+      return NO_IOVA;
+    }
+    long size = RangeSize.roundUp(granules);
+    int alignOrder = Math.max(RangeSize.order(granules), Long.numberOfTrailingZeros(alignmentGranules));
+    long highestStart = IovaSpace.endGranule(highestIova, space.granuleBytes()) - size;
+    long start = FreeTree.NONE;
+    if (Long.compareUnsigned(preferredIova, highestIova) < 0) {
+      start = take(granules, size, alignOrder, IovaSpace.endGranule(preferredIova, space.granuleBytes()) - size);
+    }
+    if (start == FreeTree.NONE) {
+      start = take(granules, size, alignOrder, highestStart);
+    }
+    if (start == FreeTree.NONE) {
+      start = takeDraining(granules, size, alignOrder, highestStart);
+    }
+    if (start == FreeTree.NONE) {
+      return NO_IOVA;
+    }
+    live.mark(start, granules);
+    return start << granuleShift;
+  }
+
+  private long take(long granules, long size, int alignOrder, long highestStart) {
+    CacheStripe stripe = cache.lockStripe();
+    try {
+      long start =
+          size <= RangeSize.CACHED_LIMIT && alignOrder == RangeSize.order(size)
+              ? stripe.take(RangeSize.sizeClass(size), highestStart)
+              : tree.take(size, alignOrder, highestStart);
+      if (start != FreeTree.NONE) {
+        stripe.countAllocation(granules);
+      }
+      return start;
+    } finally {
+      stripe.lock.unlock();
+    }
+  }
+
+  /** Empty the caches and try again; others may fill them meanwhile, so look more than once. */
+  private long takeDraining(long granules, long size, int alignOrder, long highestStart) {
+    long start = FreeTree.NONE;
+    for (int attempt = 0; attempt < DRAIN_ATTEMPTS && start == FreeTree.NONE; attempt++) {
+      if (cachedRanges() <= 0) {
+        break;
+      }
+      cache.drain();
+      start = take(granules, size, alignOrder, highestStart);
+    }
+    return start;
+  }
+
+  /**
+   * Free exactly one allocated range.
+   *
+   * @param iova what the allocation returned
+   * @param granules what the allocation was asked for
+   * @throws IllegalArgumentException when no live range begins there or it has another size; nothing has changed
+   */
+  public void free(long iova, long granules) {
+    long start = iova >>> granuleShift;
+    if (start << granuleShift != iova || !live.tryClear(start, granules)) {
+      throw badFree(iova, granules);
+    }
+    long size = RangeSize.roundUp(granules);
+    CacheStripe stripe = cache.lockStripe();
+    try {
+      stripe.countFree(granules);
+      if (size <= RangeSize.CACHED_LIMIT) {
+        stripe.give(RangeSize.sizeClass(size), start);
+      } else {
+        tree.free(start, size);
+      }
+    } finally {
+      stripe.lock.unlock();
+    }
+  }
+
+  /**
+   * Keep a range from ever being handed out; what is already reserved or lies outside the aperture is fine.
+   *
+   * @param firstIova the first address; the whole granule around it is reserved
+   * @param lastIova the last address, included; the whole granule around it is reserved
+   * @return whether it is reserved now; false, with nothing changed, when a part of it is handed out
+   */
+  public boolean tryReserve(long firstIova, long lastIova) {
+    if (Long.compareUnsigned(firstIova, lastIova) > 0) {
+      throw new IllegalArgumentException(
+          "%s: reserved range 0x%x-0x%x must not end before it begins".formatted(space.name(), firstIova, lastIova));
+    }
+    long from = Math.max(firstIova >>> granuleShift, space.firstGranule());
+    long to = Math.min((lastIova >>> granuleShift) + 1, endGranule);
+    if (from >= to) {
+      return true;
+    }
+    if (reserved.tryReserve(tree, from, to)) {
+      return true;
+    }
+    cache.drain();
+    return reserved.tryReserve(tree, from, to);
+  }
+
+  /** Give everything in the caches back to the tree. */
+  public void drainCaches() {
+    cache.drain();
+  }
+
+  /**
+   * Let the caches shrink to what was needed lately; does nothing within 100 ms of the last time.
+   *
+   * @param nowNanos the time now, on a clock of its own whose differences count
+   */
+  public void trim(long nowNanos) {
+    long due = nextTrim.get();
+    if ((due == Long.MIN_VALUE || nowNanos - due >= 0)
+        && nextTrim.compareAndSet(due, nowNanos + TRIM_INTERVAL_NANOS)) {
+      cache.trim();
+    }
+  }
+
+  /** Count what is live, cached and taken. */
+  public IovaStatistics statistics() {
+    long frees = cache.frees();
+    long allocations = cache.allocations();
+    return new IovaStatistics(
+        allocations,
+        frees,
+        allocations - frees,
+        cache.liveGranules(),
+        tree.takenRanges() - (allocations - frees),
+        tree.takenGranules());
+  }
+
+  /** Visit every live range, for a report of leaks; exact at rest only. */
+  public void forEachLive(LiveRangeVisitor visitor) {
+    live.forEach((start, granules) -> visitor.visit(start << granuleShift, granules));
+  }
+
+  private long cachedRanges() {
+    return tree.takenRanges() - (cache.allocations() - cache.frees());
+  }
+
+  private IllegalArgumentException badRequest(long granules, long alignmentGranules) {
+    return new IllegalArgumentException(
+        "%s: cannot allocate %d granules aligned to %d: the size must be positive, the alignment a power of two"
+            .formatted(space.name(), granules, alignmentGranules));
+  }
+
+  private IllegalArgumentException badFree(long iova, long granules) {
+    long start = iova >>> granuleShift;
+    long size = start << granuleShift == iova ? live.sizeAt(start) : 0;
+    return new IllegalArgumentException(
+        "%s: cannot free %d granules at IOVA 0x%x: %s"
+            .formatted(
+                space.name(),
+                granules,
+                iova,
+                size == 0
+                    ? "no live range begins there; free each range once, at the address its allocation returned"
+                    : "the range there was allocated with " + size + " granules; free what was allocated"));
+  }
+}

@@ -1,0 +1,52 @@
+package io.twostep.backend.iommu.iova;
+
+/**
+ * Remember the exact size of every live range, so that a free that does not match an allocation is refused.
+ *
+ * <p>Ranges are marked and cleared by their owners without locks. Of two threads that clear the same range the later
+ * one is refused; only if they do so in the same few nanoseconds can both succeed.
+ */
+final class LiveRanges {
+  private final long granules;
+  private final SmallRanges small;
+  private final LargeRanges large;
+
+  /** Create the memory for {@code [0, granules)}. */
+  LiveRanges(long granules) {
+    this.granules = granules;
+    small = new SmallRanges(granules);
+    large = new LargeRanges(granules);
+  }
+
+  /** Record a range; allocates memory only where no range ever lived near it. */
+  void mark(long start, long size) {
+    if (size <= RangeSize.SMALL_LIMIT) {
+      small.mark(start, size);
+    } else {
+      large.mark(start, size);
+    }
+  }
+
+  /** Forget a range if exactly this one is live. */
+  boolean tryClear(long start, long size) {
+    if (start >= granules || size <= 0) {
+      return false;
+    }
+    return size <= RangeSize.SMALL_LIMIT ? small.tryClear(start, size) : large.tryClear(start, size);
+  }
+
+  /** Look up the size of the live range that starts here, or 0. */
+  long sizeAt(long start) {
+    if (start >= granules) {
+      return 0;
+    }
+    long size = small.sizeAt(start);
+    return size != 0 ? size : large.sizeAt(start);
+  }
+
+  /** Visit what is live, small ranges first; exact only while nobody allocates or frees. */
+  void forEach(LiveRangeVisitor visitor) {
+    small.forEach(visitor);
+    large.forEach(visitor);
+  }
+}

@@ -1,0 +1,114 @@
+package io.twostep.backend.iommu.iova;
+
+/**
+ * Share one free tree between threads: a lock around every call, and counts of what the tree gave away.
+ *
+ * <p>Last in the order of locks: nothing is called from inside.
+ */
+final class SharedFreeTree {
+  private final SpinLock lock = new SpinLock();
+  private final FreeTree tree;
+  private long takenRanges;
+  private long takenGranules;
+
+  SharedFreeTree(FreeTree tree) {
+    this.tree = tree;
+  }
+
+  long take(long size, int alignOrder, long highestStart) {
+    lock.lock();
+    try {
+      long start = tree.take(size, alignOrder, highestStart);
+      if (start != FreeTree.NONE) {
+        takenRanges++;
+        takenGranules += size;
+      }
+      return start;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  int takeSome(int order, long highestStart, long[] starts, int most) {
+    lock.lock();
+    try {
+      int taken = tree.takeSome(order, highestStart, starts, most);
+      takenRanges += taken;
+      takenGranules += (long) taken << order;
+      return taken;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  void free(long start, long size) {
+    lock.lock();
+    try {
+      giveBack(start, size);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Give back everything in a magazine, which is empty afterwards. */
+  void freeAll(Magazine magazine, long size) {
+    lock.lock();
+    try {
+      for (long start = magazine.pop(Long.MAX_VALUE); start != Magazine.NONE; start = magazine.pop(Long.MAX_VALUE)) {
+        giveBack(start, size);
+      }
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private void giveBack(long start, long size) {
+    tree.free(start, start + size);
+    takenRanges--;
+    takenGranules -= size;
+  }
+
+  /** Occupy a free range without counting it as taken. */
+  boolean tryOccupy(long from, long to) {
+    lock.lock();
+    try {
+      if (!tree.isFree(from, to)) {
+        return false;
+      }
+      tree.occupy(from, to);
+      return true;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Undo {@link #tryOccupy}. */
+  void vacate(long from, long to) {
+    lock.lock();
+    try {
+      tree.free(from, to);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Count the ranges that are live or cached. */
+  long takenRanges() {
+    lock.lock();
+    try {
+      return takenRanges;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Count the granules that are live or cached, with their rounding. */
+  long takenGranules() {
+    lock.lock();
+    try {
+      return takenGranules;
+    } finally {
+      lock.unlock();
+    }
+  }
+}
