@@ -15,7 +15,7 @@ final class LargeRanges {
   private static final int CHUNK_ORDER = 9;
   private static final int CHUNK = 1 << CHUNK_ORDER;
 
-  private final long @Nullable [] @Nullable [][] directory;
+  private final long[] @Nullable [] @Nullable [] directory;
   private final int middleOrder;
 
   LargeRanges(long granules) {
@@ -49,7 +49,7 @@ final class LargeRanges {
 
   void forEach(LiveRangeVisitor visitor) {
     for (int upper = 0; upper < directory.length; upper++) {
-      long[][] middle = directory[upper];
+      long[] @Nullable [] middle = directory[upper];
       for (int index = 0; middle != null && index < middle.length; index++) {
         long[] chunk = middle[index];
         long base = (((long) upper << middleOrder) + index) << CHUNK_ORDER;
@@ -63,13 +63,13 @@ final class LargeRanges {
   }
 
   private long @Nullable [] chunk(long start) {
-    long[][] middle = directory[(int) (start >>> (ALIGN_ORDER + CHUNK_ORDER + middleOrder))];
+    long[] @Nullable [] middle = directory[(int) (start >>> (ALIGN_ORDER + CHUNK_ORDER + middleOrder))];
     return middle == null ? null : middle[middleIndex(start)];
   }
 
   private synchronized long[] create(long start) {
     int upper = (int) (start >>> (ALIGN_ORDER + CHUNK_ORDER + middleOrder));
-    long[][] middle = directory[upper];
+    long[] @Nullable [] middle = directory[upper];
     if (middle == null) {
       middle = new long[1 << middleOrder][];
       directory[upper] = middle;

@@ -43,7 +43,7 @@ final class Magazine {
     int count = (int) words[COUNT];
     words[LOWEST] = count == 0 ? start : Math.min(words[LOWEST], start);
     words[FIRST + count] = start;
-    words[COUNT] = count + 1;
+    words[COUNT] = count + 1L;
   }
 
   /** Take the newest start that is at most {@code highestStart}, or {@link #NONE}. */

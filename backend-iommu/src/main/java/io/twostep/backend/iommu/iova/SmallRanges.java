@@ -12,7 +12,7 @@ final class SmallRanges {
   private static final int CHUNK_ORDER = 12;
   private static final int CHUNK = 1 << CHUNK_ORDER;
 
-  private final byte @Nullable [] @Nullable [][] directory;
+  private final byte[] @Nullable [] @Nullable [] directory;
   private final int middleOrder;
 
   SmallRanges(long granules) {
@@ -46,7 +46,7 @@ final class SmallRanges {
 
   void forEach(LiveRangeVisitor visitor) {
     for (int upper = 0; upper < directory.length; upper++) {
-      byte[][] middle = directory[upper];
+      byte[] @Nullable [] middle = directory[upper];
       for (int index = 0; middle != null && index < middle.length; index++) {
         byte[] chunk = middle[index];
         long base = (((long) upper << middleOrder) + index) << CHUNK_ORDER;
@@ -60,13 +60,13 @@ final class SmallRanges {
   }
 
   private byte @Nullable [] chunk(long start) {
-    byte[][] middle = directory[(int) (start >>> (CHUNK_ORDER + middleOrder))];
+    byte[] @Nullable [] middle = directory[(int) (start >>> (CHUNK_ORDER + middleOrder))];
     return middle == null ? null : middle[middleIndex(start)];
   }
 
   private synchronized byte[] create(long start) {
     int upper = (int) (start >>> (CHUNK_ORDER + middleOrder));
-    byte[][] middle = directory[upper];
+    byte[] @Nullable [] middle = directory[upper];
     if (middle == null) {
       middle = new byte[1 << middleOrder][];
       directory[upper] = middle;
