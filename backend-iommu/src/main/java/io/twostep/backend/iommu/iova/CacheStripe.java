@@ -15,8 +15,6 @@ final class CacheStripe {
   private static final int FREED_GRANULES = PADDING + 3;
   private static final int MOST_AT_ONCE = 32;
 
-  final SpinLock lock = new SpinLock();
-
   private final SharedFreeTree tree;
   private final MagazineDepot[] depots;
   private final @Nullable Magazine[] magazines = new Magazine[2 * (PADDING + RangeSize.CACHED_CLASSES)];

@@ -37,16 +37,13 @@ public final class IovaAllocator {
    *     processors is good
    */
   public IovaAllocator(IovaSpace space, int stripes) {
-    if (stripes < 1 || stripes > 1 << 16) {
-      throw new IllegalArgumentException(space.name() + ": stripes must be from 1 to 65536, not " + stripes);
-    }
     this.space = space;
     granuleShift = space.granuleShift();
     endGranule = space.endGranule();
     FreeTree free = new FreeTree(endGranule);
     free.free(space.firstGranule(), endGranule);
     tree = new SharedFreeTree(free);
-    cache = new RangeCache(tree, 1 << RangeSize.order(stripes));
+    cache = new RangeCache(tree, Stripes.checked(space.name(), stripes));
     live = new LiveRanges(endGranule);
     reserved = new ReservedRanges();
   }
@@ -95,19 +92,14 @@ public final class IovaAllocator {
   }
 
   private long take(long granules, long size, int alignOrder, long highestStart) {
-    CacheStripe stripe = cache.lockStripe();
-    try {
-      long start =
-          size <= RangeSize.CACHED_LIMIT && alignOrder == RangeSize.order(size)
-              ? stripe.take(RangeSize.sizeClass(size), highestStart)
-              : tree.take(size, alignOrder, highestStart);
-      if (start != FreeTree.NONE) {
-        stripe.countAllocation(granules);
-      }
-      return start;
-    } finally {
-      stripe.lock.unlock();
+    if (size <= RangeSize.CACHED_LIMIT && alignOrder == RangeSize.order(size)) {
+      return cache.take(RangeSize.sizeClass(size), granules, highestStart);
     }
+    long start = tree.take(size, alignOrder, highestStart);
+    if (start != FreeTree.NONE) {
+      cache.countAllocation(granules);
+    }
+    return start;
   }
 
   /** Empty the caches and try again; others may fill them meanwhile, so look more than once. */
@@ -136,16 +128,11 @@ public final class IovaAllocator {
       throw badFree(iova, granules);
     }
     long size = RangeSize.roundUp(granules);
-    CacheStripe stripe = cache.lockStripe();
-    try {
-      stripe.countFree(granules);
-      if (size <= RangeSize.CACHED_LIMIT) {
-        stripe.give(RangeSize.sizeClass(size), start);
-      } else {
-        tree.free(start, size);
-      }
-    } finally {
-      stripe.lock.unlock();
+    if (size <= RangeSize.CACHED_LIMIT) {
+      cache.give(RangeSize.sizeClass(size), granules, start);
+    } else {
+      cache.countFree(granules);
+      tree.free(start, size);
     }
   }
 

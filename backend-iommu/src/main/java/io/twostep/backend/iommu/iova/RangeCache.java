@@ -3,46 +3,62 @@ package io.twostep.backend.iommu.iova;
 /**
  * Keep returned ranges of small sizes close to the threads that will want them again.
  *
- * <p>Threads are spread over stripes by their identity. A stripe that is busy is passed over: which stripe serves a
- * call never matters for its result. Locks are taken in the order stripe, depot, tree.
+ * <p>Locks are taken in the order stripe, depot, tree.
  */
 final class RangeCache {
-  /** Spreads consecutive thread ids evenly (2^64 divided by the golden ratio). */
-  private static final long SPREAD = 0x9e3779b97f4a7c15L;
-
-  private static final int ROUNDS = 8;
-
+  private final Stripes locks;
   private final CacheStripe[] stripes;
   private final MagazineDepot[] depots = new MagazineDepot[RangeSize.CACHED_CLASSES];
 
-  /** Create a cache with a power of two of stripes. */
   RangeCache(SharedFreeTree tree, int stripeCount) {
+    locks = new Stripes(stripeCount);
     for (int sizeClass = 0; sizeClass < depots.length; sizeClass++) {
       depots[sizeClass] = new MagazineDepot(tree, RangeSize.ofClass(sizeClass));
     }
-    stripes = new CacheStripe[stripeCount];
-    for (int index = 0; index < stripeCount; index++) {
+    stripes = new CacheStripe[locks.count()];
+    for (int index = 0; index < stripes.length; index++) {
       stripes[index] = new CacheStripe(tree, depots);
     }
   }
 
-  /** Lock a stripe for the calling thread; the caller unlocks it. */
-  CacheStripe lockStripe() {
-    int home = (int) ((Thread.currentThread().threadId() * SPREAD) >>> 32) & (stripes.length - 1);
-    CacheStripe stripe = stripes[home];
-    return stripe.lock.tryLock() ? stripe : lockAnother(home);
+  /** Take a range of a cached class that starts at or below {@code highestStart}. */
+  long take(int sizeClass, long granules, long highestStart) {
+    int index = locks.lock();
+    try {
+      CacheStripe stripe = stripes[index];
+      long start = stripe.take(sizeClass, highestStart);
+      if (start != FreeTree.NONE) {
+        stripe.countAllocation(granules);
+      }
+      return start;
+    } finally {
+      locks.unlock(index);
+    }
   }
 
-  private CacheStripe lockAnother(int home) {
-    for (int offset = 1; offset < ROUNDS * stripes.length; offset++) {
-      CacheStripe stripe = stripes[(home + offset) & (stripes.length - 1)];
-      if (stripe.lock.tryLock()) {
-        return stripe;
-      }
-      Thread.onSpinWait();
+  /** Keep a range of a cached class that came back. */
+  void give(int sizeClass, long granules, long start) {
+    int index = locks.lock();
+    try {
+      stripes[index].give(sizeClass, start);
+      stripes[index].countFree(granules);
+    } finally {
+      locks.unlock(index);
     }
-    stripes[home].lock.lock();
-    return stripes[home];
+  }
+
+  /** Count a range that the caller took from the tree. */
+  void countAllocation(long granules) {
+    int index = locks.lock();
+    stripes[index].countAllocation(granules);
+    locks.unlock(index);
+  }
+
+  /** Count a range that the caller gives to the tree. */
+  void countFree(long granules) {
+    int index = locks.lock();
+    stripes[index].countFree(granules);
+    locks.unlock(index);
   }
 
   /** Give everything cached before this call back to the tree. */
@@ -50,12 +66,12 @@ final class RangeCache {
     for (MagazineDepot depot : depots) {
       depot.beginDrain();
     }
-    for (CacheStripe stripe : stripes) {
-      stripe.lock.lock();
+    for (int index = 0; index < stripes.length; index++) {
+      locks.lock(index);
       try {
-        stripe.drain();
+        stripes[index].drain();
       } finally {
-        stripe.lock.unlock();
+        locks.unlock(index);
       }
     }
     for (MagazineDepot depot : depots) {

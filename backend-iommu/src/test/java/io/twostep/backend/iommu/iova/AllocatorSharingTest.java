@@ -1,0 +1,145 @@
+package io.twostep.backend.iommu.iova;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.twostep.backend.iommu.Allocation;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.atomic.AtomicIntegerArray;
+import java.util.random.RandomGenerator;
+import org.junit.jupiter.api.Test;
+
+class AllocatorSharingTest {
+  private static final int SHIFT = 12;
+  private static final int[] SIZES = {1, 2, 3, 7, 16, 32, 33, 64, 200, 700};
+
+  /** A range on its way from the thread that allocated it to one that frees it. */
+  private record Handed(long iova, int granules) {}
+
+  @Test
+  void noGranuleHasTwoOwnersAmongFourThreads() throws InterruptedException {
+    int space = 20_000;
+    int rounds = 150_000;
+    long seed = Seeds.next();
+    IovaAllocator allocator = new IovaAllocator(new IovaSpace("shared", 1L << SHIFT, 0, ((long) space << SHIFT) - 1), 2);
+    AtomicIntegerArray owners = new AtomicIntegerArray(space);
+    ConcurrentLinkedQueue<Handed> passing = new ConcurrentLinkedQueue<>();
+    ConcurrentLinkedQueue<Throwable> failures = new ConcurrentLinkedQueue<>();
+    List<Thread> threads = new ArrayList<>();
+    for (int t = 1; t <= 4; t++) {
+      int owner = t;
+      Thread thread = new Thread(() -> work(allocator, owners, passing, owner, Seeds.random(seed + owner), rounds));
+      thread.setUncaughtExceptionHandler((which, failure) -> failures.add(failure));
+      threads.add(thread);
+    }
+    threads.forEach(Thread::start);
+    for (Thread thread : threads) {
+      thread.join();
+    }
+    assertThat(failures).as("seed " + seed).isEmpty();
+    for (Handed handed : passing) {
+      release(allocator, owners, handed);
+    }
+    IovaStatistics statistics = allocator.statistics();
+    assertThat(statistics.liveRanges()).isZero();
+    assertThat(statistics.liveGranules()).isZero();
+    allocator.drainCaches();
+    assertThat(allocator.statistics().takenGranules()).isZero();
+    assertThat(allocator.tryReserve(0, -1L)).as("the whole space is free again").isTrue();
+  }
+
+  private static void work(
+      IovaAllocator allocator,
+      AtomicIntegerArray owners,
+      ConcurrentLinkedQueue<Handed> passing,
+      int owner,
+      RandomGenerator random,
+      int rounds) {
+    ArrayList<Handed> mine = new ArrayList<>();
+    for (int i = 0; i < rounds; i++) {
+      if (random.nextInt(5_000) == 0) {
+        allocator.drainCaches();
+      }
+      if (random.nextInt(1_000) == 0) {
+        allocator.trim(i * IovaAllocator.TRIM_INTERVAL_NANOS);
+      }
+      int granules = SIZES[random.nextInt(SIZES.length)];
+      long iova = allocator.allocate(granules, -1L);
+      if (iova != IovaAllocator.NO_IOVA) {
+        int start = (int) (iova >>> SHIFT);
+        for (int g = 0; g < RangeSize.roundUp(granules); g++) {
+          if (!owners.compareAndSet(start + g, 0, owner)) {
+            throw new AssertionError("granule " + (start + g) + " has owner " + owners.get(start + g));
+          }
+        }
+        mine.add(new Handed(iova, granules));
+      }
+      while (mine.size() > 40 || (iova == IovaAllocator.NO_IOVA && !mine.isEmpty())) {
+        Handed handed = mine.remove(random.nextInt(mine.size()));
+        if (random.nextInt(8) == 0) {
+          passing.add(handed);
+          handed = passing.poll();
+        }
+        if (handed != null) {
+          release(allocator, owners, handed);
+        }
+      }
+    }
+    passing.addAll(mine);
+  }
+
+  private static void release(IovaAllocator allocator, AtomicIntegerArray owners, Handed handed) {
+    int start = (int) (handed.iova() >>> SHIFT);
+    for (int g = 0; g < RangeSize.roundUp(handed.granules()); g++) {
+      owners.set(start + g, 0);
+    }
+    allocator.free(handed.iova(), handed.granules());
+  }
+
+  @Test
+  void allocatingAndFreeingAllocatesNoHeapMemory() {
+    IovaAllocator allocator = new IovaAllocator(new IovaSpace("heap", 1L << SHIFT, 0, (1L << 48) - 1), 2);
+    int[] sizes = {1, 3, 8, 32, 33, 256, 600, 5000};
+    long[] iovas = new long[8 * sizes.length];
+    long bytes =
+        Allocation.leastBytesOf(
+            () -> {
+              for (int i = 0; i < iovas.length; i++) {
+                iovas[i] = allocator.allocate(sizes[i % sizes.length], -1L);
+              }
+              for (int i = 0; i < iovas.length; i++) {
+                allocator.free(iovas[i], sizes[i % sizes.length]);
+              }
+            });
+    assertThat(bytes).isZero();
+  }
+
+  @Test
+  void ageingKeepsCachesAndFootprintFlat() {
+    long seed = Seeds.next();
+    RandomGenerator random = Seeds.random(seed);
+    IovaAllocator allocator = new IovaAllocator(new IovaSpace("old", 1L << SHIFT, 0, (1L << 48) - 1), 4);
+    int live = 2_000;
+    long[] iovas = new long[live];
+    int[] sizes = new int[live];
+    long now = 0;
+    long mostTaken = 0;
+    for (int i = 0; i < 1_500_000; i++) {
+      int index = random.nextInt(live);
+      if (sizes[index] != 0) {
+        allocator.free(iovas[index], sizes[index]);
+      }
+      sizes[index] = 1 + random.nextInt(40);
+      iovas[index] = allocator.allocate(sizes[index], -1L);
+      if (i % 5_000 == 0) {
+        now += IovaAllocator.TRIM_INTERVAL_NANOS;
+        allocator.trim(now);
+        if (i == 300_000) {
+          mostTaken = allocator.statistics().takenGranules();
+        }
+      }
+    }
+    assertThat(allocator.statistics().takenGranules()).as("seed " + seed).isLessThan(mostTaken + mostTaken / 4);
+  }
+}
