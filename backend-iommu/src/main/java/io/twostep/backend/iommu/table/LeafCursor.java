@@ -1,7 +1,7 @@
 package io.twostep.backend.iommu.table;
 
 /**
- * Remembers the leaf table that a handle used last, so that the next link nearby need not walk from the root.
+ * Remembers the table in which a handle put leaves last, so that the next link nearby need not walk from the root.
  *
  * <p>Lives in the handle that owns the range, belongs to one page table, and follows that handle's thread rules. It is
  * sound because no table inside a live reservation is freed; whoever frees the range's tables resets it.
@@ -11,24 +11,26 @@ public final class LeafCursor {
 
   private long region;
   private long table = EMPTY;
+  private int level;
 
-  /** Forgets the leaf table. */
+  /** Forgets the table. */
   public void reset() {
     table = EMPTY;
   }
 
-  /** Tells whether a leaf table is remembered that covers all of [first, last]. */
-  boolean covers(long first, long last) {
-    return (((first ^ region) | (last ^ region)) >>> TableTree.LEAF_TABLE_SHIFT) == 0 && table != EMPTY;
+  /** Tells whether a table of {@code at} is remembered that covers all of [first, last]. */
+  boolean covers(long first, long last, int at) {
+    return (((first ^ region) | (last ^ region)) >>> TableTree.wordShift(at + 1)) == 0 && level == at && table != EMPTY;
   }
 
-  /** Returns the segment offset of the remembered leaf table. */
+  /** Returns the segment offset of the remembered table. */
   long table() {
     return table;
   }
 
-  void remember(long iova, long leafTable) {
+  void remember(long iova, int tableLevel, long tableOffset) {
     region = iova;
-    table = leafTable;
+    level = tableLevel;
+    table = tableOffset;
   }
 }

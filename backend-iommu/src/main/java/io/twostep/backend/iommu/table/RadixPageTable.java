@@ -32,6 +32,7 @@ public final class RadixPageTable {
   private final RunLinker runs;
   private final RangeClearer clearer;
   private final RangeScan scan;
+  private final long[] attributes = new long[8];
 
   /**
    * Creates an empty table with one page for its root.
@@ -48,6 +49,9 @@ public final class RadixPageTable {
     this.runs = new RunLinker(linker, limits);
     this.scan = new RangeScan(tree, format);
     this.clearer = new RangeClearer(tree, scan);
+    for (int access = 0; access < attributes.length; access++) {
+      attributes[access] = format.encodeAccess(access);
+    }
   }
 
   /** Returns the format as given. */
@@ -104,7 +108,7 @@ public final class RadixPageTable {
         roundedFirst,
         roundedLast,
         limits.roundDown(phys),
-        format.encodeAccess(access),
+        attributes[access],
         sizesUpTo(maxLeaf),
         cursor,
         detached);
@@ -135,8 +139,7 @@ public final class RadixPageTable {
     if ((access & READ_OR_WRITE) == 0) {
       return TableResult.NO_ACCESS;
     }
-    long attributes = format.encodeAccess(access);
-    return runs.link(iova, phys, length, from, to, attributes, sizesUpTo(maxLeaf), cursor, detached);
+    return runs.link(iova, phys, length, from, to, attributes[access], sizesUpTo(maxLeaf), cursor, detached);
   }
 
   /**

@@ -26,6 +26,9 @@ final class RangeClearer {
     if ((first ^ last) >>> TableTree.LEAF_TABLE_SHIFT == 0 && !RangeLinker.mayBeLarge(last - first)) {
       return clearInLeafTable(first, last, refuseHoles, cursor);
     }
+    if (clearOneLarge(first, last)) {
+      return TableResult.OK;
+    }
     if (scan.splits(first, last)) {
       return TableResult.NOT_SPLITTABLE;
     }
@@ -39,7 +42,7 @@ final class RangeClearer {
   }
 
   private int clearInLeafTable(long first, long last, boolean refuseHoles, @Nullable LeafCursor cursor) {
-    long table = cursor != null && cursor.covers(first, last) ? cursor.table() : tree.find(first, 0);
+    long table = cursor != null && cursor.covers(first, last, 0) ? cursor.table() : tree.find(first, 0);
     if (table == TableTree.LEAF_ABOVE) {
       return TableResult.NOT_SPLITTABLE;
     }
@@ -48,8 +51,8 @@ final class RangeClearer {
     }
     long offset = TableTree.slot(table, 0, first);
     int words = (int) ((last - first) >>> TableTree.PAGE_SHIFT) + 1;
-    if (scan.splitsBefore(TableTree.word(segment, offset), 0, first)
-        || scan.splitsBefore(TableTree.word(segment, offset + ((words - 1L) << 3)), 0, last + 1)) {
+    if (splitsContiguous(TableTree.word(segment, offset), first)
+        || splitsContiguous(TableTree.word(segment, offset + ((words - 1L) << 3)), last + 1)) {
       return TableResult.NOT_SPLITTABLE;
     }
     if (refuseHoles && !LeafWords.noneZero(segment, offset, words)) {
@@ -57,6 +60,30 @@ final class RangeClearer {
     }
     LeafWords.zero(segment, offset, words);
     return TableResult.OK;
+  }
+
+  private boolean splitsContiguous(long word, long edge) {
+    return tree.isContiguous(word) && scan.splitsBefore(word, 0, edge);
+  }
+
+  /** Clears [first, last] if it is exactly one leaf above level 0, which takes one walk instead of three. */
+  private boolean clearOneLarge(long first, long last) {
+    if (!tree.spans(last)) {
+      return false;
+    }
+    long entry = tree.locate(first);
+    int level = TableTree.levelOf(entry);
+    long offset = TableTree.offsetOfEntry(entry);
+    long word = tree.acquire(offset);
+    if (level == 0 || word == 0) {
+      return false;
+    }
+    long mask = (1L << tree.leafShift(word, level)) - 1;
+    if ((first & mask) != 0 || last - first != mask) {
+      return false;
+    }
+    LeafWords.zero(segment, offset, (int) (mask >>> TableTree.wordShift(level)) + 1);
+    return true;
   }
 
   private void clearTable(

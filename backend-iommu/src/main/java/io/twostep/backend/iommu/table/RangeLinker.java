@@ -10,7 +10,7 @@ import org.jspecify.annotations.Nullable;
  * address; {@code sizes} is the set of leaf sizes allowed.
  */
 final class RangeLinker {
-  private static final long PAGE = 1L << TableTree.PAGE_SHIFT;
+  static final long PAGE = 1L << TableTree.PAGE_SHIFT;
   private static final long LEAF_TABLE_LAST = (1L << TableTree.LEAF_TABLE_SHIFT) - 1;
 
   private final TableTree tree;
@@ -42,6 +42,11 @@ final class RangeLinker {
     if ((first ^ last) >>> TableTree.LEAF_TABLE_SHIFT == 0 && !mayBeLarge(last - first)) {
       return linkInLeafTable(first, last, phys, attributes, sizes, cursor);
     }
+    long size = bestSize(sizes, first | phys, last - first);
+    int level = levelOf(size);
+    if (level > 0 && size - 1 == last - first) {
+      return linkLarge(first, size, level, leaf(phys | attributes, size, level), cursor, detached);
+    }
     int result = plan(first, last, phys, sizes, cursor);
     if (result == TableResult.OK) {
       write(first, last, phys, attributes, sizes, cursor, detached);
@@ -57,7 +62,7 @@ final class RangeLinker {
       long size = bestSize(sizes, at | from, last - at);
       int level = levelOf(size);
       long end = level == 0 ? endInLeafTable(at, last) : at + size - 1;
-      int result = level == 0 ? planSmall(at, end, cursor) : planLarge(at, size, level);
+      int result = level == 0 ? planSmall(at, end, cursor) : planLarge(at, size, level, cursor);
       if (result != TableResult.OK || end == last) {
         return result;
       }
@@ -71,7 +76,7 @@ final class RangeLinker {
     long at = first;
     while (true) {
       long end = endInLeafTable(at, last);
-      long table = leafTable(at, end, cursor);
+      long table = table(at, end, 0, cursor);
       if (table < 0) {
         return refusal(table);
       }
@@ -102,10 +107,11 @@ final class RangeLinker {
       long end;
       if (level == 0) {
         end = endInLeafTable(at, last);
-        writeInLeafTable(leafTable(at, end, cursor), at, end, from, attributes, sizes);
+        writeInLeafTable(table(at, end, 0, cursor), at, end, from, attributes, sizes);
       } else {
         end = at + size - 1;
-        writeLarge(at, size, level, leaf(from | attributes, size, level), cursor, detached);
+        long slot = TableTree.slot(table(at, end, level, cursor), level, at);
+        writeLarge(slot, size, level, leaf(from | attributes, size, level), cursor, detached);
       }
       if (end == last) {
         return;
@@ -117,12 +123,14 @@ final class RangeLinker {
 
   /** Writes leaves of level 0 into a leaf table that covers [first, last]. */
   void writeInLeafTable(long table, long first, long last, long phys, long attributes, long sizes) {
-    long offset = TableTree.slot(table, 0, first);
     if (last - first < PAGE) {
-      TableTree.setWord(segment, offset, phys | attributes);
+      writePage(table, first, phys | attributes);
       return;
     }
-    if ((sizes & LEAF_TABLE_LAST) == PAGE) {
+    long offset = TableTree.slot(table, 0, first);
+    // Leaves cannot exceed what both addresses agree on modulo their size.
+    long congruent = Long.lowestOneBit(first ^ phys);
+    if ((sizes & LEAF_TABLE_LAST & ((congruent << 1) - 1)) == PAGE) {
       LeafWords.fill(segment, offset, wordsOf(first, last), phys | attributes, PAGE);
       return;
     }
@@ -141,18 +149,23 @@ final class RangeLinker {
     }
   }
 
+  /** Writes one leaf of 4 KiB. */
+  void writePage(long table, long iova, long leaf) {
+    TableTree.setWord(segment, TableTree.slot(table, 0, iova), leaf);
+  }
+
   static long endInLeafTable(long at, long last) {
     return (at ^ last) >>> TableTree.LEAF_TABLE_SHIFT == 0 ? last : at | LEAF_TABLE_LAST;
   }
 
-  /** Returns the leaf table for [first, last], remembered, found or built, or why there is none. */
-  long leafTable(long first, long last, @Nullable LeafCursor cursor) {
-    if (cursor != null && cursor.covers(first, last)) {
+  /** Returns the table of {@code level} for [first, last], remembered, found or built, or why there is none. */
+  long table(long first, long last, int level, @Nullable LeafCursor cursor) {
+    if (cursor != null && cursor.covers(first, last, level)) {
       return cursor.table();
     }
-    long table = tree.build(first, 0);
+    long table = tree.build(first, level);
     if (cursor != null && table >= 0) {
-      cursor.remember(first, table);
+      cursor.remember(first, level, table);
     }
     return table;
   }
@@ -163,7 +176,7 @@ final class RangeLinker {
 
   private int linkInLeafTable(
       long first, long last, long phys, long attributes, long sizes, @Nullable LeafCursor cursor) {
-    long table = leafTable(first, last, cursor);
+    long table = table(first, last, 0, cursor);
     if (table < 0) {
       return refusal(table);
     }
@@ -174,8 +187,18 @@ final class RangeLinker {
     return TableResult.OK;
   }
 
-  private int planLarge(long iova, long size, int level) {
-    long table = tree.build(iova, level);
+  private int linkLarge(
+      long iova, long size, int level, long leaf, @Nullable LeafCursor cursor, TablePages detached) {
+    int result = planLarge(iova, size, level, cursor);
+    if (result == TableResult.OK) {
+      long slot = TableTree.slot(table(iova, iova + size - 1, level, cursor), level, iova);
+      writeLarge(slot, size, level, leaf, cursor, detached);
+    }
+    return result;
+  }
+
+  private int planLarge(long iova, long size, int level, @Nullable LeafCursor cursor) {
+    long table = table(iova, iova + size - 1, level, cursor);
     if (table < 0) {
       return refusal(table);
     }
@@ -190,8 +213,7 @@ final class RangeLinker {
   }
 
   private void writeLarge(
-      long iova, long size, int level, long leaf, @Nullable LeafCursor cursor, TablePages detached) {
-    long slot = TableTree.slot(tree.find(iova, level), level, iova);
+      long slot, long size, int level, long leaf, @Nullable LeafCursor cursor, TablePages detached) {
     for (long i = 0; i < size >>> TableTree.wordShift(level); i++) {
       long emptyTable = TableTree.word(segment, slot + (i << 3));
       TableTree.setWord(segment, slot + (i << 3), leaf);

@@ -87,15 +87,19 @@ final class RunLinker {
         linker.write(first, last, start, attributes, sizes, cursor, detached);
       } else {
         if (table < 0 || (first ^ region) >>> TableTree.LEAF_TABLE_SHIFT != 0) {
-          table = linker.leafTable(first, first, cursor);
+          table = linker.table(first, first, 0, cursor);
           region = first;
         }
-        long end = RangeLinker.endInLeafTable(first, last);
-        linker.writeInLeafTable(table, first, end, start, attributes, sizes);
-        if (end != last) {
-          region = end + 1;
-          table = linker.leafTable(region, last, cursor);
-          linker.writeInLeafTable(table, region, last, start + (region - first), attributes, sizes);
+        if (last - first < RangeLinker.PAGE) {
+          linker.writePage(table, first, start | attributes);
+        } else {
+          long end = RangeLinker.endInLeafTable(first, last);
+          linker.writeInLeafTable(table, first, end, start, attributes, sizes);
+          if (end != last) {
+            region = end + 1;
+            table = linker.table(region, last, 0, cursor);
+            linker.writeInLeafTable(table, region, last, start + (region - first), attributes, sizes);
+          }
         }
       }
       next += length[i];
