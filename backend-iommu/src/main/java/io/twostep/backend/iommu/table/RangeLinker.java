@@ -124,7 +124,7 @@ final class RangeLinker {
   /** Writes leaves of level 0 into a leaf table that covers [first, last]. */
   void writeInLeafTable(long table, long first, long last, long phys, long attributes, long sizes) {
     if (last - first < PAGE) {
-      writePage(table, first, phys | attributes);
+      TableTree.setWord(segment, TableTree.slot(table, 0, first), phys | attributes);
       return;
     }
     long offset = TableTree.slot(table, 0, first);
@@ -149,9 +149,20 @@ final class RangeLinker {
     }
   }
 
-  /** Writes one leaf of 4 KiB. */
-  void writePage(long table, long iova, long leaf) {
-    TableTree.setWord(segment, TableTree.slot(table, 0, iova), leaf);
+  /**
+   * Writes one leaf of 4 KiB for range {@code from} and for as many after it as are exactly one page and lie in the same
+   * table; returns how many. This is the loop that a list of scattered pages spends its time in.
+   */
+  int writePages(long table, long iova, long[] phys, long[] length, int from, int to, long attributes) {
+    long offset = TableTree.slot(table, 0, iova);
+    int room = TableTree.WORDS - (int) ((offset - table) >>> 3);
+    int end = Math.min(to, from + room);
+    int i = from;
+    do {
+      TableTree.setWord(segment, offset + ((long) (i - from) << 3), (phys[i] & -PAGE) | attributes);
+      i++;
+    } while (i < end && length[i] == PAGE);
+    return i - from;
   }
 
   static long endInLeafTable(long at, long last) {

@@ -79,30 +79,34 @@ final class RunLinker {
     long table = TableTree.ABSENT;
     long region = 0;
     long next = iova;
-    for (int i = from; i < to; i++) {
+    int i = from;
+    while (i < to) {
       long first = limits.roundDown(next);
       long last = limits.roundUp(next + length[i] - 1);
       long start = limits.roundDown(phys[i]);
       if (RangeLinker.mayBeLarge(last - first)) {
         linker.write(first, last, start, attributes, sizes, cursor, detached);
-      } else {
-        if (table < 0 || (first ^ region) >>> TableTree.LEAF_TABLE_SHIFT != 0) {
-          table = linker.table(first, first, 0, cursor);
-          region = first;
-        }
-        if (last - first < RangeLinker.PAGE) {
-          linker.writePage(table, first, start | attributes);
-        } else {
-          long end = RangeLinker.endInLeafTable(first, last);
-          linker.writeInLeafTable(table, first, end, start, attributes, sizes);
-          if (end != last) {
-            region = end + 1;
-            table = linker.table(region, last, 0, cursor);
-            linker.writeInLeafTable(table, region, last, start + (region - first), attributes, sizes);
-          }
-        }
+        next += length[i++];
+        continue;
       }
-      next += length[i];
+      if (table < 0 || (first ^ region) >>> TableTree.LEAF_TABLE_SHIFT != 0) {
+        table = linker.table(first, first, 0, cursor);
+        region = first;
+      }
+      if (last - first < RangeLinker.PAGE) {
+        int written = linker.writePages(table, first, phys, length, i, to, attributes);
+        next = first + (long) written * RangeLinker.PAGE;
+        i += written;
+        continue;
+      }
+      long end = RangeLinker.endInLeafTable(first, last);
+      linker.writeInLeafTable(table, first, end, start, attributes, sizes);
+      if (end != last) {
+        region = end + 1;
+        table = linker.table(region, last, 0, cursor);
+        linker.writeInLeafTable(table, region, last, start + (region - first), attributes, sizes);
+      }
+      next += length[i++];
     }
   }
 }
