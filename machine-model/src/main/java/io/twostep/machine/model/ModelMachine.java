@@ -1,0 +1,259 @@
+package io.twostep.machine.model;
+
+import io.twostep.dma.spi.AddressSpace;
+import io.twostep.dma.spi.AddressSpace.Translation;
+import io.twostep.dma.spi.DeviceAddress;
+import io.twostep.dma.spi.DeviceModel;
+import io.twostep.dma.spi.DeviceSlot;
+import io.twostep.dma.spi.FaultRecord;
+import io.twostep.dma.spi.ModelHost;
+import io.twostep.dma.spi.PhysicalMemory;
+import io.twostep.dma.spi.Timers;
+import io.twostep.machine.model.iommu.CostModel;
+import io.twostep.machine.model.iommu.HardwareFormats;
+import io.twostep.machine.model.iommu.ModelIommu;
+import io.twostep.machine.model.memory.MmioMap;
+import io.twostep.machine.model.memory.ModelMemory;
+import io.twostep.machine.model.memory.PhysicalLayout;
+import io.twostep.machine.model.memory.Rng;
+import io.twostep.machine.model.pci.HostBridge;
+import io.twostep.machine.model.pci.InterruptQueue;
+import io.twostep.machine.model.pci.ModelSlot;
+import io.twostep.machine.model.pci.ModelSlot.PciHost;
+import io.twostep.machine.model.pci.ModelSpace;
+import io.twostep.machine.model.run.MachineLock;
+import io.twostep.machine.model.run.Scheduler;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Predicate;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A machine in memory that hosts device models.
+ *
+ * <p>Thread-safe: models, registers and translation run under one lock; interrupt handlers, timers and fault listeners run outside it, on the thread that calls
+ * {@link Timers#pause} or made the access. There is no thread of its own: whoever waits for a device calls {@code pause}. With one driver thread the same seed and
+ * the same calls give the same run, bit for bit.
+ */
+public final class ModelMachine implements ModelHost {
+  private final ModelMachineConfig config;
+  private final MachineLock lock = new MachineLock();
+  private final FailNth failNth = new FailNth();
+  private final Rng rng;
+  private final MmioMap mmio = new MmioMap();
+  private final ModelMemory memory;
+  private final InterruptQueue interrupts = new InterruptQueue();
+  private final Scheduler scheduler;
+  private final HostBridge bridge;
+  private final PciHost host;
+  private final List<ModelSlot> slots = new ArrayList<>();
+  private final List<ModelSlot> everPlugged = new ArrayList<>();
+  private final Map<String, ModelSpace> spaces = new HashMap<>();
+  private boolean closed;
+
+  private ModelMachine(ModelMachineConfig config) {
+    this.config = config;
+    rng = new Rng(config.seed());
+    memory =
+        new ModelMemory(PhysicalLayout.of(config.memory()), config.directory(), rng.split("memory"), mmio, () -> failNth.hits(FailNth.Kind.ALLOCATE));
+    scheduler =
+        new Scheduler(lock, config.virtualTime(), config.stepNanos(), config.randomOrder() ? rng.split("turns") : null, interrupts);
+    bridge = new HostBridge(config.inboundWindows(), config.busBits() == 64 ? -1L : (1L << config.busBits()) - 1);
+    Predicate<FailNth.Kind> fails = failNth::hits;
+    host = new PciHost(memory, mmio, bridge, lock, scheduler, interrupts, fails);
+  }
+
+  /** Make a machine. */
+  public static ModelMachine create(ModelMachineConfig config) {
+    return new ModelMachine(config);
+  }
+
+  @Override
+  public String name() {
+    return "model";
+  }
+
+  @Override
+  public PhysicalMemory memory() {
+    return memory;
+  }
+
+  @Override
+  public List<DeviceSlot> slots() {
+    lock.enter();
+    try {
+      return List.copyOf(slots);
+    } finally {
+      lock.exit();
+    }
+  }
+
+  @Override
+  public AddressSpace addressSpaceFor(DeviceSlot slot) {
+    return own(slot).space();
+  }
+
+  @Override
+  public Timers timers() {
+    return scheduler;
+  }
+
+  @Override
+  public DeviceSlot plug(DeviceAddress address, DeviceModel model, SlotOptions options) {
+    if (failNth.hits(FailNth.Kind.PLUG)) {
+      throw new IllegalStateException(address + ": plugging failed by order of FailNth");
+    }
+    lock.enter();
+    try {
+      requireOpen();
+      requireFree(address);
+      ModelSlot slot = new ModelSlot(address, model, options, spaceFor(address, options), host);
+      if (!options.coherent()) {
+        memory.cache().activate();
+      }
+      slots.add(slot);
+      slots.sort(Comparator.comparing(ModelSlot::place));
+      everPlugged.add(slot);
+      slot.connect();
+      return slot;
+    } finally {
+      lock.exit();
+    }
+  }
+
+  @Override
+  public void unplug(DeviceAddress address) {
+    lock.enter();
+    try {
+      ModelSlot slot = own(slot(address));
+      slots.remove(slot);
+      slot.remove();
+    } finally {
+      lock.exit();
+    }
+  }
+
+  /** Return the switch that makes chosen calls fail. */
+  public FailNth failNth() {
+    return failNth;
+  }
+
+  /** Return what the machine was made of. */
+  public ModelMachineConfig config() {
+    return config;
+  }
+
+  /** Return counters and holdings as of now. */
+  public MachineStats stats() {
+    lock.enter();
+    try {
+      Totals totals = new Totals();
+      spaces.values().forEach(totals::add);
+      everPlugged.forEach(totals::add);
+      return totals.stats(memory, scheduler.steps());
+    } finally {
+      lock.exit();
+    }
+  }
+
+  /** Return the counters of one address space; null if nothing translates there. */
+  public @Nullable IommuStats translationStats(AddressSpace space) {
+    ModelIommu hardware = ((ModelSpace) space).hardware();
+    return hardware == null ? null : hardware.counters();
+  }
+
+  /** Return the latest faults of an address space, at most 256, oldest first. */
+  public List<FaultRecord> faults(AddressSpace space) {
+    ModelIommu hardware = ((ModelSpace) space).hardware();
+    lock.enter();
+    try {
+      return hardware == null ? List.of() : hardware.faults().latest();
+    } finally {
+      lock.exit();
+    }
+  }
+
+  @Override
+  public void close() {
+    lock.enter();
+    try {
+      if (closed) {
+        return;
+      }
+      closed = true;
+      for (ModelSlot slot : slots) {
+        slot.remove();
+      }
+      slots.clear();
+    } finally {
+      lock.exit();
+    }
+    memory.close();
+  }
+
+  private ModelSpace spaceFor(DeviceAddress address, SlotOptions options) {
+    int bits = Math.min(options.addressBits(), config.addressBits());
+    String group = group(address, options);
+    ModelSpace known = spaces.get(group);
+    if (known == null) {
+      known = newSpace(group, options.translation(), bits);
+      spaces.put(group, known);
+    }
+    if (known.translation() != options.translation() || known.addressBits() != bits) {
+      throw new IllegalArgumentException(
+          address + ": group " + group + " is " + known.translation() + " with " + known.addressBits() + " bits; a member cannot be "
+              + options.translation() + " with " + bits);
+    }
+    return known;
+  }
+
+  private String group(DeviceAddress address, SlotOptions options) {
+    if (!options.group().isEmpty()) {
+      return options.group();
+    }
+    return config.isolateFunctions() ? address.text() : address.text().substring(0, address.text().lastIndexOf(':'));
+  }
+
+  private ModelSpace newSpace(String group, Translation translation, int bits) {
+    String name = "group " + group;
+    ModelIommu iommu = null;
+    if (translation == Translation.TRANSLATED) {
+      iommu =
+          new ModelIommu(
+              name,
+              memory,
+              lock,
+              config.iotlb(),
+              new CostModel(config.missNanos(), config.tableReadNanos(), config.invalidationNanos()),
+              new ModelIommu.Interception(() -> failNth.hits(FailNth.Kind.PUBLISH), () -> failNth.hits(FailNth.Kind.INVALIDATE)),
+              HardwareFormats.of(config.formats(), bits, config.smallestPage(), config.largestPage()),
+              bits,
+              rng.split(name));
+    }
+    return new ModelSpace(name, translation, bits, iommu, bridge);
+  }
+
+  private ModelSlot own(DeviceSlot slot) {
+    if (slot instanceof ModelSlot model && everPlugged.contains(model)) {
+      return model;
+    }
+    throw new IllegalArgumentException(slot.address() + " is not a slot of this machine");
+  }
+
+  private void requireFree(DeviceAddress address) {
+    for (ModelSlot slot : slots) {
+      if (slot.address().equals(address)) {
+        throw new IllegalArgumentException(address + " is taken; unplug it first or choose another address");
+      }
+    }
+  }
+
+  private void requireOpen() {
+    if (closed) {
+      throw new IllegalStateException("the machine is closed");
+    }
+  }
+}

@@ -1,0 +1,72 @@
+package io.twostep.machine.model;
+
+import io.twostep.dma.spi.OffsetWindow;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Objects;
+
+/**
+ * What a modelled machine is made of.
+ *
+ * @param memory bytes of RAM, whole 4 KiB frames from 1 MiB to 1 TiB; stored sparsely
+ * @param seed where everything random comes from
+ * @param directory where the file behind RAM is made and at once deleted
+ * @param iotlb how the translation hardware caches
+ * @param formats names of the table formats it reads, preferred first
+ * @param addressBits widest I/O address the hardware translates; a slot may ask for less
+ * @param smallestPage smallest leaf, bytes
+ * @param largestPage largest leaf, bytes
+ * @param missNanos simulated cost of a translation that no cache answers
+ * @param tableReadNanos simulated cost of each table it reads
+ * @param invalidationNanos simulated cost of an invalidation
+ * @param busBits address bits the interconnect passes
+ * @param inboundWindows where RAM appears to devices that nothing translates for; empty for the same addresses
+ * @param virtualTime whether time is virtual
+ * @param stepNanos virtual nanoseconds a pause takes in which something happened
+ * @param randomOrder whether models get their turns in random order instead of first come, first served
+ * @param isolateFunctions whether every function is its own group; false puts functions of one bus into one group
+ */
+public record ModelMachineConfig(
+    long memory,
+    long seed,
+    Path directory,
+    IotlbMode iotlb,
+    List<String> formats,
+    int addressBits,
+    long smallestPage,
+    long largestPage,
+    long missNanos,
+    long tableReadNanos,
+    long invalidationNanos,
+    int busBits,
+    List<OffsetWindow> inboundWindows,
+    boolean virtualTime,
+    long stepNanos,
+    boolean randomOrder,
+    boolean isolateFunctions) {
+
+  public ModelMachineConfig {
+    Objects.requireNonNull(directory, "directory");
+    Objects.requireNonNull(iotlb, "iotlb");
+    formats = List.copyOf(formats);
+    inboundWindows = List.copyOf(inboundWindows);
+    require(!formats.isEmpty(), "at least one table format is needed");
+    require(addressBits >= 32 && addressBits <= 64, "address bits " + addressBits + " must be 32..64");
+    require(busBits >= 20 && busBits <= 64, "bus bits " + busBits + " must be 20..64");
+    require(
+        Long.bitCount(smallestPage) == 1 && Long.bitCount(largestPage) == 1 && smallestPage >= 4096 && largestPage >= smallestPage,
+        "pages from " + smallestPage + " to " + largestPage + " bytes must be powers of two from 4096 on");
+    require(missNanos >= 0 && tableReadNanos >= 0 && invalidationNanos >= 0 && stepNanos > 0, "times must not be negative, and a step positive");
+  }
+
+  /** Return the default machine: 64 GiB, seed 1, an IOTLB that behaves, virtual time. */
+  public static ModelMachineConfig defaults() {
+    return ModelMachinePlugin.config(io.twostep.dma.spi.Settings.defaults(new ModelMachinePlugin()));
+  }
+
+  private static void require(boolean holds, String message) {
+    if (!holds) {
+      throw new IllegalArgumentException(message);
+    }
+  }
+}

@@ -1,0 +1,146 @@
+package io.twostep.machine.model.iommu;
+
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.Iterator;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Remember every translation and table pointer that was valid at any time since the last invalidation that covers it: all that translation caches may
+ * lawfully answer with.
+ *
+ * <p>Leaves are kept by size, table pointers by level, each with the permissions of the path. Bounded: once full, new entries are not remembered. Not
+ * thread-safe; for the adversarial mode, where checking matters more than speed.
+ */
+final class History {
+  private static final int MOST_ENTRIES = 1 << 20;
+  private static final long ACCESS = 3;
+
+  @SuppressWarnings({"unchecked", "rawtypes"})
+  private final @Nullable Map<Long, long[]>[] leaves = new @Nullable Map[64];
+
+  @SuppressWarnings({"unchecked", "rawtypes"})
+  private final @Nullable Map<Long, long[]>[] tables = new @Nullable Map[Walk.MOST_LEVELS];
+
+  private int entries;
+
+  /** Remember the leaf and the tables of a walk. */
+  void remember(long iova, Walk walk, int topLevel) {
+    if (walk.cause == null) {
+      add(leaves, walk.shift, iova >>> walk.shift, walk.leafPhys | walk.access);
+    }
+    for (int level = walk.lastLevel; level < topLevel && level <= walk.firstLevel; level++) {
+      if (walk.tables[level] == 0) {
+        continue;
+      }
+      add(tables, level, iova >>> TableWalker.levelShift(level + 1), walk.tables[level] | walk.tableAccess[level]);
+    }
+  }
+
+  /** Put the remembered answers for {@code iova} into {@code out}: physical address of its page, permissions in the low bits. Returns how many. */
+  int leavesFor(long iova, long[] out) {
+    int n = 0;
+    for (int shift = TableWalker.PAGE_SHIFT; shift < 64; shift++) {
+      Map<Long, long[]> map = leaves[shift];
+      long[] known = map == null ? null : map.get(iova >>> shift);
+      if (known != null) {
+        long offset = iova & ((1L << shift) - 1) & -(1L << TableWalker.PAGE_SHIFT);
+        for (int i = 0; i < known.length && n < out.length; i++) {
+          out[n++] = known[i] + offset;
+        }
+      }
+    }
+    return n;
+  }
+
+  /** Put the remembered tables of one level for {@code iova} into {@code out}, permissions in the low bits. Returns how many. */
+  int tablesFor(long iova, int level, long[] out) {
+    Map<Long, long[]> map = tables[level];
+    long[] known = map == null ? null : map.get(iova >>> TableWalker.levelShift(level + 1));
+    if (known == null) {
+      return 0;
+    }
+    int n = Math.min(known.length, out.length);
+    System.arraycopy(known, 0, out, 0, n);
+    return n;
+  }
+
+  /** Forget leaves that touch the range, last inclusive, and table pointers too if {@code withTables}. */
+  void forget(long firstIova, long lastIova, boolean withTables) {
+    for (int shift = TableWalker.PAGE_SHIFT; shift < 64; shift++) {
+      forget(leaves[shift], firstIova >>> shift, lastIova >>> shift);
+    }
+    if (withTables) {
+      for (int level = 0; level < tables.length; level++) {
+        int shift = Math.min(63, TableWalker.levelShift(level + 1));
+        forget(tables[level], firstIova >>> shift, lastIova >>> shift);
+      }
+    }
+  }
+
+  /** Forget everything. */
+  void clear() {
+    Arrays.fill(leaves, null);
+    Arrays.fill(tables, null);
+    entries = 0;
+  }
+
+  private void forget(@Nullable Map<Long, long[]> map, long first, long last) {
+    if (map == null || map.isEmpty()) {
+      return;
+    }
+    if (last - first < map.size()) {
+      for (long key = first; key <= last; key++) {
+        long[] gone = map.remove(key);
+        entries -= gone == null ? 0 : gone.length;
+      }
+      return;
+    }
+    Iterator<Map.Entry<Long, long[]>> all = map.entrySet().iterator();
+    while (all.hasNext()) {
+      Map.Entry<Long, long[]> entry = all.next();
+      if (entry.getKey() >= first && entry.getKey() <= last) {
+        entries -= entry.getValue().length;
+        all.remove();
+      }
+    }
+  }
+
+  private void add(@Nullable Map<Long, long[]>[] maps, int at, long key, long answer) {
+    Map<Long, long[]> map = maps[at];
+    if (map == null) {
+      map = new HashMap<>();
+      maps[at] = map;
+    }
+    long[] known = map.get(key);
+    if (known == null) {
+      if (entries < MOST_ENTRIES) {
+        map.put(key, new long[] {answer});
+        entries++;
+      }
+      return;
+    }
+    for (long k : known) {
+      if (k == answer) {
+        return;
+      }
+    }
+    if (entries < MOST_ENTRIES) {
+      long[] more = Arrays.copyOf(known, known.length + 1);
+      more[known.length] = answer;
+      map.put(key, more);
+      entries++;
+    }
+  }
+
+  /** Return the permissions of an answer. */
+  static int access(long answer) {
+    return (int) (answer & ACCESS);
+  }
+
+  /** Return the address of an answer. */
+  static long address(long answer) {
+    return answer & ~ACCESS;
+  }
+}

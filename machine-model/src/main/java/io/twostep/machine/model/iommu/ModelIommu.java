@@ -1,0 +1,426 @@
+package io.twostep.machine.model.iommu;
+
+import io.twostep.dma.spi.DeviceAddress;
+import io.twostep.dma.spi.FaultRecord;
+import io.twostep.dma.spi.FaultRecord.Cause;
+import io.twostep.dma.spi.TableFormat;
+import io.twostep.dma.spi.TableWalkingIommu;
+import io.twostep.machine.model.IommuStats;
+import io.twostep.machine.model.IotlbMode;
+import io.twostep.machine.model.memory.ModelMemory;
+import io.twostep.machine.model.memory.PhysicalLayout;
+import io.twostep.machine.model.memory.Rng;
+import io.twostep.machine.model.run.MachineLock;
+import java.lang.foreign.MemorySegment;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.function.BooleanSupplier;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The translation hardware of one address space.
+ *
+ * <p>A translation that is linked but was not published faults, in every mode, so that a forgotten sync shows on first use. What was removed may live on in
+ * caches until an invalidation covers it: not at all ({@link IotlbMode#OFF}), as long as a real cache would keep it ({@link IotlbMode#NORMAL}), or whenever the
+ * seed says so ({@link IotlbMode#ADVERSARIAL}). All state is guarded by the machine's lock.
+ */
+public final class ModelIommu implements TableWalkingIommu {
+  /** What {@link #translate} returns for a refused access. */
+  public static final long REFUSED = -1;
+
+  private static final int PAGE_SHIFT = TableWalker.PAGE_SHIFT;
+  private static final int LARGE_SHIFT = 21;
+  private static final int MARKED = 4;
+
+  private final String name;
+  private final ModelMemory memory;
+  private final MachineLock lock;
+  private final IotlbMode mode;
+  private final CostModel cost;
+  private final Interception interception;
+  private final List<TableFormat> formats;
+  private final long highestIova;
+  private final Rng rng;
+
+  private final Iotlb pages;
+  private final Iotlb largePages;
+  private final Iotlb leafTables;
+  private final History history = new History();
+  private final PublishedPages published = new PublishedPages();
+  private final Faults faults;
+  private final Walk walk = new Walk();
+  private final Walk scan = new Walk();
+  private final long[] candidates = new long[16];
+  private long leafTable;
+  private long leafTablePrefix;
+
+  private @Nullable TableWalker walker;
+  private long rootPhys;
+  private int levels;
+
+  private long hits;
+  private long misses;
+  private long publishes;
+  private long invalidations;
+  private long unpublished;
+  private long staleAnswers;
+  private long simulatedNanos;
+
+  /** Calls that tests may make fail: each is asked before the call and answers whether it has to fail. */
+  public record Interception(BooleanSupplier publish, BooleanSupplier invalidate) {}
+
+  /** Create hardware without tables. */
+  public ModelIommu(
+      String name,
+      ModelMemory memory,
+      MachineLock lock,
+      IotlbMode mode,
+      CostModel cost,
+      Interception interception,
+      List<TableFormat> formats,
+      int addressBits,
+      Rng rng) {
+    this.name = name;
+    this.memory = memory;
+    this.lock = lock;
+    this.mode = mode;
+    this.cost = cost;
+    this.interception = interception;
+    this.formats = List.copyOf(formats);
+    this.highestIova = addressBits == 64 ? -1L : (1L << addressBits) - 1;
+    this.rng = rng;
+    this.pages = new Iotlb(PAGE_SHIFT, 1024, rng);
+    this.largePages = new Iotlb(LARGE_SHIFT, 128, rng);
+    this.leafTables = new Iotlb(LARGE_SHIFT, 128, rng);
+    this.faults = new Faults(lock);
+  }
+
+  @Override
+  public long highestIova() {
+    return highestIova;
+  }
+
+  @Override
+  public void onFault(FaultListener listener) {
+    faults.listen(listener);
+  }
+
+  @Override
+  public List<TableFormat> formats() {
+    return formats;
+  }
+
+  @Override
+  public MemorySegment tableView() {
+    return memory.flatView();
+  }
+
+  @Override
+  public long tableBase() {
+    return memory.layout().base();
+  }
+
+  @Override
+  public void setRoot(TableFormat format, long newRootPhys, int newLevels) {
+    if (!formats.contains(format) || newLevels < format.minLevels() || newLevels > format.maxLevels()) {
+      throw new IllegalArgumentException(
+          name + ": cannot walk " + newLevels + " levels of " + format + "; the hardware has " + formats);
+    }
+    if ((newRootPhys & (PhysicalLayout.FRAME_SIZE - 1)) != 0 || memory.offsetOf(newRootPhys) < 0) {
+      throw new IllegalArgumentException(
+          name + ": root table 0x" + HexFormat.of().toHexDigits(newRootPhys) + " is not a 4 KiB frame of RAM");
+    }
+    lock.enter();
+    try {
+      if (walker == null || !walker.format.equals(format)) {
+        walker = TableWalker.of(format, memory);
+      }
+      rootPhys = newRootPhys;
+      levels = newLevels;
+    } finally {
+      lock.exit();
+    }
+  }
+
+  @Override
+  public void clearRoot() {
+    lock.enter();
+    try {
+      walker = null;
+      dropCached(0, -1L, true);
+      published.clear();
+    } finally {
+      lock.exit();
+    }
+  }
+
+  @Override
+  public void publish(long firstIova, long lastIova) {
+    Ranges.requireOrdered(name, firstIova, lastIova);
+    if (interception.publish().getAsBoolean()) {
+      throw Ranges.publishFailed(name, firstIova, lastIova);
+    }
+    lock.enter();
+    try {
+      publishes++;
+      TableWalker reader = walker;
+      if (reader != null) {
+        publish(reader, firstIova, Ranges.min(lastIova, highestIova));
+      }
+    } finally {
+      lock.exit();
+    }
+  }
+
+  private void publish(TableWalker reader, long firstIova, long lastIova) {
+    long iova = firstIova;
+    leafTable = 0;
+    while (Long.compareUnsigned(iova, lastIova) <= 0) {
+      boolean leaf = scan(reader, iova);
+      long end = Ranges.min(spanEnd(iova), lastIova);
+      if (leaf) {
+        published.add(iova >>> PAGE_SHIFT, end >>> PAGE_SHIFT);
+        rememberScan(iova);
+      }
+      if (end == -1L) {
+        return;
+      }
+      iova = end + 1;
+    }
+  }
+
+  @Override
+  public void invalidate(long firstIova, long lastIova, boolean tablesChanged) {
+    Ranges.requireOrdered(name, firstIova, lastIova);
+    if (interception.invalidate().getAsBoolean()) {
+      throw Ranges.invalidationFailed(name, firstIova, lastIova);
+    }
+    lock.enter();
+    try {
+      invalidations++;
+      simulatedNanos += cost.invalidationNanos();
+      dropCached(firstIova, lastIova, tablesChanged);
+      TableWalker reader = walker;
+      if (reader != null) {
+        withdraw(reader, firstIova, Ranges.min(lastIova, highestIova));
+      }
+    } finally {
+      lock.exit();
+    }
+  }
+
+  private void dropCached(long firstIova, long lastIova, boolean tablesChanged) {
+    if (mode == IotlbMode.NORMAL) {
+      pages.invalidate(firstIova, lastIova);
+      largePages.invalidate(firstIova, lastIova);
+      if (tablesChanged) {
+        leafTables.invalidate(firstIova, lastIova);
+      }
+    } else if (mode == IotlbMode.ADVERSARIAL) {
+      history.forget(firstIova, lastIova, tablesChanged);
+    }
+  }
+
+  /** Withdraw what is no longer present; what still is stays published, and may at once be cached again. */
+  private void withdraw(TableWalker reader, long firstIova, long lastIova) {
+    long lastPage = lastIova >>> PAGE_SHIFT;
+    long page = firstIova >>> PAGE_SHIFT;
+    leafTable = 0;
+    while (page <= lastPage) {
+      page = published.next(page, lastPage);
+      if (page == PublishedPages.NONE) {
+        return;
+      }
+      boolean leaf = scan(reader, page << PAGE_SHIFT);
+      long end = Math.min(spanEnd(page << PAGE_SHIFT) >>> PAGE_SHIFT, lastPage);
+      if (leaf) {
+        rememberScan(page << PAGE_SHIFT);
+      } else {
+        published.remove(page, end);
+      }
+      page = end + 1;
+    }
+  }
+
+  /** Look at the tables as they are, for {@link #publish} and {@link #withdraw}; stays in the leaf table it was in if it can. */
+  private boolean scan(TableWalker reader, long iova) {
+    if (leafTable != 0 && iova >>> LARGE_SHIFT == leafTablePrefix) {
+      return reader.walkFrom(leafTable, 0, scan.tableAccess[0], iova, scan);
+    }
+    boolean leaf = reader.walk(rootPhys, levels, iova, scan);
+    leafTable = scan.cause != Cause.BEYOND_WIDTH && scan.lastLevel == 0 ? scan.tables[0] : 0;
+    leafTablePrefix = iova >>> LARGE_SHIFT;
+    return leaf;
+  }
+
+  private long spanEnd(long iova) {
+    return scan.cause == Cause.BEYOND_WIDTH || scan.shift >= 64 ? -1L : iova | ((1L << scan.shift) - 1);
+  }
+
+  private void rememberScan(long iova) {
+    if (mode == IotlbMode.ADVERSARIAL) {
+      history.remember(iova, scan, levels - 1);
+    }
+  }
+
+  /**
+   * Translate one access that stays inside a 4 KiB page; the caller holds the machine's lock.
+   *
+   * @return the physical address, or {@link #REFUSED} after the fault was recorded
+   */
+  public long translate(long iova, boolean write, DeviceAddress device) {
+    int wanted = write ? Walk.WRITE : Walk.READ;
+    if (mode == IotlbMode.NORMAL) {
+      int entry = pages.find(iova);
+      if (entry != Iotlb.MISS && allows(pages.info(entry), wanted, write)) {
+        hits++;
+        return pages.phys(entry) | (iova & ((1L << PAGE_SHIFT) - 1));
+      }
+      entry = largePages.find(iova);
+      if (entry != Iotlb.MISS && allows(largePages.info(entry), wanted, write)) {
+        hits++;
+        return largePages.phys(entry) | (iova & ((1L << LARGE_SHIFT) - 1));
+      }
+    }
+    return miss(iova, write, wanted, device);
+  }
+
+  /** An entry answers if it has the permission, and for a write only once the leaf's dirty bit was set through it. */
+  private static boolean allows(int info, int wanted, boolean write) {
+    return (info & wanted) != 0 && (!write || (info & MARKED) != 0);
+  }
+
+  private long miss(long iova, boolean write, int wanted, DeviceAddress device) {
+    misses++;
+    if (Long.compareUnsigned(iova, highestIova) > 0) {
+      return refuse(iova, write, device, Cause.BEYOND_WIDTH);
+    }
+    TableWalker reader = walker;
+    if (reader == null) {
+      return refuse(iova, write, device, Cause.NOT_PRESENT);
+    }
+    if (mode == IotlbMode.ADVERSARIAL) {
+      int known = history.leavesFor(iova, candidates);
+      int pick = rng.below(known + 1);
+      if (pick < known) {
+        return answerFromHistory(reader, candidates[pick], iova, write, wanted, device);
+      }
+    }
+    long before = walk.tableReads;
+    Cause cause = walkAndMark(reader, iova, write, wanted);
+    simulatedNanos += cost.missNanos() + (walk.tableReads - before) * cost.tableReadNanos();
+    if (cause != null) {
+      return refuse(iova, write, device, cause);
+    }
+    if (!published.contains(iova >>> PAGE_SHIFT)) {
+      unpublished++;
+      return refuse(iova, write, device, Cause.NOT_PRESENT);
+    }
+    long phys = walk.leafPhys + (iova & ((1L << walk.shift) - 1));
+    cache(reader, iova, phys);
+    return phys;
+  }
+
+  private @Nullable Cause walkAndMark(TableWalker reader, long iova, boolean write, int wanted) {
+    while (true) {
+      if (!walkForDevice(reader, iova)) {
+        return walk.cause;
+      }
+      if ((walk.access & wanted) == 0) {
+        return Cause.PERMISSION;
+      }
+      if (!reader.needsMark(walk.item, write) || !published.contains(iova >>> PAGE_SHIFT) || reader.mark(walk, write)) {
+        return null;
+      }
+    }
+  }
+
+  private boolean walkForDevice(TableWalker reader, long iova) {
+    if (mode == IotlbMode.NORMAL) {
+      int entry = leafTables.find(iova);
+      if (entry != Iotlb.MISS) {
+        return reader.walkFrom(leafTables.phys(entry), 0, leafTables.info(entry), iova, walk);
+      }
+    } else if (mode == IotlbMode.ADVERSARIAL) {
+      for (int level = 0; level < levels - 1; level++) {
+        int known = history.tablesFor(iova, level, candidates);
+        if (known > 0 && rng.oneIn(2)) {
+          long table = candidates[rng.below(known)];
+          return reader.walkFrom(History.address(table), level, History.access(table), iova, walk);
+        }
+      }
+    }
+    return reader.walk(rootPhys, levels, iova, walk);
+  }
+
+  private void cache(TableWalker reader, long iova, long phys) {
+    if (mode == IotlbMode.NORMAL) {
+      int info = walk.access | (reader.needsMark(walk.item, true) ? 0 : MARKED);
+      if (walk.shift >= LARGE_SHIFT) {
+        largePages.put(iova, phys & -(1L << LARGE_SHIFT), info);
+      } else {
+        pages.put(iova, phys & -(1L << PAGE_SHIFT), info);
+      }
+      if (walk.lastLevel == 0) {
+        leafTables.put(iova, walk.tables[0], walk.tableAccess[0]);
+      }
+    } else if (mode == IotlbMode.ADVERSARIAL) {
+      history.remember(iova, walk, levels - 1);
+    }
+  }
+
+  /** Answer with something that was valid once; counts it as stale if the tables no longer say so. */
+  private long answerFromHistory(TableWalker reader, long answer, long iova, boolean write, int wanted, DeviceAddress device) {
+    hits++;
+    long page = History.address(answer);
+    boolean current =
+        reader.walk(rootPhys, levels, iova, scan)
+            && scan.access == History.access(answer)
+            && ((scan.leafPhys + (iova & ((1L << scan.shift) - 1))) >>> PAGE_SHIFT) == page >>> PAGE_SHIFT;
+    if (!current) {
+      staleAnswers++;
+    } else if (reader.needsMark(scan.item, write)) {
+      reader.mark(scan, write);
+    }
+    if ((History.access(answer) & wanted) == 0) {
+      return refuse(iova, write, device, Cause.PERMISSION);
+    }
+    return page | (iova & ((1L << PAGE_SHIFT) - 1));
+  }
+
+  private long refuse(long iova, boolean write, DeviceAddress device, Cause cause) {
+    faults.record(new FaultRecord(device, iova, write, cause));
+    return REFUSED;
+  }
+
+  /** Record that an access was refused before translation. */
+  public void refused(long iova, boolean write, DeviceAddress device, Cause cause) {
+    refuse(iova, write, device, cause);
+  }
+
+  /** Return the fault log. */
+  public Faults faults() {
+    return faults;
+  }
+
+  /** Return simulated nanoseconds spent so far; the caller holds the machine's lock. */
+  public long simulatedNanos() {
+    return simulatedNanos;
+  }
+
+  /** Return the counters. */
+  public IommuStats counters() {
+    lock.enter();
+    try {
+      return new IommuStats(
+          walk.tableReads, hits, misses, publishes, invalidations, faults.count(), unpublished, staleAnswers, simulatedNanos);
+    } finally {
+      lock.exit();
+    }
+  }
+
+  @Override
+  public String toString() {
+    return name;
+  }
+}

@@ -1,0 +1,453 @@
+package io.twostep.machine.model.memory;
+
+import io.twostep.dma.DmaMappingException;
+import io.twostep.dma.DmaMappingException.Reason;
+import io.twostep.dma.MemoryBlock;
+import io.twostep.dma.MemoryPlacement;
+import io.twostep.dma.spi.MemoryRegion;
+import io.twostep.dma.spi.PhysicalMemory;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Locale;
+import java.util.Objects;
+import java.util.function.BooleanSupplier;
+import org.jspecify.annotations.Nullable;
+
+/** RAM and BARs by physical address. Thread-safe; one lock for allocation, none for looking up. */
+public final class ModelMemory implements PhysicalMemory {
+  private static final int SHIFT = PhysicalLayout.FRAME_SHIFT;
+  private static final long FRAME = PhysicalLayout.FRAME_SIZE;
+  private static final long MOST_PARKED_FRAMES = 1 << 14;
+
+  private final PhysicalLayout layout;
+  private final Storage storage;
+  private final MemorySegment all;
+  private final long base;
+  private final long viewStart;
+  private final FrameTable table;
+  private final FrameAllocator frames;
+  private final ViewAllocator views;
+  private final Parking parking = new Parking();
+  private final MmioMap mmio;
+  private final CacheView cache;
+  private final BooleanSupplier failAllocation;
+  private long blocksMade;
+  private long framesInUse;
+
+  /**
+   * Create RAM.
+   *
+   * @param directory where the sparse file is made and at once deleted
+   * @param failAllocation asked before every allocation whether it has to fail
+   */
+  public ModelMemory(PhysicalLayout layout, Path directory, Rng rng, MmioMap mmio, BooleanSupplier failAllocation) {
+    this.layout = layout;
+    this.mmio = mmio;
+    this.failAllocation = failAllocation;
+    storage = new Storage(layout, directory);
+    all = storage.all();
+    base = layout.base();
+    viewStart = storage.viewStart();
+    table = new FrameTable(all.byteSize() >>> SHIFT);
+    frames = new FrameAllocator(layout, rng);
+    views = new ViewAllocator(storage.firstViewPage(), storage.viewPages());
+    cache = new CacheView(this);
+  }
+
+  @Override
+  public long frameSize() {
+    return FRAME;
+  }
+
+  @Override
+  public long highestAddress() {
+    return layout.top() - 1;
+  }
+
+  @Override
+  public MemoryRegion regionOf(long phys, long length) {
+    if (!layout.holds(phys)) {
+      return mmio.regionOf(phys, length);
+    }
+    Block block = table.owner((phys - base) >>> SHIFT);
+    return block != null && length > 0 && block.holdsPhys(phys, length) ? block.region() : MemoryRegion.ABSENT;
+  }
+
+  @Override
+  public MemoryBlock allocate(long length, MemoryPlacement placement, long highestPhys) {
+    if (length <= 0) {
+      throw new IllegalArgumentException("cannot allocate " + length + " bytes: the length must be positive");
+    }
+    if (failAllocation.getAsBoolean()) {
+      throw new DmaMappingException(Reason.NOT_BACKED, "allocation of " + length + " bytes failed by order of FailNth");
+    }
+    Block block = length <= layout.frames() << SHIFT ? tryAllocate(length, placement, highestPhys) : null;
+    while (block == null && length <= layout.frames() << SHIFT && parking.flush(this)) {
+      block = tryAllocate(length, placement, highestPhys);
+    }
+    if (block == null) {
+      throw new DmaMappingException(
+          Reason.NOT_BACKED,
+          "no "
+              + placement.name().toLowerCase(Locale.ROOT)
+              + " frames for "
+              + length
+              + " bytes up to 0x"
+              + HexFormat.of().toHexDigits(highestPhys)
+              + ": "
+              + freeFrames()
+              + " of "
+              + layout.frames()
+              + " frames of 4 KiB are free; close blocks or set a larger 'memory'");
+    }
+    return block;
+  }
+
+  private synchronized @Nullable Block tryAllocate(long length, MemoryPlacement placement, long highestPhys) {
+    int count = (int) ((length + FRAME - 1) >>> SHIFT);
+    int lastPfn = lastPfn(highestPhys);
+    if (lastPfn < layout.basePfn()) {
+      return null;
+    }
+    Block block =
+        placement == MemoryPlacement.SCATTERED && count > 1
+            ? scattered(length, count, lastPfn)
+            : contiguous(length, count, placement, lastPfn);
+    if (block != null) {
+      framesInUse += count;
+    }
+    return block;
+  }
+
+  private int lastPfn(long highestPhys) {
+    long highest = layout.top() - 1;
+    if (Long.compareUnsigned(highestPhys, highest) >= 0) {
+      return (int) (highest >>> SHIFT);
+    }
+    return (int) ((highestPhys + 1) >>> SHIFT) - 1;
+  }
+
+  private @Nullable Block contiguous(long length, int count, MemoryPlacement placement, int lastPfn) {
+    int pfn = frames.allocateRun(count, lastPfn);
+    if (pfn == BuddyAllocator.NONE) {
+      return null;
+    }
+    long offset = ((long) pfn << SHIFT) - base;
+    storage.zero(offset >>> SHIFT, count);
+    Block block = new Block(this, placement, name(), length, count, pfn, null, offset);
+    for (int i = 0; i < count; i++) {
+      cache.forget(pfn + (long) i);
+      table.set((offset >>> SHIFT) + i, block, 0);
+    }
+    return block;
+  }
+
+  private @Nullable Block scattered(long length, int count, int lastPfn) {
+    if (frames.freeFrames() < count) {
+      return null;
+    }
+    int firstPage = views.allocate(count);
+    if (firstPage == ViewAllocator.NONE) {
+      return null;
+    }
+    int[] pfns = new int[count];
+    for (int i = 0; i < count; i++) {
+      pfns[i] = frames.allocateSingle(lastPfn);
+      if (pfns[i] == BuddyAllocator.NONE) {
+        for (int j = 0; j < i; j++) {
+          frames.freeRun(pfns[j], 1);
+        }
+        views.free(firstPage, count);
+        return null;
+      }
+    }
+    storage.zero(firstPage, count);
+    Block block = new Block(this, MemoryPlacement.SCATTERED, name(), length, count, pfns[0], pfns, (long) firstPage << SHIFT);
+    for (int i = 0; i < count; i++) {
+      cache.forget(pfns[i]);
+      table.set(pfns[i] - layout.basePfn(), block, firstPage + i);
+      table.set(firstPage + i, block, 0);
+    }
+    return block;
+  }
+
+  private String name() {
+    return "block " + ++blocksMade;
+  }
+
+  /** Take a closed block back: nothing finds it any more; its frames wait for flushes if there are any. */
+  void release(Block block) {
+    boolean crowded;
+    synchronized (this) {
+      for (int i = 0; i < block.frames(); i++) {
+        long pfn = block.frame(i);
+        cache.forget(pfn);
+        table.set(pfn - layout.basePfn(), null, table.storagePage(pfn - layout.basePfn()));
+        if (block.scattered()) {
+          table.set((block.storageOffset() >>> SHIFT) + i, null, 0);
+        }
+      }
+      framesInUse -= block.frames();
+      if (!parking.park(block)) {
+        free(block);
+      }
+      crowded = parking.frames() > MOST_PARKED_FRAMES;
+    }
+    if (crowded) {
+      parking.flush(this);
+    }
+  }
+
+  private void free(Block block) {
+    if (!block.scattered()) {
+      frames.freeRun((int) block.frame(0), block.frames());
+      return;
+    }
+    for (int i = 0; i < block.frames(); i++) {
+      int pfn = (int) block.frame(i);
+      table.set(pfn - layout.basePfn(), null, 0);
+      frames.freeRun(pfn, 1);
+    }
+    views.free((int) (block.storageOffset() >>> SHIFT), block.frames());
+  }
+
+  synchronized List<Block> takeParked() {
+    return parking.take();
+  }
+
+  synchronized void reuse(List<Block> covered) {
+    for (Block block : covered) {
+      parking.leave(block);
+      free(block);
+    }
+  }
+
+  @Override
+  public MemorySegment segment(long phys, long length) {
+    MemorySegment bar = mmio.memory(phys, length);
+    if (bar != null) {
+      return bar;
+    }
+    requireRam(phys, length);
+    long offset = offset(phys);
+    for (long at = FRAME - (phys & (FRAME - 1)); at < length; at += FRAME) {
+      if (offset(phys + at) != offset + at) {
+        throw new IllegalArgumentException(range(phys, length) + " is not contiguous for the CPU: it is scattered; use read and write");
+      }
+    }
+    return all.asSlice(offset, length);
+  }
+
+  @Override
+  public void read(long phys, MemorySegment target, long offset, long length) {
+    copy(phys, target, offset, length, true);
+  }
+
+  @Override
+  public void write(long phys, MemorySegment source, long offset, long length) {
+    copy(phys, source, offset, length, false);
+  }
+
+  private void copy(long phys, MemorySegment other, long offset, long length, boolean read) {
+    Objects.checkFromIndexSize(offset, length, other.byteSize());
+    MemorySegment bar = mmio.memory(phys, length);
+    if (bar != null) {
+      MemorySegment.copy(read ? bar : other, read ? 0 : offset, read ? other : bar, read ? offset : 0, length);
+      return;
+    }
+    requireRam(phys, length);
+    long done = 0;
+    while (done < length) {
+      long at = phys + done;
+      long piece = Math.min(length - done, FRAME - (at & (FRAME - 1)));
+      if (read) {
+        MemorySegment.copy(all, offset(at), other, offset + done, piece);
+      } else {
+        MemorySegment.copy(other, offset + done, all, offset(at), piece);
+      }
+      done += piece;
+    }
+  }
+
+  @Override
+  public int ranges(MemorySegment segment, long offset, long[] phys, long[] length) {
+    long bytes = segment.byteSize();
+    Objects.checkIndex(offset, bytes + 1);
+    if (!segment.isNative() || !segment.scope().isAlive()) {
+      return -1;
+    }
+    long start = segment.address() - all.address();
+    if (start < 0 || start >= all.byteSize() || bytes > all.byteSize() - start) {
+      return barRange(segment, offset, phys, length);
+    }
+    if (offset == bytes) {
+      return 0;
+    }
+    Block block = storageOwner(start);
+    if (block == null || !block.holdsStorage(start, bytes)) {
+      return runRange(start, bytes, offset, phys, length);
+    }
+    long from = start - block.storageOffset();
+    return BlockRanges.fill(block, from + offset, from + bytes, phys, length);
+  }
+
+  private int barRange(MemorySegment segment, long offset, long[] phys, long[] length) {
+    long first = mmio.physOf(segment.address(), segment.byteSize());
+    if (first == -1) {
+      return -1;
+    }
+    if (offset == segment.byteSize()) {
+      return 0;
+    }
+    phys[0] = first + offset;
+    length[0] = segment.byteSize() - offset;
+    return 1;
+  }
+
+  /** Answer for a segment that spans several blocks: they are in the first half, where CPU and physical order agree. */
+  private int runRange(long start, long bytes, long offset, long[] phys, long[] length) {
+    if (start + bytes > viewStart) {
+      return -1;
+    }
+    for (long page = start >>> SHIFT; page <= (start + bytes - 1) >>> SHIFT; page++) {
+      if (storageOwner(page << SHIFT) == null) {
+        return -1;
+      }
+    }
+    phys[0] = base + start + offset;
+    length[0] = bytes - offset;
+    return 1;
+  }
+
+  private @Nullable Block storageOwner(long offset) {
+    long page = offset >>> SHIFT;
+    return table.storagePage(page) == 0 ? table.owner(page) : null;
+  }
+
+  @Override
+  public long cacheLine() {
+    return CacheView.LINE;
+  }
+
+  @Override
+  public void cleanCache(long phys, long length) {
+    requireRam(phys, length);
+    cache.clean(phys, length);
+  }
+
+  @Override
+  public void invalidateCache(long phys, long length) {
+    requireRam(phys, length);
+    cache.invalidate(phys, length);
+  }
+
+  @Override
+  public AutoCloseable beforeReuse(Runnable flush) {
+    return parking.register(flush);
+  }
+
+  /** Return the whole storage; offsets come from {@link #offsetOf}. */
+  public MemorySegment storage() {
+    return all;
+  }
+
+  /** Return the CPU's flat view of RAM, in which adjacent frames are adjacent; first byte is {@link PhysicalLayout#base}. */
+  public MemorySegment flatView() {
+    return all.asSlice(0, viewStart);
+  }
+
+  /** Return the layout. */
+  public PhysicalLayout layout() {
+    return layout;
+  }
+
+  /** Return what devices that do not snoop see. */
+  public CacheView cache() {
+    return cache;
+  }
+
+  /** Return where the byte at {@code phys} is stored, or -1 if it is not RAM. */
+  public long offsetOf(long phys) {
+    return layout.holds(phys) ? offset(phys) : -1;
+  }
+
+  /** Tell whether some block owns the frame of {@code phys}, which is RAM. */
+  public boolean owned(long phys) {
+    return table.owner((phys - base) >>> SHIFT) != null;
+  }
+
+  /** Note that a device wrote to a frame that nobody owns. */
+  public synchronized void strayWrite(long phys) {
+    storage.touch(offset(phys) >>> SHIFT);
+  }
+
+  /** Tell whether the frame of {@code phys} is never cached for devices that do not snoop. */
+  boolean alwaysCoherent(long phys) {
+    Block block = table.owner((phys - base) >>> SHIFT);
+    return block != null && block.placement() == MemoryPlacement.COHERENT;
+  }
+
+  boolean allOwnedBy(Block block, long phys, long length) {
+    long last = phys + length - 1;
+    if (Long.compareUnsigned(last, phys) < 0 || !layout.holds(last)) {
+      return false;
+    }
+    for (long page = (phys - base) >>> SHIFT; page <= (last - base) >>> SHIFT; page++) {
+      if (table.owner(page) != block) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  MemorySegment view(long offset, long length) {
+    return all.asSlice(offset, length);
+  }
+
+  long offset(long phys) {
+    long own = phys - base;
+    int page = table.storagePage(own >>> SHIFT);
+    return page == 0 ? own : ((long) page << SHIFT) | (phys & (FRAME - 1));
+  }
+
+  /** Return the frames free to be handed out. */
+  public synchronized long freeFrames() {
+    return frames.freeFrames();
+  }
+
+  /** Return the frames that wait for flushes. */
+  public synchronized long parkedFrames() {
+    return parking.frames();
+  }
+
+  /** Return the frames of open blocks. */
+  public synchronized long framesInUse() {
+    return framesInUse;
+  }
+
+  /** Return the number of free runs once single frames are joined: a measure of fragmentation. */
+  public synchronized int fragments() {
+    return frames.fragments();
+  }
+
+  /** Unmap everything; segments are dead from here on. */
+  public void close() {
+    storage.close();
+  }
+
+  private void requireRam(long phys, long length) {
+    if (length < 0 || !layout.holds(phys) || (length > 0 && (!layout.holds(phys + length - 1) || spansHole(phys, length)))) {
+      throw new IllegalArgumentException(range(phys, length) + " is not RAM");
+    }
+  }
+
+  private boolean spansHole(long phys, long length) {
+    return phys < PhysicalLayout.FOUR_GIB && phys + length - 1 >= PhysicalLayout.FOUR_GIB;
+  }
+
+  private static String range(long phys, long length) {
+    return "0x" + HexFormat.of().toHexDigits(phys) + "+0x" + Long.toHexString(length);
+  }
+}

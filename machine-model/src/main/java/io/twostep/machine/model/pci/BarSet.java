@@ -1,0 +1,112 @@
+package io.twostep.machine.model.pci;
+
+import io.twostep.dma.spi.DeviceModel;
+import io.twostep.dma.spi.DeviceModel.BarSpec;
+import io.twostep.dma.spi.DeviceSlot.Bar;
+import io.twostep.machine.model.memory.MmioMap;
+import java.lang.foreign.MemorySegment;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A function's BARs: placed in the bridge's windows, entered in the physical address map, and shown as registers of its configuration space.
+ *
+ * <p>A BAR larger than 64 MiB is a 64-bit one and takes two registers, so the next index must be free. Software may size a BAR by writing ones; a BAR moved away
+ * from where the machine placed it answers nothing until it is moved back.
+ */
+final class BarSet {
+  private static final int TYPE_64 = 0x4;
+  private static final int PREFETCHABLE = 0x8;
+  private static final long SMALLEST = 16;
+
+  private final Bar[] bars = new Bar[ConfigRegisters.BARS];
+  private final boolean[] wide = new boolean[ConfigRegisters.BARS];
+  private final HostBridge bridge;
+  private final MmioMap map;
+
+  BarSet(String device, DeviceModel model, ConfigRegisters config, HostBridge bridge, MmioMap map) {
+    this.bridge = bridge;
+    this.map = map;
+    List<BarSpec> specs = model.bars();
+    requireShape(device, specs);
+    for (int i = 0; i < ConfigRegisters.BARS; i++) {
+      BarSpec spec = i < specs.size() ? specs.get(i) : BarSpec.NONE;
+      bars[i] = spec.kind() == Bar.Kind.NONE ? Bar.NONE : place(device, model, config, i, spec);
+    }
+  }
+
+  private static void requireShape(String device, List<BarSpec> specs) {
+    if (specs.size() > ConfigRegisters.BARS) {
+      throw new IllegalArgumentException(device + ": " + specs.size() + " BARs; a function has at most 6");
+    }
+    for (int i = 0; i < specs.size(); i++) {
+      BarSpec spec = specs.get(i);
+      if (spec.kind() == Bar.Kind.NONE) {
+        continue;
+      }
+      if (spec.length() < SMALLEST || Long.bitCount(spec.length()) != 1) {
+        throw new IllegalArgumentException(
+            device + ": BAR " + i + " of " + spec.length() + " bytes; a BAR is a power of two of at least 16 bytes");
+      }
+      boolean nextTaken = i + 1 < specs.size() && specs.get(i + 1).kind() != Bar.Kind.NONE;
+      if (spec.length() > HostBridge.LARGEST_32 && (nextTaken || i == ConfigRegisters.BARS - 1)) {
+        throw new IllegalArgumentException(
+            device + ": BAR " + i + " of " + spec.length() + " bytes is a 64-bit BAR and needs the next index free");
+      }
+    }
+  }
+
+  private Bar place(String device, DeviceModel model, ConfigRegisters config, int index, BarSpec spec) {
+    boolean memory = spec.kind() == Bar.Kind.MEMORY;
+    MemorySegment segment = memory ? requireMemory(device, model, index, spec) : null;
+    long bus = bridge.place(device, spec.length());
+    long phys = HostBridge.physOf(bus);
+    map.add(phys, spec.length(), device + " BAR " + index, segment);
+    wide[index] = spec.length() > HostBridge.LARGEST_32;
+    int register = ConfigRegisters.BAR_0 + 4 * index;
+    int type = (wide[index] ? TYPE_64 : 0) | (memory ? PREFETCHABLE : 0);
+    int registerWidth = wide[index] ? 8 : 4;
+    config.set(register, registerWidth, bus | type);
+    config.allow(register, registerWidth, -spec.length());
+    return new Bar(spec.kind(), phys, bus, spec.length());
+  }
+
+  private static @Nullable MemorySegment requireMemory(String device, DeviceModel model, int index, BarSpec spec) {
+    MemorySegment segment = model.memory(index);
+    if (segment.byteSize() != spec.length()) {
+      throw new IllegalArgumentException(
+          device + ": the memory of BAR " + index + " is " + segment.byteSize() + " bytes, the BAR " + spec.length());
+    }
+    return segment;
+  }
+
+  Bar get(int index) {
+    return bars[index];
+  }
+
+  /** Tell whether a BAR's register holds the address the machine gave it. */
+  boolean inPlace(int index, ConfigRegisters config) {
+    long value = config.get(ConfigRegisters.BAR_0 + 4 * index, wide[index] ? 8 : 4);
+    return (value & -16L) == bars[index].busAddress();
+  }
+
+  /** Put every register back to where the machine placed its BAR. */
+  void restore(ConfigRegisters config) {
+    for (int i = 0; i < bars.length; i++) {
+      if (bars[i].kind() != Bar.Kind.NONE) {
+        int register = ConfigRegisters.BAR_0 + 4 * i;
+        config.set(register, wide[i] ? 8 : 4, bars[i].busAddress() | (config.get(register, 1) & 0xf));
+      }
+    }
+  }
+
+  /** Take the BARs out of the address map and give their places back. */
+  void remove() {
+    for (Bar bar : bars) {
+      if (bar.kind() != Bar.Kind.NONE) {
+        map.remove(bar.phys());
+        bridge.release(bar.busAddress());
+      }
+    }
+  }
+}

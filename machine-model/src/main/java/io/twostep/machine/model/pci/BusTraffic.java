@@ -1,0 +1,51 @@
+package io.twostep.machine.model.pci;
+
+/** What one function moved; guarded by the machine's lock. */
+public final class BusTraffic {
+  private long reads;
+  private long writes;
+  private long bytesRead;
+  private long bytesWritten;
+  private long strays;
+
+  BusTraffic() {}
+
+  void count(long length, boolean write) {
+    if (write) {
+      writes++;
+      bytesWritten += length;
+    } else {
+      reads++;
+      bytesRead += length;
+    }
+  }
+
+  void countStray() {
+    strays++;
+  }
+
+  /** Return reads asked for. */
+  public long reads() {
+    return reads;
+  }
+
+  /** Return writes asked for. */
+  public long writes() {
+    return writes;
+  }
+
+  /** Return bytes of the reads. */
+  public long bytesRead() {
+    return bytesRead;
+  }
+
+  /** Return bytes of the writes. */
+  public long bytesWritten() {
+    return bytesWritten;
+  }
+
+  /** Return pages touched that no block owned at that time. */
+  public long strays() {
+    return strays;
+  }
+}

@@ -1,0 +1,126 @@
+package io.twostep.machine.model.pci;
+
+import io.twostep.dma.spi.BusMaster;
+import io.twostep.dma.spi.DeviceAddress;
+import io.twostep.machine.model.FailNth;
+import io.twostep.machine.model.memory.CacheView;
+import io.twostep.machine.model.memory.ModelMemory;
+import io.twostep.machine.model.memory.PhysicalLayout;
+import io.twostep.machine.model.run.MachineLock;
+import java.lang.foreign.MemorySegment;
+import java.util.Objects;
+import java.util.function.Predicate;
+
+/**
+ * A function's way to memory: page by page through its address space, under its own address as requester.
+ *
+ * <p>Thread-safe: takes the machine's lock, so that a test may drive it from any thread.
+ */
+final class ModelBus implements BusMaster {
+  private static final int PAGE = PhysicalLayout.FRAME_SIZE;
+
+  private final ModelSlot slot;
+  private final DeviceAddress device;
+  private final ModelSpace space;
+  private final ModelMemory memory;
+  private final MemorySegment storage;
+  private final CacheView cache;
+  private final MachineLock lock;
+  private final BusTraffic traffic;
+  private final boolean coherent;
+  private final Predicate<FailNth.Kind> fails;
+
+  ModelBus(ModelSlot slot, ModelSpace space, ModelMemory memory, MachineLock lock, BusTraffic traffic, boolean coherent, Predicate<FailNth.Kind> fails) {
+    this.slot = slot;
+    this.device = slot.address();
+    this.space = space;
+    this.memory = memory;
+    this.storage = memory.storage();
+    this.cache = memory.cache();
+    this.lock = lock;
+    this.traffic = traffic;
+    this.coherent = coherent;
+    this.fails = fails;
+  }
+
+  @Override
+  public int read(long dmaAddress, MemorySegment target, long offset, long length) {
+    Objects.checkFromIndexSize(offset, length, target.byteSize());
+    lock.enter();
+    try {
+      if (!slot.masters()) {
+        return NOT_MASTER;
+      }
+      return fails.test(FailNth.Kind.BUS_READ) ? COMPLETER_ABORT : transfer(dmaAddress, target, offset, length, false);
+    } finally {
+      lock.exit();
+    }
+  }
+
+  @Override
+  public int write(long dmaAddress, MemorySegment source, long offset, long length) {
+    Objects.checkFromIndexSize(offset, length, source.byteSize());
+    lock.enter();
+    try {
+      if (!slot.masters()) {
+        return NOT_MASTER;
+      }
+      return fails.test(FailNth.Kind.BUS_WRITE) ? COMPLETER_ABORT : transfer(dmaAddress, source, offset, length, true);
+    } finally {
+      lock.exit();
+    }
+  }
+
+  private int transfer(long dmaAddress, MemorySegment buffer, long offset, long length, boolean write) {
+    if (length > 0 && Long.compareUnsigned(dmaAddress + length - 1, dmaAddress) < 0) {
+      return UNSUPPORTED_REQUEST;
+    }
+    traffic.count(length, write);
+    long at = dmaAddress;
+    long from = offset;
+    long left = length;
+    while (left > 0) {
+      long piece = Math.min(left, PAGE - (at & (PAGE - 1)));
+      long phys = space.resolve(at, write, device);
+      if (phys == ModelSpace.REFUSED) {
+        return UNSUPPORTED_REQUEST;
+      }
+      long stored = memory.offsetOf(phys);
+      if (stored < 0) {
+        return UNSUPPORTED_REQUEST;
+      }
+      if (!memory.owned(phys)) {
+        stray(phys, write);
+      }
+      if (!coherent) {
+        copyPastCaches(phys, buffer, from, piece, write);
+      } else if (write) {
+        MemorySegment.copy(buffer, from, storage, stored, piece);
+        if (cache.active()) {
+          cache.snoopedWrite(phys, piece);
+        }
+      } else {
+        MemorySegment.copy(storage, stored, buffer, from, piece);
+      }
+      at += piece;
+      from += piece;
+      left -= piece;
+    }
+    return OK;
+  }
+
+  private void copyPastCaches(long phys, MemorySegment buffer, long offset, long length, boolean write) {
+    if (write) {
+      cache.deviceWrite(phys, buffer, offset, length);
+    } else {
+      cache.deviceRead(phys, buffer, offset, length);
+    }
+  }
+
+  private void stray(long phys, boolean write) {
+    traffic.countStray();
+    if (write) {
+      memory.strayWrite(phys);
+    }
+  }
+}

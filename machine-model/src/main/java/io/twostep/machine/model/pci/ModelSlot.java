@@ -1,0 +1,306 @@
+package io.twostep.machine.model.pci;
+
+import io.twostep.dma.DmaMappingException;
+import io.twostep.dma.DmaMappingException.Reason;
+import io.twostep.dma.spi.ConfigSpace;
+import io.twostep.dma.spi.DeviceAddress;
+import io.twostep.dma.spi.DeviceModel;
+import io.twostep.dma.spi.DeviceSlot;
+import io.twostep.dma.spi.Interrupts;
+import io.twostep.dma.spi.Mmio;
+import io.twostep.dma.spi.ModelHost.SlotOptions;
+import io.twostep.machine.model.FailNth;
+import io.twostep.machine.model.memory.MmioMap;
+import io.twostep.machine.model.memory.ModelMemory;
+import io.twostep.machine.model.run.MachineLock;
+import io.twostep.machine.model.run.Scheduler;
+import java.lang.foreign.MemorySegment;
+import java.util.Objects;
+import java.util.function.Predicate;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A function in its place: configuration space, BARs, interrupts, and the model behind them.
+ *
+ * <p>As firmware leaves it, memory decoding is on and bus mastering off. A reset clears bus mastering and what was pending, and leaves BARs and decoding as the
+ * machine set them up. Once pulled out, registers read all ones and accesses by the device are refused.
+ */
+public final class ModelSlot implements DeviceSlot, Scheduler.Turn, DeviceModel.Signals {
+  private final PciAddress place;
+  private final DeviceAddress address;
+  private final DeviceModel model;
+  private final SlotOptions options;
+  private final ModelSpace space;
+  private final PciHost host;
+  private final MachineLock lock;
+  private final ConfigRegisters config;
+  private final BarSet bars;
+  private final @Nullable ModelMmio[] registers = new @Nullable ModelMmio[ConfigRegisters.BARS];
+  private final boolean[] decodes = new boolean[ConfigRegisters.BARS];
+  private final ModelInterrupts interrupts;
+  private final BusTraffic traffic = new BusTraffic();
+  private final ConfigSpace configView = new ConfigView();
+  private boolean present = true;
+  private boolean mastering;
+  private long mmioReads;
+  private long mmioWrites;
+
+  /** What a function needs of the machine around it. */
+  public record PciHost(
+      ModelMemory memory,
+      MmioMap mmio,
+      HostBridge bridge,
+      MachineLock lock,
+      Scheduler scheduler,
+      InterruptQueue interrupts,
+      Predicate<FailNth.Kind> fails) {}
+
+  /** Put a model in its place; {@link #connect} makes it live. */
+  public ModelSlot(DeviceAddress address, DeviceModel model, SlotOptions options, ModelSpace space, PciHost host) {
+    this.place = PciAddress.of(address);
+    this.address = address;
+    this.model = model;
+    this.options = options;
+    this.space = space;
+    this.host = host;
+    this.lock = host.lock();
+    this.config = new ConfigRegisters(model.identity());
+    this.bars = new BarSet(address.text(), model, config, host.bridge(), host.mmio());
+    this.interrupts = new ModelInterrupts(model.vectors(), host.interrupts());
+    for (int i = 0; i < ConfigRegisters.BARS; i++) {
+      if (bars.get(i).kind() == Bar.Kind.REGISTERS) {
+        registers[i] = new ModelMmio(this, lock, model, i, bars.get(i).length());
+      }
+    }
+    config.set(ConfigRegisters.COMMAND, 2, ConfigRegisters.MEMORY_ENABLE);
+    decode();
+  }
+
+  /** Give the model its side of the bus; the caller holds the machine's lock. */
+  public void connect() {
+    space.join(this);
+    model.connect(new ModelBus(this, space, host.memory(), lock, traffic, options.coherent(), host.fails()), this);
+  }
+
+  @Override
+  public DeviceAddress address() {
+    return address;
+  }
+
+  @Override
+  public boolean trusted() {
+    return options.trusted();
+  }
+
+  @Override
+  public boolean coherent() {
+    return options.coherent();
+  }
+
+  @Override
+  public ConfigSpace config() {
+    return configView;
+  }
+
+  @Override
+  public Bar bar(int bar) {
+    return bars.get(Objects.checkIndex(bar, ConfigRegisters.BARS));
+  }
+
+  @Override
+  public Mmio mmio(int bar) {
+    requirePresent();
+    ModelMmio mmio = registers[Objects.checkIndex(bar, ConfigRegisters.BARS)];
+    if (mmio == null) {
+      throw new IllegalArgumentException(address + ": BAR " + bar + " has no registers, it is " + bar(bar).kind());
+    }
+    return mmio;
+  }
+
+  @Override
+  public MemorySegment memory(int bar) {
+    requirePresent();
+    if (bar(bar).kind() != Bar.Kind.MEMORY) {
+      throw new IllegalArgumentException(address + ": BAR " + bar + " is not memory, it is " + bar(bar).kind());
+    }
+    return model.memory(bar);
+  }
+
+  @Override
+  public Interrupts interrupts() {
+    return interrupts;
+  }
+
+  @Override
+  public void busMaster(boolean enabled) {
+    lock.enter();
+    try {
+      long command = config.get(ConfigRegisters.COMMAND, 2);
+      long master = ConfigRegisters.MASTER_ENABLE;
+      config.set(ConfigRegisters.COMMAND, 2, enabled ? command | master : command & ~master);
+      decode();
+    } finally {
+      lock.exit();
+    }
+  }
+
+  @Override
+  public void reset() {
+    lock.enter();
+    try {
+      if (present) {
+        resetFunction();
+      }
+    } finally {
+      lock.exit();
+    }
+  }
+
+  private void resetFunction() {
+    host.scheduler().forget(this);
+    interrupts.clear();
+    config.set(ConfigRegisters.COMMAND, 2, ConfigRegisters.MEMORY_ENABLE);
+    bars.restore(config);
+    decode();
+    model.reset();
+  }
+
+  /** Take the function out; the caller holds the machine's lock. */
+  public void remove() {
+    present = false;
+    decode();
+    host.scheduler().forget(this);
+    interrupts.clear();
+    bars.remove();
+    space.leave(this);
+    model.close();
+  }
+
+  @Override
+  public boolean step(int budget) {
+    return present && model.step(budget);
+  }
+
+  @Override
+  public void interrupt(int vector) {
+    if (present && !host.fails().test(FailNth.Kind.INTERRUPT)) {
+      interrupts.signal(vector);
+    }
+  }
+
+  @Override
+  public void wake() {
+    lock.enter();
+    try {
+      if (present) {
+        host.scheduler().wake(this);
+      }
+    } finally {
+      lock.exit();
+    }
+  }
+
+  @Override
+  public void wakeAfter(long delayNanos) {
+    host.scheduler().wakeAfter(delayNanos, this);
+  }
+
+  @Override
+  public long nanoTime() {
+    return host.scheduler().nanoTime();
+  }
+
+  /** Return the address space. */
+  public ModelSpace space() {
+    return space;
+  }
+
+  /** Return what the device moved; read it under the machine's lock. */
+  public BusTraffic traffic() {
+    return traffic;
+  }
+
+  /** Return register accesses so far; read it under the machine's lock. */
+  public long mmioReads() {
+    return mmioReads;
+  }
+
+  /** Return register accesses so far; read it under the machine's lock. */
+  public long mmioWrites() {
+    return mmioWrites;
+  }
+
+  /** Return the place in the tree. */
+  public PciAddress place() {
+    return place;
+  }
+
+  boolean masters() {
+    return mastering;
+  }
+
+  boolean answersRead(int bar) {
+    mmioReads++;
+    return decodes[bar] && !host.fails().test(FailNth.Kind.MMIO_READ);
+  }
+
+  boolean answersWrite(int bar) {
+    mmioWrites++;
+    return decodes[bar] && !host.fails().test(FailNth.Kind.MMIO_WRITE);
+  }
+
+  private void requirePresent() {
+    lock.enter();
+    try {
+      if (!present) {
+        throw new DmaMappingException(Reason.DETACHED, address + ": the device was pulled out");
+      }
+    } finally {
+      lock.exit();
+    }
+  }
+
+  /** Work out what the command register and the BARs allow. */
+  private void decode() {
+    long command = config.get(ConfigRegisters.COMMAND, 2);
+    mastering = present && (command & ConfigRegisters.MASTER_ENABLE) != 0;
+    for (int i = 0; i < ConfigRegisters.BARS; i++) {
+      decodes[i] =
+          present
+              && (command & ConfigRegisters.MEMORY_ENABLE) != 0
+              && bars.get(i).kind() != Bar.Kind.NONE
+              && bars.inPlace(i, config);
+    }
+  }
+
+  private final class ConfigView implements ConfigSpace {
+    @Override
+    public long read(int offset, int width) {
+      lock.enter();
+      try {
+        long value = config.read(offset, width);
+        return present ? value : -1L >>> (64 - 8 * width);
+      } finally {
+        lock.exit();
+      }
+    }
+
+    @Override
+    public void write(int offset, int width, long value) {
+      lock.enter();
+      try {
+        if (present) {
+          config.write(offset, width, value);
+          decode();
+        }
+      } finally {
+        lock.exit();
+      }
+    }
+  }
+
+  @Override
+  public String toString() {
+    return address.text();
+  }
+}

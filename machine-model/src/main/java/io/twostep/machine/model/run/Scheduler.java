@@ -1,0 +1,275 @@
+package io.twostep.machine.model.run;
+
+import io.twostep.dma.spi.Timers;
+import io.twostep.machine.model.memory.Rng;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.PriorityQueue;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.LockSupport;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Let the machine go on, one {@link #pause} at a time: due timers, then a turn for every model that is awake, then interrupts.
+ *
+ * <p>Virtual time moves by a fixed step with every pause in which something happened, and jumps to the next timer when nothing is left to do. With no timer either
+ * it creeps, ever faster, so that a caller who waits for a deadline reaches it. The same calls give the same run.
+ */
+public final class Scheduler implements Timers {
+  private static final int STEP_BUDGET = 64;
+  private static final long SLOWEST_CREEP_NANOS = 1_000;
+  private static final int CREEP_DOUBLING = 16;
+  private static final int MOST_CREEP_DOUBLINGS = 10;
+  private static final int SPINS = 1_000;
+  private static final long NAP_NANOS = 50_000;
+
+  /** Something that gets turns. */
+  public interface Turn {
+    /** Work a little; returns whether there is more to do at once. Under the machine's lock. */
+    boolean step(int budget);
+  }
+
+  /** Something to call without the lock after every turn. */
+  public interface Delivery {
+    /** Call what waits; returns whether anything was called. */
+    boolean deliver();
+  }
+
+  private static final Turn NOBODY = budget -> false;
+
+  private final MachineLock lock;
+  private final boolean virtual;
+  private final long stepNanos;
+  private final @Nullable Rng order;
+  private final Delivery interrupts;
+  private final PriorityQueue<Task> timers = new PriorityQueue<>();
+  private final List<Turn> awake = new ArrayList<>();
+  private final List<Turn> round = new ArrayList<>();
+  private final AtomicLong virtualNow = new AtomicLong();
+  private long sequence;
+  private int idle;
+  private boolean stepping;
+  private long steps;
+
+  /**
+   * Create a scheduler.
+   *
+   * @param virtual whether time is virtual
+   * @param stepNanos virtual nanoseconds a pause takes in which something happened
+   * @param order draws the order of turns; null for first come, first served
+   */
+  public Scheduler(MachineLock lock, boolean virtual, long stepNanos, @Nullable Rng order, Delivery interrupts) {
+    this.lock = lock;
+    this.virtual = virtual;
+    this.stepNanos = stepNanos;
+    this.order = order;
+    this.interrupts = interrupts;
+  }
+
+  @Override
+  public long nanoTime() {
+    return virtual ? virtualNow.getAcquire() : System.nanoTime();
+  }
+
+  @Override
+  public Timer schedule(long delayNanos, Runnable task) {
+    return schedule(delayNanos, task, false);
+  }
+
+  /** Wake a model some time from now; the caller holds the lock. */
+  public void wakeAfter(long delayNanos, Turn turn) {
+    schedule(delayNanos, () -> wake(turn), true);
+  }
+
+  private Task schedule(long delayNanos, Runnable work, boolean locked) {
+    lock.enter();
+    try {
+      Task task = new Task(this, nanoTime() + Math.max(0, delayNanos), sequence++, work, locked);
+      timers.add(task);
+      return task;
+    } finally {
+      lock.exit();
+    }
+  }
+
+  /** Give a model turns until it has nothing more to do; the caller holds the lock. */
+  public void wake(Turn turn) {
+    if (!awake.contains(turn)) {
+      awake.add(turn);
+    }
+  }
+
+  /** Give a model no more turns; the caller holds the lock. */
+  public void forget(Turn turn) {
+    awake.remove(turn);
+    round.replaceAll(t -> t == turn ? NOBODY : t);
+  }
+
+  @Override
+  public void pause() {
+    if (!lock.tryEnter()) {
+      Thread.onSpinWait();
+      return;
+    }
+    Task due = null;
+    boolean worked = false;
+    try {
+      if (stepping) {
+        return;
+      }
+      due = takeDue();
+      worked = stepAwake();
+      if (worked || due != null) {
+        idle = 0;
+        advance(stepNanos);
+      }
+    } finally {
+      lock.exit();
+    }
+    while (due != null) {
+      due.run();
+      due = takeDueLocked();
+    }
+    worked |= interrupts.deliver();
+    if (!worked) {
+      rest();
+    }
+  }
+
+  private boolean stepAwake() {
+    if (awake.isEmpty()) {
+      return false;
+    }
+    stepping = true;
+    try {
+      round.addAll(awake);
+      awake.clear();
+      for (int left = round.size(); left > 0; left--) {
+        Turn turn = round.remove(order == null ? 0 : order.below(left));
+        steps++;
+        if (turn.step(STEP_BUDGET)) {
+          wake(turn);
+        }
+      }
+    } finally {
+      awake.addAll(round);
+      round.clear();
+      stepping = false;
+    }
+    return true;
+  }
+
+  /** Nothing happened: jump to the next timer, or creep. */
+  private void rest() {
+    if (!virtual) {
+      if (++idle > SPINS) {
+        LockSupport.parkNanos(NAP_NANOS);
+      } else {
+        Thread.onSpinWait();
+      }
+      return;
+    }
+    lock.enter();
+    try {
+      if (!awake.isEmpty()) {
+        return;
+      }
+      Task next = timers.peek();
+      if (next != null) {
+        idle = 0;
+        advance(Math.max(0, next.at - virtualNow.getPlain()));
+      } else {
+        advance(SLOWEST_CREEP_NANOS << Math.min(idle++ / CREEP_DOUBLING, MOST_CREEP_DOUBLINGS));
+      }
+    } finally {
+      lock.exit();
+    }
+  }
+
+  private void advance(long nanos) {
+    if (virtual) {
+      virtualNow.setRelease(virtualNow.getPlain() + nanos);
+    }
+  }
+
+  private @Nullable Task takeDueLocked() {
+    lock.enter();
+    try {
+      return takeDue();
+    } finally {
+      lock.exit();
+    }
+  }
+
+  /** Take the next due task that has to run without the lock, running the others. */
+  private @Nullable Task takeDue() {
+    while (true) {
+      Task next = timers.peek();
+      if (next == null || next.at - nanoTime() > 0) {
+        return null;
+      }
+      timers.remove();
+      next.started = true;
+      if (!next.locked) {
+        return next;
+      }
+      next.run();
+    }
+  }
+
+  private boolean cancel(Task task) {
+    lock.enter();
+    try {
+      return !task.started && timers.remove(task);
+    } finally {
+      lock.exit();
+    }
+  }
+
+  /** Return how many turns were given. */
+  public long steps() {
+    return steps;
+  }
+
+  /** Return how many timers wait. */
+  public int waiting() {
+    lock.enter();
+    try {
+      return timers.size();
+    } finally {
+      lock.exit();
+    }
+  }
+
+  private static final class Task implements Timer, Comparable<Task> {
+    final Scheduler owner;
+    final long at;
+    final long sequence;
+    final Runnable work;
+    final boolean locked;
+    boolean started;
+
+    Task(Scheduler owner, long at, long sequence, Runnable work, boolean locked) {
+      this.owner = owner;
+      this.at = at;
+      this.sequence = sequence;
+      this.work = work;
+      this.locked = locked;
+    }
+
+    void run() {
+      work.run();
+    }
+
+    @Override
+    public boolean cancel() {
+      return owner.cancel(this);
+    }
+
+    @Override
+    public int compareTo(Task other) {
+      int byTime = Long.compare(at - other.at, 0);
+      return byTime != 0 ? byTime : Long.compare(sequence, other.sequence);
+    }
+  }
+}
