@@ -3,16 +3,12 @@ package io.twostep.backend.iommu.iova;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Serve one group of threads: two magazines per size class, and the counts of what passed here.
+ * Serve one group of threads: two magazines per size class, and the count of what was allocated here.
  *
- * <p>Every method needs the stripe's lock, except the counts, which may be read at any time and are exact at rest.
+ * <p>Every method needs the lock of the stripe.
  */
-final class CacheStripe {
+final class CacheStripe extends SpinLock {
   private static final int PADDING = 16;
-  private static final int ALLOCATIONS = PADDING;
-  private static final int FREES = PADDING + 1;
-  private static final int ALLOCATED_GRANULES = PADDING + 2;
-  private static final int FREED_GRANULES = PADDING + 3;
   private static final int MOST_AT_ONCE = 32;
 
   private final SharedFreeTree tree;
@@ -20,7 +16,7 @@ final class CacheStripe {
   private final @Nullable Magazine[] magazines = new Magazine[2 * (PADDING + RangeSize.CACHED_CLASSES)];
   private final int[] misses = new int[RangeSize.CACHED_CLASSES];
   private final long[] batch = new long[MOST_AT_ONCE];
-  private final long[] counts = new long[2 * PADDING];
+  private long allocations;
 
   CacheStripe(SharedFreeTree tree, MagazineDepot[] depots) {
     this.tree = tree;
@@ -117,25 +113,20 @@ final class CacheStripe {
     return magazine;
   }
 
-  void countAllocation(long granules) {
-    counts[ALLOCATIONS]++;
-    counts[ALLOCATED_GRANULES] += granules;
-  }
-
-  void countFree(long granules) {
-    counts[FREES]++;
-    counts[FREED_GRANULES] += granules;
+  void countAllocation() {
+    allocations++;
   }
 
   long allocations() {
-    return counts[ALLOCATIONS];
+    return allocations;
   }
 
-  long frees() {
-    return counts[FREES];
+  /** Count the ranges of one class that are held here. */
+  int cachedRanges(int sizeClass) {
+    return count(magazines[PADDING + 2 * sizeClass]) + count(magazines[PADDING + 2 * sizeClass + 1]);
   }
 
-  long liveGranules() {
-    return counts[ALLOCATED_GRANULES] - counts[FREED_GRANULES];
+  private static int count(@Nullable Magazine magazine) {
+    return magazine == null ? 0 : magazine.count();
   }
 }

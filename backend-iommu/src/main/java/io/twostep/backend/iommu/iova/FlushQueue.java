@@ -23,7 +23,7 @@ public final class FlushQueue implements AutoCloseable {
   private final FlushAction flush;
   private final ReleaseAction release;
   private final FlushTimer timer;
-  private final Stripes stripes;
+  private final Stripes<FlushRing> stripes;
   private final FlushRing[] rings;
   private final AtomicLong started = new AtomicLong();
   private final AtomicLong finished = new AtomicLong();
@@ -42,11 +42,11 @@ public final class FlushQueue implements AutoCloseable {
     this.flush = flush;
     this.release = release;
     this.timer = timer;
-    this.stripes = new Stripes(Stripes.checked(name, stripes));
-    rings = new FlushRing[this.stripes.count()];
+    rings = new FlushRing[Stripes.count(name, stripes)];
     for (int index = 0; index < rings.length; index++) {
       rings[index] = new FlushRing();
     }
+    this.stripes = new Stripes<>(rings);
   }
 
   /**
@@ -70,14 +70,13 @@ public final class FlushQueue implements AutoCloseable {
   }
 
   private boolean tryAdd(long iova, long granules, long tableChain) {
-    int stripe = stripes.lock();
+    FlushRing ring = stripes.lock();
     try {
       if (closed) {
         throw new IllegalStateException(
             "%s: cannot queue %d granules at IOVA 0x%x: the flush queue is closed; invalidate and free at once"
                 .formatted(name, granules, iova));
       }
-      FlushRing ring = rings[stripe];
       ring.release(finished.get(), release);
       if (ring.isFull()) {
         return false;
@@ -85,7 +84,7 @@ public final class FlushQueue implements AutoCloseable {
       ring.add(iova, granules, tableChain, started.get());
       return true;
     } finally {
-      stripes.unlock(stripe);
+      ring.unlock();
     }
   }
 
@@ -120,12 +119,12 @@ public final class FlushQueue implements AutoCloseable {
   }
 
   private void releaseFinished() {
-    for (int stripe = 0; stripe < rings.length; stripe++) {
-      stripes.lock(stripe);
+    for (FlushRing ring : rings) {
+      ring.lock();
       try {
-        rings[stripe].release(finished.get(), release);
+        ring.release(finished.get(), release);
       } finally {
-        stripes.unlock(stripe);
+        ring.unlock();
       }
     }
   }
@@ -133,13 +132,10 @@ public final class FlushQueue implements AutoCloseable {
   /** Count the ranges that wait. */
   public int pending() {
     int sum = 0;
-    for (int stripe = 0; stripe < rings.length; stripe++) {
-      stripes.lock(stripe);
-      try {
-        sum += rings[stripe].count();
-      } finally {
-        stripes.unlock(stripe);
-      }
+    for (FlushRing ring : rings) {
+      ring.lock();
+      sum += ring.count();
+      ring.unlock();
     }
     return sum;
   }

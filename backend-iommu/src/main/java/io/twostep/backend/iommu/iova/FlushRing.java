@@ -1,7 +1,7 @@
 package io.twostep.backend.iommu.iova;
 
 /**
- * Hold up to 256 ranges in the order they were queued. Not thread-safe: the stripe's lock guards it.
+ * Hold up to 256 ranges in the order they were queued. Every method needs the lock of the ring.
  *
  * <pre>
  *   word 0  iova
@@ -10,7 +10,7 @@ package io.twostep.backend.iommu.iova;
  *   word 3  how many flushes had started when it was queued
  * </pre>
  */
-final class FlushRing {
+final class FlushRing extends SpinLock {
   static final int CAPACITY = 256;
 
   private static final int WORDS = 4;

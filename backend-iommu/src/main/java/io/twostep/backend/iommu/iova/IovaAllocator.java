@@ -43,7 +43,7 @@ public final class IovaAllocator {
     FreeTree free = new FreeTree(endGranule);
     free.free(space.firstGranule(), endGranule);
     tree = new SharedFreeTree(free);
-    cache = new RangeCache(tree, Stripes.checked(space.name(), stripes));
+    cache = new RangeCache(tree, Stripes.count(space.name(), stripes));
     live = new LiveRanges(endGranule);
     reserved = new ReservedRanges();
   }
@@ -76,13 +76,13 @@ public final class IovaAllocator {
     long highestStart = IovaSpace.endGranule(highestIova, space.granuleBytes()) - size;
     long start = FreeTree.NONE;
     if (Long.compareUnsigned(preferredIova, highestIova) < 0) {
-      start = take(granules, size, alignOrder, IovaSpace.endGranule(preferredIova, space.granuleBytes()) - size);
+      start = take(size, alignOrder, IovaSpace.endGranule(preferredIova, space.granuleBytes()) - size);
     }
     if (start == FreeTree.NONE) {
-      start = take(granules, size, alignOrder, highestStart);
+      start = take(size, alignOrder, highestStart);
     }
     if (start == FreeTree.NONE) {
-      start = takeDraining(granules, size, alignOrder, highestStart);
+      start = takeDraining(size, alignOrder, highestStart);
     }
     if (start == FreeTree.NONE) {
       return NO_IOVA;
@@ -91,26 +91,26 @@ public final class IovaAllocator {
     return start << granuleShift;
   }
 
-  private long take(long granules, long size, int alignOrder, long highestStart) {
+  private long take(long size, int alignOrder, long highestStart) {
     if (size <= RangeSize.CACHED_LIMIT && alignOrder == RangeSize.order(size)) {
-      return cache.take(RangeSize.sizeClass(size), granules, highestStart);
+      return cache.take(RangeSize.sizeClass(size), highestStart);
     }
     long start = tree.take(size, alignOrder, highestStart);
     if (start != FreeTree.NONE) {
-      cache.countAllocation(granules);
+      cache.countAllocation();
     }
     return start;
   }
 
   /** Empty the caches and try again; others may fill them meanwhile, so look more than once. */
-  private long takeDraining(long granules, long size, int alignOrder, long highestStart) {
+  private long takeDraining(long size, int alignOrder, long highestStart) {
     long start = FreeTree.NONE;
     for (int attempt = 0; attempt < DRAIN_ATTEMPTS && start == FreeTree.NONE; attempt++) {
-      if (cachedRanges() <= 0) {
+      if (statistics().cachedRanges() == 0) {
         break;
       }
       cache.drain();
-      start = take(granules, size, alignOrder, highestStart);
+      start = take(size, alignOrder, highestStart);
     }
     return start;
   }
@@ -129,9 +129,8 @@ public final class IovaAllocator {
     }
     long size = RangeSize.roundUp(granules);
     if (size <= RangeSize.CACHED_LIMIT) {
-      cache.give(RangeSize.sizeClass(size), granules, start);
+      cache.give(RangeSize.sizeClass(size), start);
     } else {
-      cache.countFree(granules);
       tree.free(start, size);
     }
   }
@@ -178,26 +177,26 @@ public final class IovaAllocator {
     }
   }
 
-  /** Count what is live, cached and taken. */
+  /** Count what is live and what is cached. */
   public IovaStatistics statistics() {
-    long frees = cache.frees();
-    long allocations = cache.allocations();
+    long cachedRanges = 0;
+    long cachedGranules = 0;
+    for (int sizeClass = 0; sizeClass < RangeSize.CACHED_CLASSES; sizeClass++) {
+      long ranges = cache.cachedRanges(sizeClass);
+      cachedRanges += ranges;
+      cachedGranules += ranges * RangeSize.ofClass(sizeClass);
+    }
     return new IovaStatistics(
-        allocations,
-        frees,
-        allocations - frees,
-        cache.liveGranules(),
-        tree.takenRanges() - (allocations - frees),
-        tree.takenGranules());
+        cache.allocations(),
+        tree.takenRanges() - cachedRanges,
+        tree.takenGranules() - cachedGranules,
+        cachedRanges,
+        cachedGranules);
   }
 
   /** Visit every live range, for a report of leaks; exact at rest only. */
   public void forEachLive(LiveRangeVisitor visitor) {
     live.forEach((start, granules) -> visitor.visit(start << granuleShift, granules));
-  }
-
-  private long cachedRanges() {
-    return tree.takenRanges() - (cache.allocations() - cache.frees());
   }
 
   private IllegalArgumentException badRequest(long granules, long alignmentGranules) {

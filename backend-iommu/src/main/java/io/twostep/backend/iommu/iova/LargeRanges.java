@@ -3,25 +3,25 @@ package io.twostep.backend.iommu.iova;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Remember the sizes of live ranges of more than 32 granules: one word per 64 granules, set at the start of a range only.
- *
- * <p>Such ranges begin on a multiple of 64 granules, so a word belongs to one range.
+ * Remember the sizes of live ranges of more than 32 granules: one word for each place they can begin at, the multiples
+ * of 64 granules.
  *
  * <p>Chunks come into being with the first range inside them and stay. A range is marked and cleared by its owner
  * without locks. A thread that reads a chunk it did not create sees zeros or what its owner handed over with the range.
  */
 final class LargeRanges {
-  private static final int ALIGN_ORDER = 6;
+  private static final int PLACE_ORDER = 6;
   private static final int CHUNK_ORDER = 9;
   private static final int CHUNK = 1 << CHUNK_ORDER;
 
-  private final long[] @Nullable [] @Nullable [] directory;
-  private final int middleOrder;
+  private final long[] @Nullable [] @Nullable [] @Nullable [] directory;
+  private final int partOrder;
 
+  /** Create the memory for the large ranges in {@code [0, granules)}. */
   LargeRanges(long granules) {
-    int chunkBits = Math.max(0, RangeSize.order(granules) - ALIGN_ORDER - CHUNK_ORDER);
-    middleOrder = chunkBits / 2;
-    directory = new long[1 << (chunkBits - middleOrder)][][];
+    int chunkBits = Math.max(0, RangeSize.order(granules) - PLACE_ORDER - CHUNK_ORDER);
+    partOrder = (chunkBits + 2) / 3;
+    directory = new long[1 << Math.max(0, chunkBits - 2 * partOrder)][][][];
   }
 
   void mark(long start, long size) {
@@ -29,13 +29,13 @@ final class LargeRanges {
     if (chunk == null) {
       chunk = create(start);
     }
-    chunk[(int) (start >>> ALIGN_ORDER) & (CHUNK - 1)] = size;
+    chunk[(int) (start >>> PLACE_ORDER) & (CHUNK - 1)] = size;
   }
 
   boolean tryClear(long start, long size) {
     long[] chunk = chunk(start);
-    int at = (int) (start >>> ALIGN_ORDER) & (CHUNK - 1);
-    if (chunk == null || chunk[at] != size || (start & ((1L << ALIGN_ORDER) - 1)) != 0) {
+    int at = (int) (start >>> PLACE_ORDER) & (CHUNK - 1);
+    if (chunk == null || chunk[at] != size || !isPlace(start)) {
       return false;
     }
     chunk[at] = 0;
@@ -44,45 +44,63 @@ final class LargeRanges {
 
   long sizeAt(long start) {
     long[] chunk = chunk(start);
-    return chunk == null || (start & ((1L << ALIGN_ORDER) - 1)) != 0 ? 0 : chunk[(int) (start >>> ALIGN_ORDER) & (CHUNK - 1)];
+    return chunk == null || !isPlace(start) ? 0 : chunk[(int) (start >>> PLACE_ORDER) & (CHUNK - 1)];
   }
 
   void forEach(LiveRangeVisitor visitor) {
     for (int upper = 0; upper < directory.length; upper++) {
-      long[] @Nullable [] middle = directory[upper];
+      long[] @Nullable [] @Nullable [] middle = directory[upper];
       for (int index = 0; middle != null && index < middle.length; index++) {
-        long[] chunk = middle[index];
-        long base = (((long) upper << middleOrder) + index) << CHUNK_ORDER;
-        for (int at = 0; chunk != null && at < CHUNK; at++) {
-          if (chunk[at] != 0) {
-            visitor.visit((base + at) << ALIGN_ORDER, chunk[at]);
+        long[] @Nullable [] lower = middle[index];
+        for (int last = 0; lower != null && last < lower.length; last++) {
+          long[] chunk = lower[last];
+          long base = (((((long) upper << partOrder) + index) << partOrder) + last) << CHUNK_ORDER;
+          for (int at = 0; chunk != null && at < CHUNK; at++) {
+            if (chunk[at] != 0) {
+              visitor.visit((base + at) << PLACE_ORDER, chunk[at]);
+            }
           }
         }
       }
     }
   }
 
+  private boolean isPlace(long start) {
+    return (start & ((1L << PLACE_ORDER) - 1)) == 0;
+  }
+
   private long @Nullable [] chunk(long start) {
-    long[] @Nullable [] middle = directory[(int) (start >>> (ALIGN_ORDER + CHUNK_ORDER + middleOrder))];
-    return middle == null ? null : middle[middleIndex(start)];
+    long number = start >>> (PLACE_ORDER + CHUNK_ORDER);
+    long[] @Nullable [] @Nullable [] middle = directory[(int) (number >>> (2 * partOrder))];
+    if (middle == null) {
+      return null;
+    }
+    long[] @Nullable [] lower = middle[part(number >>> partOrder)];
+    return lower == null ? null : lower[part(number)];
   }
 
   private synchronized long[] create(long start) {
-    int upper = (int) (start >>> (ALIGN_ORDER + CHUNK_ORDER + middleOrder));
-    long[] @Nullable [] middle = directory[upper];
+    long number = start >>> (PLACE_ORDER + CHUNK_ORDER);
+    int upper = (int) (number >>> (2 * partOrder));
+    long[] @Nullable [] @Nullable [] middle = directory[upper];
     if (middle == null) {
-      middle = new long[1 << middleOrder][];
+      middle = new long[1 << partOrder][][];
       directory[upper] = middle;
     }
-    long[] chunk = middle[middleIndex(start)];
+    long[] @Nullable [] lower = middle[part(number >>> partOrder)];
+    if (lower == null) {
+      lower = new long[1 << partOrder][];
+      middle[part(number >>> partOrder)] = lower;
+    }
+    long[] chunk = lower[part(number)];
     if (chunk == null) {
       chunk = new long[CHUNK];
-      middle[middleIndex(start)] = chunk;
+      lower[part(number)] = chunk;
     }
     return chunk;
   }
 
-  private int middleIndex(long start) {
-    return (int) (start >>> (ALIGN_ORDER + CHUNK_ORDER)) & ((1 << middleOrder) - 1);
+  private int part(long number) {
+    return (int) number & ((1 << partOrder) - 1);
   }
 }

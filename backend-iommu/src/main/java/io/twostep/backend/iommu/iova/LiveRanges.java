@@ -8,20 +8,22 @@ package io.twostep.backend.iommu.iova;
  */
 final class LiveRanges {
   private final long granules;
-  private final SmallRanges small;
+  private final SmallRanges[] small = new SmallRanges[RangeSize.SMALL_ORDER + 1];
   private final LargeRanges large;
 
   /** Create the memory for {@code [0, granules)}. */
   LiveRanges(long granules) {
     this.granules = granules;
-    small = new SmallRanges(granules);
+    for (int order = 0; order < small.length; order++) {
+      small[order] = new SmallRanges(granules, order);
+    }
     large = new LargeRanges(granules);
   }
 
   /** Record a range; allocates memory only where no range ever lived near it. */
   void mark(long start, long size) {
     if (size <= RangeSize.SMALL_LIMIT) {
-      small.mark(start, size);
+      small[RangeSize.order(size)].mark(start, size);
     } else {
       large.mark(start, size);
     }
@@ -32,7 +34,7 @@ final class LiveRanges {
     if (start >= granules || size <= 0) {
       return false;
     }
-    return size <= RangeSize.SMALL_LIMIT ? small.tryClear(start, size) : large.tryClear(start, size);
+    return size <= RangeSize.SMALL_LIMIT ? small[RangeSize.order(size)].tryClear(start, size) : large.tryClear(start, size);
   }
 
   /** Look up the size of the live range that starts here, or 0. */
@@ -40,13 +42,18 @@ final class LiveRanges {
     if (start >= granules) {
       return 0;
     }
-    long size = small.sizeAt(start);
-    return size != 0 ? size : large.sizeAt(start);
+    long size = large.sizeAt(start);
+    for (int order = 0; order < small.length && size == 0; order++) {
+      size = small[order].sizeAt(start);
+    }
+    return size;
   }
 
-  /** Visit what is live, small ranges first; exact only while nobody allocates or frees. */
+  /** Visit what is live, by size class; exact only while nobody allocates or frees. */
   void forEach(LiveRangeVisitor visitor) {
-    small.forEach(visitor);
+    for (SmallRanges ranges : small) {
+      ranges.forEach(visitor);
+    }
     large.forEach(visitor);
   }
 }

@@ -8,11 +8,10 @@ import org.jspecify.annotations.Nullable;
  * <p>Bounded; what does not fit and what was not needed for a while goes back to the tree. Thread-safe; its lock comes
  * after that of a stripe and before that of the tree.
  */
-final class MagazineDepot {
+final class MagazineDepot extends SpinLock {
   /** The most full magazines that are kept. */
   static final int CAPACITY = 64;
 
-  private final SpinLock lock = new SpinLock();
   private final SharedFreeTree tree;
   private final long size;
   private final @Nullable Magazine[] full = new Magazine[CAPACITY];
@@ -30,7 +29,7 @@ final class MagazineDepot {
 
   /** Trade an empty magazine for a full one; without a full one the empty one comes back. */
   Magazine tradeEmpty(Magazine given) {
-    lock.lock();
+    lock();
     try {
       // While everything is drained nothing may slip into a stripe that was drained already.
       if (fullCount == 0 || draining != 0) {
@@ -41,51 +40,61 @@ final class MagazineDepot {
       keepEmpty(given);
       return taken;
     } finally {
-      lock.unlock();
+      unlock();
     }
   }
 
   /** Trade a full magazine for an empty one; when the depot is full, the ranges go back to the tree. */
   Magazine tradeFull(Magazine given) {
-    lock.lock();
+    lock();
     try {
       if (fullCount < CAPACITY) {
         full[fullCount++] = given;
         return emptyCount > 0 ? take(empty, --emptyCount) : new Magazine();
       }
     } finally {
-      lock.unlock();
+      unlock();
     }
     tree.freeAll(given, size);
     return given;
   }
 
+  /** Count the ranges held here. */
+  long cachedRanges() {
+    lock();
+    try {
+      return (long) fullCount * Magazine.CAPACITY;
+    } finally {
+      unlock();
+    }
+  }
+
   /** Give back to the tree what was not needed since the last trim. */
   void trim() {
-    lock.lock();
+    lock();
     try {
       for (int surplus = leastSinceTrim; surplus > 0; surplus--) {
         freeOne();
       }
       leastSinceTrim = fullCount;
     } finally {
-      lock.unlock();
+      unlock();
     }
   }
 
   /** Refuse to hand out magazines until {@link #drain}. */
   void beginDrain() {
-    lock.lock();
+    lock();
     try {
       draining++;
     } finally {
-      lock.unlock();
+      unlock();
     }
   }
 
   /** Give everything back to the tree, and end what {@link #beginDrain} began. */
   void drain() {
-    lock.lock();
+    lock();
     try {
       while (fullCount > 0) {
         freeOne();
@@ -93,7 +102,7 @@ final class MagazineDepot {
       leastSinceTrim = 0;
       draining--;
     } finally {
-      lock.unlock();
+      unlock();
     }
   }
 

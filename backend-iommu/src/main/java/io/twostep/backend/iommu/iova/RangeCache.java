@@ -6,59 +6,51 @@ package io.twostep.backend.iommu.iova;
  * <p>Locks are taken in the order stripe, depot, tree.
  */
 final class RangeCache {
-  private final Stripes locks;
-  private final CacheStripe[] stripes;
+  private final CacheStripe[] parts;
+  private final Stripes<CacheStripe> stripes;
   private final MagazineDepot[] depots = new MagazineDepot[RangeSize.CACHED_CLASSES];
 
+  /** Create an empty cache with a power of two of stripes. */
   RangeCache(SharedFreeTree tree, int stripeCount) {
-    locks = new Stripes(stripeCount);
     for (int sizeClass = 0; sizeClass < depots.length; sizeClass++) {
       depots[sizeClass] = new MagazineDepot(tree, RangeSize.ofClass(sizeClass));
     }
-    stripes = new CacheStripe[locks.count()];
-    for (int index = 0; index < stripes.length; index++) {
-      stripes[index] = new CacheStripe(tree, depots);
+    parts = new CacheStripe[stripeCount];
+    for (int index = 0; index < stripeCount; index++) {
+      parts[index] = new CacheStripe(tree, depots);
     }
+    stripes = new Stripes<>(parts);
   }
 
   /** Take a range of a cached class that starts at or below {@code highestStart}. */
-  long take(int sizeClass, long granules, long highestStart) {
-    int index = locks.lock();
+  long take(int sizeClass, long highestStart) {
+    CacheStripe stripe = stripes.lock();
     try {
-      CacheStripe stripe = stripes[index];
       long start = stripe.take(sizeClass, highestStart);
       if (start != FreeTree.NONE) {
-        stripe.countAllocation(granules);
+        stripe.countAllocation();
       }
       return start;
     } finally {
-      locks.unlock(index);
+      stripe.unlock();
     }
   }
 
   /** Keep a range of a cached class that came back. */
-  void give(int sizeClass, long granules, long start) {
-    int index = locks.lock();
+  void give(int sizeClass, long start) {
+    CacheStripe stripe = stripes.lock();
     try {
-      stripes[index].give(sizeClass, start);
-      stripes[index].countFree(granules);
+      stripe.give(sizeClass, start);
     } finally {
-      locks.unlock(index);
+      stripe.unlock();
     }
   }
 
   /** Count a range that the caller took from the tree. */
-  void countAllocation(long granules) {
-    int index = locks.lock();
-    stripes[index].countAllocation(granules);
-    locks.unlock(index);
-  }
-
-  /** Count a range that the caller gives to the tree. */
-  void countFree(long granules) {
-    int index = locks.lock();
-    stripes[index].countFree(granules);
-    locks.unlock(index);
+  void countAllocation() {
+    CacheStripe stripe = stripes.lock();
+    stripe.countAllocation();
+    stripe.unlock();
   }
 
   /** Give everything cached before this call back to the tree. */
@@ -66,12 +58,12 @@ final class RangeCache {
     for (MagazineDepot depot : depots) {
       depot.beginDrain();
     }
-    for (int index = 0; index < stripes.length; index++) {
-      locks.lock(index);
+    for (CacheStripe part : parts) {
+      part.lock();
       try {
-        stripes[index].drain();
+        part.drain();
       } finally {
-        locks.unlock(index);
+        part.unlock();
       }
     }
     for (MagazineDepot depot : depots) {
@@ -86,26 +78,24 @@ final class RangeCache {
     }
   }
 
+  /** Count what was allocated since the beginning. */
   long allocations() {
     long sum = 0;
-    for (CacheStripe stripe : stripes) {
-      sum += stripe.allocations();
+    for (CacheStripe part : parts) {
+      part.lock();
+      sum += part.allocations();
+      part.unlock();
     }
     return sum;
   }
 
-  long frees() {
-    long sum = 0;
-    for (CacheStripe stripe : stripes) {
-      sum += stripe.frees();
-    }
-    return sum;
-  }
-
-  long liveGranules() {
-    long sum = 0;
-    for (CacheStripe stripe : stripes) {
-      sum += stripe.liveGranules();
+  /** Count the ranges of one class that are cached. */
+  long cachedRanges(int sizeClass) {
+    long sum = depots[sizeClass].cachedRanges();
+    for (CacheStripe part : parts) {
+      part.lock();
+      sum += part.cachedRanges(sizeClass);
+      part.unlock();
     }
     return sum;
   }

@@ -12,13 +12,15 @@ final class RangeSize {
   /** The largest size that is rounded to a power of two. */
   static final long SMALL_LIMIT = 32;
 
+  /** The order of that size. */
+  static final int SMALL_ORDER = 5;
+
   /** The largest size that caches hold. */
   static final long CACHED_LIMIT = 512;
 
   /** The number of sizes that caches hold: 1, 2, 4, 8, 16, 32, 40, 48, 56, 64, 80, ... 512. */
   static final int CACHED_CLASSES = 22;
 
-  private static final int SMALL_ORDER = 5;
 
   private RangeSize() {}
 

@@ -5,8 +5,7 @@ package io.twostep.backend.iommu.iova;
  *
  * <p>Last in the order of locks: nothing is called from inside.
  */
-final class SharedFreeTree {
-  private final SpinLock lock = new SpinLock();
+final class SharedFreeTree extends SpinLock {
   private final FreeTree tree;
   private long takenRanges;
   private long takenGranules;
@@ -16,7 +15,7 @@ final class SharedFreeTree {
   }
 
   long take(long size, int alignOrder, long highestStart) {
-    lock.lock();
+    lock();
     try {
       long start = tree.take(size, alignOrder, highestStart);
       if (start != FreeTree.NONE) {
@@ -25,40 +24,40 @@ final class SharedFreeTree {
       }
       return start;
     } finally {
-      lock.unlock();
+      unlock();
     }
   }
 
   int takeSome(int order, long highestStart, long[] starts, int most) {
-    lock.lock();
+    lock();
     try {
       int taken = tree.takeSome(order, highestStart, starts, most);
       takenRanges += taken;
       takenGranules += (long) taken << order;
       return taken;
     } finally {
-      lock.unlock();
+      unlock();
     }
   }
 
   void free(long start, long size) {
-    lock.lock();
+    lock();
     try {
       giveBack(start, size);
     } finally {
-      lock.unlock();
+      unlock();
     }
   }
 
   /** Give back everything in a magazine, which is empty afterwards. */
   void freeAll(Magazine magazine, long size) {
-    lock.lock();
+    lock();
     try {
       for (long start = magazine.pop(Long.MAX_VALUE); start != Magazine.NONE; start = magazine.pop(Long.MAX_VALUE)) {
         giveBack(start, size);
       }
     } finally {
-      lock.unlock();
+      unlock();
     }
   }
 
@@ -70,7 +69,7 @@ final class SharedFreeTree {
 
   /** Occupy a free range without counting it as taken. */
   boolean tryOccupy(long from, long to) {
-    lock.lock();
+    lock();
     try {
       if (!tree.isFree(from, to)) {
         return false;
@@ -78,37 +77,37 @@ final class SharedFreeTree {
       tree.occupy(from, to);
       return true;
     } finally {
-      lock.unlock();
+      unlock();
     }
   }
 
   /** Undo {@link #tryOccupy}. */
   void vacate(long from, long to) {
-    lock.lock();
+    lock();
     try {
       tree.free(from, to);
     } finally {
-      lock.unlock();
+      unlock();
     }
   }
 
   /** Count the ranges that are live or cached. */
   long takenRanges() {
-    lock.lock();
+    lock();
     try {
       return takenRanges;
     } finally {
-      lock.unlock();
+      unlock();
     }
   }
 
   /** Count the granules that are live or cached, with their rounding. */
   long takenGranules() {
-    lock.lock();
+    lock();
     try {
       return takenGranules;
     } finally {
-      lock.unlock();
+      unlock();
     }
   }
 }

@@ -6,22 +6,31 @@ import java.lang.invoke.VarHandle;
 /**
  * Exclude other threads for a few dozen nanoseconds: one compare-and-set to enter, one store to leave, no memory.
  *
- * <p>Not reentrant. The lock word has a cache line pair of its own.
+ * <p>Not reentrant. The state that a lock guards may extend it; padding on both sides keeps the lock word off the cache
+ * lines of its neighbours, before it and in the subclass.
  */
-final class SpinLock {
-  private static final VarHandle WORDS = MethodHandles.arrayElementVarHandle(long[].class);
-  private static final int WORD = 16;
+abstract class SpinLock extends SpinLockWord {
+  private static final VarHandle LOCKED;
   private static final int SPINS = 64;
 
-  private final long[] words = new long[2 * WORD];
+  static {
+    try {
+      LOCKED = MethodHandles.lookup().findVarHandle(SpinLockWord.class, "locked", int.class);
+    } catch (ReflectiveOperationException e) {
+      throw new ExceptionInInitializerError(e);
+    }
+  }
 
-  boolean tryLock() {
+  @SuppressWarnings("unused")
+  private long b0, b1, b2, b3, b4, b5, b6, b7, b8, b9, b10, b11, b12, b13, b14;
+
+  final boolean tryLock() {
     // Acquire suffices: the section must not begin before the lock is taken, what came before may move in.
-    return (long) WORDS.getOpaque(words, WORD) == 0 && (long) WORDS.compareAndExchangeAcquire(words, WORD, 0L, 1L) == 0;
+    return locked == 0 && (int) LOCKED.compareAndExchangeAcquire(this, 0, 1) == 0;
   }
 
   @SuppressWarnings("ThreadPriorityCheck") // correctness does not rest on the yield, only the waiting time does
-  void lock() {
+  final void lock() {
     int spins = 0;
     while (!tryLock()) {
       if (++spins < SPINS) {
@@ -33,7 +42,7 @@ final class SpinLock {
     }
   }
 
-  void unlock() {
-    WORDS.setRelease(words, WORD, 0L);
+  final void unlock() {
+    LOCKED.setRelease(this, 0);
   }
 }

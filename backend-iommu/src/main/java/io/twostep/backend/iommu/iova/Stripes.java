@@ -1,64 +1,48 @@
 package io.twostep.backend.iommu.iova;
 
 /**
- * Spread threads over the locks of a striped structure by their identity.
+ * Spread threads over the parts of a striped structure by their identity; every part is its own lock.
  *
- * <p>A stripe that is busy is passed over: which stripe serves a call must never matter for its result.
+ * <p>A part that is busy is passed over: which part serves a call must never matter for its result.
  */
-final class Stripes {
+final class Stripes<T extends SpinLock> {
   /** Spreads consecutive thread ids evenly (2^64 divided by the golden ratio). */
   private static final long SPREAD = 0x9e3779b97f4a7c15L;
 
   private static final int ROUNDS = 8;
+  private static final int MOST = 1 << 16;
 
-  private final SpinLock[] locks;
-  private final int mask;
+  private final T[] parts;
 
-  /** Create the locks of at least {@code stripes} stripes, a power of two. */
-  Stripes(int stripes) {
-    locks = new SpinLock[1 << RangeSize.order(stripes)];
-    mask = locks.length - 1;
-    for (int index = 0; index < locks.length; index++) {
-      locks[index] = new SpinLock();
+  /** Share out the parts, a power of two of them. */
+  Stripes(T[] parts) {
+    this.parts = parts;
+  }
+
+  /** Compute how many parts serve a number of threads without waiting. */
+  static int count(String name, int threads) {
+    if (threads < 1 || threads > MOST) {
+      throw new IllegalArgumentException(name + ": stripes must be from 1 to " + MOST + ", not " + threads);
     }
+    return 1 << RangeSize.order(threads);
   }
 
-  /** Check a number of stripes that somebody asked for. */
-  static int checked(String name, int stripes) {
-    if (stripes < 1 || stripes > 1 << 16) {
-      throw new IllegalArgumentException(name + ": stripes must be from 1 to 65536, not " + stripes);
-    }
-    return stripes;
+  /** Lock a part for the calling thread, which unlocks it. */
+  T lock() {
+    int home = (int) ((Thread.currentThread().threadId() * SPREAD) >>> 32) & (parts.length - 1);
+    T part = parts[home];
+    return part.tryLock() ? part : lockAnother(home);
   }
 
-  int count() {
-    return locks.length;
-  }
-
-  /** Lock a stripe for the calling thread and tell which. */
-  int lock() {
-    int home = (int) ((Thread.currentThread().threadId() * SPREAD) >>> 32) & mask;
-    return locks[home].tryLock() ? home : lockAnother(home);
-  }
-
-  private int lockAnother(int home) {
-    for (int offset = 1; offset < ROUNDS * locks.length; offset++) {
-      int index = (home + offset) & mask;
-      if (locks[index].tryLock()) {
-        return index;
+  private T lockAnother(int home) {
+    for (int offset = 1; offset < ROUNDS * parts.length; offset++) {
+      T part = parts[(home + offset) & (parts.length - 1)];
+      if (part.tryLock()) {
+        return part;
       }
       Thread.onSpinWait();
     }
-    locks[home].lock();
-    return home;
-  }
-
-  /** Lock one particular stripe. */
-  void lock(int index) {
-    locks[index].lock();
-  }
-
-  void unlock(int index) {
-    locks[index].unlock();
+    parts[home].lock();
+    return parts[home];
   }
 }
