@@ -20,7 +20,7 @@ class AllocatorSharingTest {
   @Test
   void noGranuleHasTwoOwnersAmongFourThreads() throws InterruptedException {
     int space = 20_000;
-    int rounds = 150_000;
+    int rounds = 60_000;
     long seed = Seeds.next();
     IovaAllocator allocator = new IovaAllocator(new IovaSpace("shared", 1L << SHIFT, 0, ((long) space << SHIFT) - 1), 2);
     AtomicIntegerArray owners = new AtomicIntegerArray(space);
@@ -125,7 +125,7 @@ class AllocatorSharingTest {
     int[] sizes = new int[live];
     long now = 0;
     long mostTaken = 0;
-    for (int i = 0; i < 1_500_000; i++) {
+    for (int i = 0; i < 600_000; i++) {
       int index = random.nextInt(live);
       if (sizes[index] != 0) {
         allocator.free(iovas[index], sizes[index]);
@@ -135,7 +135,7 @@ class AllocatorSharingTest {
       if (i % 5_000 == 0) {
         now += IovaAllocator.TRIM_INTERVAL_NANOS;
         allocator.trim(now);
-        if (i == 300_000) {
+        if (i == 100_000) {
           mostTaken = taken(allocator.statistics());
         }
       }
