@@ -1,36 +1,47 @@
 package io.twostep.dma;
 
-import io.twostep.dma.DmaMappingException.Reason;
+import io.twostep.dma.spi.AddressSpace;
 import io.twostep.dma.spi.AttachContext;
 import io.twostep.dma.spi.DmaOps;
 import io.twostep.dma.spi.PhysicalMemory;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /**
- * The ops of one device as one attach made them; lives until the mapper and every handle bound to it let go.
+ * The ops of one device as one attach made them; lives until the mapper and everything bound to it let go.
  *
- * <p>A handle stays bound to the stack that made its mapping, so that a restack never pulls the ops from under it.
+ * <p>A handle stays bound to the stack that made its mapping, so that a restack never pulls the ops from under it. Batches and quarantined memory hold it
+ * too: what they owe is released through its ops.
  */
 final class AttachedStack {
   final DmaOps ops;
   final int layers;
   final PhysicalMemory memory;
+  final AddressSpace space;
   final String device;
   final long granule;
   final long unit;
   final boolean translates;
 
+  /** The low bits of a physical address that its DMA address keeps, as a mask. */
+  final long alignMask;
+
+  /** The alignment to reserve windows with: 0, the natural one, unless the device wants more low bits kept than a granule has. */
+  final long alignment;
+
   private final AtomicInteger holders = new AtomicInteger(1);
-  private volatile boolean detached;
 
   AttachedStack(DmaOps ops, int layers, AttachContext context) {
     this.ops = ops;
     this.layers = layers;
     this.memory = context.machine().memory();
+    this.space = context.space();
     this.device = context.device();
     this.granule = ops.granule();
     this.unit = ops.unit();
     this.translates = ops.translates();
+    long minAlignMask = context.limits().minAlignMask();
+    this.alignMask = Math.max(granule - 1, minAlignMask);
+    this.alignment = minAlignMask > granule - 1 ? minAlignMask + 1 : 0;
   }
 
   /** Hold the stack; false if its last holder is gone. */
@@ -46,24 +57,20 @@ final class AttachedStack {
     }
   }
 
-  void letGo() {
-    if (holders.decrementAndGet() == 0) {
-      ops.close();
+  /** Hold the stack for somebody else, on behalf of a holder. */
+  void hold() {
+    if (!tryHold()) {
+      throw new IllegalStateException(device + ": the stack is closed");
     }
   }
 
-  void detach() {
-    detached = true;
+  boolean isClosed() {
+    return holders.get() == 0;
   }
 
-  boolean isDetached() {
-    return detached;
-  }
-
-  void requireAttached() {
-    if (detached) {
-      throw new DmaMappingException(
-          Reason.DETACHED, device + ": the device is detached; only teardown of what is mapped is allowed");
+  void letGo() {
+    if (holders.decrementAndGet() == 0) {
+      ops.close();
     }
   }
 }

@@ -2,84 +2,147 @@ package io.twostep.dma;
 
 import io.twostep.dma.DmaMappingException.Reason;
 import io.twostep.dma.spi.MapFlags;
-import io.twostep.dma.spi.MappingState;
+import io.twostep.dma.spi.OffsetWindow;
 import io.twostep.dma.spi.Retirement;
 import java.lang.foreign.MemorySegment;
-import java.util.concurrent.atomic.AtomicBoolean;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Memory that CPU and device see alike without sync: for queues, rings and descriptor lists.
  *
- * <p>Zeroed; CPU and DMA address are aligned to the smallest power of two of frames that holds it; shares no granule with anything else. Thread-safe; the
- * order of accesses is the user's concern.
+ * <p>Zeroed; CPU and DMA address are aligned to the smallest power of two of frames that holds it; shares no granule with anything else. May be used by any
+ * thread; the order of accesses is the user's concern. {@link #close} frees it: the device must be done with it.
  */
-public final class DmaBuffer implements AutoCloseable {
-  private final DmaMapper mapper;
-  private final AttachedStack stack;
-  private final MemoryBlock block;
-  private final MappingState state;
-  private final long length;
-  private final AtomicBoolean closed = new AtomicBoolean();
+public final class DmaBuffer extends DmaHandle {
+  private static final int FLAGS =
+      MapFlags.ACCESS | MapFlags.COHERENT_MEMORY | MapFlags.OWNED | MapFlags.STRICT | DmaAttributes.REQUIRE_COHERENT;
 
-  private DmaBuffer(DmaMapper mapper, AttachedStack stack, MemoryBlock block, MappingState state, long length) {
-    this.mapper = mapper;
-    this.stack = stack;
-    this.block = block;
-    this.state = state;
+  private final long length;
+  private @Nullable MemoryBlock block;
+  private @Nullable MemorySegment segment;
+  private boolean window;
+
+  private DmaBuffer(DmaMapper mapper, long length) {
+    super(mapper);
     this.length = length;
   }
 
   static DmaBuffer allocate(DmaMapper mapper, long size) {
-    if (size <= 0) {
+    if (size <= 0 || size > Long.MAX_VALUE >> 1) {
       throw new IllegalArgumentException(mapper.slot().address() + ": size " + size + " of a coherent buffer must be positive");
     }
-    AttachedStack stack = mapper.holdStack();
+    DmaBuffer buffer = new DmaBuffer(mapper, size);
     try {
-      stack.requireAttached();
-      return allocateOn(mapper, stack, size);
+      buffer.allocate();
+      return buffer;
     } catch (RuntimeException e) {
-      stack.letGo();
+      buffer.close();
       throw e;
     }
   }
 
-  private static DmaBuffer allocateOn(DmaMapper mapper, AttachedStack stack, long size) {
+  private void allocate() {
     try {
-      return allocateBelow(mapper, stack, size, -1L);
+      allocateBelow(-1L);
     } catch (DmaMappingException e) {
       if (e.reason() != Reason.OUT_OF_REACH) {
         throw e;
       }
-      return allocateBelow(mapper, stack, size, mapper.deviceLimits().highestCoherentAddress());
+      allocateBelow(highestPhys());
     }
   }
 
-  private static DmaBuffer allocateBelow(DmaMapper mapper, AttachedStack stack, long size, long highestPhys) {
-    long granule = Math.max(stack.granule, stack.memory.frameSize());
-    long whole = Math.addExact(size, granule - 1) & -granule;
-    MemoryPlacement placement = mapper.slot().coherent() ? MemoryPlacement.CONTIGUOUS : MemoryPlacement.COHERENT;
-    MemoryBlock block = stack.memory.allocate(whole, placement, highestPhys);
-    MappingState state = new MappingState(stack.layers);
-    Retirement undo = new Retirement();
+  /** Return the highest physical address that can be expected to lie within the device's coherent reach. */
+  private long highestPhys() {
+    long reach = mapper().deviceLimits().highestCoherentAddress();
+    if (stack().space.offsetWindows().isEmpty()) {
+      return reach;
+    }
+    long highest = 0;
+    for (OffsetWindow offsetWindow : stack().space.offsetWindows()) {
+      if (Long.compareUnsigned(reach, offsetWindow.firstDmaAddress()) >= 0) {
+        long beyond = reach - offsetWindow.firstDmaAddress();
+        long last = offsetWindow.length() - 1;
+        long phys = offsetWindow.firstPhys() + (Long.compareUnsigned(beyond, last) < 0 ? beyond : last);
+        highest = Long.compareUnsigned(phys, highest) > 0 ? phys : highest;
+      }
+    }
+    return highest;
+  }
+
+  private void allocateBelow(long highestPhys) {
+    claim();
     try {
-      int flags = MapFlags.ACCESS | MapFlags.COHERENT_MEMORY | MapFlags.OWNED | MapFlags.STRICT | DmaAttributes.REQUIRE_COHERENT;
-      stack.ops.map(state, block.phys(0), whole, flags, undo);
+      AttachedStack stack = stack();
+      long granule = Math.max(stack.granule, stack.memory.frameSize());
+      long whole = length + granule - 1 & -granule;
+      MemoryPlacement placement = mapper().slot().coherent() ? MemoryPlacement.CONTIGUOUS : MemoryPlacement.COHERENT;
+      block = stack.memory.allocate(whole, placement, highestPhys);
+      segment = block.segment().asSlice(0, length);
+      map(block.phys(0), whole);
     } catch (RuntimeException e) {
-      undo.complete();
-      block.close();
+      abandon(e);
+      closeBlock();
       throw e;
     }
-    return new DmaBuffer(mapper, stack, block, state, size);
+    activate();
+  }
+
+  private void map(long phys, long whole) {
+    AttachedStack stack = stack();
+    pins().pin(stack, phys, whole);
+    DeviceLimits limits = mapper().deviceLimits();
+    long highest = limits.highestCoherentAddress();
+    // Only a window can be asked to lie below an address of the caller's choosing.
+    window = stack.translates && Long.compareUnsigned(highest, limits.highestAddress()) < 0;
+    if (window) {
+      stack.ops.reserve(state(), 0, whole, 0, highest, FLAGS);
+    } else {
+      stack.ops.map(state(), phys, whole, FLAGS, own());
+    }
+    try {
+      if (window) {
+        stack.ops.link(state(), 0, phys, whole, FLAGS, own());
+        stack.ops.publish(state(), 0, whole, own());
+      }
+      requireCoherent(whole, highest);
+    } catch (RuntimeException e) {
+      join(e, takeDownState(window, own()));
+      throw e;
+    }
+  }
+
+  private void requireCoherent(long whole, long highest) {
+    if (Long.compareUnsigned(state().dmaAddress + (whole - 1), highest) > 0) {
+      throw new DmaMappingException(
+          Reason.OUT_OF_REACH,
+          stack().device
+              + ": coherent memory at "
+              + Hex.range(state().dmaAddress, whole)
+              + " lies above "
+              + Hex.of(highest)
+              + ", the highest coherent address of the device");
+    }
+    if (state().has(MapFlags.NEEDS_SYNC)) {
+      throw new DmaMappingException(
+          Reason.COHERENCE_REQUIRED, stack().device + ": this stack cannot offer memory that needs no sync");
+    }
   }
 
   /** Return the CPU's view, exactly {@link #length} bytes. */
   public MemorySegment segment() {
-    return block.segment().asSlice(0, length);
+    requireActive();
+    MemorySegment view = segment;
+    if (view == null) {
+      throw new IllegalStateException("allocated without a segment");
+    }
+    return view;
   }
 
   /** Return the address the device uses for the first byte. */
   public long dmaAddress() {
-    return state.dmaAddress;
+    requireActive();
+    return state().dmaAddress;
   }
 
   /** Return the bytes asked for. */
@@ -87,28 +150,26 @@ public final class DmaBuffer implements AutoCloseable {
     return length;
   }
 
-  /**
-   * Unmap and free; may be repeated. The device must be done with the buffer.
-   *
-   * @throws DmaMappingException QUARANTINED if the device could not be proved away from the memory, which then stays held
-   */
   @Override
-  public void close() {
-    if (!closed.compareAndSet(false, true)) {
-      return;
-    }
-    try {
-      if (state.has(MapFlags.NEEDS_UNMAP)) {
-        Retirement retirement = new Retirement();
-        stack.ops.unmap(state, retirement);
-        retirement.complete();
+  @Nullable RuntimeException takeDown(Retirement retirement) {
+    return takeDownState(window, retirement);
+  }
+
+  @Override
+  void ended() {
+    closeBlock();
+  }
+
+  private void closeBlock() {
+    MemoryBlock memory = block;
+    block = null;
+    segment = null;
+    if (memory != null) {
+      try {
+        memory.close();
+      } catch (IllegalStateException e) {
+        mapper().quarantine().closeLater(memory);
       }
-      block.close();
-    } catch (DmaMappingException e) {
-      mapper.handles().addQuarantined(1);
-      throw e;
-    } finally {
-      stack.letGo();
     }
   }
 }

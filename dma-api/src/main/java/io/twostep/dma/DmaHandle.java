@@ -11,11 +11,13 @@ import java.lang.invoke.VarHandle;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What all handles share: the states IDLE, ACTIVE and CLOSED, changed by compare-and-set so that a second teardown or a second thread is always
- * caught, the stack that made the mapping, and the checks that every request passes before it goes down.
+ * What all handles share: the states idle, mapped and closed, changed by compare-and-set so that a second teardown or a second thread is always
+ * caught; the stack that made the mapping; the memory it holds; and the checks that every request passes before it goes down.
+ *
+ * <p>A request is {@link #claim}, work, {@link #activate}, or {@link #abandon} if the work failed. A teardown is {@link #tearDownWith}.
  */
-abstract sealed class DmaHandle implements AutoCloseable
-    permits DmaMapping, IovaReservation, DmaTransfer, SparseWindow {
+abstract sealed class DmaHandle implements AutoCloseable, HandleRegistry.Holder
+    permits DmaMapping, IovaReservation, DmaTransfer, SparseWindow, DmaBuffer {
   private static final int IDLE = 0;
   private static final int ACTIVE = 1;
   private static final int BUSY = 2;
@@ -34,7 +36,7 @@ abstract sealed class DmaHandle implements AutoCloseable
 
   private final DmaMapper mapper;
   private final RegionPins pins = new RegionPins();
-  private final Retirement own = new Retirement();
+  private Retirement own = new Retirement();
 
   @SuppressWarnings("unused") // written through PHASE
   private int phase;
@@ -70,7 +72,8 @@ abstract sealed class DmaHandle implements AutoCloseable
     return own;
   }
 
-  final boolean holdsSomething() {
+  @Override
+  public final boolean holdsSomething() {
     int now = (int) PHASE.getAcquire(this);
     return now == ACTIVE || now == BUSY;
   }
@@ -80,7 +83,7 @@ abstract sealed class DmaHandle implements AutoCloseable
     if (!PHASE.compareAndSet(this, IDLE, BUSY)) {
       throw wrongPhase("idle");
     }
-    if (stack.isDetached() || mapper.currentStack() != stack) {
+    if (mapper.isDetached() || mapper.currentStack() != stack) {
       rebindOrAbandon();
     }
     state.reset();
@@ -88,7 +91,6 @@ abstract sealed class DmaHandle implements AutoCloseable
 
   private void rebindOrAbandon() {
     try {
-      stack.requireAttached();
       AttachedStack next = mapper.holdStack();
       stack.letGo();
       stack = next;
@@ -103,55 +105,121 @@ abstract sealed class DmaHandle implements AutoCloseable
     PHASE.setRelease(this, ACTIVE);
   }
 
-  /** Return a claimed handle to idle after a failure: undo what the stack registered, and let go of memory. */
-  final void abandon() {
+  /** Return a claimed handle to idle; nothing was done. */
+  final void unclaim() {
+    PHASE.setRelease(this, IDLE);
+  }
+
+  /** Return a claimed handle to idle, undoing what the stack registered and letting go of memory; {@code cause} is why. */
+  final void abandon(RuntimeException cause) {
+    undo(0, cause);
+    PHASE.setRelease(this, IDLE);
+  }
+
+  /** Undo what a failed call registered, and let go of the memory it held; what goes wrong on the way is added to {@code cause}. */
+  final void undo(int pinMark, RuntimeException cause) {
+    try {
+      completeOwn();
+    } catch (RuntimeException e) {
+      cause.addSuppressed(e);
+    }
+    pins.releaseTo(pinMark);
+  }
+
+  /** Complete the handle's own retirement now; what cannot be invalidated is quarantined together with the handle's memory. */
+  final void completeOwn() {
+    if (own.isEmpty()) {
+      return;
+    }
     try {
       own.complete();
-      pins.releaseAll();
-    } catch (DmaMappingException e) {
-      mapper.handles().addQuarantined(1);
-      pins.keepForever();
-    } finally {
-      PHASE.setRelease(this, IDLE);
+    } catch (RuntimeException e) {
+      if (!own.isEmpty()) {
+        mapper.quarantine().withhold(own, pins, stack);
+        own = new Retirement();
+      }
+      throw e;
     }
   }
 
-  /** Claim the active handle for teardown; it must end in {@link #finishTeardown}. */
-  final void claimTeardown() {
+  /** Return what a partial teardown registers with. */
+  final Retirement retirementOf(@Nullable InvalidationBatch batch) {
+    return batch == null ? own : batch.retirementFor(stack);
+  }
+
+  /** Tear the active handle down and go idle; what fails on the way is quarantined, and thrown at the end. */
+  final void tearDownWith(@Nullable InvalidationBatch batch) {
+    Retirement retirement = retirementOf(batch);
     if (!PHASE.compareAndSet(this, ACTIVE, BUSY)) {
       throw wrongPhase("mapped");
     }
-  }
-
-  /** End a teardown that was registered with {@code batch}, or with {@link #own} if there is none, and go idle. */
-  final void finishTeardown(@Nullable InvalidationBatch batch) {
     try {
-      if (batch != null) {
-        pins.moveTo(batch);
-      } else {
-        completeOwn();
+      RuntimeException failure = takeDown(retirement);
+      if (batch == null) {
+        failure = join(failure, failureOfOwn());
         pins.releaseAll();
+      } else {
+        pins.moveTo(batch.pins());
       }
-    } catch (DmaMappingException e) {
-      pins.keepForever();
-      throw e;
+      if (failure != null) {
+        throw failure;
+      }
     } finally {
       PHASE.setRelease(this, IDLE);
     }
   }
 
-  /** Complete the handle's own retirement now. */
-  final void completeOwn() {
+  private @Nullable RuntimeException failureOfOwn() {
     try {
-      own.complete();
-    } catch (DmaMappingException e) {
-      mapper.handles().addQuarantined(1);
-      throw e;
+      completeOwn();
+      return null;
+    } catch (RuntimeException e) {
+      return e;
     }
   }
 
-  final Retirement retirementOf(@Nullable InvalidationBatch batch) {
-    return batch == null ? own : batch.retirement();
+  /** Take down everything the handle has below, whatever fails; returns the first failure. */
+  abstract @Nullable RuntimeException takeDown(Retirement retirement);
+
+  /** Release or unmap the handle's state, as {@link #takeDown(MappingState, boolean, Retirement)} does. */
+  final @Nullable RuntimeException takeDownState(boolean window, Retirement retirement) {
+    RuntimeException failure = takeDown(state, window, retirement);
+    if (failure != null) {
+      state = new MappingState(stack.layers);
+    }
+    return failure;
+  }
+
+  /** Release or unmap a state; one that cannot be taken down is quarantined, must not be used again, and is the failure returned. */
+  final @Nullable RuntimeException takeDown(MappingState state, boolean window, Retirement retirement) {
+    try {
+      if (window) {
+        stack.ops.release(state, retirement);
+      } else if (state.has(MapFlags.NEEDS_UNMAP)) {
+        stack.ops.unmap(state, retirement);
+      }
+      return null;
+    } catch (RuntimeException e) {
+      mapper.quarantine().withhold(stack, state, window, pins);
+      return new DmaMappingException(
+          Reason.QUARANTINED,
+          stack.device
+              + ": "
+              + Hex.range(state.dmaAddress, state.length)
+              + " could not be torn down; its memory is withheld until the device is reset",
+          e);
+    }
+  }
+
+  /** Join two failures of one teardown. */
+  static @Nullable RuntimeException join(@Nullable RuntimeException earlier, @Nullable RuntimeException later) {
+    if (earlier == null) {
+      return later;
+    }
+    if (later != null) {
+      earlier.addSuppressed(later);
+    }
+    return earlier;
   }
 
   final void requireActive() {
@@ -169,7 +237,9 @@ abstract sealed class DmaHandle implements AutoCloseable
   /** As {@link #requireActive}, for calls that are not teardown and so need the device. */
   final void requireAttachedActive() {
     requireActive();
-    stack.requireAttached();
+    if (mapper.isDetached()) {
+      throw mapper.detachedException();
+    }
   }
 
   private IllegalStateException wrongPhase(String wanted) {
@@ -178,7 +248,12 @@ abstract sealed class DmaHandle implements AutoCloseable
         stack.device + ": this " + getClass().getSimpleName() + " is " + NAMES[now] + "; the call needs it " + wanted);
   }
 
-  /** End the handle for good, tearing down what it holds; may be repeated. */
+  /**
+   * End the handle for good, tearing down what it holds; may be repeated.
+   *
+   * @throws DmaMappingException QUARANTINED if the device could not be proved away from the memory; the handle is closed all the same
+   * @throws IllegalStateException while another call uses the handle
+   */
   @Override
   public final void close() {
     int now = (int) PHASE.getAcquire(this);
@@ -187,7 +262,7 @@ abstract sealed class DmaHandle implements AutoCloseable
     }
     try {
       if (now == ACTIVE) {
-        tearDown();
+        tearDownWith(null);
       }
     } finally {
       end();
@@ -195,50 +270,63 @@ abstract sealed class DmaHandle implements AutoCloseable
   }
 
   private void end() {
-    if (!PHASE.compareAndSet(this, IDLE, CLOSED)) {
+    if (PHASE.compareAndSet(this, IDLE, CLOSED)) {
+      mapper.handles().remove(this);
+      ended();
+      stack.letGo();
+    } else if ((int) PHASE.getAcquire(this) != CLOSED) {
       throw wrongPhase("idle or mapped");
     }
-    mapper.handles().remove(this);
-    stack.letGo();
   }
 
-  /** Undo everything the active handle holds and go idle. */
-  abstract void tearDown();
+  /** Give back what outlives mappings; called once, when the handle has closed. */
+  void ended() {}
 
-  /** Check a range of physical addresses and return the flags of a request. */
-  final int requestFlags(DmaDirection direction, int attributes) {
+  /** Check attributes and return the flags of a request. */
+  static int requestFlags(DmaDirection direction, int attributes) {
     return direction.access() | DmaAttributes.check(attributes);
   }
 
+  /** Check that a range is not empty and does not wrap; the last byte may be the last there is. */
   final void requirePhysRange(long phys, long length) {
-    if (length <= 0) {
-      throw new IllegalArgumentException(stack.device + ": length " + length + " of " + Hex.of(phys) + " must be positive");
-    }
-    if (Long.compareUnsigned(phys + (length - 1), phys) < 0) {
-      throw new IllegalArgumentException(
-          stack.device + ": " + Hex.range(phys, length) + " wraps around the end of the address space");
+    if (length <= 0 || Long.compareUnsigned(phys + (length - 1), phys) < 0) {
+      throw badRange(phys, length);
     }
   }
 
-  /** Check that {@code offset .. offset + length} lies within the mapped length. */
-  final void requireWithin(long offset, long length) {
-    long whole = state.length;
+  private IllegalArgumentException badRange(long phys, long length) {
+    return new IllegalArgumentException(
+        length <= 0
+            ? stack.device + ": length " + length + " of " + Hex.of(phys) + " must be positive"
+            : stack.device + ": " + Hex.range(phys, length) + " wraps around the end of the address space");
+  }
+
+  /** Check that {@code offset .. offset + length} lies within {@code whole} bytes. */
+  final void requireWithin(long offset, long length, long whole) {
     if (offset < 0 || length <= 0 || length > whole - offset) {
-      throw new IllegalArgumentException(
-          stack.device
-              + ": "
-              + Hex.range(offset, length)
-              + " is outside this "
-              + getClass().getSimpleName()
-              + " of "
-              + Hex.of(whole)
-              + " bytes");
+      throw outside(offset, length, whole);
     }
   }
 
-  /** Hold the memory of a range and return the flags it adds: what memory is, is found out here and nowhere else. */
+  private IllegalArgumentException outside(long offset, long length, long whole) {
+    return new IllegalArgumentException(
+        stack.device
+            + ": "
+            + Hex.range(offset, length)
+            + " is outside this "
+            + getClass().getSimpleName()
+            + " of "
+            + Hex.of(whole)
+            + " bytes");
+  }
+
+  /** Hold the memory of a range that goes into a window and return the flags it adds. */
   final int pinForLink(long phys, long length) {
-    MemoryRegion region = pins.pin(stack, phys, length);
+    return linkFlags(pins.pin(stack, phys, length), phys, length);
+  }
+
+  /** Find out what a range of memory is, here and nowhere else; refuse what cannot go into a window. */
+  final int linkFlags(MemoryRegion region, long phys, long length) {
     return region.kind() == MemoryKind.RAM ? 0 : peerFlags(phys, length);
   }
 
@@ -253,17 +341,20 @@ abstract sealed class DmaHandle implements AutoCloseable
                   + ": "
                   + Hex.range(phys, length)
                   + " is peer memory reached by bus address and cannot be linked into a window; use a transfer");
-      default ->
-          throw new DmaMappingException(
-              Reason.PEER_UNREACHABLE,
-              stack.device + ": peer memory " + Hex.range(phys, length) + " cannot be reached by this device");
+      default -> throw unreachable(stack, phys, length);
     };
+  }
+
+  static DmaMappingException unreachable(AttachedStack stack, long phys, long length) {
+    return new DmaMappingException(
+        Reason.PEER_UNREACHABLE,
+        stack.device + ": peer memory " + Hex.range(phys, length) + " cannot be reached by this device; copy it through host memory");
   }
 
   /** Move ownership of a part, if anything of it needs that. */
   final void syncPart(long offset, long length, int toward) {
-    requireActive();
-    requireWithin(offset, length);
+    requireAttachedActive();
+    requireWithin(offset, length, state.length);
     if (state.has(MapFlags.NEEDS_SYNC)) {
       stack.ops.sync(state, offset, length, toward);
     }

@@ -5,6 +5,8 @@ import io.twostep.dma.spi.DeviceSlot;
 import io.twostep.dma.spi.DmaOps;
 import io.twostep.dma.spi.Machine;
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -12,6 +14,20 @@ import org.slf4j.LoggerFactory;
  * One attached device's way to memory: makes mappings, reservations, transfers, windows and coherent buffers.
  *
  * <p>Made by {@link DmaStack#attach}. Thread-safe; the handles it makes are used by one thread at a time.
+ *
+ * <pre>{@code
+ * DmaStack stack = DmaStack.of(iommuBackend);
+ * try (DmaMapper mapper = stack.attach(machine, "0000:01:00.0", DeviceLimits.ofBits(48));
+ *     MemoryBlock block = machine.memory().allocate(65536, MemoryPlacement.SCATTERED);
+ *     DmaMapping mapping = mapper.map(block.segment(), DmaDirection.FROM_DEVICE, DmaAttributes.NONE)) {
+ *   startDevice(mapping.dmaAddress(), mapping.length());
+ *   waitForDevice();
+ *   mapping.syncForCpu(0, mapping.length());
+ *   read(block.segment());
+ * }
+ * }</pre>
+ *
+ * <p>After {@link #detach} every request throws {@link DmaMappingException} DETACHED; teardown of what is mapped stays legal.
  */
 public final class DmaMapper implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(DmaMapper.class);
@@ -20,14 +36,18 @@ public final class DmaMapper implements AutoCloseable {
   private final DeviceSlot slot;
   private final DeviceLimits deviceLimits;
   private final HandleRegistry handles = new HandleRegistry();
+  private final Quarantine quarantine;
+  private final List<AttachedStack> earlierStacks = new ArrayList<>();
   private volatile AttachedStack stack;
-  private volatile boolean closed;
+  private volatile boolean detached;
+  private boolean closed;
 
   DmaMapper(Machine machine, DeviceSlot slot, DeviceLimits limits, AttachedStack stack) {
     this.machine = machine;
     this.slot = slot;
     this.deviceLimits = limits;
     this.stack = stack;
+    this.quarantine = new Quarantine(slot.address().text());
   }
 
   /**
@@ -52,8 +72,9 @@ public final class DmaMapper implements AutoCloseable {
   /**
    * Map any segment: in place if it is this machine's memory, by a bounce layer if it is not.
    *
-   * <p>The segment is kept reachable until unmap. A foreign segment must stay open until then.
+   * <p>The segment is kept reachable until unmap. A foreign segment must stay open until then, or until the batch of the unmap completes.
    *
+   * @throws IllegalArgumentException for an empty segment or unknown attributes
    * @throws DmaMappingException NOT_BACKED for foreign memory without a layer that bounces; NOT_LINEAR for machine memory that no one DMA range
    *     can cover on this stack: use a transfer
    */
@@ -67,7 +88,11 @@ public final class DmaMapper implements AutoCloseable {
     }
   }
 
-  /** Make an idle mapping handle, to be mapped and unmapped any number of times. */
+  /**
+   * Make an idle mapping handle, to be mapped and unmapped any number of times; close it at the end.
+   *
+   * @throws DmaMappingException DETACHED after {@link #detach}, as all that makes handles
+   */
   public DmaMapping newMapping() {
     return new DmaMapping(this);
   }
@@ -122,12 +147,25 @@ public final class DmaMapper implements AutoCloseable {
 
   /** Make a batch that lets many teardowns share one invalidation. */
   public InvalidationBatch newBatch() {
-    return new InvalidationBatch();
+    return new InvalidationBatch(quarantine);
   }
 
-  /** Complete every invalidation that was deferred; when this returns no unmapped memory of this address space is reachable. */
-  public void awaitQuiescence() {
-    stack.ops.quiesce();
+  /** Complete every invalidation that was deferred; when this returns no unmapped memory is reachable by this device. */
+  public synchronized void awaitQuiescence() {
+    for (AttachedStack earlier : earlierStacks) {
+      quiesce(earlier);
+    }
+    quiesce(stack);
+  }
+
+  private static void quiesce(AttachedStack stack) {
+    if (stack.tryHold()) {
+      try {
+        stack.ops.quiesce();
+      } finally {
+        stack.letGo();
+      }
+    }
   }
 
   /** Return what the device may expect of its mappings. */
@@ -142,7 +180,7 @@ public final class DmaMapper implements AutoCloseable {
         slot.coherent(),
         ops.maxMappingLength(),
         ops.optimalMappingLength(),
-        now.translates ? Math.max(now.granule - 1, deviceLimits.minAlignMask()) : 0,
+        now.translates ? now.alignMask : 0,
         deviceLimits,
         false,
         !ops.reaches(lastFrame, now.memory.frameSize()));
@@ -153,36 +191,48 @@ public final class DmaMapper implements AutoCloseable {
     return slot;
   }
 
-  /** Return how many handles hold something now. */
+  /** Return how many handles and coherent buffers hold something now. */
   public int liveMappings() {
     return handles.live();
   }
 
-  /** Return how many releases were given up because an invalidation could not be confirmed. */
-  public long quarantined() {
-    return handles.quarantined();
+  /** Return how many teardowns could not be confirmed, so that their memory and I/O addresses are kept out of circulation. */
+  public int quarantined() {
+    return quarantine.count();
+  }
+
+  /**
+   * Try again to take down and release what is quarantined; call it once the device has been reset, so that nothing of it is in flight. Allowed after
+   * detach and close.
+   *
+   * @return how many remain
+   */
+  public int releaseQuarantined() {
+    return quarantine.release();
   }
 
   /**
    * Serve later mappings through another stack; live mappings keep theirs.
    *
-   * @throws DmaMappingException DETACHED after {@link #detach}
+   * @throws DmaMappingException DETACHED after {@link #detach}, or as {@link DmaStack#attach} does; the stack is unchanged then
    */
   public synchronized void restack(DmaStack other) {
-    stack.requireAttached();
+    requireAttached();
     AttachedStack next = other.compose(machine, slot, deviceLimits);
     AttachedStack previous = stack;
     stack = next;
+    earlierStacks.removeIf(AttachedStack::isClosed);
+    earlierStacks.add(previous);
     previous.letGo();
   }
 
   /**
-   * Refuse everything but teardown from now on, for example because the device is gone.
+   * Refuse everything but teardown from now on, for example because the device is gone. May be repeated.
    *
    * @return how many handles still hold something
    */
   public synchronized int detach() {
-    stack.detach();
+    detached = true;
     return handles.live();
   }
 
@@ -200,6 +250,9 @@ public final class DmaMapper implements AutoCloseable {
     if (live != 0) {
       LOG.warn("{}: closed with {} live mappings; their memory stays held until they are torn down", slot.address(), live);
     }
+    if (quarantine.count() != 0) {
+      LOG.warn("{}: closed with {} quarantined; reset the device and call releaseQuarantined()", slot.address(), quarantine.count());
+    }
     stack.letGo();
   }
 
@@ -207,21 +260,38 @@ public final class DmaMapper implements AutoCloseable {
     return stack;
   }
 
+  boolean isDetached() {
+    return detached;
+  }
+
+  private void requireAttached() {
+    if (detached) {
+      throw detachedException();
+    }
+  }
+
+  DmaMappingException detachedException() {
+    return new DmaMappingException(
+        Reason.DETACHED, slot.address() + ": the device is detached; only teardown of what is mapped is allowed");
+  }
+
   /** Return the stack, held for the caller. */
   AttachedStack holdStack() {
     while (true) {
+      requireAttached();
       AttachedStack now = stack;
       if (now.tryHold()) {
         return now;
-      }
-      if (closed) {
-        throw new DmaMappingException(Reason.DETACHED, slot.address() + ": the mapper is closed");
       }
     }
   }
 
   HandleRegistry handles() {
     return handles;
+  }
+
+  Quarantine quarantine() {
+    return quarantine;
   }
 
   DeviceLimits deviceLimits() {

@@ -6,8 +6,8 @@ import io.twostep.dma.spi.MapFlags;
 import io.twostep.dma.spi.MappingState;
 import io.twostep.dma.spi.MemoryKind;
 import io.twostep.dma.spi.MemoryRegion;
+import io.twostep.dma.spi.Retirement;
 import java.lang.foreign.MemorySegment;
-import java.lang.ref.Reference;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -20,7 +20,10 @@ public final class DmaMapping extends DmaHandle {
   private static final int SEGMENT_RUN = 64;
 
   private @Nullable DmaDirection direction;
+  /** Kept so that the segment stays reachable while the device uses it. */
+  @SuppressWarnings("unused")
   private @Nullable MemorySegment segment;
+
   private boolean window;
   private long @Nullable [] runPhys;
   private long @Nullable [] runLength;
@@ -46,7 +49,7 @@ public final class DmaMapping extends DmaHandle {
     try {
       mapRange(phys, length, flags);
     } catch (RuntimeException e) {
-      abandon();
+      abandon(e);
       throw e;
     }
     this.direction = direction;
@@ -64,7 +67,7 @@ public final class DmaMapping extends DmaHandle {
     try {
       mapSegment(segment, flags);
     } catch (RuntimeException e) {
-      abandon();
+      abandon(e);
       throw e;
     }
     this.segment = segment;
@@ -76,11 +79,11 @@ public final class DmaMapping extends DmaHandle {
   private void mapRange(long phys, long length, int flags) {
     AttachedStack stack = stack();
     MemoryRegion region = pins().pin(stack, phys, length);
-    int peer = 0;
-    if (region.kind() == MemoryKind.PEER && stack.ops.classify(phys, length) == RangeKind.BRIDGE_PEER) {
-      peer = MapFlags.PEER;
+    int kind = region.kind() == MemoryKind.PEER ? stack.ops.classify(phys, length) : RangeKind.LOCAL;
+    if (kind == RangeKind.UNREACHABLE) {
+      throw unreachable(stack, phys, length);
     }
-    stack.ops.map(state(), phys, length, flags | peer, own());
+    stack.ops.map(state(), phys, length, kind == RangeKind.BRIDGE_PEER ? flags | MapFlags.PEER : flags, own());
     window = false;
   }
 
@@ -96,8 +99,8 @@ public final class DmaMapping extends DmaHandle {
     }
     int count = stack.memory.ranges(segment, 0, phys, length);
     if (count < 0) {
-      window = false;
       stack.ops.mapSegment(state(), segment, flags, own());
+      window = false;
     } else if (length[0] == segment.byteSize()) {
       mapRange(phys[0], length[0], flags);
     } else {
@@ -110,32 +113,48 @@ public final class DmaMapping extends DmaHandle {
     AttachedStack stack = stack();
     MappingState state = state();
     if (!stack.translates) {
-      throw new DmaMappingException(
-          Reason.NOT_LINEAR,
-          stack.device
-              + ": the segment of "
-              + segment.byteSize()
-              + " bytes lies in scattered frames and this stack does not translate; use a transfer or contiguous memory");
+      throw notLinear(segment, "this stack does not translate");
     }
-    stack.ops.reserve(state, phys[0] & (stack.granule - 1), segment.byteSize(), 0, -1L, flags);
-    window = true;
+    long bytes = segment.byteSize();
+    stack.ops.reserve(state, phys[0] & stack.alignMask, bytes, stack.alignment, -1L, flags);
     try {
       long offset = 0;
       for (int count = firstCount; count > 0; count = stack.memory.ranges(segment, offset, phys, length)) {
-        for (int i = 0; i < count; i++) {
-          pins().pin(stack, phys[i], length[i]);
-        }
-        stack.ops.linkRun(state, offset, phys, length, 0, count, flags, own());
-        for (int i = 0; i < count; i++) {
-          offset += length[i];
-        }
+        offset = linkFrames(segment, phys, length, count, offset, flags);
       }
-      stack.ops.publish(state, 0, segment.byteSize(), own());
+      stack.ops.publish(state, 0, bytes, own());
     } catch (RuntimeException e) {
-      stack.ops.release(state, own());
+      join(e, takeDownState(true, own()));
       throw e;
     }
     state.flags |= flags | MapFlags.NEEDS_UNMAP;
+    window = true;
+  }
+
+  private long linkFrames(MemorySegment segment, long[] phys, long[] length, int count, long from, int flags) {
+    AttachedStack stack = stack();
+    int kindFlags = 0;
+    long offset = from;
+    for (int i = 0; i < count; i++) {
+      if ((state().dmaAddress + offset - phys[i] & stack.alignMask) != 0) {
+        throw notLinear(segment, "its frames are smaller than what the device must see in one piece");
+      }
+      kindFlags |= pinForLink(phys[i], length[i]);
+      offset += length[i];
+    }
+    stack.ops.linkRun(state(), from, phys, length, 0, count, flags | kindFlags, own());
+    return offset;
+  }
+
+  private DmaMappingException notLinear(MemorySegment segment, String why) {
+    return new DmaMappingException(
+        Reason.NOT_LINEAR,
+        stack().device
+            + ": the segment of "
+            + Hex.of(segment.byteSize())
+            + " bytes lies in scattered frames and "
+            + why
+            + "; use a transfer or contiguous memory");
   }
 
   /** Return the address the device uses for the first byte. */
@@ -189,32 +208,18 @@ public final class DmaMapping extends DmaHandle {
    * @throws DmaMappingException QUARANTINED if the device could not be proved away from the memory
    */
   public void unmap() {
-    unmapWith(null);
+    tearDownWith(null);
   }
 
   /** Unmap and go idle; the memory is the caller's again once {@code batch} completes. */
   public void unmap(InvalidationBatch batch) {
-    unmapWith(batch);
-  }
-
-  private void unmapWith(@Nullable InvalidationBatch batch) {
-    claimTeardown();
-    try {
-      MappingState state = state();
-      if (window) {
-        stack().ops.release(state, retirementOf(batch));
-      } else if (state.has(MapFlags.NEEDS_UNMAP)) {
-        stack().ops.unmap(state, retirementOf(batch));
-      }
-    } finally {
-      finishTeardown(batch);
-      Reference.reachabilityFence(segment);
-      segment = null;
-    }
+    tearDownWith(batch);
   }
 
   @Override
-  void tearDown() {
-    unmapWith(null);
+  @Nullable RuntimeException takeDown(Retirement retirement) {
+    RuntimeException failure = takeDownState(window, retirement);
+    segment = null;
+    return failure;
   }
 }

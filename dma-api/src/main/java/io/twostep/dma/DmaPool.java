@@ -13,6 +13,7 @@ import java.util.List;
  */
 public final class DmaPool implements AutoCloseable {
   private static final long PAGE = 4096;
+  private static final long MOST = 1L << 40;
 
   private final DmaMapper mapper;
   private final long elementSize;
@@ -23,14 +24,15 @@ public final class DmaPool implements AutoCloseable {
   private boolean closed;
 
   DmaPool(DmaMapper mapper, long elementSize, long alignment) {
-    if (elementSize <= 0 || alignment <= 0 || (alignment & (alignment - 1)) != 0) {
+    if (elementSize <= 0 || elementSize > MOST || alignment <= 0 || alignment > MOST || (alignment & (alignment - 1)) != 0) {
       throw new IllegalArgumentException(
           mapper.slot().address()
               + ": a pool of elements of "
               + elementSize
               + " bytes aligned to "
               + alignment
-              + ": the size must be positive, the alignment a power of two");
+              + ": the size must be positive, the alignment a power of two, both at most "
+              + MOST);
     }
     this.mapper = mapper;
     this.elementSize = elementSize;
@@ -43,6 +45,7 @@ public final class DmaPool implements AutoCloseable {
    * Take an element; its bytes are whatever its last user left.
    *
    * @throws DmaMappingException if the pool had to grow and could not
+   * @throws IllegalStateException if the pool is closed
    */
   public synchronized Element allocate() {
     if (closed) {
@@ -79,6 +82,7 @@ public final class DmaPool implements AutoCloseable {
    * Free the pool's memory; may be repeated.
    *
    * @throws IllegalStateException if elements are still taken; the pool stays usable
+   * @throws DmaMappingException QUARANTINED if the device could not be proved away from some of it; the pool is closed all the same
    */
   @Override
   public synchronized void close() {
@@ -90,9 +94,20 @@ public final class DmaPool implements AutoCloseable {
           mapper.slot().address() + ": " + taken() + " elements of the pool are still taken; free them first");
     }
     closed = true;
-    buffers.forEach(DmaBuffer::close);
-    buffers.clear();
     free.clear();
+    total = 0;
+    RuntimeException failure = null;
+    for (DmaBuffer buffer : buffers) {
+      try {
+        buffer.close();
+      } catch (RuntimeException e) {
+        failure = DmaHandle.join(failure, e);
+      }
+    }
+    buffers.clear();
+    if (failure != null) {
+      throw failure;
+    }
   }
 
   /** One element of a pool. */

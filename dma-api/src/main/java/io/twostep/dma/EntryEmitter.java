@@ -26,10 +26,10 @@ final class EntryEmitter {
     entries = 0;
   }
 
-  /** Add a piece of the request. */
+  /** Add a piece of the request; only local pieces are joined, since peers next to each other may still be two devices. */
   void add(long dmaAddress, long length, int kind) {
     if (openLength != 0) {
-      if (openAddress + openLength == dmaAddress && openKind == kind) {
+      if (openAddress + openLength == dmaAddress && (openKind | kind) == RangeKind.LOCAL) {
         openLength += length;
         return;
       }
@@ -45,13 +45,18 @@ final class EntryEmitter {
     if (openLength != 0) {
       flush();
     }
-    sink = null;
     return entries;
+  }
+
+  /** Forget the sink, so that it is not kept reachable. */
+  void forget() {
+    sink = null;
   }
 
   private void flush() {
     long address = openAddress;
     long left = openLength;
+    openLength = 0;
     while (left > 0) {
       // Bytes to the boundary, minus one, so that an all-ones mask does not overflow.
       long toBoundary = boundaryMask - (address & boundaryMask);
@@ -63,7 +68,6 @@ final class EntryEmitter {
       address += piece;
       left -= piece;
     }
-    openLength = 0;
   }
 
   private void emit(long address, long length) {

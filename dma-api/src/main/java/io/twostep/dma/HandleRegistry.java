@@ -2,36 +2,32 @@ package io.twostep.dma;
 
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.atomic.AtomicLong;
 
-/** Knows the open handles of one mapper; touched only when handles are made and ended. */
+/** Knows the open handles and buffers of one mapper; touched only when they are made and ended. */
 final class HandleRegistry {
-  private final Set<DmaHandle> open = ConcurrentHashMap.newKeySet();
-  private final AtomicLong quarantined = new AtomicLong();
-
-  void add(DmaHandle handle) {
-    open.add(handle);
+  /** Something that may hold memory and I/O addresses. */
+  interface Holder {
+    /** Tell whether it holds something now. */
+    boolean holdsSomething();
   }
 
-  void remove(DmaHandle handle) {
-    open.remove(handle);
+  private final Set<Holder> open = ConcurrentHashMap.newKeySet();
+
+  void add(Holder holder) {
+    open.add(holder);
+  }
+
+  void remove(Holder holder) {
+    open.remove(holder);
   }
 
   int live() {
     int live = 0;
-    for (DmaHandle handle : open) {
-      if (handle.holdsSomething()) {
+    for (Holder holder : open) {
+      if (holder.holdsSomething()) {
         live++;
       }
     }
     return live;
-  }
-
-  void addQuarantined(long releases) {
-    quarantined.addAndGet(releases);
-  }
-
-  long quarantined() {
-    return quarantined.get();
   }
 }

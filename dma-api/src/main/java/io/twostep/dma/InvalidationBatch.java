@@ -1,23 +1,28 @@
 package io.twostep.dma;
 
-import io.twostep.dma.spi.MemoryRegion;
+import io.twostep.dma.spi.AddressSpace;
 import io.twostep.dma.spi.Retirement;
 import java.util.Arrays;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Lets many teardowns share one invalidation.
  *
  * <p>Teardown calls that are given a batch clear translations at once and register what must wait. Until {@link #complete} the memory is still the
- * device's and the I/O addresses stay taken. A batch belongs to one address space from its first use to the next complete, and to one thread. A
- * warm batch allocates nothing.
+ * device's and the I/O addresses stay taken, and the stacks involved stay open. A batch belongs to one address space from its first use to the next
+ * complete, and to one thread. A warm batch allocates nothing.
  */
 public final class InvalidationBatch implements AutoCloseable {
-  private final Retirement retirement = new Retirement();
-  private @Nullable MemoryRegion[] held = new MemoryRegion[4];
-  private int heldCount;
+  private final Quarantine quarantine;
+  private final RegionPins pins = new RegionPins();
+  private Retirement retirement = new Retirement();
+  private @Nullable AttachedStack[] stacks = new AttachedStack[1];
+  private int stackCount;
 
-  InvalidationBatch() {}
+  InvalidationBatch(Quarantine quarantine) {
+    this.quarantine = quarantine;
+  }
 
   /** Return how many releases wait for {@link #complete}. */
   public int pending() {
@@ -26,30 +31,46 @@ public final class InvalidationBatch implements AutoCloseable {
 
   /** Tell whether there is nothing to complete. */
   public boolean isEmpty() {
-    return retirement.isEmpty() && heldCount == 0;
+    return retirement.isEmpty() && pins.isEmpty();
   }
 
   /**
-   * Invalidate once and release everything that waited: copies out, then table pages, bounce slots and I/O addresses.
+   * Invalidate once and release everything that waited: copies out, then table pages, bounce slots and I/O addresses. The batch is empty afterwards, whatever
+   * happened.
    *
-   * @throws DmaMappingException QUARANTINED if the invalidation could not be confirmed; what waited, memory included, stays out of circulation
+   * @throws DmaMappingException QUARANTINED if the invalidation could not be confirmed: what waited, memory included, stays out of circulation
    */
   public void complete() {
     try {
       retirement.complete();
-    } catch (DmaMappingException e) {
-      Arrays.fill(held, 0, heldCount, null);
-      heldCount = 0;
+    } catch (RuntimeException e) {
+      if (!retirement.isEmpty()) {
+        quarantine.withhold(retirement, pins, involved());
+        retirement = new Retirement();
+      }
       throw e;
+    } finally {
+      pins.releaseAll();
+      letGoOfStacks();
     }
-    for (int i = 0; i < heldCount; i++) {
-      MemoryRegion region = held[i];
-      held[i] = null;
-      if (region != null) {
-        region.unpin();
+  }
+
+  private AttachedStack[] involved() {
+    AttachedStack[] involved = new AttachedStack[stackCount];
+    for (int i = 0; i < stackCount; i++) {
+      involved[i] = Objects.requireNonNull(stacks[i]);
+    }
+    return involved;
+  }
+
+  private void letGoOfStacks() {
+    while (stackCount > 0) {
+      AttachedStack stack = stacks[--stackCount];
+      stacks[stackCount] = null;
+      if (stack != null) {
+        stack.letGo();
       }
     }
-    heldCount = 0;
   }
 
   /** Complete what is pending. */
@@ -58,15 +79,49 @@ public final class InvalidationBatch implements AutoCloseable {
     complete();
   }
 
-  Retirement retirement() {
+  /**
+   * Return what teardowns on {@code stack} register with, and keep the stack open until complete.
+   *
+   * @throws IllegalStateException if the batch holds work of another address space; nothing changed then
+   */
+  Retirement retirementFor(AttachedStack stack) {
+    AttachedStack first = stacks[0];
+    if (first != stack) {
+      join(first, stack);
+    }
     return retirement;
   }
 
-  /** Keep a region pinned until complete. */
-  void hold(MemoryRegion region) {
-    if (heldCount == held.length) {
-      held = Arrays.copyOf(held, heldCount * 2);
+  private void join(@Nullable AttachedStack first, AttachedStack stack) {
+    if (first != null) {
+      requireSameSpace(first.space, stack);
+      for (int i = 1; i < stackCount; i++) {
+        if (stacks[i] == stack) {
+          return;
+        }
+      }
     }
-    held[heldCount++] = region;
+    if (stackCount == stacks.length) {
+      stacks = Arrays.copyOf(stacks, stackCount * 2);
+    }
+    stack.hold();
+    stacks[stackCount++] = stack;
+  }
+
+  private static void requireSameSpace(AddressSpace space, AttachedStack stack) {
+    if (space != stack.space) {
+      throw new IllegalStateException(
+          stack.device
+              + ": the batch holds work of address space "
+              + space.name()
+              + ", the mapping is of "
+              + stack.space.name()
+              + "; complete it first or use one batch for each");
+    }
+  }
+
+  /** The memory that stays held until complete. */
+  RegionPins pins() {
+    return pins;
   }
 }

@@ -4,13 +4,29 @@ import io.twostep.dma.DmaMappingException.Reason;
 import io.twostep.dma.spi.DmaOps;
 import io.twostep.dma.spi.MapFlags;
 import io.twostep.dma.spi.MappingState;
+import io.twostep.dma.spi.Retirement;
 import org.jspecify.annotations.Nullable;
 
 /**
  * A window of I/O addresses into which physical ranges are linked: reserve once, link many, sync once, give the device one address range.
  *
- * <p>Usage: {@link #tryAlloc}, {@link #link} for every range, {@link #sync} for all of it, program the device, and after it is done {@link #destroy()}. Used by
- * one thread at a time; reusable after destroy or free; a warm handle allocates nothing.
+ * <pre>{@code
+ * IovaReservation window = mapper.newReservation();          // once
+ * if (window.tryAlloc(ranges[0].phys(), total, FROM_DEVICE, NONE)) {
+ *   long offset = 0;
+ *   for (Range range : ranges) {
+ *     window.link(offset, range.phys(), range.length());
+ *     offset += range.length();
+ *   }
+ *   window.sync(0, total);                                   // now the device may use it
+ *   start(window.address(), total);
+ *   ...                                                      // the device is done
+ *   window.destroy();                                        // now the memory is the caller's again
+ * }
+ * }</pre>
+ *
+ * <p>Used by one thread at a time; reusable after destroy or free; a warm handle allocates nothing. Everything but teardown throws {@link
+ * DmaMappingException} DETACHED after the mapper was detached. A {@link DmaTransfer} does all of this, on every stack, in one call.
  */
 public final class IovaReservation extends DmaHandle {
   private int flags;
@@ -23,7 +39,8 @@ public final class IovaReservation extends DmaHandle {
   /**
    * Reserve a window.
    *
-   * @param phys an address of which only the offset within the granule counts: the window starts at the same offset
+   * @param phys an address of which only the low bits count, those below the granule or within {@link DeviceLimits#minAlignMask}: the window's address
+   *     has the same
    * @param length bytes, positive
    * @param direction the permission of everything linked
    * @param attributes {@link DmaAttributes}
@@ -61,14 +78,15 @@ public final class IovaReservation extends DmaHandle {
     claim();
     AttachedStack stack = stack();
     if (!stack.translates) {
-      abandon();
+      unclaim();
       return false;
     }
     try {
       int all = tablesAhead ? request | MapFlags.TABLES_AHEAD : request;
-      stack.ops.reserve(state(), phys & (stack.granule - 1), length, alignment, highest, all);
+      stack.ops.reserve(
+          state(), phys & stack.alignMask, length, Math.max(alignment, stack.alignment), highest, all);
     } catch (RuntimeException e) {
-      abandon();
+      abandon(e);
       throw e;
     }
     flags = request;
@@ -92,7 +110,7 @@ public final class IovaReservation extends DmaHandle {
   /**
    * Link a physical range; the device may use it after {@link #sync}.
    *
-   * @param offset bytes from {@link #address}; {@code (address + offset)} and {@code phys} have the same offset within the granule
+   * @param offset bytes from {@link #address}, in any order; {@code (address + offset)} and {@code phys} have the same offset within the granule
    * @param phys first byte, memory of this machine
    * @param length bytes, positive
    * @return the address the device uses for the range's first byte
@@ -102,11 +120,11 @@ public final class IovaReservation extends DmaHandle {
   public long link(long offset, long phys, long length) {
     requireAttachedActive();
     requirePhysRange(phys, length);
-    requireWithin(offset, length);
     MappingState state = state();
+    requireWithin(offset, length, state.length);
     AttachedStack stack = stack();
     long address = state.dmaAddress + offset;
-    if (((address ^ phys) & (stack.granule - 1)) != 0) {
+    if (((address ^ phys) & stack.alignMask) != 0) {
       throw misaligned(offset, phys, length);
     }
     int mark = pins().mark();
@@ -114,16 +132,11 @@ public final class IovaReservation extends DmaHandle {
       int peer = pinForLink(phys, length);
       stack.ops.link(state, offset, phys, length, flags | peer, own());
     } catch (RuntimeException e) {
-      undoLink(mark);
+      undo(mark, e);
       throw e;
     }
     linkedGranules += granules(address, length);
     return address;
-  }
-
-  private void undoLink(int mark) {
-    completeOwn();
-    pins().releaseTo(mark);
   }
 
   private DmaMappingException misaligned(long offset, long phys, long length) {
@@ -136,18 +149,22 @@ public final class IovaReservation extends DmaHandle {
             + Hex.of(offset)
             + ": window address "
             + Hex.of(state().dmaAddress + offset)
-            + " and physical address must agree below the granule of "
-            + Hex.of(stack().granule));
+            + " and physical address must agree below "
+            + Hex.of(stack().alignMask + 1));
   }
 
-  /** Make what is linked in the range usable by the device; after this, and not before, it may access it. */
+  /**
+   * Make what is linked in the range usable by the device; after this, and not before, it may access it. Holes are skipped.
+   *
+   * @throws DmaMappingException if the machine refused, such as a host's limits; what was linked stays linked and unusable
+   */
   public void sync(long offset, long length) {
     requireAttachedActive();
-    requireWithin(offset, length);
+    requireWithin(offset, length, state().length);
     try {
       stack().ops.publish(state(), offset, length, own());
     } catch (RuntimeException e) {
-      completeOwn();
+      undo(pins().mark(), e);
       throw e;
     }
   }
@@ -171,10 +188,10 @@ public final class IovaReservation extends DmaHandle {
   /**
    * Take out what is linked in the range; when this returns the device cannot reach it. The memory stays held until everything is unlinked.
    *
-   * @param offset an edge on the unit, or 0
+   * @param offset from an edge on the unit, or 0
    * @param length up to an edge on the unit, or to the end of the window
-   * @throws DmaMappingException NOT_LINKED for a hole, NOT_SPLITTABLE for an edge inside a leaf, MISALIGNED for an edge off the unit; before
-   *     anything changes
+   * @throws DmaMappingException NOT_LINKED for a hole, NOT_SPLITTABLE for an edge inside a leaf or a piece, MISALIGNED for an edge off the unit, before
+   *     anything changes; QUARANTINED if the device could not be proved away
    */
   public void unlink(long offset, long length) {
     unlinkWith(offset, length, null);
@@ -187,12 +204,26 @@ public final class IovaReservation extends DmaHandle {
 
   private void unlinkWith(long offset, long length, @Nullable InvalidationBatch batch) {
     requireActive();
-    requireWithin(offset, length);
     MappingState state = state();
-    long address = state.dmaAddress + offset;
+    requireWithin(offset, length, state.length);
+    requireUnits(offset, length);
+    stack().ops.unlink(state, offset, length, retirementOf(batch));
+    linkedGranules -= granules(state.dmaAddress + offset, length);
+    if (batch != null) {
+      pins().shareWith(batch.pins());
+    } else {
+      completeOwn();
+    }
+    if (linkedGranules == 0) {
+      pins().releaseAll();
+    }
+  }
+
+  private void requireUnits(long offset, long length) {
+    long address = state().dmaAddress + offset;
     long mask = stack().unit - 1;
     boolean startFits = offset == 0 || (address & mask) == 0;
-    boolean endFits = offset + length == state.length || (address + length & mask) == 0;
+    boolean endFits = offset + length == state().length || (address + length & mask) == 0;
     if (!startFits || !endFits) {
       throw new DmaMappingException(
           Reason.MISALIGNED,
@@ -202,18 +233,6 @@ public final class IovaReservation extends DmaHandle {
               + ": its edges must lie on the unit of "
               + Hex.of(stack().unit)
               + " or on the window's ends");
-    }
-    stack().ops.unlink(state, offset, length, retirementOf(batch));
-    linkedGranules -= granules(address, length);
-    if (batch == null) {
-      completeOwn();
-    }
-    if (linkedGranules == 0) {
-      if (batch == null) {
-        pins().releaseAll();
-      } else {
-        pins().moveTo(batch);
-      }
     }
   }
 
@@ -235,30 +254,25 @@ public final class IovaReservation extends DmaHandle {
       throw new IllegalStateException(
           stack().device + ": " + linkedGranules + " granules are still linked; unlink them or call destroy()");
     }
-    destroyWith(null);
+    destroy();
   }
 
-  /** Take out whatever is linked, give back the window, and go idle; when this returns the memory is the caller's again. */
+  /**
+   * Take out whatever is linked, give back the window, and go idle; when this returns the memory is the caller's again.
+   *
+   * @throws DmaMappingException QUARANTINED if the device could not be proved away from the memory
+   */
   public void destroy() {
-    destroyWith(null);
+    tearDownWith(null);
   }
 
   /** As {@link #destroy()}; memory and I/O addresses are released once {@code batch} completes. */
   public void destroy(InvalidationBatch batch) {
-    destroyWith(batch);
-  }
-
-  private void destroyWith(@Nullable InvalidationBatch batch) {
-    claimTeardown();
-    try {
-      stack().ops.release(state(), retirementOf(batch));
-    } finally {
-      finishTeardown(batch);
-    }
+    tearDownWith(batch);
   }
 
   @Override
-  void tearDown() {
-    destroyWith(null);
+  @Nullable RuntimeException takeDown(Retirement retirement) {
+    return takeDownState(true, retirement);
   }
 }

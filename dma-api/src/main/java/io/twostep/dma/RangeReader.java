@@ -1,42 +1,41 @@
 package io.twostep.dma;
 
-import io.twostep.dma.DmaMappingException.Reason;
 import io.twostep.dma.spi.MemoryKind;
 import io.twostep.dma.spi.MemoryRegion;
+import java.util.Arrays;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Reads a source in runs: checks each range, holds its memory, finds out its kind, and joins ranges that are adjacent in one region.
  *
- * <p>The joined ranges of one run are in {@link #phys}, {@link #length} and {@link #kind}. A source that fits one run is read once.
+ * <p>The joined ranges of one run are in {@link #phys}, {@link #length} and {@link #kind}. Runs grow with the requests that are seen, up to a limit; only
+ * the last run of a source is not full, so that a source that fits one run is read once.
  */
 final class RangeReader {
-  private static final int RUN = 256;
+  private static final int FIRST_RUN = 16;
+  private static final int LONGEST_RUN = 256;
 
-  final long[] phys = new long[RUN + 1];
-  final long[] length = new long[RUN + 1];
-  final int[] kind = new int[RUN + 1];
+  long[] phys = new long[FIRST_RUN];
+  long[] length = new long[FIRST_RUN];
+  int[] kind = new int[FIRST_RUN];
 
-  private final long[] rawPhys = new long[RUN];
-  private final long[] rawLength = new long[RUN];
+  private long[] rawPhys = new long[FIRST_RUN];
+  private long[] rawLength = new long[FIRST_RUN];
+  private int rawAt;
+  private int rawEnd;
 
   private @Nullable PhysRanges source;
-  private @Nullable AttachedStack stack;
   private @Nullable RegionPins pins;
-  private @Nullable MemoryRegion openRegion;
-  private long openPhys;
-  private long openLength;
-  private int openKind;
   private boolean ended;
   private long checksum;
 
   /** Start at the source's first range; {@code pins} is null to look without holding. */
-  void start(PhysRanges source, AttachedStack stack, @Nullable RegionPins pins) {
+  void start(PhysRanges source, @Nullable RegionPins pins) {
     this.source = source;
-    this.stack = stack;
     this.pins = pins;
-    openRegion = null;
-    openLength = 0;
+    rawAt = 0;
+    rawEnd = 0;
     ended = false;
     checksum = 0;
     source.rewind();
@@ -45,9 +44,7 @@ final class RangeReader {
   /** Forget the source, so that it is not kept reachable. */
   void finish() {
     source = null;
-    stack = null;
     pins = null;
-    openRegion = null;
   }
 
   /** A number that differs, almost certainly, between sources with different ranges. */
@@ -55,89 +52,86 @@ final class RangeReader {
     return checksum;
   }
 
-  /** Return the joined ranges of the next run; 0 at the end. */
-  int next() {
-    PhysRanges from = source;
-    if (from == null || ended) {
-      return 0;
-    }
-    int joined = 0;
-    while (joined == 0) {
-      int filled = from.fill(rawPhys, rawLength);
-      if (filled == 0) {
-        ended = true;
-        if (openLength != 0) {
-          joined = close(joined);
-        }
-        return joined;
-      }
-      joined = join(filled);
-    }
-    return joined;
-  }
-
-  /** Tell whether the source has nothing beyond what {@link #next} returned; may read ahead by asking for the end. */
+  /** Tell whether the source has nothing beyond what {@link #next} returned. */
   boolean isEnded() {
     return ended;
   }
 
-  private int join(int filled) {
+  /** Read the next run and return how many joined ranges it has; 0 at the end. */
+  int next(AttachedStack stack) {
     int joined = 0;
-    long sum = checksum;
-    for (int i = 0; i < filled; i++) {
-      long p = rawPhys[i];
-      long n = rawLength[i];
-      sum = (sum + p) * 0x9E3779B97F4A7C15L + n;
-      MemoryRegion region = check(p, n);
-      if (region == openRegion && p == openPhys + openLength) {
-        openLength += n;
-        continue;
+    MemoryRegion open = null;
+    while (fillRaw()) {
+      long at = rawPhys[rawAt];
+      long bytes = rawLength[rawAt];
+      MemoryRegion region = regionOf(stack, at, bytes);
+      if (region == open && at == phys[joined - 1] + length[joined - 1]) {
+        length[joined - 1] += bytes;
+      } else {
+        if (joined == phys.length && !grow()) {
+          return joined;
+        }
+        phys[joined] = at;
+        length[joined] = bytes;
+        kind[joined++] = region.kind() == MemoryKind.RAM ? RangeKind.LOCAL : classify(stack, at, bytes);
+        open = region;
       }
-      if (openLength != 0) {
-        joined = close(joined);
-      }
-      openRegion = region;
-      openPhys = p;
-      openLength = n;
-      openKind = region.kind() == MemoryKind.PEER ? classify(p, n) : RangeKind.LOCAL;
+      checksum = (checksum + at) * 0x9E3779B97F4A7C15L + bytes;
+      rawAt++;
     }
-    checksum = sum;
     return joined;
   }
 
-  private int close(int joined) {
-    phys[joined] = openPhys;
-    length[joined] = openLength;
-    kind[joined] = openKind;
-    openLength = 0;
-    openRegion = null;
-    return joined + 1;
+  /** Make sure that there is a range to look at; false at the end. */
+  private boolean fillRaw() {
+    if (rawAt < rawEnd) {
+      return true;
+    }
+    PhysRanges from = source;
+    if (from == null || ended) {
+      return false;
+    }
+    if (rawEnd == rawPhys.length && rawEnd < LONGEST_RUN) {
+      rawPhys = new long[rawEnd * 2];
+      rawLength = new long[rawEnd * 2];
+    }
+    rawAt = 0;
+    rawEnd = from.fill(rawPhys, rawLength);
+    ended = rawEnd == 0;
+    Objects.checkIndex(rawEnd, rawPhys.length + 1);
+    return !ended;
   }
 
-  private MemoryRegion check(long p, long n) {
-    AttachedStack on = stack;
-    if (on == null) {
-      throw new IllegalStateException("no source");
+  private boolean grow() {
+    int capacity = phys.length * 2;
+    if (capacity > LONGEST_RUN) {
+      return false;
     }
-    if (n <= 0 || Long.compareUnsigned(p + (n - 1), p) < 0) {
+    phys = Arrays.copyOf(phys, capacity);
+    length = Arrays.copyOf(length, capacity);
+    kind = Arrays.copyOf(kind, capacity);
+    return true;
+  }
+
+  private MemoryRegion regionOf(AttachedStack stack, long at, long bytes) {
+    if (bytes <= 0 || Long.compareUnsigned(at + (bytes - 1), at) < 0) {
       throw new IllegalArgumentException(
-          on.device + ": the source has a range " + Hex.range(p, n) + "; lengths are positive and ranges do not wrap");
+          stack.device + ": the source has a range " + Hex.range(at, bytes) + "; lengths are positive and ranges do not wrap");
     }
     RegionPins holder = pins;
-    return holder == null ? on.memory.regionOf(p, n) : holder.pin(on, p, n);
+    if (holder != null) {
+      return holder.pin(stack, at, bytes);
+    }
+    MemoryRegion region = stack.memory.regionOf(at, bytes);
+    RegionPins.requireMemory(stack, region, at, bytes);
+    return region;
   }
 
-  private int classify(long p, long n) {
-    AttachedStack on = stack;
-    if (on == null) {
-      throw new IllegalStateException("no source");
+  private static int classify(AttachedStack stack, long at, long bytes) {
+    int kind = stack.ops.classify(at, bytes);
+    if (kind == RangeKind.UNREACHABLE) {
+      throw DmaHandle.unreachable(stack, at, bytes);
     }
-    int found = on.ops.classify(p, n);
-    if (found == RangeKind.UNREACHABLE) {
-      throw new DmaMappingException(
-          Reason.PEER_UNREACHABLE,
-          on.device + ": peer memory " + Hex.range(p, n) + " cannot be reached by this device; nothing of the request is mapped");
-    }
-    return found;
+    return kind;
   }
 }

@@ -7,25 +7,128 @@ import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The memory regions one handle holds, each once, so that no block closes below a device.
+ * The memory regions that one handle or batch holds, so that no block closes below a device.
  *
- * <p>Ranges of one request mostly lie in one region: the last one is remembered and costs a comparison.
+ * <p>Ranges of one request mostly lie in one region: the last one is remembered and costs a comparison. Some regions may be held more than once.
  */
 final class RegionPins {
-  private @Nullable MemoryRegion[] held = new MemoryRegion[2];
+  /** How many of the latest regions are searched before a region is simply held again. */
+  private static final int SEARCHED = 8;
+
+  private @Nullable MemoryRegion[] held = {};
+  private long[] times = {};
   private int count;
   private @Nullable MemoryRegion latest;
 
-  /** Hold the region of a range and return it. */
+  /**
+   * Hold the region of a range and return it.
+   *
+   * @throws DmaMappingException NOT_BACKED unless the range is memory or peer memory, and its region open
+   */
   MemoryRegion pin(AttachedStack stack, long phys, long length) {
     MemoryRegion region = stack.memory.regionOf(phys, length);
-    if (region == latest) {
-      return region;
+    if (region != latest) {
+      requireMemory(stack, region, phys, length);
+      if (!hold(region)) {
+        throw closed(stack, region, phys, length);
+      }
     }
-    return pinOther(stack, region, phys, length);
+    return region;
   }
 
-  private MemoryRegion pinOther(AttachedStack stack, MemoryRegion region, long phys, long length) {
+  /** Hold a region unless it is among the latest held; false if it is closed. */
+  boolean hold(MemoryRegion region) {
+    for (int i = count - 1; i >= Math.max(0, count - SEARCHED); i--) {
+      if (held[i] == region) {
+        latest = region;
+        return true;
+      }
+    }
+    if (!region.tryPin()) {
+      return false;
+    }
+    append(region, 1);
+    return true;
+  }
+
+  /** Take over pins that somebody else made; they stay apart from what was held before the mark. */
+  void adopt(MemoryRegion region, long pins, int mark) {
+    if (count > mark && held[count - 1] == region) {
+      times[count - 1] += pins;
+    } else {
+      append(region, pins);
+    }
+  }
+
+  private void append(MemoryRegion region, long pins) {
+    if (count == held.length) {
+      int capacity = Math.max(2, count * 2);
+      held = Arrays.copyOf(held, capacity);
+      times = Arrays.copyOf(times, capacity);
+    }
+    held[count] = region;
+    times[count++] = pins;
+    latest = region;
+  }
+
+  boolean isEmpty() {
+    return count == 0;
+  }
+
+  /** Return a mark to {@link #releaseTo} when a call fails. */
+  int mark() {
+    return count;
+  }
+
+  /** Let go of everything held since the mark. */
+  void releaseTo(int mark) {
+    while (count > mark) {
+      MemoryRegion region = held[--count];
+      held[count] = null;
+      if (region != null) {
+        region.unpin(times[count]);
+      }
+    }
+    latest = count == 0 ? null : held[count - 1];
+  }
+
+  /** Forget what was adopted since the mark: it stays with whom it came from. */
+  void forgetTo(int mark) {
+    Arrays.fill(held, mark, count, null);
+    count = mark;
+    latest = count == 0 ? null : held[count - 1];
+  }
+
+  void releaseAll() {
+    if (count != 0) {
+      releaseTo(0);
+    }
+  }
+
+  /** Hold everything a second time, for {@code other}. */
+  void shareWith(RegionPins other) {
+    for (int i = 0; i < count; i++) {
+      MemoryRegion region = held[i];
+      if (region != null && !other.hold(region)) {
+        throw new IllegalStateException(region + " was closed while it was mapped");
+      }
+    }
+  }
+
+  /** Hand everything over to {@code other}. */
+  void moveTo(RegionPins other) {
+    for (int i = 0; i < count; i++) {
+      MemoryRegion region = held[i];
+      if (region != null) {
+        other.adopt(region, times[i], 0);
+      }
+      held[i] = null;
+    }
+    count = 0;
+    latest = null;
+  }
+
+  static void requireMemory(AttachedStack stack, MemoryRegion region, long phys, long length) {
     if (region.kind() == MemoryKind.ABSENT || region.kind() == MemoryKind.MMIO) {
       throw new DmaMappingException(
           Reason.NOT_BACKED,
@@ -36,70 +139,10 @@ final class RegionPins {
               + (region.kind() == MemoryKind.MMIO ? "device registers, not memory" : "not, or not wholly, one piece of memory of this machine")
               + "; allocate from memory()");
     }
-    for (int i = 0; i < count; i++) {
-      if (held[i] == region) {
-        latest = region;
-        return region;
-      }
-    }
-    if (!region.tryPin()) {
-      throw new DmaMappingException(
-          Reason.NOT_BACKED, stack.device + ": " + Hex.range(phys, length) + " lies in " + region + ", which is closed");
-    }
-    if (count == held.length) {
-      held = Arrays.copyOf(held, count * 2);
-    }
-    held[count++] = region;
-    latest = region;
-    return region;
   }
 
-  /** Take over a pin that somebody else made. */
-  void adopt(MemoryRegion region) {
-    if (count == held.length) {
-      held = Arrays.copyOf(held, count * 2);
-    }
-    held[count++] = region;
-  }
-
-  /** Return a mark to {@link #releaseTo} when a call fails. */
-  int mark() {
-    return count;
-  }
-
-  /** Let go of everything pinned since the mark. */
-  void releaseTo(int mark) {
-    while (count > mark) {
-      MemoryRegion region = held[--count];
-      held[count] = null;
-      if (region != null) {
-        region.unpin();
-      }
-    }
-    latest = count == 0 ? null : held[count - 1];
-  }
-
-  void releaseAll() {
-    releaseTo(0);
-  }
-
-  /** Forget what is held without letting go: the device may still reach it. */
-  void keepForever() {
-    Arrays.fill(held, 0, count, null);
-    count = 0;
-    latest = null;
-  }
-
-  /** Hand everything over to a batch, which lets go once it is complete. */
-  void moveTo(InvalidationBatch batch) {
-    for (int i = 0; i < count; i++) {
-      MemoryRegion region = held[i];
-      if (region != null) {
-        batch.hold(region);
-      }
-      held[i] = null;
-    }
-    count = 0;
-    latest = null;
+  static DmaMappingException closed(AttachedStack stack, MemoryRegion region, long phys, long length) {
+    return new DmaMappingException(
+        Reason.NOT_BACKED, stack.device + ": " + Hex.range(phys, length) + " lies in " + region + ", which is closed");
   }
 }

@@ -8,13 +8,13 @@ import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The ranges of one request that are mapped one by one, where nothing translates; only those that owe an unmap or a sync are remembered.
+ * The ranges of one request that are mapped one by one; only those that owe an unmap or a sync are remembered, by their offset in the request.
  *
  * <p>States are kept and reused, so that a warm transfer allocates nothing.
  */
 final class SegmentStates {
-  private @Nullable MappingState[] states = new MappingState[4];
-  private long[] offsets = new long[4];
+  private @Nullable MappingState[] states = {};
+  private long[] offsets = {};
   private int count;
   private boolean needsSync;
 
@@ -31,8 +31,9 @@ final class SegmentStates {
 
   private MappingState free(AttachedStack stack) {
     if (count == states.length) {
-      states = Arrays.copyOf(states, count * 2);
-      offsets = Arrays.copyOf(offsets, count * 2);
+      int capacity = Math.max(4, count * 2);
+      states = Arrays.copyOf(states, capacity);
+      offsets = Arrays.copyOf(offsets, capacity);
     }
     MappingState state = states[count];
     if (state == null) {
@@ -50,40 +51,39 @@ final class SegmentStates {
   /** Move ownership of the part of the request from {@code offset} on. */
   void sync(DmaOps ops, long offset, long length, int toward) {
     long end = offset + length;
-    for (int i = 0; i < count; i++) {
+    for (int i = firstAt(offset); i < count && offsets[i] < end; i++) {
       MappingState state = states[i];
-      if (state == null || !state.has(MapFlags.NEEDS_SYNC)) {
-        continue;
-      }
-      long from = Math.max(offset, offsets[i]);
-      long to = Math.min(end, offsets[i] + state.length);
-      if (from < to) {
-        ops.sync(state, from - offsets[i], to - from, toward);
+      if (state != null && state.has(MapFlags.NEEDS_SYNC)) {
+        long from = Math.max(offset, offsets[i]);
+        long to = Math.min(end, offsets[i] + state.length);
+        if (from < to) {
+          ops.sync(state, from - offsets[i], to - from, toward);
+        }
       }
     }
   }
 
-  /** Unmap everything. */
-  void unmapAll(DmaOps ops, Retirement batch) {
-    RuntimeException failure = null;
+  /** Return the last segment that starts at or before {@code offset}, or the first one. */
+  private int firstAt(long offset) {
+    int found = Arrays.binarySearch(offsets, 0, count, offset);
+    return found >= 0 ? found : Math.max(0, -found - 2);
+  }
+
+  /** Unmap everything, whatever fails; returns the first failure. */
+  @Nullable RuntimeException takeDown(DmaHandle owner, Retirement retirement) {
+    RuntimeException failures = null;
     while (count > 0) {
       MappingState state = states[--count];
-      if (state != null && state.has(MapFlags.NEEDS_UNMAP)) {
-        try {
-          ops.unmap(state, batch);
-        } catch (RuntimeException e) {
-          if (failure == null) {
-            failure = e;
-          } else {
-            failure.addSuppressed(e);
-          }
+      if (state != null) {
+        RuntimeException failure = owner.takeDown(state, false, retirement);
+        if (failure != null) {
+          states[count] = null;
+          failures = DmaHandle.join(failures, failure);
         }
       }
     }
     needsSync = false;
-    if (failure != null) {
-      throw failure;
-    }
+    return failures;
   }
 
   /** Forget the states of another stack. */

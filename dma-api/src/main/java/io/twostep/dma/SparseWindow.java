@@ -4,36 +4,43 @@ import io.twostep.dma.DmaMappingException.Reason;
 import io.twostep.dma.spi.DmaOps;
 import io.twostep.dma.spi.MapFlags;
 import io.twostep.dma.spi.MappingState;
-import io.twostep.dma.spi.MemoryKind;
 import io.twostep.dma.spi.MemoryRegion;
 import io.twostep.dma.spi.Retirement;
-import java.util.concurrent.atomic.AtomicLongArray;
 import org.jspecify.annotations.Nullable;
 
 /**
  * A long-lived window of I/O addresses whose units come and go, as on-demand paging needs it.
  *
- * <p>Disjoint units may be linked and unlinked by several threads at once; calls on the same unit are serialised by the caller's lock. Nothing per unit is
- * stored beside the I/O page table; where nothing translates the physical address of each linked unit is.
+ * <p>Disjoint units may be linked and unlinked by several threads at once; calls on the same unit are serialised by the caller's lock, and close by the
+ * caller's knowledge that no other call runs. Nothing per unit is stored beside the I/O page table; where nothing translates the physical address of
+ * each linked unit is.
  *
- * <p>Every teardown is strict: when unlink without a batch returns, the device cannot reach the unit.
+ * <p>Every teardown is strict: when unlink without a batch returns, the device cannot reach the unit. Nothing in a window is ever bounced.
  */
 public final class SparseWindow extends DmaHandle {
-  private static final int RUN = 64;
-  private static final ThreadLocal<Scratch> SCRATCH = ThreadLocal.withInitial(Scratch::new);
-
   private long length;
   private long unit;
   private int flags;
-  private @Nullable AtomicLongArray directUnits;
+  private @Nullable DirectUnits direct;
 
   SparseWindow(DmaMapper mapper) {
     super(mapper);
   }
 
   void open(long length, long unit, DmaDirection direction, int attributes) {
-    AttachedStack stack = stack();
     flags = requestFlags(direction, attributes) | MapFlags.STRICT | MapFlags.WINDOW;
+    claim();
+    try {
+      reserve(length, unit);
+    } catch (RuntimeException e) {
+      abandon(e);
+      throw e;
+    }
+    activate();
+  }
+
+  private void reserve(long length, long unit) {
+    AttachedStack stack = stack();
     if (unit <= 0 || (unit & (unit - 1)) != 0 || unit < stack.granule || length <= 0 || (length & (unit - 1)) != 0) {
       throw new IllegalArgumentException(
           stack.device
@@ -47,21 +54,14 @@ public final class SparseWindow extends DmaHandle {
     }
     this.length = length;
     this.unit = unit;
-    claim();
-    try {
-      MappingState state = state();
-      state.maxLeaf = unit;
-      if (stack.translates) {
-        stack.ops.reserve(state, 0, length, unit, -1L, flags);
-      } else {
-        directUnits = new AtomicLongArray(Math.toIntExact(length / unit));
-        state.length = length;
-      }
-    } catch (RuntimeException e) {
-      abandon();
-      throw e;
+    MappingState state = state();
+    state.maxLeaf = unit;
+    if (stack.translates) {
+      stack.ops.reserve(state, 0, length, Math.max(unit, stack.alignment), -1L, flags);
+    } else {
+      direct = new DirectUnits(stack, length, unit, mapper().slot().coherent());
+      state.length = length;
     }
-    activate();
   }
 
   /** Return the bytes of the window. */
@@ -81,8 +81,8 @@ public final class SparseWindow extends DmaHandle {
    */
   public long address() {
     requireActive();
-    if (directUnits != null) {
-      throw new IllegalStateException(stack().device + ": nothing translates, so the window has no address of its own");
+    if (direct != null) {
+      throw new IllegalStateException(stack().device + ": nothing translates, so the window has no address of its own; see link");
     }
     return state().dmaAddress;
   }
@@ -91,274 +91,329 @@ public final class SparseWindow extends DmaHandle {
    * Link consecutive units and make them usable, with one sync for all of them.
    *
    * @param offset bytes from the window's start, a multiple of the unit
-   * @param source ranges whose addresses and lengths are multiples of the unit
+   * @param source ranges whose addresses and lengths are multiples of the unit; read once
    * @param access the permission, within the window's direction
    * @param sink is given one entry per unit, in order; null if the window's address is enough
-   * @return units linked
-   * @throws DmaMappingException ALREADY_LINKED, MISALIGNED, NOT_BACKED, TABLE_MEMORY; nothing of this call stays linked then
+   * @return units linked; -1 if the sink refused one and everything of this call is undone
+   * @throws DmaMappingException ALREADY_LINKED, MISALIGNED, NOT_BACKED, BUS_ADDRESS, PEER_UNREACHABLE, TABLE_MEMORY, or UNSUPPORTED where a unit would have to be
+   *     bounced; nothing of this call stays linked then
+   * @throws IllegalArgumentException for ranges that leave the window or do not lie on units
    */
   public long link(long offset, PhysRanges source, DmaDirection access, @Nullable DmaSink sink) {
     requireAttachedActive();
-    requireAccess(access);
-    Scratch scratch = SCRATCH.get();
-    long at = offset;
-    boolean done = false;
-    source.rewind();
+    int linkFlags = linkFlags(access);
+    WindowScratch scratch = WindowScratch.take();
+    scratch.linkedTo = offset;
     try {
-      for (int count = source.fill(scratch.phys, scratch.length); count > 0; count = source.fill(scratch.phys, scratch.length)) {
-        for (int i = 0; i < count; i++) {
-          at = linkRange(scratch, at, scratch.phys[i], scratch.length[i], access, sink);
-        }
+      source.rewind();
+      for (int count = source.fill(scratch.phys, scratch.length);
+          count > 0;
+          count = source.fill(scratch.phys, scratch.length)) {
+        linkRun(scratch, count, linkFlags, sink);
       }
-      if (at != offset && directUnits == null) {
-        stack().ops.publish(state(), offset, at - offset, scratch.undo);
+      if (direct == null && scratch.linkedTo != offset) {
+        publish(scratch, offset, sink);
       }
-      done = true;
-      return (at - offset) / unit;
+      return (scratch.linkedTo - offset) / unit;
+    } catch (RuntimeException e) {
+      undoLink(scratch, offset, e);
+      if (e instanceof SinkRefused) {
+        return -1;
+      }
+      throw e;
     } finally {
-      if (!done) {
-        scratch.undo.complete();
-        if (at != offset) {
-          unlinkUnits(offset, at - offset, scratch.undo);
-          scratch.undo.complete();
-        }
-      }
+      scratch.giveBack();
     }
   }
 
   /** Link one physical range; as {@link #link(long, PhysRanges, DmaDirection, DmaSink)}. Returns the address of its first byte. */
   public long link(long offset, long phys, long length, DmaDirection access) {
     requireAttachedActive();
-    requireAccess(access);
-    Scratch scratch = SCRATCH.get();
-    boolean linked = false;
-    boolean done = false;
+    int linkFlags = linkFlags(access);
+    WindowScratch scratch = WindowScratch.take();
+    scratch.linkedTo = offset;
+    scratch.phys[0] = phys;
+    scratch.length[0] = length;
     try {
-      linkRange(scratch, offset, phys, length, access, null);
-      linked = true;
-      if (directUnits == null) {
-        stack().ops.publish(state(), offset, length, scratch.undo);
+      linkRun(scratch, 1, linkFlags, null);
+      if (direct == null) {
+        publish(scratch, offset, null);
+        return state().dmaAddress + offset;
       }
-      done = true;
+      return scratch.firstAddress;
+    } catch (RuntimeException e) {
+      undoLink(scratch, offset, e);
+      throw e;
     } finally {
-      if (!done) {
-        scratch.undo.complete();
-        if (linked) {
-          unlinkUnits(offset, length, scratch.undo);
-          scratch.undo.complete();
-        }
-      }
+      scratch.giveBack();
     }
-    return directUnits == null ? state().dmaAddress + offset : directAddress(scratch, phys, access);
   }
 
-  private long linkRange(
-      Scratch scratch, long offset, long phys, long bytes, DmaDirection access, @Nullable DmaSink sink) {
+  /** Link the scratch's ranges behind what is linked already; what a failure leaves linked or held is for {@link #undoLink}. */
+  private void linkRun(WindowScratch scratch, int count, int linkFlags, @Nullable DmaSink sink) {
+    long end = scratch.linkedTo;
+    int held = 0;
+    int linked = 0;
+    try {
+      for (; held < count; held++) {
+        check(end, scratch.phys[held], scratch.length[held]);
+        scratch.flags[held] = linkFlags | hold(scratch, held);
+        end += scratch.length[held];
+      }
+      while (linked < count) {
+        linked = direct == null ? linkGroup(scratch, linked, count) : linkDirect(scratch, linked, sink);
+      }
+    } catch (RuntimeException e) {
+      for (int i = linked; i < held; i++) {
+        scratch.pins.adopt(scratch.region(i), scratch.length[i] / unit, 0);
+      }
+      throw e;
+    }
+  }
+
+  private void check(long offset, long phys, long bytes) {
     requirePhysRange(phys, bytes);
     requireUnits(offset, bytes);
     if ((phys & (unit - 1)) != 0) {
       throw new DmaMappingException(
           Reason.MISALIGNED,
-          stack().device + ": cannot link " + Hex.range(phys, bytes) + " into a window of units of " + Hex.of(unit));
+          stack().device
+              + ": cannot link "
+              + Hex.range(phys, bytes)
+              + " into a window: its address must lie on the unit of "
+              + Hex.of(unit));
     }
+  }
+
+  /** Hold the memory of a range once for each unit, and return the flags it adds. */
+  private int hold(WindowScratch scratch, int i) {
     AttachedStack stack = stack();
+    long phys = scratch.phys[i];
+    long bytes = scratch.length[i];
     MemoryRegion region = stack.memory.regionOf(phys, bytes);
-    int peer = region.kind() == MemoryKind.RAM ? 0 : otherFlags(region, phys, bytes);
-    pinUnits(region, phys, bytes);
+    RegionPins.requireMemory(stack, region, phys, bytes);
+    int kindFlags = linkFlags(region, phys, bytes);
+    if (!region.tryPin(bytes / unit)) {
+      throw RegionPins.closed(stack, region, phys, bytes);
+    }
+    scratch.region(i, region);
+    return kindFlags;
+  }
+
+  /** Link the ranges of one kind from index {@code from} on; returns the index behind them. */
+  private int linkGroup(WindowScratch scratch, int from, int count) {
+    int kindFlags = scratch.flags[from];
+    long bytes = scratch.length[from];
+    int to = from + 1;
+    while (to < count && scratch.flags[to] == kindFlags) {
+      bytes += scratch.length[to++];
+    }
+    if (to == from + 1) {
+      stack().ops.link(state(), scratch.linkedTo, scratch.phys[from], bytes, kindFlags, scratch.retirement);
+    } else {
+      stack()
+          .ops
+          .linkRun(state(), scratch.linkedTo, scratch.phys, scratch.length, from, to, kindFlags, scratch.retirement);
+    }
+    scratch.linkedTo += bytes;
+    return to;
+  }
+
+  private int linkDirect(WindowScratch scratch, int i, @Nullable DmaSink sink) {
+    DirectUnits units = directUnits();
+    long start = scratch.linkedTo;
+    long bytes = scratch.length[i];
     try {
-      if (directUnits == null) {
-        stack.ops.link(state(), offset, phys, bytes, (flags & ~MapFlags.ACCESS) | access.access() | peer, scratch.undo);
-      } else {
-        linkDirect(scratch, offset, phys, bytes, access);
+      for (long done = 0; done < bytes; done += unit) {
+        long phys = scratch.phys[i] + done;
+        long address = units.dmaAddress(scratch, phys, scratch.flags[i]);
+        if (done == 0) {
+          scratch.firstAddress = address;
+        }
+        units.link(start + done, phys);
+        scratch.linkedTo += unit;
+        give(sink, address, start + done);
       }
     } catch (RuntimeException e) {
-      unpinUnits(region, bytes);
+      units.unlink(start, scratch.linkedTo - start);
+      scratch.linkedTo = start;
       throw e;
     }
+    return i + 1;
+  }
+
+  private void publish(WindowScratch scratch, long offset, @Nullable DmaSink sink) {
+    stack().ops.publish(state(), offset, scratch.linkedTo - offset, scratch.retirement);
     if (sink != null) {
-      give(scratch, offset, phys, bytes, access, sink);
-    }
-    return offset + bytes;
-  }
-
-  private int otherFlags(MemoryRegion region, long phys, long bytes) {
-    if (region.kind() == MemoryKind.PEER && stack().ops.classify(phys, bytes) == RangeKind.BRIDGE_PEER) {
-      return MapFlags.PEER;
-    }
-    throw new DmaMappingException(
-        region.kind() == MemoryKind.PEER ? Reason.BUS_ADDRESS : Reason.NOT_BACKED,
-        stack().device + ": " + Hex.range(phys, bytes) + " is " + region + " and cannot be linked into a window");
-  }
-
-  private void give(Scratch scratch, long offset, long phys, long bytes, DmaDirection access, DmaSink sink) {
-    for (long done = 0; done < bytes; done += unit) {
-      long address =
-          directUnits == null ? state().dmaAddress + offset + done : directAddress(scratch, phys + done, access);
-      if (!sink.accept(address, unit, RangeKind.LOCAL)) {
-        unlinkUnits(offset, bytes, scratch.undo);
-        throw new IllegalStateException(stack().device + ": the sink refused the unit at " + Hex.of(offset + done));
+      for (long at = offset; at < scratch.linkedTo; at += unit) {
+        give(sink, state().dmaAddress + at, at);
       }
     }
   }
 
-  private void linkDirect(Scratch scratch, long offset, long phys, long bytes, DmaDirection access) {
-    AtomicLongArray units = directUnits();
-    for (long done = 0; done < bytes; done += unit) {
-      directAddress(scratch, phys + done, access);
+  private void give(@Nullable DmaSink sink, long address, long offset) {
+    if (sink != null && !sink.accept(address, unit, RangeKind.LOCAL)) {
+      throw new SinkRefused(stack().device, offset / unit);
     }
-    for (long done = 0; done < bytes; done += unit) {
-      if (!units.compareAndSet(index(offset + done), 0, phys + done | 1)) {
-        for (long back = 0; back < done; back += unit) {
-          units.set(index(offset + back), 0);
-        }
-        throw new DmaMappingException(
-            Reason.ALREADY_LINKED, stack().device + ": the unit at " + Hex.of(offset + done) + " of the window is linked");
+  }
+
+  private void undoLink(WindowScratch scratch, long offset, RuntimeException cause) {
+    try {
+      if (scratch.linkedTo != offset) {
+        clear(scratch, offset, scratch.linkedTo - offset, scratch.retirement);
       }
+    } catch (RuntimeException e) {
+      cause.addSuppressed(e);
+    }
+    settle(scratch, cause);
+  }
+
+  private void settle(WindowScratch scratch, RuntimeException cause) {
+    try {
+      settle(scratch);
+    } catch (RuntimeException e) {
+      cause.addSuppressed(e);
     }
   }
 
-  /** Return the direct address of a unit; refused if it would take a bounce, which a window has no moment to copy for. */
-  private long directAddress(Scratch scratch, long phys, DmaDirection access) {
-    MappingState probe = scratch.state(stack().layers);
-    stack().ops.map(probe, phys, unit, (flags & ~MapFlags.ACCESS) | access.access(), scratch.undo);
-    if (probe.has(MapFlags.NEEDS_UNMAP)) {
-      stack().ops.unmap(probe, scratch.undo);
-      scratch.undo.complete();
-      throw new DmaMappingException(
-          Reason.UNSUPPORTED,
-          stack().device + ": " + Hex.range(phys, unit) + " would have to be bounced, which a window cannot do");
-    }
-    return probe.dmaAddress;
-  }
-
-  private AtomicLongArray directUnits() {
-    AtomicLongArray units = directUnits;
+  private DirectUnits directUnits() {
+    DirectUnits units = direct;
     if (units == null) {
       throw new IllegalStateException("the stack translates");
     }
     return units;
   }
 
-  private int index(long offset) {
-    return (int) (offset / unit);
-  }
-
-  /** Tell whether the unit at {@code offset} is linked. */
+  /** Tell whether the unit that {@code offset} lies in is linked. */
   public boolean isLinked(long offset) {
     requireActive();
-    requireWithin(offset, 1);
+    requireWithin(offset, 1, length);
     return physAt(offset & -unit) != DmaOps.ABSENT;
   }
 
   private long physAt(long offset) {
-    AtomicLongArray units = directUnits;
-    if (units == null) {
-      return stack().ops.physOf(state(), offset);
-    }
-    long stored = units.get(index(offset));
-    return stored == 0 ? DmaOps.ABSENT : stored & ~1L;
+    DirectUnits units = direct;
+    return units == null ? stack().ops.physOf(state(), offset) : units.physOf(offset);
   }
 
-  /** Change the permission of linked units; when this returns the device has the new one only. */
+  /**
+   * Change the permission of linked units; when this returns the device has the new one only.
+   *
+   * @throws DmaMappingException NOT_LINKED for a hole, before anything changes; UNSUPPORTED where nothing translates or the stack cannot
+   */
   public void protect(long offset, long length, DmaDirection access) {
     requireAttachedActive();
-    requireAccess(access);
+    int linkFlags = linkFlags(access);
     requireUnits(offset, length);
-    requireLinked(offset, length);
-    if (directUnits == null) {
-      Scratch scratch = SCRATCH.get();
-      stack().ops.protect(state(), offset, length, access.access(), scratch.undo);
-      scratch.undo.complete();
+    if (direct != null) {
+      throw new DmaMappingException(
+          Reason.UNSUPPORTED, stack().device + ": nothing translates for this device, so nothing can change its permissions");
+    }
+    for (long at = offset; at < offset + length; at += unit) {
+      requireLinked(at, physAt(at));
+    }
+    WindowScratch scratch = WindowScratch.take();
+    try {
+      try {
+        stack().ops.protect(state(), offset, length, linkFlags & MapFlags.ACCESS, scratch.retirement);
+      } catch (RuntimeException e) {
+        settle(scratch, e);
+        throw e;
+      }
+      settle(scratch);
+    } finally {
+      scratch.giveBack();
     }
   }
 
-  /** Unlink units; when this returns the device cannot reach them. */
+  /**
+   * Unlink units; when this returns the device cannot reach them.
+   *
+   * @throws DmaMappingException NOT_LINKED for a hole, before anything changes; QUARANTINED if the device could not be proved away
+   */
   public void unlink(long offset, long length) {
     requireActive();
     requireUnits(offset, length);
-    requireLinked(offset, length);
-    Scratch scratch = SCRATCH.get();
-    unlinkUnits(offset, length, scratch.undo);
+    WindowScratch scratch = WindowScratch.take();
+    try {
+      clear(scratch, offset, length, scratch.retirement);
+      settle(scratch);
+    } finally {
+      scratch.giveBack();
+    }
   }
 
   /** Unlink units; the device may still reach them, and their memory stays held, until {@code batch} completes. */
   public void unlink(long offset, long length, InvalidationBatch batch) {
     requireActive();
     requireUnits(offset, length);
-    requireLinked(offset, length);
-    for (long at = offset; at < offset + length; at += unit) {
-      batch.hold(stack().memory.regionOf(physAt(at), unit));
-    }
-    clearUnits(offset, length, batch.retirement());
-  }
-
-  private void unlinkUnits(long offset, long length, Retirement retirement) {
-    if (length == unit) {
-      MemoryRegion region = stack().memory.regionOf(physAt(offset), unit);
-      clearUnits(offset, length, retirement);
-      retirement.complete();
-      region.unpin();
-      return;
-    }
-    MemoryRegion[] regions = new MemoryRegion[Math.toIntExact(length / unit)];
-    for (int i = 0; i < regions.length; i++) {
-      regions[i] = stack().memory.regionOf(physAt(offset + i * unit), unit);
-    }
-    clearUnits(offset, length, retirement);
-    retirement.complete();
-    for (MemoryRegion region : regions) {
-      region.unpin();
+    Retirement retirement = batch.retirementFor(stack());
+    WindowScratch scratch = WindowScratch.take();
+    try {
+      clear(scratch, offset, length, retirement);
+      scratch.pins.moveTo(batch.pins());
+    } finally {
+      scratch.giveBack();
     }
   }
 
-  private void clearUnits(long offset, long length, Retirement retirement) {
-    AtomicLongArray units = directUnits;
-    if (units == null) {
-      stack().ops.unlink(state(), offset, length, retirement);
-      return;
-    }
-    for (long at = offset; at < offset + length; at += unit) {
-      units.set(index(at), 0);
-    }
-  }
-
-  private void requireLinked(long offset, long length) {
-    for (long at = offset; at < offset + length; at += unit) {
-      if (physAt(at) == DmaOps.ABSENT) {
-        throw new DmaMappingException(
-            Reason.NOT_LINKED, stack().device + ": the unit at " + Hex.of(at) + " of the window is not linked");
+  /** Clear units and hand what holds their memory to the scratch. */
+  private void clear(WindowScratch scratch, long offset, long length, Retirement retirement) {
+    AttachedStack stack = stack();
+    int mark = scratch.pins.mark();
+    try {
+      for (long at = offset; at < offset + length; at += unit) {
+        long phys = physAt(at);
+        requireLinked(at, phys);
+        scratch.pins.adopt(stack.memory.regionOf(phys, unit), 1, mark);
       }
-    }
-  }
-
-  private void pinUnits(MemoryRegion region, long phys, long bytes) {
-    for (long done = 0; done < bytes; done += unit) {
-      if (!region.tryPin()) {
-        unpinUnits(region, done);
-        throw new DmaMappingException(
-            Reason.NOT_BACKED, stack().device + ": " + Hex.range(phys, bytes) + " lies in " + region + ", which is closed");
+      if (direct == null) {
+        stack.ops.unlink(state(), offset, length, retirement);
+      } else {
+        directUnits().unlink(offset, length);
       }
+    } catch (RuntimeException e) {
+      scratch.pins.forgetTo(mark);
+      throw e;
     }
   }
 
-  private void unpinUnits(MemoryRegion region, long bytes) {
-    for (long done = 0; done < bytes; done += unit) {
-      region.unpin();
+  private void requireLinked(long offset, long phys) {
+    if (phys == DmaOps.ABSENT) {
+      throw new DmaMappingException(
+          Reason.NOT_LINKED, stack().device + ": the unit at " + Hex.of(offset) + " of the window is not linked");
+    }
+  }
+
+  /** Complete what the scratch's retirement waits for, then let go of the memory the scratch holds. */
+  private void settle(WindowScratch scratch) {
+    try {
+      scratch.retirement.complete();
+    } catch (RuntimeException e) {
+      if (!scratch.retirement.isEmpty()) {
+        mapper().quarantine().withhold(scratch.retirement, scratch.pins, stack());
+        scratch.retirement = new Retirement();
+      }
+      throw e;
+    } finally {
+      scratch.pins.releaseAll();
     }
   }
 
   private void requireUnits(long offset, long bytes) {
-    requireWithin(offset, bytes);
+    requireWithin(offset, bytes, length);
     if (((offset | bytes) & (unit - 1)) != 0) {
       throw new IllegalArgumentException(
           stack().device + ": " + Hex.range(offset, bytes) + " does not lie on units of " + Hex.of(unit));
     }
   }
 
-  private void requireAccess(DmaDirection access) {
+  /** Return the flags of a link with a permission, which must lie within the window's. */
+  private int linkFlags(DmaDirection access) {
     if ((access.access() & ~flags & MapFlags.ACCESS) != 0) {
       throw new IllegalArgumentException(stack().device + ": " + access + " is wider than the window's direction");
     }
+    return (flags & ~MapFlags.ACCESS) | access.access();
   }
 
   /** Take a part over from the device, so that the CPU reads what it wrote. */
@@ -372,38 +427,16 @@ public final class SparseWindow extends DmaHandle {
   }
 
   @Override
-  void tearDown() {
-    claimTeardown();
-    try {
-      for (long at = 0; at < length; at += unit) {
-        long phys = physAt(at);
-        if (phys != DmaOps.ABSENT) {
-          pins().adopt(stack().memory.regionOf(phys, unit));
-        }
-      }
-      if (directUnits == null) {
-        stack().ops.release(state(), own());
-      }
-    } finally {
-      finishTeardown(null);
+  @Nullable RuntimeException takeDown(Retirement retirement) {
+    AttachedStack stack = stack();
+    for (long at = nextLinked(0); at != DmaOps.ABSENT; at = at + unit < length ? nextLinked(at + unit) : DmaOps.ABSENT) {
+      pins().adopt(stack.memory.regionOf(physAt(at), unit), 1, 0);
     }
+    return direct == null ? takeDownState(true, retirement) : null;
   }
 
-  /** What one thread needs for one call. */
-  private static final class Scratch {
-    final long[] phys = new long[RUN];
-    final long[] length = new long[RUN];
-    final Retirement undo = new Retirement();
-    private @Nullable MappingState state;
-
-    MappingState state(int layers) {
-      MappingState probe = state;
-      if (probe == null || probe.layers() != layers) {
-        probe = new MappingState(layers);
-        state = probe;
-      }
-      probe.reset();
-      return probe;
-    }
+  private long nextLinked(long offset) {
+    DirectUnits units = direct;
+    return units == null ? stack().ops.nextLinked(state(), offset, unit) : units.nextLinked(offset);
   }
 }

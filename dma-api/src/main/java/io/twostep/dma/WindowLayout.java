@@ -32,7 +32,7 @@ final class WindowLayout {
       first = low;
       empty = false;
       stretches = 1;
-    } else if (((next | low) & mask) == 0) {
+    } else if (follows(phys)) {
       at = next;
     } else {
       at = (next + mask & ~mask) + low;
@@ -40,6 +40,11 @@ final class WindowLayout {
     }
     next = at + length;
     return at;
+  }
+
+  /** Tell whether a range at {@code phys} would follow the one before it without a gap. */
+  boolean follows(long phys) {
+    return ((next | phys) & mask) == 0;
   }
 
   /** Return the offset of the first byte from the aligned base. */

@@ -67,18 +67,26 @@ public interface DmaOps extends AutoCloseable {
             + " memory() or add a bounce layer");
   }
 
-  /** Remove what {@link #map} or {@link #mapSegment} made. */
+  /**
+   * Remove what {@link #map} or {@link #mapSegment} made.
+   *
+   * <p>Like {@link #release} it may throw only when the device cannot be proved away, such as when a host unmaps fewer bytes; the mapper then
+   * quarantines the state with its memory and calls again after a reset.
+   */
   void unmap(MappingState state, Retirement batch);
 
   /**
    * Reserve a window of I/O addresses and link nothing.
    *
-   * <p>Sets {@code dmaAddress} to the window's first byte, {@code offsetInGranule} past a granule boundary, and {@code length}, {@code allocated}.
+   * <p>Allocates {@code lead + length} bytes, rounded up to granules, from an aligned address on. Sets {@code dmaAddress} to that address plus {@code
+   * lead}, and {@code length}, {@code allocated}.
    *
-   * @param alignment alignment of the granule the window starts in, bytes, a power of two; 0 for the natural one of the length
+   * @param lead bytes from the aligned address to the window's first byte: the low bits that the caller wants kept. Below the granule, or below {@code
+   *     alignment} where that is larger
+   * @param alignment alignment of the allocation, bytes, a power of two; 0 for the natural one: the smallest power of two of granules that holds it
    * @param highest highest address the window may have, inclusive, beside the device's own limit
    */
-  void reserve(MappingState state, long offsetInGranule, long length, long alignment, long highest, int flags);
+  void reserve(MappingState state, long lead, long length, long alignment, long highest, int flags);
 
   /**
    * Link a range at {@code offset} from {@code state.dmaAddress}; it becomes usable by {@link #publish}.
@@ -93,7 +101,7 @@ public interface DmaOps extends AutoCloseable {
   void linkRun(
       MappingState state, long offset, long[] phys, long[] length, int from, int to, int flags, Retirement undo);
 
-  /** Make what was linked in the range visible to the device, and hand it over. On failure nothing was handed over and the links stay. */
+  /** Make what was linked in the range visible to the device, and hand it over; holes are skipped. On failure nothing was handed over and the links stay. */
   void publish(MappingState state, long offset, long length, Retirement undo);
 
   /**
@@ -116,6 +124,20 @@ public interface DmaOps extends AutoCloseable {
 
   /** Return the caller's physical address behind {@code offset}, never that of a bounce slot, or {@link #ABSENT}. */
   long physOf(MappingState state, long offset);
+
+  /**
+   * Return the first of the offsets {@code offset}, {@code offset + step} and so on at which something is linked, or {@link #ABSENT}.
+   *
+   * <p>For tearing down sparse windows: a terminal whose tables show holes at a glance overrides it.
+   */
+  default long nextLinked(MappingState state, long offset, long step) {
+    for (long at = offset; at >= 0 && at < state.length; at += step) {
+      if (physOf(state, at) != ABSENT) {
+        return at;
+      }
+    }
+    return ABSENT;
+  }
 
   /**
    * Release what was registered with {@link Retirement#retire} now that no stale translation can live.

@@ -29,16 +29,22 @@ public final class MapFlags {
   /** Table memory is to be set aside at reserve, so that linking cannot fail for lack of it. */
   public static final int TABLES_AHEAD = 1 << 19;
 
-  /** The memory is never cached for devices that do not snoop: no maintenance is needed. */
+  /**
+   * The memory is never cached for devices that do not snoop: no maintenance is needed, and a copy would break it. A bounce layer passes it on, even when
+   * it bounces everything else, and refuses it only when the device cannot reach it.
+   */
   public static final int COHERENT_MEMORY = 1 << 20;
 
-  /** Several threads use the state for disjoint ranges: nothing may be remembered in it between calls. */
+  /**
+   * Several threads use the state for disjoint ranges: nothing may be written to it after reserve, which sets {@link #NEEDS_SYNC} if any link may need it. A
+   * layer that would have to bounce refuses such a reserve with UNSUPPORTED.
+   */
   public static final int WINDOW = 1 << 21;
 
   /** Some part needs sync when ownership moves. */
   public static final int NEEDS_SYNC = 1 << 24;
 
-  /** Teardown has something to do below. */
+  /** Teardown has something to do below, if only to move ownership back to the CPU; without it unmap is never called. */
   public static final int NEEDS_UNMAP = 1 << 25;
 
   /** Some part lives in bounce slots. */

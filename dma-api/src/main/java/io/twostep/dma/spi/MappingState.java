@@ -7,7 +7,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>The terminal backend writes the address fields. Each layer has one {@code long} and one object of its own, found by the
  * layer index it was given at attach; the terminal has {@link #terminal}. Not thread-safe: a handle is used by one thread at a time.
- * Objects stay with the handle across mappings, so that a warm handle allocates nothing.
+ * Objects stay with the handle across mappings, so that a warm handle allocates nothing. The handle may be mapped anew before a batch completes: what a
+ * release needs is given to {@link Retirement#retire}, never looked up here.
  */
 public final class MappingState {
   /** The address the device uses for the first byte; includes the offset within the granule. */

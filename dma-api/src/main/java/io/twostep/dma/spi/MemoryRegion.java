@@ -52,12 +52,17 @@ public final class MemoryRegion {
 
   /** Hold the region; returns false once it is retired. */
   public boolean tryPin() {
+    return tryPin(1);
+  }
+
+  /** Hold the region {@code times} times at once, a positive number; returns false, and changes nothing, once it is retired. */
+  public boolean tryPin(long times) {
     while (true) {
       long now = pins;
       if (now < 0) {
         return false;
       }
-      if (PINS.compareAndSet(this, now, now + 1)) {
+      if (PINS.compareAndSet(this, now, now + times)) {
         return true;
       }
     }
@@ -69,14 +74,27 @@ public final class MemoryRegion {
    * @throws IllegalStateException if nobody holds it
    */
   public void unpin() {
-    long before = (long) PINS.getAndAdd(this, -1L);
-    if (before <= 0) {
-      PINS.getAndAdd(this, 1L);
-      throw new IllegalStateException(name + ": unpinned more often than pinned");
+    unpin(1);
+  }
+
+  /**
+   * Let go of the region {@code times} times at once, a positive number.
+   *
+   * @throws IllegalStateException if it is held less often; nothing changes
+   */
+  public void unpin(long times) {
+    while (true) {
+      long now = pins;
+      if (now < times) {
+        throw new IllegalStateException(name + ": unpinned more often than pinned");
+      }
+      if (PINS.compareAndSet(this, now, now - times)) {
+        return;
+      }
     }
   }
 
-  /** End the region's life; returns false, and changes nothing, while a mapping holds it. */
+  /** End the region's life; returns false, and changes nothing, while a mapping holds it. May be repeated. */
   public boolean tryRetire() {
     return PINS.compareAndSet(this, 0L, RETIRED) || pins == RETIRED;
   }

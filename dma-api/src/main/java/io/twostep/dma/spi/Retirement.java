@@ -1,6 +1,7 @@
 package io.twostep.dma.spi;
 
 import io.twostep.dma.DmaMappingException;
+import io.twostep.dma.DmaMappingException.Reason;
 import java.util.Arrays;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
@@ -9,8 +10,8 @@ import org.jspecify.annotations.Nullable;
  * What must wait for an invalidation: the range to invalidate, and what may be released behind it, in the one safe order.
  *
  * <p>Backends clear translations, say so with {@link #invalidate}, and register what they hold with {@link #retire}; {@link #complete} invalidates
- * once and then releases phase by phase. Nothing is reused earlier. Belongs to one address space and one thread; warm
- * instances allocate nothing.
+ * once and then releases phase by phase. Nothing is reused earlier, and what could not be invalidated is never released: it stays
+ * registered, to be completed again. Belongs to one address space and one thread; warm instances allocate nothing.
  */
 public final class Retirement {
   /** Copy device-written bytes from bounce slots to the caller's memory. */
@@ -30,17 +31,18 @@ public final class Retirement {
 
   private static final int PHASES = 5;
   private static final int STRIDE = 4;
+  private static final int FIRST_CAPACITY = 4;
 
   private @Nullable Invalidator target;
   private long first = -1L;
   private long last;
   private boolean tablesChanged;
 
-  private long[] entries = new long[4 * STRIDE];
-  private @Nullable DmaOps[] owners = new DmaOps[4];
+  private long[] entries = {};
+  private @Nullable DmaOps[] owners = {};
   private int count;
   private int phasesPresent;
-  private long quarantined;
+  private boolean releasing;
 
   /** Create an empty retirement. */
   public Retirement() {}
@@ -75,12 +77,24 @@ public final class Retirement {
     }
   }
 
-  /** Register three longs to be handed to {@link DmaOps#retire} of {@code owner} once the invalidation is complete. */
+  /**
+   * Register three longs to be handed to {@link DmaOps#retire} of {@code owner} once the invalidation is complete.
+   *
+   * @param phase {@link #COPY_OUT} to {@link #OWNER}; within a phase the order of registration is kept
+   * @throws IllegalStateException if called from {@link DmaOps#retire}: a release must not need another
+   */
   public void retire(int phase, DmaOps owner, long a, long b, long c) {
+    if (phase < 0 || phase >= PHASES) {
+      throw new IllegalArgumentException("retirement phase " + phase + " must be 0.." + (PHASES - 1));
+    }
+    if (releasing) {
+      throw new IllegalStateException("a release must not register another release; use the phases");
+    }
     int at = count++;
     if (at == owners.length) {
-      owners = Arrays.copyOf(owners, at * 2);
-      entries = Arrays.copyOf(entries, at * 2 * STRIDE);
+      int capacity = Math.max(FIRST_CAPACITY, at * 2);
+      owners = Arrays.copyOf(owners, capacity);
+      entries = Arrays.copyOf(entries, capacity * STRIDE);
     }
     owners[at] = owner;
     int base = at * STRIDE;
@@ -101,74 +115,81 @@ public final class Retirement {
     return count;
   }
 
-  /** Return how many releases were given up because their invalidation could not be confirmed. */
-  public long quarantined() {
-    return quarantined;
-  }
-
   /**
    * Invalidate once, then release in the order of the phases; does nothing when empty.
    *
-   * @throws DmaMappingException if the invalidation could not be confirmed: everything that waited stays out of circulation, counted
+   * <p>A release that fails does not keep the others from happening; its failure is thrown at the end and the retirement is empty. A failed
+   * invalidation releases nothing and leaves everything registered, so that {@link #isEmpty} tells the two apart.
+   *
+   * @throws DmaMappingException QUARANTINED if the invalidation could not be confirmed
    */
   public void complete() {
     Invalidator invalidator = target;
     if (invalidator != null) {
-      long from = first;
-      long to = last;
-      boolean tables = tablesChanged;
+      invalidate(invalidator);
       target = null;
       first = -1L;
       last = 0;
       tablesChanged = false;
-      try {
-        invalidator.invalidate(from, to, tables);
-      } catch (DmaMappingException e) {
-        quarantined += count;
-        forget();
-        throw e;
-      }
     }
     if (count != 0) {
       release();
     }
   }
 
+  private void invalidate(Invalidator invalidator) {
+    try {
+      invalidator.invalidate(first, last, tablesChanged);
+    } catch (RuntimeException e) {
+      throw new DmaMappingException(
+          Reason.QUARANTINED,
+          "translations of 0x"
+              + Long.toHexString(first)
+              + "..0x"
+              + Long.toHexString(last)
+              + " could not be proved gone; "
+              + count
+              + " releases are withheld until the device is reset",
+          e);
+    }
+  }
+
   private void release() {
     RuntimeException failure = null;
-    int present = phasesPresent;
-    for (int phase = 0; phase < PHASES; phase++) {
-      if ((present & 1 << phase) == 0) {
-        continue;
-      }
-      for (int i = 0; i < count; i++) {
-        int base = i * STRIDE;
-        if (entries[base] == phase) {
-          try {
-            Objects.requireNonNull(owners[i]).retire(phase, entries[base + 1], entries[base + 2], entries[base + 3]);
-          } catch (RuntimeException e) {
-            failure = collect(failure, e);
-          }
+    releasing = true;
+    try {
+      for (int phase = 0; phase < PHASES; phase++) {
+        if ((phasesPresent & 1 << phase) != 0) {
+          failure = release(phase, failure);
         }
       }
+    } finally {
+      Arrays.fill(owners, 0, count, null);
+      count = 0;
+      phasesPresent = 0;
+      releasing = false;
     }
-    forget();
     if (failure != null) {
       throw failure;
     }
   }
 
-  private static RuntimeException collect(@Nullable RuntimeException earlier, RuntimeException e) {
-    if (earlier == null) {
-      return e;
+  private @Nullable RuntimeException release(int phase, @Nullable RuntimeException earlier) {
+    RuntimeException failure = earlier;
+    for (int i = 0; i < count; i++) {
+      int base = i * STRIDE;
+      if (entries[base] == phase) {
+        try {
+          Objects.requireNonNull(owners[i]).retire(phase, entries[base + 1], entries[base + 2], entries[base + 3]);
+        } catch (RuntimeException e) {
+          if (failure == null) {
+            failure = e;
+          } else {
+            failure.addSuppressed(e);
+          }
+        }
+      }
     }
-    earlier.addSuppressed(e);
-    return earlier;
-  }
-
-  private void forget() {
-    Arrays.fill(owners, 0, count, null);
-    count = 0;
-    phasesPresent = 0;
+    return failure;
   }
 }

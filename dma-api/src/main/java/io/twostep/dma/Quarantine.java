@@ -1,0 +1,119 @@
+package io.twostep.dma;
+
+import io.twostep.dma.spi.MappingState;
+import io.twostep.dma.spi.Retirement;
+import java.util.ArrayList;
+import java.util.Iterator;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * What one device might still reach although it was torn down: kept out of circulation, counted and named, until a reset allows another try.
+ *
+ * <p>Thread-safe; touched only when something went wrong.
+ */
+final class Quarantine {
+  private static final Logger LOG = LoggerFactory.getLogger(Quarantine.class);
+
+  private final String device;
+  private final List<Entry> entries = new ArrayList<>();
+  private final List<MemoryBlock> blocks = new ArrayList<>();
+
+  Quarantine(String device) {
+    this.device = device;
+  }
+
+  /** Keep what a failed invalidation withholds, and hold the memory of {@code pins} beside its owner. */
+  synchronized void withhold(Retirement retirement, RegionPins pins, AttachedStack... stacks) {
+    add(new Entry(stacks, retirement, null, false, pins));
+  }
+
+  /** Keep a state that could not be torn down. */
+  synchronized void withhold(AttachedStack stack, MappingState state, boolean window, RegionPins pins) {
+    add(new Entry(new AttachedStack[] {stack}, new Retirement(), state, window, pins));
+  }
+
+  private void add(Entry entry) {
+    entries.add(entry);
+    LOG.warn("{}: memory of a mapping that could not be proved unreachable is quarantined until the device is reset; {} such now", device, entries.size());
+  }
+
+  /** Free a block once nothing holds it any more. */
+  synchronized void closeLater(MemoryBlock block) {
+    blocks.add(block);
+  }
+
+  synchronized int count() {
+    return entries.size();
+  }
+
+  /** Try again, and return how many remain. */
+  synchronized int release() {
+    for (Iterator<Entry> each = entries.iterator(); each.hasNext(); ) {
+      if (each.next().tryRelease()) {
+        each.remove();
+      }
+    }
+    blocks.removeIf(Quarantine::tryClose);
+    return entries.size();
+  }
+
+  private static boolean tryClose(MemoryBlock block) {
+    try {
+      block.close();
+      return true;
+    } catch (IllegalStateException e) {
+      return false;
+    }
+  }
+
+  private static final class Entry {
+    private final AttachedStack[] stacks;
+    private final Retirement retirement;
+    private final RegionPins pins = new RegionPins();
+    private final boolean window;
+    private @Nullable MappingState state;
+
+    Entry(AttachedStack[] stacks, Retirement retirement, @Nullable MappingState state, boolean window, RegionPins pins) {
+      this.stacks = stacks;
+      for (AttachedStack stack : stacks) {
+        stack.hold();
+      }
+      this.retirement = retirement;
+      this.state = state;
+      this.window = window;
+      pins.shareWith(this.pins);
+    }
+
+    boolean tryRelease() {
+      try {
+        MappingState owed = state;
+        if (owed != null) {
+          tearDown(owed);
+          state = null;
+        }
+        retirement.complete();
+      } catch (RuntimeException e) {
+        LOG.warn("{}: still quarantined", stacks[0].device, e);
+        if (state != null || !retirement.isEmpty()) {
+          return false;
+        }
+      }
+      pins.releaseAll();
+      for (AttachedStack stack : stacks) {
+        stack.letGo();
+      }
+      return true;
+    }
+
+    private void tearDown(MappingState owed) {
+      if (window) {
+        stacks[0].ops.release(owed, retirement);
+      } else {
+        stacks[0].ops.unmap(owed, retirement);
+      }
+    }
+  }
+}

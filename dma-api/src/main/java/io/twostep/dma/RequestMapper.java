@@ -1,0 +1,255 @@
+package io.twostep.dma;
+
+import io.twostep.dma.spi.MapFlags;
+import io.twostep.dma.spi.Retirement;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Maps the ranges of one request for a {@link DmaTransfer}: reads the source, reserves one window for what can lie in it, links in runs, maps the rest one by
+ * one, and publishes once.
+ *
+ * <p>Nothing is stored for each range of the window: sync reads the source again and places its ranges as mapping did.
+ */
+final class RequestMapper {
+  private final DmaHandle handle;
+  private final RangeReader reader = new RangeReader();
+  private final WindowLayout layout = new WindowLayout();
+  private final EntryEmitter emitter = new EntryEmitter();
+  private final SegmentStates segments = new SegmentStates();
+  private final TransferPlan plan = new TransferPlan();
+
+  private @Nullable PhysRanges source;
+  private @Nullable AttachedStack segmentStack;
+  private long bytes;
+  private int runCount;
+  private boolean inOneRun;
+
+  private boolean window;
+  private boolean contiguous;
+  private long windowFirst;
+  private long windowLength;
+
+  RequestMapper(DmaHandle handle) {
+    this.handle = handle;
+  }
+
+  /** Read the source and say what mapping it would be like. */
+  TransferPlan plan(PhysRanges source) {
+    try {
+      summarise(source, null);
+      return plan;
+    } finally {
+      reader.finish();
+    }
+  }
+
+  /** Map a request and return how many entries the sink took; after a failure {@link #takeDown} is due. */
+  long map(PhysRanges source, int flags, DmaSink sink) {
+    AttachedStack stack = handle.stack();
+    if (segmentStack != stack) {
+      segments.rebind();
+      segmentStack = stack;
+    }
+    try {
+      summarise(source, handle.pins());
+      bytes = plan.bytes();
+      long firstPass = reader.checksum();
+      if (plan.windowed() > 1 && stack.translates) {
+        reserve(flags);
+      }
+      emitter.start(sink, stack.device, handle.mapper().deviceLimits());
+      layout.start(stack.alignMask);
+      if (inOneRun) {
+        mapRun(runCount, 0, flags);
+      } else {
+        mapAgain(source, flags, firstPass);
+      }
+      long entries = emitter.finish();
+      if (window) {
+        stack.ops.publish(handle.state(), 0, windowLength, handle.own());
+      }
+      this.source = source;
+      return entries;
+    } finally {
+      reader.finish();
+      emitter.forget();
+    }
+  }
+
+  /** Read the source once; what fits one run stays in the reader's arrays. */
+  private void summarise(PhysRanges source, @Nullable RegionPins pins) {
+    AttachedStack stack = handle.stack();
+    reader.start(source, pins);
+    plan.start(handle.mapper().deviceLimits());
+    layout.start(stack.alignMask);
+    int runs = 0;
+    runCount = 0;
+    for (int count = reader.next(stack); count > 0; count = reader.isEnded() ? 0 : reader.next(stack)) {
+      runs++;
+      runCount = count;
+      for (int i = 0; i < count; i++) {
+        int kind = reader.kind[i];
+        plan.add(reader.phys[i], reader.length[i], kind);
+        if (kind != RangeKind.BUS_PEER) {
+          layout.place(reader.phys[i], reader.length[i]);
+        }
+      }
+    }
+    inOneRun = runs <= 1;
+    plan.end(stack.translates, layout.stretches());
+  }
+
+  private void reserve(int flags) {
+    AttachedStack stack = handle.stack();
+    windowFirst = layout.first();
+    windowLength = layout.end() - windowFirst;
+    contiguous = layout.stretches() == 1 && plan.windowed() == plan.ranges();
+    stack.ops.reserve(handle.state(), windowFirst, windowLength, stack.alignment, -1L, flags);
+    window = true;
+  }
+
+  private void mapAgain(PhysRanges source, int flags, long firstPass) {
+    AttachedStack stack = handle.stack();
+    reader.start(source, handle.pins());
+    long offset = 0;
+    for (int count = reader.next(stack); count > 0 && offset <= bytes; count = reader.next(stack)) {
+      offset = mapRun(count, offset, flags);
+    }
+    if (offset != bytes || reader.checksum() != firstPass) {
+      throw changed();
+    }
+  }
+
+  private IllegalArgumentException changed() {
+    return new IllegalArgumentException(
+        handle.stack().device + ": the source gave other ranges when it was read again; it must not change until unmap");
+  }
+
+  /** Map the reader's current run; returns the request offset behind it. */
+  private long mapRun(int count, long requestOffset, int flags) {
+    long offset = requestOffset;
+    int i = 0;
+    while (i < count) {
+      if (window && reader.kind[i] != RangeKind.BUS_PEER) {
+        int to = linkStretch(i, count, flags);
+        while (i < to) {
+          offset += reader.length[i++];
+        }
+      } else {
+        mapOne(i, offset, flags);
+        offset += reader.length[i++];
+      }
+    }
+    return offset;
+  }
+
+  /** Link ranges of one kind that follow each other without a gap in the window; returns the index behind them. */
+  private int linkStretch(int from, int count, int flags) {
+    AttachedStack stack = handle.stack();
+    long[] phys = reader.phys;
+    long[] length = reader.length;
+    int kind = reader.kind[from];
+    long at = layout.place(phys[from], length[from]);
+    int to = from + 1;
+    while (to < count && reader.kind[to] == kind && layout.follows(phys[to])) {
+      layout.place(phys[to], length[to]);
+      to++;
+    }
+    long offset = at - windowFirst;
+    long stretch = layout.end() - at;
+    if (offset < 0 || stretch > windowLength - offset) {
+      throw changed();
+    }
+    stack.ops.linkRun(handle.state(), offset, phys, length, from, to, withKind(flags, kind), handle.own());
+    emitter.add(handle.state().dmaAddress + offset, stretch, RangeKind.LOCAL);
+    return to;
+  }
+
+  private void mapOne(int i, long requestOffset, int flags) {
+    int kind = reader.kind[i];
+    long dmaAddress =
+        segments.map(
+            handle.stack(), reader.phys[i], reader.length[i], withKind(flags, kind), requestOffset, handle.own());
+    emitter.add(dmaAddress, reader.length[i], kind);
+  }
+
+  private static int withKind(int flags, int kind) {
+    return kind == RangeKind.BRIDGE_PEER ? flags | MapFlags.PEER : flags;
+  }
+
+  /** Take down whatever is mapped; returns the first failure. */
+  @Nullable RuntimeException takeDown(Retirement retirement) {
+    RuntimeException failure = segments.takeDown(handle, retirement);
+    if (window) {
+      window = false;
+      failure = DmaHandle.join(failure, handle.takeDownState(true, retirement));
+    }
+    source = null;
+    return failure;
+  }
+
+  /** Return the bytes of the mapped request. */
+  long bytes() {
+    return bytes;
+  }
+
+  boolean needsSync() {
+    return segments.needsSync() || windowNeedsSync();
+  }
+
+  private boolean windowNeedsSync() {
+    return window && handle.state().has(MapFlags.NEEDS_SYNC);
+  }
+
+  /** Move ownership of a part of the request. */
+  void sync(long offset, long length, int toward) {
+    if (segments.needsSync()) {
+      segments.sync(handle.stack().ops, offset, length, toward);
+    }
+    if (windowNeedsSync()) {
+      if (contiguous) {
+        handle.stack().ops.sync(handle.state(), offset, length, toward);
+      } else {
+        syncStretches(offset, offset + length, toward);
+      }
+    }
+  }
+
+  private void syncStretches(long from, long to, int toward) {
+    PhysRanges again = source;
+    if (again == null) {
+      return;
+    }
+    AttachedStack stack = handle.stack();
+    reader.start(again, null);
+    layout.start(stack.alignMask);
+    try {
+      long offset = 0;
+      for (int count = reader.next(stack); count > 0 && offset < to; count = reader.next(stack)) {
+        for (int i = 0; i < count && offset < to; i++) {
+          if (reader.kind[i] != RangeKind.BUS_PEER) {
+            syncRange(i, offset, from, to, toward);
+          }
+          offset += reader.length[i];
+        }
+      }
+    } finally {
+      reader.finish();
+    }
+  }
+
+  /** Sync what lies in {@code from .. to} of the range that starts at {@code offset} of the request. */
+  private void syncRange(int i, long offset, long from, long to, int toward) {
+    long placed = layout.place(reader.phys[i], reader.length[i]) - windowFirst;
+    long partFrom = Math.max(from, offset);
+    long partTo = Math.min(to, offset + reader.length[i]);
+    if (partFrom >= partTo) {
+      return;
+    }
+    long at = placed + (partFrom - offset);
+    if (at < 0 || partTo - partFrom > windowLength - at) {
+      throw changed();
+    }
+    handle.stack().ops.sync(handle.state(), at, partTo - partFrom, toward);
+  }
+}

@@ -1,0 +1,70 @@
+package io.twostep.dma;
+
+import io.twostep.dma.spi.MappingState;
+import io.twostep.dma.spi.MemoryRegion;
+import io.twostep.dma.spi.Retirement;
+import java.util.Arrays;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+
+/** What one thread needs for one call on a {@link SparseWindow}: arrays for a run, a retirement, and pins in transit. */
+final class WindowScratch {
+  static final int RUN = 64;
+
+  private static final ThreadLocal<WindowScratch> OF_THREAD = ThreadLocal.withInitial(WindowScratch::new);
+
+  final long[] phys = new long[RUN];
+  final long[] length = new long[RUN];
+  final int[] flags = new int[RUN];
+  private final @Nullable MemoryRegion[] regions = new MemoryRegion[RUN];
+  final RegionPins pins = new RegionPins();
+  Retirement retirement = new Retirement();
+
+  /** Window offset up to which the call has linked. */
+  long linkedTo;
+
+  /** Where nothing translates, the address of the last range's first byte. */
+  long firstAddress;
+
+  private int used;
+  private boolean taken;
+  private @Nullable AttachedStack probeStack;
+  private @Nullable MappingState probe;
+
+  /** Take the thread's scratch, or another if a sink or source uses windows from within a call on one; ends in {@link #giveBack}. */
+  static WindowScratch take() {
+    WindowScratch scratch = OF_THREAD.get();
+    if (scratch.taken) {
+      scratch = new WindowScratch();
+    }
+    scratch.taken = true;
+    return scratch;
+  }
+
+  void giveBack() {
+    Arrays.fill(regions, 0, used, null);
+    used = 0;
+    taken = false;
+  }
+
+  void region(int i, MemoryRegion region) {
+    regions[i] = region;
+    used = Math.max(used, i + 1);
+  }
+
+  MemoryRegion region(int i) {
+    return Objects.requireNonNull(regions[i]);
+  }
+
+  /** Return a reset state for trying a mapping on a stack. */
+  MappingState probe(AttachedStack stack) {
+    MappingState state = probe;
+    if (state == null || probeStack != stack) {
+      state = new MappingState(stack.layers);
+      probe = state;
+      probeStack = stack;
+    }
+    state.reset();
+    return state;
+  }
+}
