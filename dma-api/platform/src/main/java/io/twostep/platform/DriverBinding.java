@@ -1,0 +1,141 @@
+package io.twostep.platform;
+
+import com.google.inject.AbstractModule;
+import com.google.inject.Injector;
+import com.google.inject.Key;
+import com.google.inject.Module;
+import io.twostep.dma.DeviceLimits;
+import io.twostep.dma.DmaMapper;
+import io.twostep.dma.spi.DeviceSlot;
+import io.twostep.dma.spi.DmaPlugin;
+import io.twostep.dma.spi.Driver;
+import io.twostep.dma.spi.DriverContext;
+import io.twostep.dma.spi.DriverPlugin;
+import io.twostep.dma.spi.Machine;
+import io.twostep.dma.spi.PhysicalMemory;
+import io.twostep.dma.spi.Settings;
+import io.twostep.dma.spi.Timers;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+
+/** Finds the driver for a type and a device, and binds it. */
+final class DriverBinding {
+  private final PluginCatalog catalog;
+  private final Machine machine;
+  private final PlatformDevice device;
+
+  DriverBinding(PluginCatalog catalog, Machine machine, PlatformDevice device) {
+    this.catalog = catalog;
+    this.machine = machine;
+    this.device = device;
+  }
+
+  Driver bind(Class<? extends Driver> type) {
+    DriverPlugin<?> plugin = plugin(type);
+    Settings settings = Settings.of(plugin, device.driverSettings());
+    return catalog.moduleFor(plugin) == null
+        ? plugin.bind(new Context(settings))
+        : inject(plugin, settings);
+  }
+
+  private DriverPlugin<?> plugin(Class<? extends Driver> type) {
+    List<DriverPlugin<?>> offered = new ArrayList<>();
+    List<String> found = new ArrayList<>();
+    for (DmaPlugin plugin : catalog.all(PluginFamily.DRIVER)) {
+      DriverPlugin<?> driver = (DriverPlugin<?>) plugin;
+      found.add(driver.name() + " (" + driver.type().getName() + ")");
+      if (type.isAssignableFrom(driver.type())) {
+        offered.add(driver);
+      }
+    }
+    if (offered.isEmpty()) {
+      throw new IllegalArgumentException("no driver offers " + type.getName() + "; found: " + found);
+    }
+    List<DriverPlugin<?>> fitting = offered.stream().filter(driver -> driver.matches(device.slot())).toList();
+    if (fitting.isEmpty()) {
+      throw new IllegalArgumentException(
+          "device " + device.address() + ": class code 0x" + Integer.toHexString(device.slot().classCode())
+              + " is not a device for the driver " + offered.getFirst().name());
+    }
+    if (fitting.size() > 1) {
+      throw new IllegalArgumentException(
+          "device " + device.address() + ": drivers " + fitting.stream().map(DmaPlugin::name).toList() + " all offer "
+              + type.getName() + "; ask for the exact type of one");
+    }
+    return fitting.getFirst();
+  }
+
+  private Driver inject(DriverPlugin<?> plugin, Settings settings) {
+    CloseStack made = new CloseStack();
+    List<String> problems = new ArrayList<>();
+    try {
+      Key<Driver> key = InstanceFactory.key(Driver.class, device.address());
+      Context context = new Context(settings);
+      String what = "device " + device.address();
+      Module module =
+          new InstanceFactory(catalog, made::push, problems::add)
+              .module(key, Driver.class, plugin, settings, what, () -> plugin.bind(context));
+      Injector injector =
+          module == null ? null : InjectorPolicy.create(List.of(module, new ContextModule(machine, context)), problems::add);
+      if (!problems.isEmpty()) {
+        throw new PlatformException("driver '" + plugin.name() + "' cannot be bound", problems);
+      }
+      return plugin.type().cast(Objects.requireNonNull(injector).getInstance(key));
+    } catch (RuntimeException | Error e) {
+      made.closeAll(e);
+      throw e;
+    }
+  }
+
+  /** What a driver's own module may inject beside its settings. */
+  private static final class ContextModule extends AbstractModule {
+    private final Machine machine;
+    private final DriverContext context;
+
+    ContextModule(Machine machine, DriverContext context) {
+      this.machine = machine;
+      this.context = context;
+    }
+
+    @Override
+    protected void configure() {
+      bind(Machine.class).toInstance(machine);
+      bind(DriverContext.class).toInstance(context);
+    }
+  }
+
+  /** The driver's view of the platform. */
+  private final class Context implements DriverContext {
+    private final Settings settings;
+
+    Context(Settings settings) {
+      this.settings = settings;
+    }
+
+    @Override
+    public DeviceSlot slot() {
+      return device.slot();
+    }
+
+    @Override
+    public PhysicalMemory memory() {
+      return machine.memory();
+    }
+
+    @Override
+    public Timers timers() {
+      return machine.timers();
+    }
+
+    @Override
+    public Settings settings() {
+      return settings;
+    }
+
+    @Override
+    public DmaMapper attach(DeviceLimits limits) {
+      return device.attach(limits);
+    }
+  }
+}

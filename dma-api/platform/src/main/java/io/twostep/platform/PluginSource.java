@@ -1,0 +1,108 @@
+package io.twostep.platform;
+
+import io.twostep.dma.spi.DmaPlugin;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.MalformedURLException;
+import java.net.URL;
+import java.net.URLClassLoader;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Consumer;
+import java.util.stream.Stream;
+
+/** A place where plugins come from. Immutable. */
+public final class PluginSource {
+  private final Opener opener;
+
+  private PluginSource(Opener opener) {
+    this.opener = opener;
+  }
+
+  /** Return every plugin on the class path and the module path. */
+  public static PluginSource installed() {
+    return new PluginSource(problems -> ServiceScan.of(Thread.currentThread().getContextClassLoader()));
+  }
+
+  /**
+   * Return the plugins of every jar in a folder; the jars see what the program sees, and not each other's folders.
+   *
+   * <p>A folder that cannot be read or holds no jar is a problem of the platform that uses it.
+   */
+  public static PluginSource jars(Path folder) {
+    return new PluginSource(problems -> openJars(folder, problems));
+  }
+
+  /** Return these instances. */
+  public static PluginSource of(DmaPlugin... plugins) {
+    return of(List.of(plugins), List.of());
+  }
+
+  /** Return these instances, and the Guice modules of some of them. */
+  public static PluginSource of(List<DmaPlugin> plugins, List<GuicePlugin> modules) {
+    List<DmaPlugin> given = List.copyOf(plugins);
+    List<GuicePlugin> guice = List.copyOf(modules);
+    return new PluginSource(problems -> new Given(given, guice));
+  }
+
+  Opened open(Consumer<String> problems) {
+    return opener.open(problems);
+  }
+
+  private static Opened openJars(Path folder, Consumer<String> problems) {
+    List<URL> urls = new ArrayList<>();
+    try (Stream<Path> files = Files.list(folder)) {
+      for (Path file : files.sorted().toList()) {
+        if (file.toString().endsWith(".jar")) {
+          urls.add(url(file));
+        }
+      }
+      if (urls.isEmpty()) {
+        problems.accept("plugin folder " + folder + " holds no jar");
+      }
+    } catch (IOException e) {
+      problems.accept("plugin folder " + folder + " cannot be read: " + e);
+    }
+    return ServiceScan.ofJars(new URLClassLoader(urls.toArray(URL[]::new), PluginSource.class.getClassLoader()));
+  }
+
+  private static URL url(Path file) {
+    try {
+      return file.toUri().toURL();
+    } catch (MalformedURLException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  /** Makes an opened source, and reports what it cannot open. */
+  private interface Opener {
+    Opened open(Consumer<String> problems);
+  }
+
+  /** An opened source; must stay open while its plugins are used. */
+  interface Opened extends AutoCloseable {
+    void plugins(Consumer<DmaPlugin> found, Consumer<String> problems);
+
+    void modules(Consumer<GuicePlugin> found, Consumer<String> problems);
+
+    @Override
+    void close() throws IOException;
+  }
+
+  private record Given(List<DmaPlugin> plugins, List<GuicePlugin> modules) implements Opened {
+    @Override
+    public void plugins(Consumer<DmaPlugin> found, Consumer<String> problems) {
+      plugins.forEach(found);
+    }
+
+    @Override
+    public void modules(Consumer<GuicePlugin> found, Consumer<String> problems) {
+      modules.forEach(found);
+    }
+
+    @Override
+    public void close() {}
+  }
+}
