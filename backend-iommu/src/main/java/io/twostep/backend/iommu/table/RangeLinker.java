@@ -111,7 +111,7 @@ final class RangeLinker {
       } else {
         end = at + size - 1;
         long slot = TableTree.slot(table(at, end, level, cursor), level, at);
-        writeLarge(slot, size, level, leaf(from | attributes, size, level), cursor, detached);
+        writeLarge(slot, size, level, leaf(from | attributes, size, level), detached);
       }
       if (end == last) {
         return;
@@ -203,7 +203,7 @@ final class RangeLinker {
     int result = planLarge(iova, size, level, cursor);
     if (result == TableResult.OK) {
       long slot = TableTree.slot(table(iova, iova + size - 1, level, cursor), level, iova);
-      writeLarge(slot, size, level, leaf, cursor, detached);
+      writeLarge(slot, size, level, leaf, detached);
     }
     return result;
   }
@@ -223,16 +223,13 @@ final class RangeLinker {
     return TableResult.OK;
   }
 
-  private void writeLarge(
-      long slot, long size, int level, long leaf, @Nullable LeafCursor cursor, TablePages detached) {
+  private void writeLarge(long slot, long size, int level, long leaf, TablePages detached) {
     for (long i = 0; i < size >>> TableTree.wordShift(level); i++) {
       long emptyTable = TableTree.word(segment, slot + (i << 3));
       TableTree.setWord(segment, slot + (i << 3), leaf);
       if (emptyTable != 0) {
+        // The cursor remembers the table of this slot by now, never one of those that go.
         tree.detach(emptyTable, level, detached);
-        if (cursor != null) {
-          cursor.reset();
-        }
       }
     }
   }
