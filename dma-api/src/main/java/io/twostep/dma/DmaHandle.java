@@ -36,7 +36,7 @@ abstract sealed class DmaHandle implements AutoCloseable, HandleRegistry.Holder
 
   private final DmaMapper mapper;
   private final RegionPins pins = new RegionPins();
-  private Retirement own = new Retirement();
+  private Retirement own = new Retirement(true);
 
   @SuppressWarnings("unused") // written through PHASE
   private int phase;
@@ -136,7 +136,7 @@ abstract sealed class DmaHandle implements AutoCloseable, HandleRegistry.Holder
     } catch (RuntimeException e) {
       if (!own.isEmpty()) {
         mapper.quarantine().withhold(own, pins, stack);
-        own = new Retirement();
+        own = new Retirement(true);
       }
       throw e;
     }

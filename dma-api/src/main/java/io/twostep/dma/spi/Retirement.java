@@ -33,6 +33,7 @@ public final class Retirement {
   private static final int STRIDE = 4;
   private static final int FIRST_CAPACITY = 4;
 
+  private final boolean deferrable;
   private @Nullable Invalidator target;
   private long first = -1L;
   private long last;
@@ -44,8 +45,25 @@ public final class Retirement {
   private int phasesPresent;
   private boolean releasing;
 
-  /** Create an empty retirement. */
-  public Retirement() {}
+  /** Create an empty retirement whose completion proves that nothing can reach what was cleared. */
+  public Retirement() {
+    this(false);
+  }
+
+  /**
+   * Create an empty retirement.
+   *
+   * @param deferrable whether a terminal with a lazy flush policy may invalidate later than {@link #complete}: for teardowns that nobody asked to
+   *     be strict
+   */
+  public Retirement(boolean deferrable) {
+    this.deferrable = deferrable;
+  }
+
+  /** Tell whether invalidation may be left to a lazy flush policy. */
+  public boolean isDeferrable() {
+    return deferrable;
+  }
 
   /**
    * Note that translations of a range were cleared.

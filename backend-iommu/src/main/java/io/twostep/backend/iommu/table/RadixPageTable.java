@@ -23,6 +23,9 @@ public final class RadixPageTable {
   /** The largest leaves that live in leaf tables: with this limit a prepared range stays prepared. */
   public static final long LEAF_TABLE_LEAF = 1L << 20;
 
+  /** Answers that nothing is linked in a range: all ones, which no granule begins at. */
+  public static final long NO_LEAF = -1;
+
   private static final int READ_OR_WRITE = LeafAccess.READ | LeafAccess.WRITE;
 
   private final TableFormat format;
@@ -245,6 +248,11 @@ public final class RadixPageTable {
   /** Returns what {@code iova} translates to, or {@link TableMemory#NONE}, which no physical address equals. */
   public long lookup(long iova) {
     return scan.lookup(iova);
+  }
+
+  /** Returns the first address of [iova, last] that translates, granules being whole, or {@link #NO_LEAF}. */
+  public long firstLinked(long iova, long last) {
+    return scan.firstLinked(limits.roundDown(iova), limits.roundUp(last));
   }
 
   /** Shows the leaves that touch [iova, last] in ascending order and returns how many there are. */

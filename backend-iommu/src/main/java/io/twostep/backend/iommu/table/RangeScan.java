@@ -118,6 +118,28 @@ final class RangeScan {
     }
   }
 
+  /** Returns the first linked address from {@code first} to {@code last}, or {@link RadixPageTable#NO_LEAF}. */
+  long firstLinked(long first, long last) {
+    if (!tree.spans(first)) {
+      return RadixPageTable.NO_LEAF;
+    }
+    long lastSpanned = tree.clip(last);
+    long at = first;
+    long entry = tree.locate(at);
+    while (true) {
+      long word = wordOf(entry);
+      if (word != 0) {
+        return at;
+      }
+      long end = at | (spanOf(word, entry) - 1);
+      if (Long.compareUnsigned(end, lastSpanned) >= 0) {
+        return RadixPageTable.NO_LEAF;
+      }
+      entry = after(entry, at, end);
+      at = end + 1;
+    }
+  }
+
   /** Shows every dirty leaf that touches [first, last], cleans it if asked, and returns how many bytes they span. */
   long dirty(long first, long last, boolean clean, DirtyVisitor visitor) {
     if (format.dirtyBit() == 0 || !tree.spans(first)) {

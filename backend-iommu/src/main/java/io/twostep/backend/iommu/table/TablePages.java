@@ -46,10 +46,23 @@ public final class TablePages {
     other.forget();
   }
 
+  /** Hands the pages out as one number, {@link TableMemory#NONE} for none, and forgets them; they are freed by {@link #freeChain}. */
+  public long takeChain() {
+    long chain = head;
+    forget();
+    return chain;
+  }
+
   /** Frees every page; called once an invalidation that started after the last page came here is complete. */
   public void freeAll() {
-    long page = head;
-    forget();
+    freeChain(memory, takeChain());
+  }
+
+  /** Frees the pages of a chain that {@link #takeChain} handed out; called after the same invalidation as {@link #freeAll}. */
+  public static void freeChain(TableMemory memory, long chain) {
+    MemorySegment segment = memory.segment();
+    long base = memory.base();
+    long page = chain;
     while (page != TableMemory.NONE) {
       long next = TableTree.word(segment, page - base);
       memory.freePage(page);
