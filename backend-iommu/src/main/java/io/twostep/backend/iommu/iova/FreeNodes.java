@@ -146,10 +146,10 @@ final class FreeNodes {
   /** Compute what the parent should know about a node whose children span 2^shift granules each. */
   int summarise(int node, int shift) {
     int wholes = wholes(node, shift);
-    int prefix = prefixFrom(node, shift, wholes, 0, FANOUT);
     if ((wholes & 0b01010101) == 0) {
-      return summary(largestByte(largest[node]), prefix);
+      return summary(largestByte(largest[node]), prefix(node, 0));
     }
+    int prefix = prefixFrom(node, shift, wholes, 0, FANOUT);
     int best = prefix;
     best = Math.max(best, prefixFrom(node, shift, wholes, 2, 2));
     best = Math.max(best, prefixFrom(node, shift, wholes, 4, 4));
@@ -168,11 +168,15 @@ final class FreeNodes {
     return RangeSize.floorCode(((long) run << shift) + RangeSize.ofCode(prefix(node, index + run)));
   }
 
+  /** Compare in pairs, without a branch that depends on the data. */
   private static int largestByte(long bytes) {
-    int most = 0;
-    for (long rest = bytes; rest != 0; rest >>>= 8) {
-      most = Math.max(most, (int) rest & 0xff);
-    }
-    return most;
+    int low = (int) bytes;
+    int high = (int) (bytes >>> 32);
+    return Math.max(largestOfFour(low), largestOfFour(high));
+  }
+
+  private static int largestOfFour(int bytes) {
+    return Math.max(
+        Math.max(bytes & 0xff, (bytes >>> 8) & 0xff), Math.max((bytes >>> 16) & 0xff, bytes >>> 24));
   }
 }

@@ -19,7 +19,10 @@ final class FreeTree {
 
   private final FreeNodes nodes = new FreeNodes();
   private final int rootShift;
+  /** The nodes from the root to where the last search or update ended, and how many steps that is. */
   private final int[] path;
+
+  private int pathDepth;
 
   /** Create a tree over {@code [0, granules)} in which everything is occupied. */
   FreeTree(long granules) {
@@ -51,7 +54,7 @@ final class FreeTree {
     long start =
         alignOrder <= order ? find(size, order, highestStart) : findAligned(size, alignOrder, highestStart);
     if (start != NONE) {
-      set(start, start + size, false);
+      setBelow(pathDepth, start, start + size, false);
     }
     return start;
   }
@@ -87,12 +90,11 @@ final class FreeTree {
     return taken;
   }
 
-  /** Descend to the leaf of a granule, making what is missing; the path is left behind. */
+  /** Go on from the end of the path to the leaf of a granule, making what is missing. */
   private int openLeaf(long granule) {
-    int node = ROOT;
-    int depth = 0;
-    path[0] = ROOT;
-    for (int shift = rootShift; shift > Leaf.ORDER; shift -= STEP) {
+    int depth = pathDepth;
+    int node = path[depth];
+    for (int shift = rootShift - depth * STEP; shift > Leaf.ORDER; shift -= STEP) {
       node = open(node, shift, (int) (granule >>> shift) & 7);
       path[++depth] = node;
     }
@@ -139,22 +141,28 @@ final class FreeTree {
     return true;
   }
 
-  /** Descend to the highest range. Only the path along the bound can fail; beside it the summaries are promises. */
+  /**
+   * Descend to the highest range and leave the path to it behind. Only the way along the bound can fail; beside it the
+   * summaries are promises.
+   */
   private long find(long size, int order, long highestStart) {
     int code = RangeSize.floorCode(size);
     int node = ROOT;
     int shift = rootShift;
+    int depth = 0;
     long base = 0;
     long bound = highestStart;
     int resumeNode = ROOT;
-    int resumeShift = 0;
+    int resumeDepth = 0;
     long resumeBase = 0;
     long resumeFits = 0;
     while (true) {
+      path[depth] = node;
       long fits = 0;
       if (order > shift) {
         long start = findGroup(node, shift, size, order, bound);
         if (start != NONE) {
+          pathDepth = depth;
           return base + start;
         }
       } else {
@@ -165,7 +173,7 @@ final class FreeTree {
           if ((fits >>> (edge * 8) & 0x80) != 0) {
             if (below != 0) {
               resumeNode = node;
-              resumeShift = shift;
+              resumeDepth = depth;
               resumeBase = base;
               resumeFits = below;
             }
@@ -185,7 +193,8 @@ final class FreeTree {
             return NONE;
           }
           node = resumeNode;
-          shift = resumeShift;
+          shift += (depth - resumeDepth) * STEP;
+          depth = resumeDepth;
           base = resumeBase;
           fits = resumeFits;
           bound = Long.MAX_VALUE;
@@ -194,17 +203,20 @@ final class FreeTree {
         int index = (Long.SIZE - 1 - Long.numberOfLeadingZeros(fits)) >>> 3;
         long childBase = base + ((long) index << shift);
         if (nodes.largest(node, index) == RangeSize.powerCode(shift)) {
+          pathDepth = depth;
           return childBase + (Math.min(bound, (1L << shift) - 1) & -(1L << order));
         }
         int child = nodes.child(node, index);
         if (shift > Leaf.ORDER) {
           node = child;
           shift -= STEP;
+          depth++;
           base = childBase;
           break;
         }
         int start = Leaf.find(nodes.leaf(child), (int) size, order, bound);
         if (start >= 0) {
+          pathDepth = depth;
           return childBase + start;
         }
         fits = 0;
@@ -240,7 +252,12 @@ final class FreeTree {
       return NONE;
     }
     long start = find(1L << alignOrder, alignOrder, highestStart);
-    return start != NONE ? start : searchAligned(ROOT, rootShift, 0, size, alignOrder, highestStart);
+    if (start != NONE) {
+      return start;
+    }
+    path[0] = ROOT;
+    pathDepth = 0;
+    return searchAligned(ROOT, rootShift, 0, size, alignOrder, highestStart);
   }
 
   private long searchAligned(int node, int shift, long base, long size, int alignOrder, long highestStart) {
@@ -273,11 +290,16 @@ final class FreeTree {
     return start < 0 ? NONE : base + start;
   }
 
-  /** Descend to the node that the range begins to divide, change it there, and climb until a summary stays the same. */
   private void set(long from, long to, boolean free) {
-    int node = ROOT;
-    int shift = rootShift;
-    int depth = 0;
+    path[0] = ROOT;
+    setBelow(0, from, to, free);
+  }
+
+  /** Go on along the path to the node that the range begins to divide, change it there, and climb. */
+  private void setBelow(int startDepth, long from, long to, boolean free) {
+    int depth = startDepth;
+    int node = path[depth];
+    int shift = rootShift - depth * STEP;
     while (true) {
       path[depth] = node;
       if (((from ^ (to - 1)) >>> shift) != 0 || ((from | to) & ((1L << shift) - 1)) == 0) {
