@@ -5,7 +5,7 @@ package io.twostep.device.nvme.wire;
  *
  * <pre>
  *        3        2        1        0
- *  8 | reference tag[47:32] of 48-bit tags |
+ * 12 | reference tag[47:32] of 48-bit tags |
  * 40 |              SLBA                   |     8 bytes
  * 48 |     control     |       NLB         |     zero-based
  * 52 |              DSM                    |
@@ -14,8 +14,8 @@ package io.twostep.device.nvme.wire;
  * </pre>
  */
 public final class ReadWriteCommandLayout {
-  /** Upper bits of an expected initial reference tag that is wider than 32 bits. */
-  public static final U32 REFERENCE_TAG_HIGH = new U32(8);
+  /** Upper bits of an expected initial reference tag that is wider than 32 bits: dword 3. */
+  public static final U32 REFERENCE_TAG_HIGH = new U32(12);
 
   /** First block. */
   public static final U64 SLBA = new U64(40);

@@ -61,7 +61,8 @@ public final class SglDescriptorLayout {
   /** Largest length that a descriptor can hold. */
   public static final long MAX_LENGTH = 0xffff_ffffL;
 
-  private static final U32 RESERVED_AND_IDENTIFIER = new U32(12);
+  /** Reserved bytes and identifier as one word: reserved[23:0], subtype[27:24], type[31:28]. */
+  public static final U32 RESERVED_AND_IDENTIFIER = new U32(12);
 
   private SglDescriptorLayout() {}
 

@@ -15,7 +15,10 @@ import org.junit.jupiter.params.provider.ValueSource;
 class LayoutTest {
   /** Second names for the same bytes. */
   private static final Set<String> ALIASES =
-      Set.of("CqeLayout.RESULT_LOW", "QueueCommandLayout.COMPLETION_QUEUE_ID");
+      Set.of(
+          "CqeLayout.RESULT_LOW",
+          "QueueCommandLayout.COMPLETION_QUEUE_ID",
+          "SglDescriptorLayout.RESERVED_AND_IDENTIFIER");
 
   private record Named(String name, Field field) {}
 
@@ -130,7 +133,7 @@ class LayoutTest {
         "SglDescriptor LENGTH 8 4",
         "SglDescriptor RESERVED 12 3",
         "SglDescriptor IDENTIFIER 15 1",
-        "ReadWriteCommand REFERENCE_TAG_HIGH 8 4",
+        "ReadWriteCommand REFERENCE_TAG_HIGH 12 4",
         "ReadWriteCommand SLBA 40 8",
         "ReadWriteCommand NLB 48 2",
         "ReadWriteCommand CONTROL 50 2",
