@@ -56,6 +56,18 @@ class TableLifeTest {
     }
   }
 
+  @ParameterizedTest
+  @MethodSource("formats")
+  void endOfAReservationForgetsTheRememberedTable(TableFormat format) {
+    try (var fixture = new TableFixture(format)) {
+      fixture.map(TABLE, 0x1000, 0x1000);
+      fixture.table.clearAndDetach(TABLE, 2 * TABLE - 1, fixture.cursor, fixture.detached);
+      fixture.detached.freeAll();
+      assertThat(fixture.map(TABLE, 0x9000, 0x1000)).isEqualTo(TableResult.OK);
+      assertThat(fixture.hardware.translate(TABLE)).as("hardware finds what was linked").isTrue();
+    }
+  }
+
   @Test
   void subtreeLeftBehindIsDetachedWithAllItsTables() {
     try (var fixture = new TableFixture(Formats.VTD)) {
