@@ -86,6 +86,12 @@ final class AmdV1Walker extends TableWalker {
   }
 
   @Override
+  boolean isLeaf(long item) {
+    int next = (int) (item >>> NEXT_SHIFT) & NEXT_MASK;
+    return (item & PRESENT) != 0 && (item & RESERVED) == 0 && (next == 0 || next == NEXT_SIZE_IN_ADDRESS) && !beyondPhys(item);
+  }
+
+  @Override
   boolean needsMark(long item, boolean write) {
     return write && (item & DIRTY) == 0;
   }

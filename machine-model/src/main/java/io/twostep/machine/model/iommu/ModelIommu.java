@@ -51,8 +51,6 @@ public final class ModelIommu implements TableWalkingIommu {
   private final Walk walk = new Walk();
   private final Walk scan = new Walk();
   private final long[] candidates = new long[16];
-  private long leafTable;
-  private long leafTablePrefix;
 
   private @Nullable TableWalker walker;
   private long rootPhys;
@@ -174,10 +172,9 @@ public final class ModelIommu implements TableWalkingIommu {
 
   private void publish(TableWalker reader, long firstIova, long lastIova) {
     long iova = firstIova;
-    leafTable = 0;
     while (Long.compareUnsigned(iova, lastIova) <= 0) {
       boolean leaf = scan(reader, iova);
-      long end = Ranges.min(spanEnd(iova), lastIova);
+      long end = runEnd(reader, iova, lastIova, leaf);
       if (leaf) {
         published.add(iova >>> PAGE_SHIFT, end >>> PAGE_SHIFT);
         rememberScan(iova);
@@ -225,14 +222,13 @@ public final class ModelIommu implements TableWalkingIommu {
   private void withdraw(TableWalker reader, long firstIova, long lastIova) {
     long lastPage = lastIova >>> PAGE_SHIFT;
     long page = firstIova >>> PAGE_SHIFT;
-    leafTable = 0;
     while (page <= lastPage) {
       page = published.next(page, lastPage);
       if (page == PublishedPages.NONE) {
         return;
       }
       boolean leaf = scan(reader, page << PAGE_SHIFT);
-      long end = Math.min(spanEnd(page << PAGE_SHIFT) >>> PAGE_SHIFT, lastPage);
+      long end = runEnd(reader, page << PAGE_SHIFT, lastIova, leaf) >>> PAGE_SHIFT;
       if (leaf) {
         rememberScan(page << PAGE_SHIFT);
       } else {
@@ -242,15 +238,22 @@ public final class ModelIommu implements TableWalkingIommu {
     }
   }
 
-  /** Look at the tables as they are, for {@link #publish} and {@link #withdraw}; stays in the leaf table it was in if it can. */
+  /** Look at the tables as they are, for {@link #publish} and {@link #withdraw}. */
   private boolean scan(TableWalker reader, long iova) {
-    if (leafTable != 0 && iova >>> LARGE_SHIFT == leafTablePrefix) {
-      return reader.walkFrom(leafTable, 0, scan.tableAccess[0], iova, scan);
+    return reader.walk(rootPhys, levels, iova, scan);
+  }
+
+  /** Return the last byte, not after {@code lastIova}, that the tables answer as they did for the scan of {@code iova}: all present, or all absent. */
+  private long runEnd(TableWalker reader, long iova, long lastIova, boolean leaf) {
+    long end = spanEnd(iova);
+    boolean pages = scan.lastLevel == 0 && scan.cause != Cause.BEYOND_WIDTH && scan.cause != Cause.MALFORMED_TABLE;
+    if (pages && mode != IotlbMode.ADVERSARIAL) {
+      long lastInTable = Ranges.min(iova | ((1L << LARGE_SHIFT) - 1), lastIova);
+      int to = (int) (lastInTable >>> PAGE_SHIFT) & 511;
+      int next = reader.runEnd(scan.tables[0], (int) (iova >>> PAGE_SHIFT) & 511, to, leaf);
+      end = (iova & -(1L << LARGE_SHIFT)) + ((long) next << PAGE_SHIFT) - 1;
     }
-    boolean leaf = reader.walk(rootPhys, levels, iova, scan);
-    leafTable = scan.cause != Cause.BEYOND_WIDTH && scan.lastLevel == 0 ? scan.tables[0] : 0;
-    leafTablePrefix = iova >>> LARGE_SHIFT;
-    return leaf;
+    return Ranges.min(end, lastIova);
   }
 
   private long spanEnd(long iova) {

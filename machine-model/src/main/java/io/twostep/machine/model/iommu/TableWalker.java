@@ -63,6 +63,23 @@ abstract sealed class TableWalker permits VtdSecondStageWalker, AmdV1Walker {
   /** Follow the items down from a table to a leaf or a hole. */
   abstract boolean descend(long tablePhys, int level, int access, long iova, Walk out);
 
+  /** Tell whether an item of a leaf table is a leaf the hardware accepts. */
+  abstract boolean isLeaf(long item);
+
+  /**
+   * Return the first item from {@code from} to {@code to} of a leaf table that differs from the first in being a leaf, {@code to} + 1 if none does.
+   *
+   * @param leafTable a table at level 0, in RAM
+   */
+  final int runEnd(long leafTable, int from, int to, boolean leaf) {
+    long offset = memory.offsetOf(leafTable);
+    int at = from + 1;
+    while (at <= to && isLeaf((long) ITEMS.getAcquire(storage, offset + 8L * at)) == leaf) {
+      at++;
+    }
+    return at;
+  }
+
   /** Set the accessed and dirty bits of the leaf last found; returns false if its item changed meanwhile. */
   abstract boolean mark(Walk leaf, boolean written);
 

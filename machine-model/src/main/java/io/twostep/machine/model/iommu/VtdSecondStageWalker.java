@@ -66,6 +66,11 @@ final class VtdSecondStageWalker extends TableWalker {
   }
 
   @Override
+  boolean isLeaf(long item) {
+    return (item & (READ | WRITE)) != 0 && (item & RESERVED) == 0 && !beyondPhys(item);
+  }
+
+  @Override
   boolean needsMark(long item, boolean write) {
     long wanted = write ? ACCESSED | DIRTY : ACCESSED;
     return (item & wanted) != wanted;

@@ -31,6 +31,21 @@ final class FrameTable {
     return chunk == null ? 0 : chunk.pages[(int) index & (CHUNK - 1)];
   }
 
+  /**
+   * Return where a frame's bytes are stored, as a page of the storage, or the complement of that if no block owns the frame; one look-up for both.
+   *
+   * @param index the frame, which is also the storage page of a frame without another
+   */
+  long locate(long index) {
+    Chunk chunk = chunks.getAcquire((int) (index >>> CHUNK_SHIFT));
+    if (chunk == null) {
+      return ~index;
+    }
+    int at = (int) index & (CHUNK - 1);
+    long page = chunk.pages[at] == 0 ? index : chunk.pages[at];
+    return chunk.owners[at] == null ? ~page : page;
+  }
+
   void set(long index, @Nullable Block owner, int storagePage) {
     Chunk chunk = chunk((int) (index >>> CHUNK_SHIFT));
     chunk.pages[(int) index & (CHUNK - 1)] = storagePage;

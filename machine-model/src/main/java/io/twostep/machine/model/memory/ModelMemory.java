@@ -373,9 +373,15 @@ public final class ModelMemory implements PhysicalMemory {
     return layout.holds(phys) ? offset(phys) : -1;
   }
 
-  /** Tell whether some block owns the frame of {@code phys}, which is RAM. */
-  public boolean owned(long phys) {
-    return table.owner((phys - base) >>> SHIFT) != null;
+  /**
+   * Return where the byte at {@code phys}, which is RAM, is stored for a device: an offset of {@link #storage}, or its complement, which is negative, if no block
+   * owns the frame.
+   */
+  public long locate(long phys) {
+    long own = phys - base;
+    long page = table.locate(own >>> SHIFT);
+    long inFrame = own & (FRAME - 1);
+    return page >= 0 ? (page << SHIFT) | inFrame : ~((~page << SHIFT) | inFrame);
   }
 
   /** Note that a device wrote to a frame that nobody owns. */

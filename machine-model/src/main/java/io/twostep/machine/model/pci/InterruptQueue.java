@@ -18,11 +18,16 @@ public final class InterruptQueue implements Scheduler.Delivery {
     any = true;
   }
 
+  @Override
+  public boolean waiting() {
+    return any;
+  }
+
   /** Call the handlers of the vectors that are ready now; those signalled meanwhile wait for the next time. */
   @Override
-  public boolean deliver() {
+  public void deliver() {
     if (!any) {
-      return false;
+      return;
     }
     for (int left = size(); left > 0; left--) {
       Vector vector = poll();
@@ -30,7 +35,6 @@ public final class InterruptQueue implements Scheduler.Delivery {
         vector.deliver();
       }
     }
-    return true;
   }
 
   private synchronized @Nullable Vector poll() {

@@ -23,6 +23,7 @@ final class ModelBus implements BusMaster {
   private final DeviceAddress device;
   private final ModelSpace space;
   private final ModelMemory memory;
+  private final PhysicalLayout layout;
   private final MemorySegment storage;
   private final CacheView cache;
   private final MachineLock lock;
@@ -35,6 +36,7 @@ final class ModelBus implements BusMaster {
     this.device = slot.address();
     this.space = space;
     this.memory = memory;
+    this.layout = memory.layout();
     this.storage = memory.storage();
     this.cache = memory.cache();
     this.lock = lock;
@@ -85,12 +87,13 @@ final class ModelBus implements BusMaster {
       if (phys == ModelSpace.REFUSED) {
         return UNSUPPORTED_REQUEST;
       }
-      long stored = memory.offsetOf(phys);
-      if (stored < 0) {
+      if (!layout.holds(phys)) {
         return UNSUPPORTED_REQUEST;
       }
-      if (!memory.owned(phys)) {
+      long stored = memory.locate(phys);
+      if (stored < 0) {
         stray(phys, write);
+        stored = ~stored;
       }
       if (!coherent) {
         copyPastCaches(phys, buffer, from, piece, write);

@@ -31,8 +31,11 @@ public final class Scheduler implements Timers {
 
   /** Something to call without the lock after every turn. */
   public interface Delivery {
-    /** Call what waits; returns whether anything was called. */
-    boolean deliver();
+    /** Tell whether anything waits. */
+    boolean waiting();
+
+    /** Call what waits. */
+    void deliver();
   }
 
   private static final Turn NOBODY = budget -> false;
@@ -111,17 +114,21 @@ public final class Scheduler implements Timers {
       Thread.onSpinWait();
       return;
     }
-    Task due = null;
-    boolean worked = false;
+    Task due;
+    boolean resting = false;
     try {
       if (stepping) {
         return;
       }
       due = takeDue();
-      worked = stepAwake();
-      if (worked || due != null) {
+      if (stepAwake() || due != null) {
         idle = 0;
         advance(stepNanos);
+      } else {
+        resting = !interrupts.waiting();
+        if (resting && virtual) {
+          rest();
+        }
       }
     } finally {
       lock.exit();
@@ -130,9 +137,9 @@ public final class Scheduler implements Timers {
       due.run();
       due = takeDueLocked();
     }
-    worked |= interrupts.deliver();
-    if (!worked) {
-      rest();
+    interrupts.deliver();
+    if (resting && !virtual) {
+      nap();
     }
   }
 
@@ -161,28 +168,20 @@ public final class Scheduler implements Timers {
 
   /** Nothing happened: jump to the next timer, or creep. */
   private void rest() {
-    if (!virtual) {
-      if (++idle > SPINS) {
-        LockSupport.parkNanos(NAP_NANOS);
-      } else {
-        Thread.onSpinWait();
-      }
-      return;
+    Task next = timers.peek();
+    if (next != null) {
+      idle = 0;
+      advance(Math.max(0, next.at - virtualNow.getPlain()));
+    } else {
+      advance(SLOWEST_CREEP_NANOS << Math.min(idle++ / CREEP_DOUBLING, MOST_CREEP_DOUBLINGS));
     }
-    lock.enter();
-    try {
-      if (!awake.isEmpty()) {
-        return;
-      }
-      Task next = timers.peek();
-      if (next != null) {
-        idle = 0;
-        advance(Math.max(0, next.at - virtualNow.getPlain()));
-      } else {
-        advance(SLOWEST_CREEP_NANOS << Math.min(idle++ / CREEP_DOUBLING, MOST_CREEP_DOUBLINGS));
-      }
-    } finally {
-      lock.exit();
+  }
+
+  private void nap() {
+    if (++idle > SPINS) {
+      LockSupport.parkNanos(NAP_NANOS);
+    } else {
+      Thread.onSpinWait();
     }
   }
 
