@@ -1,0 +1,133 @@
+package io.twostep.machine.model.pci;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.junit.jupiter.api.Test;
+
+class ModelInterruptsTest {
+  private final InterruptQueue queue = new InterruptQueue();
+  private final ModelInterrupts interrupts = new ModelInterrupts(3, queue);
+  private final List<String> calls = new ArrayList<>();
+
+  @Test
+  void aVectorSignalledBeforeItHasAHandlerIsDeliveredOnceItHas() {
+    interrupts.signal(1);
+    queue.deliver();
+    interrupts.enable(1, () -> calls.add("one"));
+    assertThat(queue.waiting()).isTrue();
+    queue.deliver();
+    queue.deliver();
+    assertThat(calls).containsExactly("one");
+    assertThat(queue.waiting()).isFalse();
+  }
+
+  @Test
+  void signalsOfOneVectorJoinUntilDelivered() {
+    interrupts.enable(0, () -> calls.add("zero"));
+    interrupts.enable(2, () -> calls.add("two"));
+    interrupts.signal(2);
+    interrupts.signal(0);
+    interrupts.signal(2);
+    queue.deliver();
+    assertThat(calls).containsExactly("two", "zero");
+  }
+
+  @Test
+  void aSignalDuringTheHandlerMakesAnotherCallAndNeverANestedOne() {
+    interrupts.enable(
+        0,
+        () -> {
+          calls.add("in");
+          if (calls.size() < 4) {
+            interrupts.signal(0);
+            queue.deliver();
+          }
+          calls.add("out");
+        });
+    interrupts.signal(0);
+    for (int i = 0; i < 4; i++) {
+      queue.deliver();
+    }
+    assertThat(calls).containsExactly("in", "out", "in", "out", "in", "out");
+  }
+
+  @Test
+  void aDisabledVectorIsNotCalled() {
+    interrupts.enable(0, () -> calls.add("zero"));
+    interrupts.signal(0);
+    interrupts.disable(0);
+    queue.deliver();
+    assertThat(calls).isEmpty();
+    interrupts.enable(0, () -> calls.add("later"));
+    queue.deliver();
+    assertThat(calls).as("still pending").containsExactly("later");
+  }
+
+  @Test
+  void aHandlerMayDisableItself() {
+    interrupts.enable(
+        0,
+        () -> {
+          calls.add("last");
+          interrupts.disable(0);
+          interrupts.signal(0);
+        });
+    interrupts.signal(0);
+    queue.deliver();
+    queue.deliver();
+    assertThat(calls).containsExactly("last");
+  }
+
+  @Test
+  void disableWaitsForAHandlerThatRunsElsewhere() throws InterruptedException {
+    CountDownLatch entered = new CountDownLatch(1);
+    CountDownLatch go = new CountDownLatch(1);
+    AtomicBoolean finished = new AtomicBoolean();
+    interrupts.enable(
+        0,
+        () -> {
+          entered.countDown();
+          try {
+            go.await();
+          } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+          }
+          finished.set(true);
+        });
+    interrupts.signal(0);
+    Thread machine = Thread.ofPlatform().start(queue::deliver);
+    entered.await();
+    Thread opener = Thread.ofPlatform().start(go::countDown);
+    interrupts.disable(0);
+    assertThat(finished).isTrue();
+    machine.join();
+    opener.join();
+  }
+
+  @Test
+  void aHandlerThatFailsLeavesTheVectorUsable() {
+    interrupts.enable(
+        0,
+        () -> {
+          calls.add("call");
+          throw new IllegalStateException("broken handler");
+        });
+    interrupts.signal(0);
+    assertThatThrownBy(queue::deliver).hasMessage("broken handler");
+    interrupts.signal(0);
+    assertThatThrownBy(queue::deliver).hasMessage("broken handler");
+    assertThat(calls).hasSize(2);
+  }
+
+  @Test
+  void refusesVectorsThatDoNotExist() {
+    assertThat(interrupts.count()).isEqualTo(3);
+    assertThatThrownBy(() -> interrupts.enable(3, () -> {})).isInstanceOf(IndexOutOfBoundsException.class);
+    assertThatThrownBy(() -> interrupts.signal(-1)).isInstanceOf(IndexOutOfBoundsException.class);
+  }
+}

@@ -1,0 +1,359 @@
+package io.twostep.machine.model.pci;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.twostep.dma.DmaMappingException;
+import io.twostep.dma.DmaMappingException.Reason;
+import io.twostep.dma.MemoryBlock;
+import io.twostep.dma.MemoryPlacement;
+import io.twostep.dma.spi.AddressSpace;
+import io.twostep.dma.spi.AddressSpace.Translation;
+import io.twostep.dma.spi.BusMaster;
+import io.twostep.dma.spi.DeviceAddress;
+import io.twostep.dma.spi.DeviceModel.BarSpec;
+import io.twostep.dma.spi.DeviceSlot;
+import io.twostep.dma.spi.DeviceSlot.Bar;
+import io.twostep.dma.spi.MemoryKind;
+import io.twostep.dma.spi.Mmio;
+import io.twostep.dma.spi.ModelHost.SlotOptions;
+import io.twostep.machine.model.FailNth;
+import io.twostep.machine.model.Machines;
+import io.twostep.machine.model.ModelMachine;
+import io.twostep.machine.model.TestDevice;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+class ModelSlotTest {
+  private static final SlotOptions IDENTITY = SlotOptions.DEFAULT.withTranslation(Translation.IDENTITY);
+
+  private final ModelMachine machine = Machines.of();
+  private final TestDevice device = new TestDevice();
+  private final MemorySegment word = MemorySegment.ofArray(new long[1]);
+
+  @AfterEach
+  void close() {
+    machine.close();
+  }
+
+  @Test
+  void identifiesItselfInItsConfigurationSpace() {
+    DeviceSlot slot = machine.plug(Machines.FIRST, device, IDENTITY);
+    assertThat(slot.deviceId()).isEqualTo(0x0010_1b36);
+    assertThat(slot.classCode()).isEqualTo(0x010802);
+    assertThat(slot.config().read(8, 1)).isEqualTo(2);
+    slot.config().write(0, 4, 0);
+    assertThat(slot.config().read(2, 2)).as("read-only").isEqualTo(0x0010);
+    assertThatThrownBy(() -> slot.config().read(2, 4)).isInstanceOf(IllegalArgumentException.class);
+    assertThatThrownBy(() -> slot.config().read(4096, 4)).isInstanceOf(IndexOutOfBoundsException.class);
+  }
+
+  @Test
+  void barsCanBeSizedAndMovedBack() {
+    try (Arena arena = Arena.ofConfined()) {
+      TestDevice two =
+          new TestDevice(
+              List.of(new BarSpec(Bar.Kind.REGISTERS, 16384), BarSpec.NONE, new BarSpec(Bar.Kind.MEMORY, 1 << 20)), arena.allocate(1 << 20, 4096));
+      DeviceSlot slot = machine.plug(Machines.FIRST, two, IDENTITY);
+      Bar bar = slot.bar(0);
+      assertThat(slot.config().read(0x10, 4)).isEqualTo(bar.busAddress());
+      slot.config().write(0x10, 4, 0xffff_ffffL);
+      assertThat(slot.config().read(0x10, 4)).isEqualTo(0xffff_c000L);
+      assertThat(slot.mmio(0).read32(0)).as("a BAR that was moved away answers nothing").isEqualTo(-1);
+      slot.config().write(0x10, 4, bar.busAddress());
+      assertThat(slot.mmio(0).read32(0)).isZero();
+      assertThat(slot.config().read(0x18, 4) & 0xf).as("prefetchable").isEqualTo(8);
+      slot.config().write(0x18, 4, 0xffff_ffffL);
+      assertThat(slot.config().read(0x18, 4)).isEqualTo(0xfff0_0008L);
+      assertThat(slot.bar(1)).isEqualTo(Bar.NONE);
+      assertThat(slot.config().read(0x14, 4)).isZero();
+    }
+  }
+
+  @Test
+  void largeBarsAreSixtyFourBitsWide() {
+    try (Arena arena = Arena.ofConfined()) {
+      long length = 128L << 20;
+      TestDevice large = new TestDevice(List.of(new BarSpec(Bar.Kind.MEMORY, length)), arena.allocate(length, 4096));
+      DeviceSlot slot = machine.plug(Machines.FIRST, large, IDENTITY);
+      assertThat(slot.bar(0).busAddress()).isGreaterThan(1L << 32);
+      assertThat(slot.config().read(0x10, 4) & 0xf).isEqualTo(0xc);
+      slot.config().write(0x14, 4, 0xffff_ffffL);
+      slot.config().write(0x10, 4, 0xffff_ffffL);
+      assertThat(slot.config().read(0x10, 4) & ~0xfL).isEqualTo(-length & 0xffff_ffffL);
+      TestDevice bad = new TestDevice(List.of(new BarSpec(Bar.Kind.REGISTERS, length), new BarSpec(Bar.Kind.REGISTERS, 16)), word);
+      assertThatThrownBy(() -> machine.plug(Machines.SECOND, bad, IDENTITY))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessageContaining("64-bit BAR");
+    }
+  }
+
+  @Test
+  void busAndPhysicalAddressesOfBarsDifferAndNeitherIsMemory() {
+    DeviceSlot slot = machine.plug(Machines.FIRST, device, IDENTITY);
+    slot.busMaster(true);
+    Bar bar = slot.bar(0);
+    assertThat(bar.phys()).isNotEqualTo(bar.busAddress());
+    assertThat(machine.memory().regionOf(bar.phys(), 4096).kind()).isEqualTo(MemoryKind.MMIO);
+    assertThat(machine.memory().regionOf(bar.busAddress(), 4096).kind()).isEqualTo(MemoryKind.ABSENT);
+    assertThat(device.bus.read(bar.phys(), word, 0, 8)).isEqualTo(BusMaster.UNSUPPORTED_REQUEST);
+    assertThat(device.bus.write(bar.busAddress(), word, 0, 8)).isEqualTo(BusMaster.UNSUPPORTED_REQUEST);
+    AddressSpace space = machine.addressSpaceFor(slot);
+    assertThat(space.reserved()).anyMatch(r -> r.overlaps(bar.busAddress(), bar.busAddress() + 4095));
+    assertThat(space.reserved()).anyMatch(r -> r.first() == 0xfee0_0000L && r.last() == 0xfeef_ffffL);
+  }
+
+  @Test
+  void placesOfUnpluggedBarsAreUsedAgain() {
+    long phys = machine.plug(Machines.FIRST, device, IDENTITY).bar(0).phys();
+    machine.plug(Machines.SECOND, new TestDevice(), IDENTITY);
+    machine.unplug(Machines.FIRST);
+    assertThat(machine.memory().regionOf(phys, 1).kind()).isEqualTo(MemoryKind.ABSENT);
+    assertThat(machine.plug(Machines.FIRST, new TestDevice(), IDENTITY).bar(0).phys()).isEqualTo(phys);
+  }
+
+  @Test
+  void registersAreReachedInTheWidthGivenAndOnlyInside() {
+    DeviceSlot slot = machine.plug(Machines.FIRST, device, IDENTITY);
+    Mmio mmio = slot.mmio(0);
+    mmio.write64(8, 0x1122_3344_5566_7788L);
+    assertThat(mmio.read64(8)).isEqualTo(0x1122_3344_5566_7788L);
+    assertThat(mmio.read32(12)).isEqualTo(0x1122_3344);
+    mmio.write32(16, -1);
+    assertThat(mmio.read64(16)).isEqualTo(0xffff_ffffL);
+    assertThat(mmio.length()).isEqualTo(4096);
+    for (long bad : new long[] {-8, 4, 4092, 4096, Long.MIN_VALUE}) {
+      assertThatThrownBy(() -> mmio.read64(bad)).isInstanceOf(IndexOutOfBoundsException.class).hasMessageContaining("0000:01:00.0");
+    }
+    assertThatThrownBy(() -> slot.mmio(1)).isInstanceOf(IllegalArgumentException.class).hasMessageContaining("BAR 1");
+    assertThatThrownBy(() -> slot.memory(0)).isInstanceOf(IllegalArgumentException.class);
+  }
+
+  @Test
+  void withoutDecodingRegistersReadAllOnesAndLoseWrites() {
+    DeviceSlot slot = machine.plug(Machines.FIRST, device, IDENTITY);
+    Mmio mmio = slot.mmio(0);
+    mmio.write64(0, 7);
+    slot.config().write(4, 2, 0);
+    assertThat(mmio.read32(0)).isEqualTo(-1);
+    assertThat(mmio.read64(0)).isEqualTo(-1L);
+    mmio.write64(0, 9);
+    slot.config().write(4, 2, 2);
+    assertThat(mmio.read64(0)).isEqualTo(7);
+  }
+
+  @Test
+  void aDeviceThatMayNotMasterTheBusReachesNothing() {
+    DeviceSlot slot = machine.plug(Machines.FIRST, device, IDENTITY);
+    long phys = machine.memory().allocate(4096, MemoryPlacement.CONTIGUOUS).phys(0);
+    assertThat(device.bus.read(phys, word, 0, 8)).isEqualTo(BusMaster.NOT_MASTER);
+    slot.busMaster(true);
+    assertThat(device.bus.read(phys, word, 0, 8)).isEqualTo(BusMaster.OK);
+    assertThat(slot.config().read(4, 2) & 4).isEqualTo(4);
+    slot.busMaster(false);
+    assertThat(device.bus.write(phys, word, 0, 8)).isEqualTo(BusMaster.NOT_MASTER);
+    slot.config().write(4, 2, 6);
+    assertThat(device.bus.write(phys, word, 0, 8)).isEqualTo(BusMaster.OK);
+  }
+
+  @Test
+  void aResetForgetsEverythingButThePlaceOfTheBars() {
+    DeviceSlot slot = machine.plug(Machines.FIRST, device, IDENTITY);
+    slot.busMaster(true);
+    slot.mmio(0).write64(0, 5);
+    List<String> calls = new ArrayList<>();
+    slot.interrupts().enable(0, () -> calls.add("interrupt"));
+    device.work =
+        budget -> {
+          calls.add("step");
+          return true;
+        };
+    device.signals.interrupt(0);
+    device.signals.wake();
+    long busAddress = slot.bar(0).busAddress();
+    slot.config().write(0x10, 4, 0);
+    slot.reset();
+    machine.timers().pause();
+    assertThat(calls).isEmpty();
+    assertThat(device.resets).isEqualTo(1);
+    assertThat(slot.config().read(0x10, 4)).isEqualTo(busAddress);
+    assertThat(slot.mmio(0).read64(0)).isZero();
+    assertThat(device.bus.read(0x10_0000, word, 0, 8)).isEqualTo(BusMaster.NOT_MASTER);
+    device.signals.interrupt(0);
+    machine.timers().pause();
+    assertThat(calls).as("handlers are the host's and stay").containsExactly("interrupt");
+  }
+
+  @Test
+  void aDeviceThatWasPulledOutIsGone() {
+    DeviceSlot slot = machine.plug(Machines.FIRST, device, IDENTITY);
+    slot.busMaster(true);
+    Mmio mmio = slot.mmio(0);
+    AddressSpace space = machine.addressSpaceFor(slot);
+    device.work =
+        budget -> {
+          throw new AssertionError("stepped after it was pulled out");
+        };
+    device.signals.wake();
+    machine.unplug(Machines.FIRST);
+    machine.timers().pause();
+    assertThat(device.closed).isTrue();
+    assertThat(mmio.read32(0)).isEqualTo(-1);
+    mmio.write32(0, 1);
+    assertThat(device.registers[0]).isZero();
+    assertThat(slot.config().read(0, 4)).isEqualTo(0xffff_ffffL);
+    assertThat(slot.config().read(0, 2)).isEqualTo(0xffffL);
+    assertThat(device.bus.read(0x10_0000, word, 0, 8)).isEqualTo(BusMaster.NOT_MASTER);
+    assertThatThrownBy(() -> slot.mmio(0))
+        .isInstanceOfSatisfying(DmaMappingException.class, e -> assertThat(e.reason()).isEqualTo(Reason.DETACHED));
+    assertThat(machine.slots()).isEmpty();
+    assertThat(machine.addressSpaceFor(slot)).as("teardown still finds the space").isSameAs(space);
+    assertThat(space.members()).isEmpty();
+    slot.busMaster(true);
+    assertThat(device.bus.read(0x10_0000, word, 0, 8)).isEqualTo(BusMaster.NOT_MASTER);
+    slot.reset();
+    device.signals.wake();
+    machine.timers().pause();
+    assertThatThrownBy(() -> machine.unplug(Machines.FIRST)).isInstanceOf(IllegalArgumentException.class);
+  }
+
+  @Test
+  void functionsOfOneGroupShareOneAddressSpace() {
+    SlotOptions grouped = SlotOptions.DEFAULT.withGroup("7");
+    DeviceSlot first = machine.plug(Machines.FIRST, device, grouped);
+    DeviceSlot second = machine.plug(Machines.SECOND, new TestDevice(), grouped);
+    DeviceSlot alone = machine.plug(new DeviceAddress("0000:03:00.0"), new TestDevice(), SlotOptions.DEFAULT);
+    assertThat(machine.addressSpaceFor(first)).isSameAs(machine.addressSpaceFor(second)).isNotSameAs(machine.addressSpaceFor(alone));
+    assertThat(machine.addressSpaceFor(first).members()).containsExactly(first, second);
+    assertThat(machine.addressSpaceFor(first).name()).isEqualTo("group 7");
+    assertThatThrownBy(() -> machine.plug(new DeviceAddress("0000:04:00.0"), new TestDevice(), IDENTITY.withGroup("7")))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("group 7");
+    assertThat(machine.slots()).containsExactly(first, second, alone);
+  }
+
+  @Test
+  void functionsOfOneBusShareAGroupWhereNothingIsolatesThem() {
+    try (ModelMachine open = Machines.of("isolation", "false")) {
+      DeviceSlot a = open.plug(new DeviceAddress("0000:05:00.0"), new TestDevice(), SlotOptions.DEFAULT);
+      DeviceSlot b = open.plug(new DeviceAddress("0000:05:01.0"), new TestDevice(), SlotOptions.DEFAULT);
+      DeviceSlot c = open.plug(new DeviceAddress("0000:06:00.0"), new TestDevice(), SlotOptions.DEFAULT);
+      assertThat(open.addressSpaceFor(a)).isSameAs(open.addressSpaceFor(b)).isNotSameAs(open.addressSpaceFor(c));
+    }
+  }
+
+  @Test
+  void untranslatedDevicesSeeMemoryThroughTheInboundWindows() {
+    try (ModelMachine offset = Machines.of("inbound", "0x100000:0x80000000:0x100000,0x400000:0x10000000:0x200000", "bus-bits", "32")) {
+      DeviceSlot slot = offset.plug(Machines.FIRST, device, SlotOptions.DEFAULT.withTranslation(Translation.NONE));
+      slot.busMaster(true);
+      AddressSpace space = offset.addressSpaceFor(slot);
+      assertThat(space.offsetWindows()).hasSize(2);
+      assertThat(space.busLimit()).isEqualTo(0xffff_ffffL);
+      assertThatThrownBy(space::iommu).isInstanceOf(IllegalStateException.class);
+      MemoryBlock block = offset.memory().allocate(4096, MemoryPlacement.CONTIGUOUS, 0x1f_ffffL);
+      word.set(ValueLayout.JAVA_LONG, 0, 42);
+      assertThat(device.bus.write(block.phys(0) - 0x10_0000 + 0x8000_0000L, word, 0, 8)).isEqualTo(BusMaster.OK);
+      assertThat(block.segment().get(ValueLayout.JAVA_LONG, 0)).isEqualTo(42);
+      assertThat(device.bus.write(block.phys(0), word, 0, 8)).isEqualTo(BusMaster.UNSUPPORTED_REQUEST);
+      assertThat(device.bus.write(1L << 32, word, 0, 8)).as("beyond the bus").isEqualTo(BusMaster.UNSUPPORTED_REQUEST);
+    }
+  }
+
+  @Test
+  void aBlockedSpaceLetsNothingThrough() {
+    DeviceSlot slot = machine.plug(Machines.FIRST, device, SlotOptions.DEFAULT.withTranslation(Translation.BLOCKED));
+    slot.busMaster(true);
+    long phys = machine.memory().allocate(4096, MemoryPlacement.CONTIGUOUS).phys(0);
+    assertThat(device.bus.read(phys, word, 0, 8)).isEqualTo(BusMaster.UNSUPPORTED_REQUEST);
+  }
+
+  @Test
+  void accessesToFreedMemoryAreCountedAndNeverSeenByTheNextOwner() {
+    DeviceSlot slot = machine.plug(Machines.FIRST, device, IDENTITY);
+    slot.busMaster(true);
+    MemoryBlock block = machine.memory().allocate(4096, MemoryPlacement.CONTIGUOUS);
+    long phys = block.phys(0);
+    assertThat(machine.stats().strayAccesses()).isZero();
+    block.close();
+    word.set(ValueLayout.JAVA_LONG, 0, -1);
+    assertThat(device.bus.write(phys, word, 0, 8)).isEqualTo(BusMaster.OK);
+    assertThat(machine.stats().strayAccesses()).isEqualTo(1);
+    MemoryBlock all = machine.memory().allocate(128 << 20, MemoryPlacement.SCATTERED);
+    MemorySegment seen = MemorySegment.ofArray(new long[1]);
+    machine.memory().read(phys, seen, 0, 8);
+    assertThat(seen.get(ValueLayout.JAVA_LONG, 0)).isZero();
+    all.close();
+  }
+
+  @Test
+  void aDeviceThatDoesNotSnoopSeesMemoryNotCaches() {
+    DeviceSlot slot = machine.plug(Machines.FIRST, device, IDENTITY.withCoherent(false));
+    TestDevice snooping = new TestDevice();
+    DeviceSlot other = machine.plug(Machines.SECOND, snooping, IDENTITY);
+    slot.busMaster(true);
+    other.busMaster(true);
+    MemoryBlock block = machine.memory().allocate(8192, MemoryPlacement.SCATTERED);
+    block.segment().set(ValueLayout.JAVA_LONG, 0, 5);
+    device.bus.read(block.phys(0), word, 0, 8);
+    assertThat(word.get(ValueLayout.JAVA_LONG, 0)).isZero();
+    machine.memory().cleanCache(block.phys(0), 8);
+    device.bus.read(block.phys(0), word, 0, 8);
+    assertThat(word.get(ValueLayout.JAVA_LONG, 0)).isEqualTo(5);
+    word.set(ValueLayout.JAVA_LONG, 0, 6);
+    device.bus.write(block.phys(64), word, 0, 8);
+    assertThat(block.segment().get(ValueLayout.JAVA_LONG, 64)).isZero();
+    machine.memory().invalidateCache(block.phys(64), 8);
+    assertThat(block.segment().get(ValueLayout.JAVA_LONG, 64)).isEqualTo(6);
+    word.set(ValueLayout.JAVA_LONG, 0, 7);
+    snooping.bus.write(block.phys(4096), word, 0, 8);
+    assertThat(block.segment().get(ValueLayout.JAVA_LONG, 4096)).isEqualTo(7);
+    word.set(ValueLayout.JAVA_LONG, 0, 0);
+    device.bus.read(block.phys(4096), word, 0, 8);
+    assertThat(word.get(ValueLayout.JAVA_LONG, 0)).as("written by a device that snoops").isEqualTo(7);
+  }
+
+  @Test
+  void chosenCallsFailOnceTheWayTheyFailInEarnest() {
+    DeviceSlot slot = machine.plug(Machines.FIRST, device, IDENTITY);
+    slot.busMaster(true);
+    long phys = machine.memory().allocate(4096, MemoryPlacement.CONTIGUOUS).phys(0);
+    FailNth fail = machine.failNth();
+    fail.arm(FailNth.Kind.BUS_READ, 2);
+    assertThat(device.bus.read(phys, word, 0, 8)).isEqualTo(BusMaster.OK);
+    assertThat(device.bus.write(phys, word, 0, 8)).isEqualTo(BusMaster.OK);
+    assertThat(fail.fired()).isFalse();
+    assertThat(device.bus.read(phys, word, 0, 8)).isEqualTo(BusMaster.COMPLETER_ABORT);
+    assertThat(device.bus.read(phys, word, 0, 8)).isEqualTo(BusMaster.OK);
+    assertThat(fail.fired()).isTrue();
+    fail.arm(FailNth.Kind.BUS_WRITE, 1);
+    assertThat(device.bus.write(phys, word, 0, 8)).isEqualTo(BusMaster.COMPLETER_ABORT);
+    fail.arm(FailNth.Kind.MMIO_READ, 1);
+    assertThat(slot.mmio(0).read32(0)).isEqualTo(-1);
+    assertThat(slot.mmio(0).read32(0)).isZero();
+    fail.arm(FailNth.Kind.MMIO_WRITE, 1);
+    slot.mmio(0).write32(0, 3);
+    assertThat(slot.mmio(0).read32(0)).isZero();
+    int[] calls = new int[1];
+    slot.interrupts().enable(1, () -> calls[0]++);
+    fail.arm(FailNth.Kind.INTERRUPT, 1);
+    device.signals.interrupt(1);
+    machine.timers().pause();
+    assertThat(calls[0]).isZero();
+    fail.arm(FailNth.Kind.ALLOCATE, 1);
+    assertThatThrownBy(() -> machine.memory().allocate(1, MemoryPlacement.SCATTERED))
+        .isInstanceOfSatisfying(DmaMappingException.class, e -> assertThat(e.reason()).isEqualTo(Reason.NOT_BACKED));
+    fail.arm(FailNth.Kind.PLUG, 1);
+    assertThatThrownBy(() -> machine.plug(Machines.SECOND, new TestDevice(), IDENTITY)).isInstanceOf(IllegalStateException.class);
+    fail.arm(FailNth.Kind.PLUG, 1);
+    fail.disarm();
+    machine.plug(Machines.SECOND, new TestDevice(), IDENTITY);
+    assertThat(fail.fired()).isFalse();
+    assertThatThrownBy(() -> fail.arm(FailNth.Kind.PLUG, 0)).isInstanceOf(IllegalArgumentException.class);
+  }
+}
