@@ -1,0 +1,91 @@
+package io.twostep.examples.cli;
+
+import io.twostep.platform.PlatformException;
+import java.io.PrintStream;
+import java.io.PrintWriter;
+import java.nio.charset.StandardCharsets;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Help.Ansi;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+import picocli.CommandLine.UnmatchedArgumentException;
+
+/** Runs commands: output to one stream, one line per failure to the other, and an exit status. */
+public final class CommandLineMain {
+  /** Everything was done. */
+  public static final int DONE = 0;
+
+  /** The work failed. */
+  public static final int FAILED = 1;
+
+  /** The input cannot work. */
+  public static final int BAD_INPUT = 2;
+
+  private CommandLineMain() {}
+
+  /** Run a command and return its exit status. */
+  public static int run(PrintStream out, PrintStream err, String... arguments) {
+    PrintWriter outWriter = new PrintWriter(out, true, StandardCharsets.UTF_8);
+    PrintWriter errWriter = new PrintWriter(err, true, StandardCharsets.UTF_8);
+    CommandLine commands = new CommandLine(new Root());
+    commands.addSubcommand(new PluginsCommand());
+    commands.setOut(outWriter).setErr(errWriter).setColorScheme(CommandLine.Help.defaultColorScheme(Ansi.OFF));
+    commands.setParameterExceptionHandler((e, args) -> refuse(errWriter, describe(e)));
+    commands.setExecutionExceptionHandler((e, command, parsed) -> fail(errWriter, e));
+    return commands.execute(arguments);
+  }
+
+  private static int refuse(PrintWriter err, String message) {
+    err.println("twostep: " + oneLine(message));
+    return BAD_INPUT;
+  }
+
+  private static int fail(PrintWriter err, Exception e) {
+    if (e instanceof BadInput) {
+      return refuse(err, String.valueOf(e.getMessage()));
+    }
+    if (e instanceof PlatformException assembly) {
+      return refuse(err, String.join("; ", assembly.problems()));
+    }
+    err.println("twostep: failed: " + oneLine(e.getMessage() == null ? e.toString() : e.getMessage()));
+    if (Boolean.getBoolean("twostep.trace")) {
+      e.printStackTrace(err);
+    }
+    return FAILED;
+  }
+
+  private static String describe(ParameterException e) {
+    String hint = " (try: twostep " + path(e.getCommandLine()) + "--help)";
+    if (e instanceof UnmatchedArgumentException unmatched && !unmatched.getSuggestions().isEmpty()) {
+      return e.getMessage() + "; did you mean '" + unmatched.getSuggestions().getFirst() + "'?" + hint;
+    }
+    return e.getMessage() + hint;
+  }
+
+  private static String path(CommandLine command) {
+    return command.getParent() == null ? "" : command.getCommandName() + " ";
+  }
+
+  private static String oneLine(String text) {
+    return text.lines().map(String::strip).filter(line -> !line.isEmpty()).reduce((a, b) -> a + " " + b).orElse("");
+  }
+
+  /** What {@code twostep} alone does: say what there is. */
+  @Command(
+      name = "twostep",
+      description = "DMA mapping for Java: drivers, mapping backends and machines, in software or on this machine.",
+      mixinStandardHelpOptions = true,
+      versionProvider = VersionText.class)
+  static final class Root implements Runnable {
+    @Spec private @org.jspecify.annotations.Nullable CommandSpec spec;
+
+    @Override
+    public void run() {
+      if (spec != null) {
+        spec.commandLine().usage(spec.commandLine().getOut());
+      }
+    }
+  }
+}

@@ -1,0 +1,104 @@
+package io.twostep.examples.cli;
+
+import java.util.HexFormat;
+
+/** Writes one JSON value; the caller keeps to the grammar. Members and elements are separated as they come. */
+final class JsonText {
+  private final StringBuilder text = new StringBuilder();
+
+  JsonText open(char bracket) {
+    separate();
+    text.append(bracket);
+    return this;
+  }
+
+  JsonText close(char bracket) {
+    text.append(bracket);
+    return this;
+  }
+
+  JsonText name(String name) {
+    separate();
+    quote(name);
+    text.append(':');
+    return this;
+  }
+
+  JsonText value(String value) {
+    separate();
+    quote(value);
+    return this;
+  }
+
+  JsonText value(long value) {
+    separate();
+    text.append(value);
+    return this;
+  }
+
+  /** Append a number with at most three decimals. */
+  JsonText value(double value) {
+    separate();
+    double rounded = Math.round(value * 1000) / 1000.0;
+    text.append(rounded == Math.rint(rounded) ? Long.toString((long) rounded) : Double.toString(rounded));
+    return this;
+  }
+
+  JsonText value(boolean value) {
+    separate();
+    text.append(value);
+    return this;
+  }
+
+  JsonText member(String name, String value) {
+    return name(name).value(value);
+  }
+
+  JsonText member(String name, long value) {
+    return name(name).value(value);
+  }
+
+  JsonText member(String name, double value) {
+    return name(name).value(value);
+  }
+
+  JsonText member(String name, boolean value) {
+    return name(name).value(value);
+  }
+
+  private void separate() {
+    int last = text.length() - 1;
+    if (last >= 0 && "{[:,".indexOf(text.charAt(last)) < 0) {
+      text.append(',');
+    }
+  }
+
+  private void quote(String value) {
+    text.append('"');
+    for (int i = 0; i < value.length(); i++) {
+      char c = value.charAt(i);
+      switch (c) {
+        case '"' -> text.append("\\\"");
+        case '\\' -> text.append("\\\\");
+        case '\n' -> text.append("\\n");
+        case '\r' -> text.append("\\r");
+        case '\t' -> text.append("\\t");
+        default -> append(c);
+      }
+    }
+    text.append('"');
+  }
+
+  private void append(char c) {
+    if (c < ' ' || Character.isSurrogate(c)) {
+      text.append("\\u").append(HexFormat.of().toHexDigits(c));
+    } else {
+      text.append(c);
+    }
+  }
+
+  @Override
+  public String toString() {
+    return text.toString();
+  }
+}
