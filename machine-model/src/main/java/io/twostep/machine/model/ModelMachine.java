@@ -59,11 +59,14 @@ public final class ModelMachine implements ModelHost {
     rng = new Rng(config.seed());
     memory =
         new ModelMemory(PhysicalLayout.of(config.memory()), config.directory(), rng.split("memory"), mmio, () -> failNth.hits(FailNth.Kind.ALLOCATE));
+    if (config.evictDirtyLines()) {
+      memory.cache().evictAtRandom(rng.split("evictions"));
+    }
     scheduler =
         new Scheduler(lock, config.virtualTime(), config.stepNanos(), config.randomOrder() ? rng.split("turns") : null, interrupts);
     bridge = new HostBridge(config.inboundWindows(), config.busBits() == 64 ? -1L : (1L << config.busBits()) - 1);
     Predicate<FailNth.Kind> fails = failNth::hits;
-    host = new PciHost(memory, mmio, bridge, lock, scheduler, interrupts, fails);
+    host = new PciHost(memory, mmio, bridge, lock, scheduler, interrupts, config.isolateFunctions(), fails);
   }
 
   /** Make a machine. */

@@ -12,6 +12,7 @@ import java.util.Objects;
  * @param seed where everything random comes from
  * @param directory where the file behind RAM is made and at once deleted
  * @param iotlb how the translation hardware caches
+ * @param evictDirtyLines whether CPU caches write dirty lines back at random moments, for devices that do not snoop
  * @param formats names of the table formats it reads, preferred first
  * @param addressBits widest I/O address the hardware translates; a slot may ask for less
  * @param smallestPage smallest leaf, bytes
@@ -31,6 +32,7 @@ public record ModelMachineConfig(
     long seed,
     Path directory,
     IotlbMode iotlb,
+    boolean evictDirtyLines,
     List<String> formats,
     int addressBits,
     long smallestPage,

@@ -41,6 +41,7 @@ public final class ModelMachinePlugin implements MachinePlugin {
         new Setting("seed", "1", "where everything random comes from; the same seed repeats a run"),
         new Setting("directory", "", "where the sparse file behind RAM is made and at once deleted; empty for the temporary directory"),
         new Setting("iotlb", "normal", "translation caches: off, normal, or adversarial (may answer with anything valid since the last invalidation)"),
+        new Setting("cache", "quiet", "CPU caches, for devices that do not snoop: quiet, or adversarial (write dirty lines back unasked)"),
         new Setting("formats", "vtd,amd", "table formats the IOMMU reads, preferred first: vtd, amd"),
         new Setting("address-bits", "57", "widest I/O address the IOMMU translates, 32..64; a slot may ask for less"),
         new Setting("smallest-page", "4K", "smallest leaf the IOMMU reads, a power of two from 4K on"),
@@ -68,6 +69,7 @@ public final class ModelMachinePlugin implements MachinePlugin {
         settings.number("seed"),
         Path.of(directory.isBlank() ? System.getProperty("java.io.tmpdir") : directory),
         settings.choice("iotlb", IotlbMode.class),
+        settings.choice("cache", Cache.class) == Cache.ADVERSARIAL,
         formats(settings.text("formats")),
         settings.number("address-bits", 32, 64),
         settings.bytes("smallest-page"),
@@ -81,6 +83,11 @@ public final class ModelMachinePlugin implements MachinePlugin {
         settings.number("step-nanos", 1, 1_000_000_000),
         settings.choice("order", Order.class) == Order.RANDOM,
         settings.flag("isolation"));
+  }
+
+  private enum Cache {
+    QUIET,
+    ADVERSARIAL
   }
 
   private enum Time {

@@ -22,10 +22,16 @@ public final class CacheView {
 
   private final ModelMemory memory;
   private final Map<Long, Frame> frames = new HashMap<>();
+  private @Nullable Rng evictions;
   private volatile boolean active;
 
   CacheView(ModelMemory memory) {
     this.memory = memory;
+  }
+
+  /** Write dirty lines back at moments drawn from {@code rng}, as real caches do when they need room. */
+  public synchronized void evictAtRandom(Rng rng) {
+    evictions = rng;
   }
 
   /** Start keeping views apart: a device that does not snoop was plugged in. */
@@ -55,6 +61,19 @@ public final class CacheView {
       MemorySegment.copy(source, offset, memory.storage(), memory.offset(phys), length);
     } else {
       MemorySegment.copy(source, offset, frame.memory, phys & (FRAME - 1), length);
+      Rng rng = evictions;
+      if (rng != null && rng.oneIn(2)) {
+        evict(frame, phys & -FRAME, rng);
+      }
+    }
+  }
+
+  /** Write some dirty lines of a frame back; a device's fresh bytes in them are lost. */
+  private void evict(Frame frame, long phys, Rng rng) {
+    for (long at = 0; at < FRAME; at += LINE) {
+      if (rng.oneIn(2)) {
+        clean(frame, at, memory.offset(phys + at));
+      }
     }
   }
 

@@ -23,8 +23,14 @@ final class BarSet {
   private final boolean[] wide = new boolean[ConfigRegisters.BARS];
   private final HostBridge bridge;
   private final MmioMap map;
+  private final int ownIndex;
 
-  BarSet(String device, DeviceModel model, ConfigRegisters config, HostBridge bridge, MmioMap map) {
+  /**
+   * Place the model's BARs, and the machine's own in the last free index.
+   *
+   * @param own the machine's own, NONE if it needs none; left out if no index is free
+   */
+  BarSet(String device, DeviceModel model, BarSpec own, ConfigRegisters config, HostBridge bridge, MmioMap map) {
     this.bridge = bridge;
     this.map = map;
     List<BarSpec> specs = model.bars();
@@ -33,6 +39,24 @@ final class BarSet {
       BarSpec spec = i < specs.size() ? specs.get(i) : BarSpec.NONE;
       bars[i] = spec.kind() == Bar.Kind.NONE ? Bar.NONE : place(device, model, config, i, spec);
     }
+    ownIndex = own.kind() == Bar.Kind.NONE ? -1 : lastFree();
+    if (ownIndex >= 0) {
+      bars[ownIndex] = place(device, model, config, ownIndex, own);
+    }
+  }
+
+  private int lastFree() {
+    for (int i = ConfigRegisters.BARS - 1; i >= 0; i--) {
+      if (bars[i].kind() == Bar.Kind.NONE && (i == 0 || !wide[i - 1])) {
+        return i;
+      }
+    }
+    return -1;
+  }
+
+  /** Return the index of the machine's own BAR, -1 if there is none. */
+  int ownIndex() {
+    return ownIndex;
   }
 
   private static void requireShape(String device, List<BarSpec> specs) {

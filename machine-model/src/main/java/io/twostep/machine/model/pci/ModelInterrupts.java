@@ -8,12 +8,19 @@ import org.jspecify.annotations.Nullable;
  * A function's interrupt vectors.
  *
  * <p>A signalled vector stays pending until it has a handler; handlers run when the thread that runs the machine delivers, never under a lock, one call of a
- * vector at a time. A signal during the call makes another.
+ * vector at a time. A signal during the call makes another. A masked vector, and every vector while the function may not signal, stays pending too.
  */
 final class ModelInterrupts implements Interrupts {
   private final Vector[] vectors;
+  private final Runnable onEnable;
 
-  ModelInterrupts(int count, InterruptQueue queue) {
+  /**
+   * Create vectors that are masked and may not signal.
+   *
+   * @param onEnable called before a handler is set, to let the function signal
+   */
+  ModelInterrupts(int count, InterruptQueue queue, Runnable onEnable) {
+    this.onEnable = onEnable;
     vectors = new Vector[count];
     for (int i = 0; i < count; i++) {
       vectors[i] = new Vector(queue);
@@ -27,7 +34,10 @@ final class ModelInterrupts implements Interrupts {
 
   @Override
   public void enable(int vector, Runnable handler) {
-    at(vector).enable(Objects.requireNonNull(handler, "handler"));
+    Vector enabled = at(vector);
+    Objects.requireNonNull(handler, "handler");
+    onEnable.run();
+    enabled.enable(handler);
   }
 
   @Override
@@ -37,6 +47,25 @@ final class ModelInterrupts implements Interrupts {
 
   void signal(int vector) {
     at(vector).signal();
+  }
+
+  /** Let the whole function signal, or stop it. */
+  void open(boolean open) {
+    for (Vector vector : vectors) {
+      vector.open(open);
+    }
+  }
+
+  void mask(int vector, boolean masked) {
+    at(vector).mask(masked);
+  }
+
+  boolean masked(int vector) {
+    return at(vector).masked();
+  }
+
+  boolean pending(int vector) {
+    return at(vector).pending();
   }
 
   /** Forget what is pending, after a reset. */
@@ -54,6 +83,8 @@ final class ModelInterrupts implements Interrupts {
   static final class Vector {
     private final InterruptQueue queue;
     private @Nullable Runnable handler;
+    private boolean open;
+    private boolean masked = true;
     private boolean pending;
     private boolean queued;
     private @Nullable Thread running;
@@ -64,11 +95,31 @@ final class ModelInterrupts implements Interrupts {
 
     synchronized void enable(Runnable newHandler) {
       handler = newHandler;
+      masked = false;
       enqueueIfReady();
+    }
+
+    synchronized void open(boolean nowOpen) {
+      open = nowOpen;
+      enqueueIfReady();
+    }
+
+    synchronized void mask(boolean nowMasked) {
+      masked = nowMasked;
+      enqueueIfReady();
+    }
+
+    synchronized boolean masked() {
+      return masked;
+    }
+
+    synchronized boolean pending() {
+      return pending;
     }
 
     synchronized void disable() {
       handler = null;
+      masked = true;
       boolean interrupted = false;
       while (running != null && running != Thread.currentThread()) {
         try {
@@ -92,10 +143,14 @@ final class ModelInterrupts implements Interrupts {
     }
 
     private void enqueueIfReady() {
-      if (pending && handler != null && running == null && !queued) {
+      if (ready() && !queued) {
         queued = true;
         queue.add(this);
       }
+    }
+
+    private boolean ready() {
+      return pending && open && !masked && handler != null && running == null;
     }
 
     void deliver() {
@@ -103,7 +158,7 @@ final class ModelInterrupts implements Interrupts {
       synchronized (this) {
         queued = false;
         call = handler;
-        if (!pending || call == null || running != null) {
+        if (call == null || !ready()) {
           return;
         }
         pending = false;

@@ -1,6 +1,5 @@
 package io.twostep.machine.model.pci;
 
-import io.twostep.dma.spi.DeviceModel;
 import io.twostep.dma.spi.Mmio;
 import io.twostep.machine.model.run.MachineLock;
 
@@ -8,14 +7,14 @@ import io.twostep.machine.model.run.MachineLock;
 final class ModelMmio implements Mmio {
   private final ModelSlot slot;
   private final MachineLock lock;
-  private final DeviceModel model;
+  private final RegisterFile registers;
   private final int bar;
   private final long length;
 
-  ModelMmio(ModelSlot slot, MachineLock lock, DeviceModel model, int bar, long length) {
+  ModelMmio(ModelSlot slot, MachineLock lock, RegisterFile registers, int bar, long length) {
     this.slot = slot;
     this.lock = lock;
-    this.model = model;
+    this.registers = registers;
     this.bar = bar;
     this.length = length;
   }
@@ -49,7 +48,7 @@ final class ModelMmio implements Mmio {
     requireAccess(offset, width);
     lock.enter();
     try {
-      return slot.answersRead(bar) ? model.read(bar, offset, width) : -1L;
+      return slot.answersRead(bar) ? registers.read(bar, offset, width) : -1L;
     } finally {
       lock.exit();
     }
@@ -60,7 +59,7 @@ final class ModelMmio implements Mmio {
     lock.enter();
     try {
       if (slot.answersWrite(bar)) {
-        model.write(bar, offset, width, value);
+        registers.write(bar, offset, width, value);
       }
     } finally {
       lock.exit();

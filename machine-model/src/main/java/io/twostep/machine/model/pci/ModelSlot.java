@@ -5,6 +5,7 @@ import io.twostep.dma.DmaMappingException.Reason;
 import io.twostep.dma.spi.ConfigSpace;
 import io.twostep.dma.spi.DeviceAddress;
 import io.twostep.dma.spi.DeviceModel;
+import io.twostep.dma.spi.DeviceModel.BarSpec;
 import io.twostep.dma.spi.DeviceSlot;
 import io.twostep.dma.spi.Interrupts;
 import io.twostep.dma.spi.Mmio;
@@ -22,8 +23,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * A function in its place: configuration space, BARs, interrupts, and the model behind them.
  *
- * <p>As firmware leaves it, memory decoding is on and bus mastering off. A reset clears bus mastering and what was pending, and leaves BARs and decoding as the
- * machine set them up. Once pulled out, registers read all ones and accesses by the device are refused.
+ * <p>As firmware leaves it, memory decoding is on and bus mastering off. A reset clears bus mastering and what was pending, and leaves BARs, decoding and MSI-X as the
+ * host set them up, as a kernel restores them. Once pulled out, registers read all ones and accesses by the device are refused.
  */
 public final class ModelSlot implements DeviceSlot, Scheduler.Turn, DeviceModel.Signals {
   private final PciAddress place;
@@ -53,6 +54,7 @@ public final class ModelSlot implements DeviceSlot, Scheduler.Turn, DeviceModel.
       MachineLock lock,
       Scheduler scheduler,
       InterruptQueue interrupts,
+      boolean isolated,
       Predicate<FailNth.Kind> fails) {}
 
   /** Put a model in its place; {@link #connect} makes it live. */
@@ -65,11 +67,18 @@ public final class ModelSlot implements DeviceSlot, Scheduler.Turn, DeviceModel.
     this.host = host;
     this.lock = host.lock();
     this.config = new ConfigRegisters(model.identity());
-    this.bars = new BarSet(address.text(), model, config, host.bridge(), host.mmio());
-    this.interrupts = new ModelInterrupts(model.vectors(), host.interrupts());
+    this.interrupts = new ModelInterrupts(model.vectors(), host.interrupts(), this::letSignal);
+    MsixTable msix = new MsixTable(interrupts);
+    BarSpec msixBar = interrupts.count() == 0 ? BarSpec.NONE : msix.bar();
+    this.bars = new BarSet(address.text(), model, msixBar, config, host.bridge(), host.mmio());
+    Capabilities.addExpress(config, host.isolated());
+    if (bars.ownIndex() >= 0) {
+      Capabilities.addMsix(config, interrupts.count(), bars.ownIndex(), msix.pendingOffset());
+    }
+    RegisterFile file = new ModelRegisters(model);
     for (int i = 0; i < ConfigRegisters.BARS; i++) {
       if (bars.get(i).kind() == Bar.Kind.REGISTERS) {
-        registers[i] = new ModelMmio(this, lock, model, i, bars.get(i).length());
+        registers[i] = new ModelMmio(this, lock, i == bars.ownIndex() ? msix : file, i, bars.get(i).length());
       }
     }
     config.set(ConfigRegisters.COMMAND, 2, ConfigRegisters.MEMORY_ENABLE);
@@ -249,6 +258,25 @@ public final class ModelSlot implements DeviceSlot, Scheduler.Turn, DeviceModel.
     return decodes[bar] && !host.fails().test(FailNth.Kind.MMIO_WRITE);
   }
 
+  /** Turn MSI-X on, as the host does before it hands a vector to a driver; functions without signal anyway. */
+  private void letSignal() {
+    lock.enter();
+    try {
+      if (bars.ownIndex() >= 0) {
+        config.set(Capabilities.MSIX_CONTROL, 2, config.get(Capabilities.MSIX_CONTROL, 2) | Capabilities.MSIX_ENABLE);
+      }
+      signalling();
+    } finally {
+      lock.exit();
+    }
+  }
+
+  private void signalling() {
+    long control = config.get(Capabilities.MSIX_CONTROL, 2);
+    boolean on = (control & Capabilities.MSIX_ENABLE) != 0 && (control & Capabilities.MSIX_FUNCTION_MASK) == 0;
+    interrupts.open(bars.ownIndex() < 0 || on);
+  }
+
   private void requirePresent() {
     lock.enter();
     try {
@@ -273,6 +301,25 @@ public final class ModelSlot implements DeviceSlot, Scheduler.Turn, DeviceModel.
     }
   }
 
+  /** Tell whether a write sets the function-level reset bit, which always reads as zero. */
+  private static boolean asksForReset(int offset, int width, long value) {
+    int top = Capabilities.DEVICE_CONTROL + 1;
+    return offset <= top && offset + width > top && ((value >>> (8 * (top - offset))) & (Capabilities.FUNCTION_RESET >>> 8)) != 0;
+  }
+
+  /** The registers of the model, with its own answers. */
+  private record ModelRegisters(DeviceModel model) implements RegisterFile {
+    @Override
+    public long read(int bar, long offset, int width) {
+      return model.read(bar, offset, width);
+    }
+
+    @Override
+    public void write(int bar, long offset, int width, long value) {
+      model.write(bar, offset, width, value);
+    }
+  }
+
   private final class ConfigView implements ConfigSpace {
     @Override
     public long read(int offset, int width) {
@@ -292,6 +339,10 @@ public final class ModelSlot implements DeviceSlot, Scheduler.Turn, DeviceModel.
         if (present) {
           config.write(offset, width, value);
           decode();
+          signalling();
+          if (asksForReset(offset, width, value)) {
+            resetFunction();
+          }
         }
       } finally {
         lock.exit();

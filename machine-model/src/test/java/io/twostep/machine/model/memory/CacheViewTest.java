@@ -76,6 +76,27 @@ class CacheViewTest {
   }
 
   @Test
+  void dirtyLinesWrittenBackUnaskedDamageOnlyLinesThatWereNotHandedOver() {
+    cache.evictAtRandom(new Rng(Machines.seed()));
+    boolean damaged = false;
+    for (int i = 0; i < 64; i++) {
+      cpu(i * 64L, 1);
+      deviceWrite(i * 64L + 1, 2);
+      memory.invalidateCache(block.phys(i * 64L), 64);
+      damaged |= cpu(i * 64L + 1) != 2;
+    }
+    assertThat(damaged).as("a forgotten clean shows").isTrue();
+    for (int i = 0; i < 64; i++) {
+      cpu(4096 + i * 64L, 1);
+      memory.cleanCache(block.phys(4096 + i * 64L), 64);
+      deviceWrite(4096 + i * 64L + 1, 2);
+      memory.invalidateCache(block.phys(4096 + i * 64L), 64);
+      assertThat(cpu(4096 + i * 64L)).isEqualTo((byte) 1);
+      assertThat(cpu(4096 + i * 64L + 1)).isEqualTo((byte) 2);
+    }
+  }
+
+  @Test
   void coherentBlocksAreOneView() {
     MemoryBlock coherent = memory.allocate(4096, MemoryPlacement.COHERENT);
     cache.deviceWrite(coherent.phys(7), MemorySegment.ofArray(new byte[] {4}), 0, 1);

@@ -11,7 +11,7 @@ import org.junit.jupiter.api.Test;
 
 class ModelInterruptsTest {
   private final InterruptQueue queue = new InterruptQueue();
-  private final ModelInterrupts interrupts = new ModelInterrupts(3, queue);
+  private final ModelInterrupts interrupts = new ModelInterrupts(3, queue, this::open);
   private final List<String> calls = new ArrayList<>();
 
   @Test
@@ -122,6 +122,30 @@ class ModelInterruptsTest {
     interrupts.signal(0);
     assertThatThrownBy(queue::deliver).hasMessage("broken handler");
     assertThat(calls).hasSize(2);
+  }
+
+  @Test
+  void maskedVectorsAndClosedFunctionsKeepTheirSignalsPending() {
+    interrupts.enable(0, () -> calls.add("zero"));
+    interrupts.enable(1, () -> calls.add("one"));
+    interrupts.mask(0, true);
+    interrupts.signal(0);
+    interrupts.signal(1);
+    interrupts.open(false);
+    queue.deliver();
+    assertThat(calls).isEmpty();
+    assertThat(interrupts.pending(0)).isTrue();
+    interrupts.open(true);
+    queue.deliver();
+    assertThat(calls).containsExactly("one");
+    interrupts.mask(0, false);
+    queue.deliver();
+    assertThat(calls).containsExactly("one", "zero");
+    assertThat(interrupts.pending(0)).isFalse();
+  }
+
+  private void open() {
+    interrupts.open(true);
   }
 
   @Test

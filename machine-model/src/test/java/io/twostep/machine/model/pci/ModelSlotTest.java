@@ -76,6 +76,70 @@ class ModelSlotTest {
   }
 
   @Test
+  void capabilitiesLeadToMsixWithItsTableInABarOfItsOwn() {
+    DeviceSlot slot = machine.plug(Machines.FIRST, device, IDENTITY);
+    assertThat(slot.config().read(6, 2) & 0x10).as("has capabilities").isEqualTo(0x10);
+    int express = (int) slot.config().read(0x34, 1);
+    assertThat(slot.config().read(express, 1)).isEqualTo(0x10);
+    int msix = (int) slot.config().read(express + 1, 1);
+    assertThat(slot.config().read(msix, 1)).isEqualTo(0x11);
+    assertThat(slot.config().read(msix + 1, 1)).as("the last").isZero();
+    assertThat(slot.config().read(msix + 2, 2)).as("four vectors, off").isEqualTo(3);
+    int bar = (int) slot.config().read(msix + 4, 4) & 7;
+    long pending = slot.config().read(msix + 8, 4) & ~7L;
+    Mmio table = slot.mmio(bar);
+    assertThat(table.read32(12)).as("masked at first").isEqualTo(1);
+    table.write64(0, 0xfee0_0000L);
+    table.write32(8, 0x41);
+    assertThat(table.read64(0)).isEqualTo(0xfee0_0000L);
+    assertThat(table.read32(8)).isEqualTo(0x41);
+    List<Integer> calls = new ArrayList<>();
+    for (int v = 0; v < 4; v++) {
+      int vector = v;
+      slot.interrupts().enable(v, () -> calls.add(vector));
+    }
+    assertThat(slot.config().read(msix + 2, 2)).isEqualTo(0x8003);
+    assertThat(table.read32(16 + 12)).isZero();
+    table.write32(16 + 12, 1);
+    device.signals.interrupt(1);
+    device.signals.interrupt(3);
+    machine.timers().pause();
+    assertThat(calls).containsExactly(3);
+    assertThat(table.read64(pending)).isEqualTo(2);
+    table.write32(16 + 12, 0);
+    machine.timers().pause();
+    assertThat(calls).containsExactly(3, 1);
+    slot.config().write(msix + 2, 2, 0xc003);
+    device.signals.interrupt(2);
+    machine.timers().pause();
+    assertThat(calls).as("function mask").hasSize(2);
+    slot.config().write(msix + 2, 2, 0x8003);
+    machine.timers().pause();
+    assertThat(calls).containsExactly(3, 1, 2);
+  }
+
+  @Test
+  void aFunctionLevelResetByConfigurationWriteIsAReset() {
+    DeviceSlot slot = machine.plug(Machines.FIRST, device, IDENTITY);
+    slot.busMaster(true);
+    int control = (int) slot.config().read(0x34, 1) + 8;
+    slot.config().write(control, 2, 0x2810);
+    assertThat(device.resets).isZero();
+    slot.config().write(control, 2, 0x8000 | 0x2810);
+    assertThat(device.resets).isEqualTo(1);
+    assertThat(slot.config().read(control, 2) & 0x8000).isZero();
+    assertThat(device.bus.read(0x10_0000, word, 0, 8)).isEqualTo(BusMaster.NOT_MASTER);
+  }
+
+  @Test
+  void accessControlIsThereExactlyWhereFunctionsAreIsolated() {
+    assertThat(machine.plug(Machines.FIRST, device, IDENTITY).config().read(0x100, 2)).isEqualTo(0x0d);
+    try (ModelMachine open = Machines.of("isolation", "false")) {
+      assertThat(open.plug(Machines.FIRST, new TestDevice(), IDENTITY).config().read(0x100, 4)).isZero();
+    }
+  }
+
+  @Test
   void largeBarsAreSixtyFourBitsWide() {
     try (Arena arena = Arena.ofConfined()) {
       long length = 128L << 20;
