@@ -149,7 +149,9 @@ public final class Scheduler implements Timers {
     }
     stepping = true;
     try {
-      round.addAll(awake);
+      for (int i = 0; i < awake.size(); i++) {
+        round.add(awake.get(i));
+      }
       awake.clear();
       for (int left = round.size(); left > 0; left--) {
         Turn turn = round.remove(order == null ? 0 : order.below(left));
@@ -159,7 +161,9 @@ public final class Scheduler implements Timers {
         }
       }
     } finally {
-      awake.addAll(round);
+      for (int i = 0; i < round.size(); i++) {
+        wake(round.get(i));
+      }
       round.clear();
       stepping = false;
     }
