@@ -164,13 +164,13 @@ public final class ModelMachine implements ModelHost {
 
   /** Return the counters of one address space; null if nothing translates there. */
   public @Nullable IommuStats translationStats(AddressSpace space) {
-    ModelIommu hardware = ((ModelSpace) space).hardware();
+    ModelIommu hardware = own(space).hardware();
     return hardware == null ? null : hardware.counters();
   }
 
   /** Return the latest faults of an address space, at most 256, oldest first. */
   public List<FaultRecord> faults(AddressSpace space) {
-    ModelIommu hardware = ((ModelSpace) space).hardware();
+    ModelIommu hardware = own(space).hardware();
     lock.enter();
     try {
       return hardware == null ? List.of() : hardware.faults().latest();
@@ -181,6 +181,7 @@ public final class ModelMachine implements ModelHost {
 
   @Override
   public void close() {
+    RuntimeException failure = null;
     lock.enter();
     try {
       if (closed) {
@@ -188,13 +189,29 @@ public final class ModelMachine implements ModelHost {
       }
       closed = true;
       for (ModelSlot slot : slots) {
-        slot.remove();
+        failure = close(slot, failure);
       }
       slots.clear();
     } finally {
       lock.exit();
     }
     memory.close();
+    if (failure != null) {
+      throw failure;
+    }
+  }
+
+  private static @Nullable RuntimeException close(ModelSlot slot, @Nullable RuntimeException earlier) {
+    try {
+      slot.remove();
+      return earlier;
+    } catch (RuntimeException e) {
+      if (earlier == null) {
+        return e;
+      }
+      earlier.addSuppressed(e);
+      return earlier;
+    }
   }
 
   private ModelSpace spaceFor(DeviceAddress address, SlotOptions options) {
@@ -244,6 +261,13 @@ public final class ModelMachine implements ModelHost {
       return model;
     }
     throw new IllegalArgumentException(slot.address() + " is not a slot of this machine");
+  }
+
+  private static ModelSpace own(AddressSpace space) {
+    if (space instanceof ModelSpace model) {
+      return model;
+    }
+    throw new IllegalArgumentException(space.name() + " is not an address space of a modelled machine");
   }
 
   private void requireFree(DeviceAddress address) {

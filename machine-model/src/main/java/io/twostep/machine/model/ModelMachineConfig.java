@@ -1,8 +1,10 @@
 package io.twostep.machine.model;
 
 import io.twostep.dma.spi.OffsetWindow;
+import io.twostep.dma.spi.Settings;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 
 /**
@@ -63,7 +65,16 @@ public record ModelMachineConfig(
 
   /** Return the default machine: 64 GiB, seed 1, an IOTLB that behaves, virtual time. */
   public static ModelMachineConfig defaults() {
-    return ModelMachinePlugin.config(io.twostep.dma.spi.Settings.defaults(new ModelMachinePlugin()));
+    return of(Map.of());
+  }
+
+  /**
+   * Return the default machine with some settings changed, by the names and in the form that the plugin {@code model} understands.
+   *
+   * @throws IllegalArgumentException naming every unknown setting, or the value that does not fit
+   */
+  public static ModelMachineConfig of(Map<String, String> settings) {
+    return ModelMachinePlugin.config(Settings.of(new ModelMachinePlugin(), settings));
   }
 
   private static void require(boolean holds, String message) {

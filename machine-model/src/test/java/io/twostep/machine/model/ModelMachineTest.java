@@ -84,6 +84,38 @@ class ModelMachineTest {
   }
 
   @Test
+  void closesEverythingEvenIfAModelFailsToClose() {
+    ModelMachine other = Machines.of();
+    TestDevice second = new TestDevice();
+    other.plug(
+        Machines.FIRST,
+        new TestDevice() {
+          @Override
+          public void close() {
+            throw new IllegalStateException("broken model");
+          }
+        },
+        SlotOptions.DEFAULT);
+    other.plug(Machines.SECOND, second, SlotOptions.DEFAULT);
+    MemoryBlock block = other.memory().allocate(4096, MemoryPlacement.CONTIGUOUS);
+    MemorySegment segment = block.segment();
+    assertThatThrownBy(other::close).hasMessage("broken model");
+    assertThat(second.closed).isTrue();
+    assertThatThrownBy(() -> segment.get(ValueLayout.JAVA_BYTE, 0)).isInstanceOf(IllegalStateException.class);
+    other.close();
+    assertThatThrownBy(() -> other.plug(Machines.FIRST, new TestDevice(), SlotOptions.DEFAULT)).isInstanceOf(IllegalStateException.class);
+  }
+
+  @Test
+  void namesWhatIsNotItsOwn() {
+    try (ModelMachine other = Machines.of()) {
+      DeviceSlot foreign = other.plug(Machines.FIRST, device, SlotOptions.DEFAULT);
+      assertThatThrownBy(() -> machine.addressSpaceFor(foreign)).isInstanceOf(IllegalArgumentException.class).hasMessageContaining("0000:01:00.0");
+    }
+    assertThatThrownBy(() -> machine.slot(Machines.FIRST)).isInstanceOf(IllegalArgumentException.class).hasMessageContaining("no device");
+  }
+
+  @Test
   void refusesAnAddressThatIsTakenOrMalformed() {
     machine.plug(Machines.FIRST, device, SlotOptions.DEFAULT);
     assertThatThrownBy(() -> machine.plug(Machines.FIRST, new TestDevice(), SlotOptions.DEFAULT))

@@ -51,12 +51,8 @@ final class Block implements MemoryBlock {
     }
     MemorySegment view = segment;
     if (view == null) {
-      view = memory.view(storageOffset, length);
-      if (NativeAccess.enabled()) {
-        Arena own = Arena.ofShared();
-        arena = own;
-        view = NativeAccess.bind(view, own);
-      }
+      arena = NativeAccess.enabled() ? Arena.ofShared() : null;
+      view = memory.view(storageOffset, length, arena);
       segment = view;
     }
     return view;
@@ -86,7 +82,7 @@ final class Block implements MemoryBlock {
       closed = true;
       segment = null;
       if (arena != null) {
-        arena.close();
+        memory.closeView(arena);
       }
     }
     memory.release(this);

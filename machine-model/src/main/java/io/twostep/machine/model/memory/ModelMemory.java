@@ -6,12 +6,16 @@ import io.twostep.dma.MemoryBlock;
 import io.twostep.dma.MemoryPlacement;
 import io.twostep.dma.spi.MemoryRegion;
 import io.twostep.dma.spi.PhysicalMemory;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
+import java.util.Collections;
 import java.util.HexFormat;
+import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
+import java.util.Set;
 import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
@@ -33,6 +37,10 @@ public final class ModelMemory implements PhysicalMemory {
   private final MmioMap mmio;
   private final CacheView cache;
   private final BooleanSupplier failAllocation;
+  /** Lifetimes of blocks' segments: they end before the storage is unmapped, so that no live segment points to nothing. */
+  private final Set<Arena> viewArenas = Collections.newSetFromMap(new IdentityHashMap<>());
+
+  private boolean closed;
   private long blocksMade;
   private long framesInUse;
 
@@ -408,8 +416,27 @@ public final class ModelMemory implements PhysicalMemory {
     return true;
   }
 
-  MemorySegment view(long offset, long length) {
-    return all.asSlice(offset, length);
+  /** Return a slice of the storage, with a lifetime of its own if {@code arena} is there. */
+  MemorySegment view(long offset, long length, @Nullable Arena arena) {
+    synchronized (viewArenas) {
+      if (closed) {
+        throw new IllegalStateException("the machine of this memory is closed");
+      }
+      MemorySegment slice = all.asSlice(offset, length);
+      if (arena == null) {
+        return slice;
+      }
+      viewArenas.add(arena);
+      return NativeAccess.bind(slice, arena);
+    }
+  }
+
+  void closeView(Arena arena) {
+    synchronized (viewArenas) {
+      if (viewArenas.remove(arena)) {
+        arena.close();
+      }
+    }
   }
 
   long offset(long phys) {
@@ -440,7 +467,12 @@ public final class ModelMemory implements PhysicalMemory {
 
   /** Unmap everything; segments are dead from here on. */
   public void close() {
-    storage.close();
+    synchronized (viewArenas) {
+      closed = true;
+      viewArenas.forEach(Arena::close);
+      viewArenas.clear();
+      storage.close();
+    }
   }
 
   private void requireRam(long phys, long length) {

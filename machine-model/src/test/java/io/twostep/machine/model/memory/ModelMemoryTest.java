@@ -156,6 +156,19 @@ class ModelMemoryTest {
   }
 
   @Test
+  void segmentsOfOpenBlocksDieWithTheMachine() {
+    ModelMemory other = memory(1L << 20);
+    MemoryBlock seen = other.allocate(4096, MemoryPlacement.CONTIGUOUS);
+    MemoryBlock unseen = other.allocate(4096, MemoryPlacement.SCATTERED);
+    MemorySegment segment = seen.segment();
+    other.close();
+    assertThatThrownBy(() -> segment.get(BYTE, 0)).isInstanceOf(IllegalStateException.class);
+    assertThatThrownBy(unseen::segment).isInstanceOf(IllegalStateException.class).hasMessageContaining("closed");
+    seen.close();
+    unseen.close();
+  }
+
+  @Test
   void regionsAreOfOneBlockAndEndWithIt() {
     MemoryBlock first = memory.allocate(4 * 4096, MemoryPlacement.SCATTERED);
     MemoryBlock second = memory.allocate(4 * 4096, MemoryPlacement.CONTIGUOUS);
