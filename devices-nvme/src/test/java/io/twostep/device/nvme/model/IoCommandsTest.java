@@ -5,6 +5,7 @@ import static io.twostep.device.nvme.model.TinyHost.PAGE;
 import static io.twostep.device.nvme.model.TinyHost.prp;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.twostep.device.nvme.Allocation;
 import io.twostep.device.nvme.Seeds;
 import io.twostep.device.nvme.model.NvmeModelConfig.OptionalCommand;
 import io.twostep.device.nvme.model.TinyHost.Queue;
@@ -190,6 +191,24 @@ class IoCommandsTest {
       assertThat(status(prp(host.io(opcode, 0, 1), DATA, 0))).isEqualTo(StatusCode.NAMESPACE_WRITE_PROTECTED);
     }
     assertThat(status(prp(host.io(NvmOpcode.READ, 0, 1), DATA, 0))).isZero();
+  }
+
+  @Test
+  void warmCommandPathAllocatesNothing() {
+    MemorySegment read = prp(host.io(NvmOpcode.READ, 8, 8), DATA, 0);
+    MemorySegment write = prp(host.io(NvmOpcode.WRITE, 8, 16), DATA, DATA + PAGE);
+    Runnable pair =
+        () -> {
+          host.put(queue, read);
+          host.put(queue, write);
+          host.ringTail(queue);
+          host.run();
+          queue.head = (queue.head + 2) % queue.entries;
+          host.ringHead(queue);
+          host.interrupts.clear();
+        };
+    assertThat(Allocation.leastBytesOf(pair)).isZero();
+    assertThat(host.model.violations()).isEmpty();
   }
 
   @Test
