@@ -31,6 +31,9 @@ final class TinyHost implements BusMaster, Signals, AutoCloseable {
 
   private static final int MEMORY = 32 << 20;
 
+  /** One memory for all hosts, of which one is used at a time; each finds what the last one left. */
+  private static final MemorySegment SHARED = Arena.global().allocate(MEMORY, PAGE);
+
   /** What a completion said. */
   record Cqe(int queueId, int sqHead, int commandId, int status, long result) {
     int code() {
@@ -58,7 +61,7 @@ final class TinyHost implements BusMaster, Signals, AutoCloseable {
 
   final NvmeControllerModel model;
   final NvmeModelConfig config;
-  final MemorySegment memory = Arena.ofAuto().allocate(MEMORY, PAGE);
+  final MemorySegment memory = SHARED;
   final List<Integer> interrupts = new ArrayList<>();
   final Queue admin = queue(0, 32);
   long now;
@@ -173,6 +176,7 @@ final class TinyHost implements BusMaster, Signals, AutoCloseable {
   }
 
   void setUpAdminQueues() {
+    clear(admin);
     write32(
         RegisterLayout.AQA.offset(),
         AqaLayout.ACQS.with(AqaLayout.ASQS.with(0, admin.entries - 1), admin.entries - 1));
@@ -189,7 +193,6 @@ final class TinyHost implements BusMaster, Signals, AutoCloseable {
     admin.tail = 0;
     admin.head = 0;
     admin.phase = 1;
-    clear(admin);
     setUpAdminQueues();
     write32(RegisterLayout.CC.offset(), CcLayout.EN.with(cc(), 1));
     pass(config.readyNanos());
@@ -206,7 +209,6 @@ final class TinyHost implements BusMaster, Signals, AutoCloseable {
   /** Make an I/O queue pair whose completions interrupt by vector = queue id. */
   Queue createQueue(int id, int entries) {
     Queue queue = queue(id, entries);
-    clear(queue);
     Cqe cq = admin(createCompletion(queue, 1 << 1 | 1, id));
     Cqe sq = admin(createSubmission(queue, id));
     if (cq.status() != 0 || sq.status() != 0) {
@@ -216,6 +218,7 @@ final class TinyHost implements BusMaster, Signals, AutoCloseable {
   }
 
   MemorySegment createCompletion(Queue queue, int flags, int vector) {
+    clear(queue);
     MemorySegment sqe = command(AdminOpcode.CREATE_COMPLETION_QUEUE, 0);
     SqeLayout.PRP1.set(sqe, 0, queue.cq);
     QueueCommandLayout.QUEUE_ID.set(sqe, 0, queue.id);
@@ -236,7 +239,10 @@ final class TinyHost implements BusMaster, Signals, AutoCloseable {
   }
 
   private void clear(Queue queue) {
-    memory.asSlice(queue.cq - BASE, (long) queue.entries * CqeLayout.SIZE).fill((byte) 0);
+    long length = (long) queue.entries * CqeLayout.SIZE;
+    if (isMemory(queue.cq, length)) {
+      memory.asSlice(queue.cq - BASE, length).fill((byte) 0);
+    }
   }
 
   // Commands.
