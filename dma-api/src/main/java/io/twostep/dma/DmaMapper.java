@@ -36,7 +36,7 @@ public final class DmaMapper implements AutoCloseable {
   private final DeviceSlot slot;
   private final DeviceLimits deviceLimits;
   private final HandleRegistry handles = new HandleRegistry();
-  private final Quarantine quarantine;
+  private final Quarantine quarantine = new Quarantine();
   private final List<AttachedStack> earlierStacks = new ArrayList<>();
   private volatile AttachedStack stack;
   private volatile boolean detached;
@@ -47,7 +47,6 @@ public final class DmaMapper implements AutoCloseable {
     this.slot = slot;
     this.deviceLimits = limits;
     this.stack = stack;
-    this.quarantine = new Quarantine(slot.address().text());
   }
 
   /**

@@ -17,27 +17,17 @@ import org.slf4j.LoggerFactory;
 final class Quarantine {
   private static final Logger LOG = LoggerFactory.getLogger(Quarantine.class);
 
-  private final String device;
   private final List<Entry> entries = new ArrayList<>();
   private final List<MemoryBlock> blocks = new ArrayList<>();
 
-  Quarantine(String device) {
-    this.device = device;
-  }
-
   /** Keep what a failed invalidation withholds, and hold the memory of {@code pins} beside its owner. */
   synchronized void withhold(Retirement retirement, RegionPins pins, AttachedStack... stacks) {
-    add(new Entry(stacks, retirement, null, false, pins));
+    entries.add(new Entry(stacks, retirement, null, false, pins));
   }
 
   /** Keep a state that could not be torn down. */
   synchronized void withhold(AttachedStack stack, MappingState state, boolean window, RegionPins pins) {
-    add(new Entry(new AttachedStack[] {stack}, new Retirement(), state, window, pins));
-  }
-
-  private void add(Entry entry) {
-    entries.add(entry);
-    LOG.warn("{}: memory of a mapping that could not be proved unreachable is quarantined until the device is reset; {} such now", device, entries.size());
+    entries.add(new Entry(new AttachedStack[] {stack}, new Retirement(), state, window, pins));
   }
 
   /** Free a block once nothing holds it any more. */
@@ -96,7 +86,7 @@ final class Quarantine {
         }
         retirement.complete();
       } catch (RuntimeException e) {
-        LOG.warn("{}: still quarantined", stacks[0].device, e);
+        LOG.debug("{}: still quarantined", stacks[0].device, e);
         if (state != null || !retirement.isEmpty()) {
           return false;
         }
