@@ -44,6 +44,16 @@ final class AttachedStack {
     this.alignment = minAlignMask > granule - 1 ? minAlignMask + 1 : 0;
   }
 
+  /** Return where in its granule a window for {@code phys} starts. */
+  long offsetInGranule(long phys) {
+    return phys & (granule - 1);
+  }
+
+  /** Return the bytes in whole granules to skip at the start of an aligned window, so that it keeps all low bits of {@code phys} that it must. */
+  long skipped(long phys) {
+    return phys & alignMask & -granule;
+  }
+
   /** Hold the stack; false if its last holder is gone. */
   boolean tryHold() {
     while (true) {

@@ -351,12 +351,12 @@ abstract sealed class DmaHandle implements AutoCloseable, HandleRegistry.Holder
         stack.device + ": peer memory " + Hex.range(phys, length) + " cannot be reached by this device; copy it through host memory");
   }
 
-  /** Move ownership of a part, if anything of it needs that. */
-  final void syncPart(long offset, long length, int toward) {
+  /** Move ownership of a part of {@code whole} bytes that begin at {@code base} of the state, if anything of it needs that. */
+  final void syncPart(long base, long offset, long length, long whole, int toward) {
     requireAttachedActive();
-    requireWithin(offset, length, state.length);
+    requireWithin(offset, length, whole);
     if (state.has(MapFlags.NEEDS_SYNC)) {
-      stack.ops.sync(state, offset, length, toward);
+      stack.ops.sync(state, base + offset, length, toward);
     }
   }
 }

@@ -24,7 +24,12 @@ public final class DmaMapping extends DmaHandle {
   @SuppressWarnings("unused")
   private @Nullable MemorySegment segment;
 
+  private long length;
   private boolean window;
+
+  /** Offset of the first byte in the window below, if there is one: granules that only keep low bits of addresses are never linked. */
+  private long skipped;
+
   private long @Nullable [] runPhys;
   private long @Nullable [] runLength;
 
@@ -53,6 +58,7 @@ public final class DmaMapping extends DmaHandle {
       throw e;
     }
     this.direction = direction;
+    this.length = length;
     activate();
     return this;
   }
@@ -71,6 +77,7 @@ public final class DmaMapping extends DmaHandle {
       throw e;
     }
     this.segment = segment;
+    this.length = segment.byteSize();
     this.direction = direction;
     activate();
     return this;
@@ -85,6 +92,7 @@ public final class DmaMapping extends DmaHandle {
     }
     stack.ops.map(state(), phys, length, kind == RangeKind.BRIDGE_PEER ? flags | MapFlags.PEER : flags, own());
     window = false;
+    skipped = 0;
   }
 
   private void mapSegment(MemorySegment segment, int flags) {
@@ -101,6 +109,7 @@ public final class DmaMapping extends DmaHandle {
     if (count < 0) {
       stack.ops.mapSegment(state(), segment, flags, own());
       window = false;
+      skipped = 0;
     } else if (length[0] == segment.byteSize()) {
       mapRange(phys[0], length[0], flags);
     } else {
@@ -116,13 +125,14 @@ public final class DmaMapping extends DmaHandle {
       throw notLinear(segment, "this stack does not translate");
     }
     long bytes = segment.byteSize();
-    stack.ops.reserve(state, phys[0] & stack.alignMask, bytes, stack.alignment, -1L, flags);
+    skipped = stack.skipped(phys[0]);
+    stack.ops.reserve(state, stack.offsetInGranule(phys[0]), skipped + bytes, stack.alignment, -1L, flags);
     try {
       long offset = 0;
       for (int count = firstCount; count > 0; count = stack.memory.ranges(segment, offset, phys, length)) {
         offset = linkFrames(segment, phys, length, count, offset, flags);
       }
-      stack.ops.publish(state, 0, bytes, own());
+      stack.ops.publish(state, skipped, bytes, own());
     } catch (RuntimeException e) {
       join(e, takeDownState(true, own()));
       throw e;
@@ -136,13 +146,13 @@ public final class DmaMapping extends DmaHandle {
     int kindFlags = 0;
     long offset = from;
     for (int i = 0; i < count; i++) {
-      if ((state().dmaAddress + offset - phys[i] & stack.alignMask) != 0) {
+      if ((state().dmaAddress + skipped + offset - phys[i] & stack.alignMask) != 0) {
         throw notLinear(segment, "its frames are smaller than what the device must see in one piece");
       }
       kindFlags |= pinForLink(phys[i], length[i]);
       offset += length[i];
     }
-    stack.ops.linkRun(state(), from, phys, length, 0, count, flags | kindFlags, own());
+    stack.ops.linkRun(state(), skipped + from, phys, length, 0, count, flags | kindFlags, own());
     return offset;
   }
 
@@ -160,13 +170,13 @@ public final class DmaMapping extends DmaHandle {
   /** Return the address the device uses for the first byte. */
   public long dmaAddress() {
     requireActive();
-    return state().dmaAddress;
+    return state().dmaAddress + skipped;
   }
 
   /** Return the bytes mapped. */
   public long length() {
     requireActive();
-    return state().length;
+    return length;
   }
 
   /** Return the direction it was mapped with. */
@@ -193,12 +203,12 @@ public final class DmaMapping extends DmaHandle {
 
   /** Take bytes {@code offset .. offset + length} over from the device, so that the CPU reads what it wrote. */
   public void syncForCpu(long offset, long length) {
-    syncPart(offset, length, DmaOps.TOWARD_CPU);
+    syncPart(skipped, offset, length, this.length, DmaOps.TOWARD_CPU);
   }
 
   /** Hand bytes {@code offset .. offset + length} over to the device, so that it reads what the CPU wrote. */
   public void syncForDevice(long offset, long length) {
-    syncPart(offset, length, DmaOps.TOWARD_DEVICE);
+    syncPart(skipped, offset, length, this.length, DmaOps.TOWARD_DEVICE);
   }
 
   /**

@@ -3,7 +3,6 @@ package io.twostep.dma;
 import io.twostep.dma.DmaMappingException.Reason;
 import io.twostep.dma.spi.DmaOps;
 import io.twostep.dma.spi.MapFlags;
-import io.twostep.dma.spi.MappingState;
 import io.twostep.dma.spi.Retirement;
 import org.jspecify.annotations.Nullable;
 
@@ -31,6 +30,11 @@ import org.jspecify.annotations.Nullable;
 public final class IovaReservation extends DmaHandle {
   private int flags;
   private long linkedGranules;
+  private long address;
+  private long length;
+
+  /** Offset of {@link #address} in the window below: granules that only keep low bits of addresses are never linked. */
+  private long skipped;
 
   IovaReservation(DmaMapper mapper) {
     super(mapper);
@@ -83,14 +87,22 @@ public final class IovaReservation extends DmaHandle {
     }
     try {
       int all = tablesAhead ? request | MapFlags.TABLES_AHEAD : request;
+      skipped = stack.skipped(phys);
       stack.ops.reserve(
-          state(), phys & stack.alignMask, length, Math.max(alignment, stack.alignment), highest, all);
+          state(),
+          stack.offsetInGranule(phys),
+          Math.addExact(skipped, length),
+          Math.max(alignment, stack.alignment),
+          highest,
+          all);
     } catch (RuntimeException e) {
       abandon(e);
       throw e;
     }
     flags = request;
     linkedGranules = 0;
+    address = state().dmaAddress + skipped;
+    this.length = length;
     activate();
     return true;
   }
@@ -98,13 +110,13 @@ public final class IovaReservation extends DmaHandle {
   /** Return the address the device uses for the window's first byte; it keeps {@code phys mod granule}. */
   public long address() {
     requireActive();
-    return state().dmaAddress;
+    return address;
   }
 
   /** Return the bytes reserved. */
   public long length() {
     requireActive();
-    return state().length;
+    return length;
   }
 
   /**
@@ -120,23 +132,22 @@ public final class IovaReservation extends DmaHandle {
   public long link(long offset, long phys, long length) {
     requireAttachedActive();
     requirePhysRange(phys, length);
-    MappingState state = state();
-    requireWithin(offset, length, state.length);
+    requireWithin(offset, length, this.length);
     AttachedStack stack = stack();
-    long address = state.dmaAddress + offset;
-    if (((address ^ phys) & stack.alignMask) != 0) {
+    long linkAddress = address + offset;
+    if (((linkAddress ^ phys) & stack.alignMask) != 0) {
       throw misaligned(offset, phys, length);
     }
     int mark = pins().mark();
     try {
       int peer = pinForLink(phys, length);
-      stack.ops.link(state, offset, phys, length, flags | peer, own());
+      stack.ops.link(state(), skipped + offset, phys, length, flags | peer, own());
     } catch (RuntimeException e) {
       undo(mark, e);
       throw e;
     }
-    linkedGranules += granules(address, length);
-    return address;
+    linkedGranules += granules(linkAddress, length);
+    return linkAddress;
   }
 
   private DmaMappingException misaligned(long offset, long phys, long length) {
@@ -148,7 +159,7 @@ public final class IovaReservation extends DmaHandle {
             + " at offset "
             + Hex.of(offset)
             + ": window address "
-            + Hex.of(state().dmaAddress + offset)
+            + Hex.of(address + offset)
             + " and physical address must agree below "
             + Hex.of(stack().alignMask + 1));
   }
@@ -160,9 +171,9 @@ public final class IovaReservation extends DmaHandle {
    */
   public void sync(long offset, long length) {
     requireAttachedActive();
-    requireWithin(offset, length, state().length);
+    requireWithin(offset, length, this.length);
     try {
-      stack().ops.publish(state(), offset, length, own());
+      stack().ops.publish(state(), skipped + offset, length, own());
     } catch (RuntimeException e) {
       undo(pins().mark(), e);
       throw e;
@@ -171,12 +182,12 @@ public final class IovaReservation extends DmaHandle {
 
   /** Take a part of what is linked over from the device, so that the CPU reads what it wrote. */
   public void syncForCpu(long offset, long length) {
-    syncPart(offset, length, DmaOps.TOWARD_CPU);
+    syncPart(skipped, offset, length, this.length, DmaOps.TOWARD_CPU);
   }
 
   /** Hand a part of what is linked over to the device, so that it reads what the CPU wrote. */
   public void syncForDevice(long offset, long length) {
-    syncPart(offset, length, DmaOps.TOWARD_DEVICE);
+    syncPart(skipped, offset, length, this.length, DmaOps.TOWARD_DEVICE);
   }
 
   /** Tell whether ownership must be moved by sync calls. */
@@ -204,11 +215,10 @@ public final class IovaReservation extends DmaHandle {
 
   private void unlinkWith(long offset, long length, @Nullable InvalidationBatch batch) {
     requireActive();
-    MappingState state = state();
-    requireWithin(offset, length, state.length);
+    requireWithin(offset, length, this.length);
     requireUnits(offset, length);
-    stack().ops.unlink(state, offset, length, retirementOf(batch));
-    linkedGranules -= granules(state.dmaAddress + offset, length);
+    stack().ops.unlink(state(), skipped + offset, length, retirementOf(batch));
+    linkedGranules -= granules(address + offset, length);
     if (batch != null) {
       pins().shareWith(batch.pins());
     } else {
@@ -220,10 +230,9 @@ public final class IovaReservation extends DmaHandle {
   }
 
   private void requireUnits(long offset, long length) {
-    long address = state().dmaAddress + offset;
     long mask = stack().unit - 1;
-    boolean startFits = offset == 0 || (address & mask) == 0;
-    boolean endFits = offset + length == state().length || (address + length & mask) == 0;
+    boolean startFits = offset == 0 || (address + offset & mask) == 0;
+    boolean endFits = offset + length == this.length || (address + offset + length & mask) == 0;
     if (!startFits || !endFits) {
       throw new DmaMappingException(
           Reason.MISALIGNED,

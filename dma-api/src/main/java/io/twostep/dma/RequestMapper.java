@@ -26,8 +26,12 @@ final class RequestMapper {
 
   private boolean window;
   private boolean contiguous;
+
+  /** Where the window begins, in the layout's offsets, and how long it is; what is linked begins {@code linkedFrom} into it. */
   private long windowFirst;
+
   private long windowLength;
+  private long linkedFrom;
 
   RequestMapper(DmaHandle handle) {
     this.handle = handle;
@@ -66,7 +70,7 @@ final class RequestMapper {
       }
       long entries = emitter.finish();
       if (window) {
-        stack.ops.publish(handle.state(), 0, windowLength, handle.own());
+        stack.ops.publish(handle.state(), linkedFrom, windowLength - linkedFrom, handle.own());
       }
       this.source = source;
       return entries;
@@ -101,10 +105,12 @@ final class RequestMapper {
 
   private void reserve(int flags) {
     AttachedStack stack = handle.stack();
-    windowFirst = layout.first();
+    long skipped = stack.skipped(layout.first());
+    windowFirst = layout.first() - skipped;
     windowLength = layout.end() - windowFirst;
+    linkedFrom = skipped;
     contiguous = layout.stretches() == 1 && plan.windowed() == plan.ranges();
-    stack.ops.reserve(handle.state(), windowFirst, windowLength, stack.alignment, -1L, flags);
+    stack.ops.reserve(handle.state(), stack.offsetInGranule(windowFirst), windowLength, stack.alignment, -1L, flags);
     window = true;
   }
 
@@ -208,7 +214,7 @@ final class RequestMapper {
     }
     if (windowNeedsSync()) {
       if (contiguous) {
-        handle.stack().ops.sync(handle.state(), offset, length, toward);
+        handle.stack().ops.sync(handle.state(), linkedFrom + offset, length, toward);
       } else {
         syncStretches(offset, offset + length, toward);
       }

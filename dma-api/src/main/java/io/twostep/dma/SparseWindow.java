@@ -418,12 +418,12 @@ public final class SparseWindow extends DmaHandle {
 
   /** Take a part over from the device, so that the CPU reads what it wrote. */
   public void syncForCpu(long offset, long length) {
-    syncPart(offset, length, DmaOps.TOWARD_CPU);
+    syncPart(0, offset, length, this.length, DmaOps.TOWARD_CPU);
   }
 
   /** Hand a part over to the device, so that it reads what the CPU wrote. */
   public void syncForDevice(long offset, long length) {
-    syncPart(offset, length, DmaOps.TOWARD_DEVICE);
+    syncPart(0, offset, length, this.length, DmaOps.TOWARD_DEVICE);
   }
 
   @Override

@@ -78,15 +78,14 @@ public interface DmaOps extends AutoCloseable {
   /**
    * Reserve a window of I/O addresses and link nothing.
    *
-   * <p>Allocates {@code lead + length} bytes, rounded up to granules, from an aligned address on. Sets {@code dmaAddress} to that address plus {@code
-   * lead}, and {@code length}, {@code allocated}.
+   * <p>Sets {@code dmaAddress} to the window's first byte, {@code offsetInGranule} past an aligned granule, and {@code length}, {@code allocated}.
    *
-   * @param lead bytes from the aligned address to the window's first byte: the low bits that the caller wants kept. Below the granule, or below {@code
-   *     alignment} where that is larger
-   * @param alignment alignment of the allocation, bytes, a power of two; 0 for the natural one: the smallest power of two of granules that holds it
+   * @param offsetInGranule below the granule
+   * @param alignment alignment of the granule the window starts in, bytes, a power of two; 0 for the natural one: the smallest power of two of granules
+   *     that holds the window
    * @param highest highest address the window may have, inclusive, beside the device's own limit
    */
-  void reserve(MappingState state, long lead, long length, long alignment, long highest, int flags);
+  void reserve(MappingState state, long offsetInGranule, long length, long alignment, long highest, int flags);
 
   /**
    * Link a range at {@code offset} from {@code state.dmaAddress}; it becomes usable by {@link #publish}.

@@ -177,7 +177,7 @@ public final class HostTerminal extends TranslatingTerminal {
     @Override
     void drop(MappingState state, Retirement batch) {
       faults.hit("host unmap");
-      int first = first(state, 0);
+      int first = base(state);
       clear(first, first + (int) (state.allocated >>> table.shift) - 1);
       super.drop(state, batch);
     }

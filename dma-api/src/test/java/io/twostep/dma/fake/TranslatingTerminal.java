@@ -11,6 +11,8 @@ import java.util.Map;
 
 /** A terminal that translates by granule: links are seen after publish only, and removals after an invalidation only. */
 public class TranslatingTerminal extends FakeTerminal {
+  private static final int MAPPED = 1 << 30;
+
   final long granule;
   private final Map<AddressSpace, GranuleTable> tables = spaces();
 
@@ -82,8 +84,15 @@ public class TranslatingTerminal extends FakeTerminal {
       requireMemory(phys, length, flags);
       long mask = Math.max(granule - 1, context.limits().minAlignMask());
       allocate(state, phys & mask, length, mask == granule - 1 ? 0 : mask + 1, -1L, flags);
+      state.flags |= MAPPED;
       write(state, 0, phys, length, flags);
       show(state, 0, length);
+    }
+
+    /** Return the first granule that was allocated: one mapping may start further in than a granule to keep low bits. */
+    final int base(MappingState state) {
+      long mask = (state.flags & MAPPED) == 0 ? granule - 1 : Math.max(granule - 1, context.limits().minAlignMask());
+      return table.index(state.dmaAddress & ~mask);
     }
 
     @Override
@@ -173,7 +182,9 @@ public class TranslatingTerminal extends FakeTerminal {
 
     void show(MappingState state, long offset, long length) {
       for (int i = first(state, offset); i <= last(state, offset, length); i++) {
-        table.visible[i] = table.written[i];
+        if (table.written[i] != 0) {
+          table.visible[i] = table.written[i];
+        }
       }
     }
 
@@ -225,7 +236,7 @@ public class TranslatingTerminal extends FakeTerminal {
 
     void drop(MappingState state, Retirement batch) {
       int count = (int) (state.allocated >>> table.shift);
-      int first = first(state, 0);
+      int first = base(state);
       boolean linked = false;
       for (int i = first; i < first + count; i++) {
         linked |= table.written[i] != 0 || table.visible[i] != 0;
