@@ -6,8 +6,6 @@ import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * What one device might still reach although it was torn down: kept out of circulation, counted and named, until a reset allows another try.
@@ -15,8 +13,6 @@ import org.slf4j.LoggerFactory;
  * <p>Thread-safe; touched only when something went wrong.
  */
 final class Quarantine {
-  private static final Logger LOG = LoggerFactory.getLogger(Quarantine.class);
-
   private final List<Entry> entries = new ArrayList<>();
   private final List<MemoryBlock> blocks = new ArrayList<>();
 
@@ -86,7 +82,7 @@ final class Quarantine {
         }
         retirement.complete();
       } catch (RuntimeException e) {
-        LOG.debug("{}: still quarantined", stacks[0].device, e);
+        // Still not: the caller learns it from the count.
         if (state != null || !retirement.isEmpty()) {
           return false;
         }

@@ -229,41 +229,40 @@ class HandleMisuseTest {
 
   @Test
   void windowRefusesWhatIsWrongAndKeepsWhatIsLinked() {
-    try (SparseWindow window = rig.mapper.newWindow(8 * PAGE, PAGE, TO_DEVICE, NONE)) {
-      window.link(0, block.phys(0), 2 * PAGE, TO_DEVICE);
-      String before = rig.accounts();
-      misuse(() -> window.link(PAGE / 2, block.phys(0), PAGE, TO_DEVICE));
-      misuse(() -> window.link(7 * PAGE, block.phys(0), 2 * PAGE, TO_DEVICE));
-      misuse(() -> window.link(-PAGE, block.phys(0), PAGE, TO_DEVICE));
-      misuse(() -> window.link(2 * PAGE, block.phys(0), 100, TO_DEVICE));
-      misuse(() -> window.link(2 * PAGE, block.phys(0), 0, TO_DEVICE));
-      misuse(() -> window.link(2 * PAGE, -PAGE, 2 * PAGE, TO_DEVICE));
-      misuse(() -> window.link(2 * PAGE, block.phys(0), PAGE, BIDIRECTIONAL));
-      misuse(() -> window.protect(0, PAGE, BIDIRECTIONAL));
-      misuse(() -> window.unlink(1, PAGE));
-      misuse(() -> window.unlink(0, 9 * PAGE));
-      misuse(() -> window.isLinked(8 * PAGE));
-      misuse(() -> window.isLinked(-1));
-      misuse(() -> window.syncForCpu(8 * PAGE, 1));
-      refused(DmaMappingException.Reason.ALREADY_LINKED, () -> window.link(PAGE, ranges, TO_DEVICE, null));
-      refused(DmaMappingException.Reason.MISALIGNED, () -> window.link(2 * PAGE, block.phys(8), PAGE, TO_DEVICE));
-      refused(DmaMappingException.Reason.NOT_LINKED, () -> window.unlink(PAGE, 2 * PAGE));
-      refused(DmaMappingException.Reason.NOT_LINKED, () -> window.protect(PAGE, 2 * PAGE, TO_DEVICE));
-      refused(DmaMappingException.Reason.NOT_BACKED, () -> window.link(2 * PAGE, 0x7000_0000_0000L, PAGE, TO_DEVICE));
-      assertThat(rig.accounts()).isEqualTo(before);
-      assertThat(window.isLinked(PAGE + 5)).isTrue();
-      assertThat(rig.deviceRead(window.address() + PAGE)).isZero();
-      rig.mapper.detach();
-      refused(DmaMappingException.Reason.DETACHED, () -> window.link(2 * PAGE, block.phys(0), PAGE, TO_DEVICE));
-      refused(DmaMappingException.Reason.DETACHED, () -> window.protect(0, PAGE, TO_DEVICE));
-      refused(DmaMappingException.Reason.DETACHED, () -> window.syncForCpu(0, 1));
-      window.unlink(0, PAGE);
-      window.close();
-      window.close();
-      assertThatThrownBy(() -> window.unlink(PAGE, PAGE)).isInstanceOf(IllegalStateException.class);
-      assertThatThrownBy(() -> window.isLinked(0)).isInstanceOf(IllegalStateException.class);
-      assertThat(rig.memory.pins()).isZero();
-    }
+    SparseWindow window = rig.mapper.newWindow(8 * PAGE, PAGE, TO_DEVICE, NONE);
+    window.link(0, block.phys(0), 2 * PAGE, TO_DEVICE);
+    String before = rig.accounts();
+    misuse(() -> window.link(PAGE / 2, block.phys(0), PAGE, TO_DEVICE));
+    misuse(() -> window.link(7 * PAGE, block.phys(0), 2 * PAGE, TO_DEVICE));
+    misuse(() -> window.link(-PAGE, block.phys(0), PAGE, TO_DEVICE));
+    misuse(() -> window.link(2 * PAGE, block.phys(0), 100, TO_DEVICE));
+    misuse(() -> window.link(2 * PAGE, block.phys(0), 0, TO_DEVICE));
+    misuse(() -> window.link(2 * PAGE, -PAGE, 2 * PAGE, TO_DEVICE));
+    misuse(() -> window.link(2 * PAGE, block.phys(0), PAGE, BIDIRECTIONAL));
+    misuse(() -> window.protect(0, PAGE, BIDIRECTIONAL));
+    misuse(() -> window.unlink(1, PAGE));
+    misuse(() -> window.unlink(0, 9 * PAGE));
+    misuse(() -> window.isLinked(8 * PAGE));
+    misuse(() -> window.isLinked(-1));
+    misuse(() -> window.syncForCpu(8 * PAGE, 1));
+    refused(DmaMappingException.Reason.ALREADY_LINKED, () -> window.link(PAGE, ranges, TO_DEVICE, null));
+    refused(DmaMappingException.Reason.MISALIGNED, () -> window.link(2 * PAGE, block.phys(8), PAGE, TO_DEVICE));
+    refused(DmaMappingException.Reason.NOT_LINKED, () -> window.unlink(PAGE, 2 * PAGE));
+    refused(DmaMappingException.Reason.NOT_LINKED, () -> window.protect(PAGE, 2 * PAGE, TO_DEVICE));
+    refused(DmaMappingException.Reason.NOT_BACKED, () -> window.link(2 * PAGE, 0x7000_0000_0000L, PAGE, TO_DEVICE));
+    assertThat(rig.accounts()).isEqualTo(before);
+    assertThat(window.isLinked(PAGE + 5)).isTrue();
+    assertThat(rig.deviceRead(window.address() + PAGE)).isZero();
+    rig.mapper.detach();
+    refused(DmaMappingException.Reason.DETACHED, () -> window.link(2 * PAGE, block.phys(0), PAGE, TO_DEVICE));
+    refused(DmaMappingException.Reason.DETACHED, () -> window.protect(0, PAGE, TO_DEVICE));
+    refused(DmaMappingException.Reason.DETACHED, () -> window.syncForCpu(0, 1));
+    window.unlink(0, PAGE);
+    window.close();
+    window.close();
+    assertThatThrownBy(() -> window.unlink(PAGE, PAGE)).isInstanceOf(IllegalStateException.class);
+    assertThatThrownBy(() -> window.isLinked(0)).isInstanceOf(IllegalStateException.class);
+    assertThat(rig.memory.pins()).isZero();
   }
 
   @Test

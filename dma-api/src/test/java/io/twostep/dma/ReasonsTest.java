@@ -1,0 +1,184 @@
+package io.twostep.dma;
+
+import static io.twostep.dma.DmaAttributes.NONE;
+import static io.twostep.dma.DmaDirection.BIDIRECTIONAL;
+import static io.twostep.dma.DmaDirection.TO_DEVICE;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.twostep.dma.DmaMappingException.Reason;
+import io.twostep.dma.fake.FakeBlock;
+import io.twostep.dma.fake.HostTerminal;
+import io.twostep.dma.fake.Rig;
+import java.lang.foreign.MemorySegment;
+import org.junit.jupiter.api.Test;
+
+/** Each reason that this module or its fixtures give reaches the caller with the device and the range in its message, and leaves nothing. */
+class ReasonsTest {
+  private static final long PAGE = 4096;
+
+  private static void refused(Rig rig, Reason reason, Runnable call) {
+    String before = rig.accounts();
+    assertThatThrownBy(call::run)
+        .isInstanceOfSatisfying(DmaMappingException.class, e -> assertThat(e.reason()).as(e.getMessage()).isEqualTo(reason))
+        .hasMessageContaining("[" + reason + "]");
+    assertThat(rig.accounts()).isEqualTo(before);
+  }
+
+  private static void mapRefused(Rig rig, Reason reason, long phys, long length, int attributes) {
+    refused(rig, reason, () -> rig.mapper.map(phys, length, TO_DEVICE, attributes));
+  }
+
+  @Test
+  void outOfReachBelowADirectDevicesMask() {
+    Rig rig = new Rig(Rig.Kind.DIRECT, 4096, DeviceLimits.ofBits(31));
+    mapRefused(rig, Reason.OUT_OF_REACH, rig.allocate(PAGE, MemoryPlacement.CONTIGUOUS).phys(0), PAGE, NONE);
+    assertThat(rig.mapper.limits().addressingLimited()).isTrue();
+  }
+
+  @Test
+  void iovaExhausted() {
+    Rig rig = new Rig(Rig.Kind.TRANSLATING);
+    refused(rig, Reason.IOVA_EXHAUSTED, () -> rig.mapper.newWindow(1L << 40, PAGE, TO_DEVICE, NONE));
+    assertThat(new DmaMappingException(Reason.IOVA_EXHAUSTED, "x").isRetryable()).isTrue();
+  }
+
+  @Test
+  void bounceReasons() {
+    Rig rig = new Rig(Rig.Kind.BOUNCE_TRANSLATING);
+    FakeBlock block = rig.allocate((Rig.SLOTS + 1) * PAGE, MemoryPlacement.CONTIGUOUS);
+    mapRefused(rig, Reason.BOUNCE_TOO_LARGE, block.phys(0), block.length(), NONE);
+    mapRefused(rig, Reason.BOUNCE_FORBIDDEN, block.phys(0), 1, DmaAttributes.REQUIRE_COHERENT);
+    DmaMapping most = rig.mapper.map(block.phys(0), (Rig.SLOTS - 1) * PAGE, TO_DEVICE, NONE);
+    mapRefused(rig, Reason.BOUNCE_EXHAUSTED, block.phys(0), 2 * PAGE, NONE);
+    most.close();
+    refused(rig, Reason.UNSUPPORTED, () -> rig.mapper.newWindow(PAGE, PAGE, TO_DEVICE, NONE));
+    Rig direct = new Rig(Rig.Kind.BOUNCE_DIRECT);
+    refused(direct, Reason.UNSUPPORTED, () -> direct.mapper.newWindow(PAGE, PAGE, TO_DEVICE, NONE));
+  }
+
+  @Test
+  void peerReasons() {
+    Rig rig = new Rig(Rig.Kind.PEER_TRANSLATING);
+    mapRefused(rig, Reason.PEER_UNREACHABLE, rig.far.phys(0), 1, NONE);
+    mapRefused(new Rig(Rig.Kind.TRANSLATING), Reason.NOT_BACKED, 0x7777_0000_0000L, 1, NONE);
+    IovaReservation window = rig.mapper.newReservation();
+    window.tryAlloc(0, PAGE, TO_DEVICE, NONE);
+    refused(rig, Reason.BUS_ADDRESS, () -> window.link(0, rig.bus.phys(0), PAGE));
+    refused(rig, Reason.PEER_UNREACHABLE, () -> window.link(0, rig.far.phys(0), PAGE));
+    window.link(0, rig.bridge.phys(0), PAGE);
+    SparseWindow sparse = rig.mapper.newWindow(2 * PAGE, PAGE, TO_DEVICE, NONE);
+    refused(rig, Reason.BUS_ADDRESS, () -> sparse.link(0, rig.bus.phys(0), PAGE, TO_DEVICE));
+    assertThat(sparse.link(PAGE, rig.bridge.phys(PAGE), PAGE, TO_DEVICE)).isEqualTo(sparse.address() + PAGE);
+  }
+
+  @Test
+  void notBacked() {
+    Rig rig = new Rig(Rig.Kind.TRANSLATING);
+    FakeBlock block = rig.allocate(PAGE, MemoryPlacement.CONTIGUOUS);
+    mapRefused(rig, Reason.NOT_BACKED, rig.registers.phys(0), 4, NONE);
+    mapRefused(rig, Reason.NOT_BACKED, block.phys(0), PAGE + 1, NONE);
+    refused(rig, Reason.NOT_BACKED, () -> rig.mapper.map(MemorySegment.ofArray(new byte[8]), TO_DEVICE, NONE));
+    refused(rig, Reason.NOT_BACKED, () -> rig.mapper.newTransfer().plan(Ranges.of(rig.registers.phys(0), 4)));
+  }
+
+  @Test
+  void notLinear() {
+    Rig direct = new Rig(Rig.Kind.DIRECT);
+    FakeBlock scattered = direct.allocate(3 * PAGE, MemoryPlacement.SCATTERED);
+    refused(direct, Reason.NOT_LINEAR, () -> direct.mapper.map(scattered.segment(), TO_DEVICE, NONE));
+    direct.mapper.map(scattered.segment().asSlice(100, 200), TO_DEVICE, NONE).close();
+    Rig coarse = new Rig(Rig.Kind.TRANSLATING, 16384, DeviceLimits.UNLIMITED);
+    FakeBlock block = coarse.allocate(3 * PAGE, MemoryPlacement.SCATTERED);
+    refused(coarse, Reason.NOT_LINEAR, () -> coarse.mapper.map(block.segment(), TO_DEVICE, NONE));
+  }
+
+  @Test
+  void linkReasons() {
+    Rig rig = new Rig(Rig.Kind.HOST);
+    FakeBlock block = rig.allocate(8 * PAGE, MemoryPlacement.CONTIGUOUS);
+    IovaReservation window = rig.mapper.newReservation();
+    window.tryAlloc(0, 8 * PAGE, TO_DEVICE, NONE);
+    window.link(0, block.phys(0), 4 * PAGE);
+    window.sync(0, 4 * PAGE);
+    refused(rig, Reason.ALREADY_LINKED, () -> window.link(3 * PAGE, block.phys(0), PAGE));
+    refused(rig, Reason.MISALIGNED, () -> window.link(4 * PAGE, block.phys(1), PAGE));
+    refused(rig, Reason.MISALIGNED, () -> window.unlink(0, 100));
+    refused(rig, Reason.NOT_LINKED, () -> window.unlink(4 * PAGE, PAGE));
+    refused(rig, Reason.NOT_SPLITTABLE, () -> window.unlink(0, PAGE));
+    refused(rig, Reason.NOT_SPLITTABLE, () -> window.unlink(PAGE, 3 * PAGE));
+    assertThat(rig.deviceRead(window.address() + 3 * PAGE)).isZero();
+    window.unlink(0, 4 * PAGE);
+    window.free();
+  }
+
+  @Test
+  void mappingSlotsAreAHostsAndNothingIsMappedWithoutThem() {
+    Rig rig = new Rig(Rig.Kind.TRANSLATING);
+    HostTerminal host = new HostTerminal(rig.faults, 4096, 2);
+    DmaMapper mapper = DmaStack.of(host).attach(rig.machine, rig.slot, DeviceLimits.UNLIMITED);
+    FakeBlock block = rig.allocate(8 * PAGE, MemoryPlacement.SCATTERED);
+    IovaReservation window = mapper.newReservation();
+    window.tryAlloc(0, 8 * PAGE, TO_DEVICE, NONE);
+    for (int i = 0; i < 3; i++) {
+      window.link(i * PAGE, block.phys(i * PAGE), PAGE);
+    }
+    refused(rig, Reason.MAPPING_SLOTS, () -> window.sync(0, 3 * PAGE));
+    assertThat(host.runs()).as("the failed sync undid itself").isZero();
+    window.sync(0, 2 * PAGE);
+    assertThat(host.runs()).isEqualTo(2);
+    window.destroy();
+    assertThat(host.runs()).isZero();
+  }
+
+  @Test
+  void coherentMemoryKeepsBelowItsOwnLimit() {
+    Rig rig = new Rig(Rig.Kind.TRANSLATING, 4096, DeviceLimits.UNLIMITED.withHighestCoherentAddress(0xFFFF));
+    DmaBuffer[] buffers = new DmaBuffer[15];
+    for (int i = 0; i < 15; i++) {
+      buffers[i] = rig.mapper.allocateCoherent(PAGE);
+      assertThat(buffers[i].dmaAddress()).isLessThan(0x10000);
+    }
+    refused(rig, Reason.IOVA_EXHAUSTED, () -> rig.mapper.allocateCoherent(1));
+    for (DmaBuffer buffer : buffers) {
+      buffer.close();
+    }
+    Rig direct = new Rig(Rig.Kind.DIRECT, 4096, DeviceLimits.UNLIMITED.withHighestCoherentAddress(0xFFFF));
+    refused(direct, Reason.NOT_BACKED, () -> direct.mapper.allocateCoherent(1));
+  }
+
+  @Test
+  void windowsWithoutTranslationHoldWhatTheDeviceReaches() {
+    Rig rig = new Rig(Rig.Kind.DIRECT);
+    FakeBlock block = rig.allocate(8 * PAGE, MemoryPlacement.SCATTERED);
+    try (SparseWindow window = rig.mapper.newWindow(8 * PAGE, PAGE, BIDIRECTIONAL, NONE)) {
+      Entries entries = new Entries();
+      assertThat(window.link(0, block.ranges(), TO_DEVICE, entries)).isEqualTo(8);
+      assertThat(rig.reached(entries.list.get(3).dmaAddress(), 0)).isEqualTo(block.phys(3 * PAGE));
+      refused(rig, Reason.ALREADY_LINKED, () -> window.link(0, block.phys(0), PAGE, TO_DEVICE));
+      refused(rig, Reason.UNSUPPORTED, () -> window.protect(0, PAGE, TO_DEVICE));
+      assertThatThrownBy(window::address).isInstanceOf(IllegalStateException.class);
+      window.unlink(PAGE, 2 * PAGE);
+      assertThat(window.isLinked(PAGE)).isFalse();
+      assertThat(block.region.pins()).isEqualTo(6);
+    }
+    assertThat(rig.memory.pins()).isZero();
+    refused(rig, Reason.UNSUPPORTED, () -> rig.mapper.newWindow(1L << 50, PAGE, TO_DEVICE, NONE));
+    Rig narrow = new Rig(Rig.Kind.DIRECT, 4096, DeviceLimits.ofBits(32));
+    narrow.mapper.newWindow(PAGE, PAGE, TO_DEVICE, NONE).close();
+    Rig tooNarrow = new Rig(Rig.Kind.DIRECT, 4096, DeviceLimits.ofBits(31));
+    refused(tooNarrow, Reason.UNSUPPORTED, () -> tooNarrow.mapper.newWindow(PAGE, PAGE, TO_DEVICE, NONE));
+  }
+
+  @Test
+  void onlyReasonsThatWaitingCanHelpAreRetryable() {
+    assertThat(java.util.Arrays.stream(Reason.values()).filter(Reason::isRetryable))
+        .containsExactly(
+            Reason.IOVA_EXHAUSTED,
+            Reason.TABLE_MEMORY,
+            Reason.BOUNCE_EXHAUSTED,
+            Reason.MAPPING_SLOTS,
+            Reason.PIN_LIMIT,
+            Reason.QUOTA);
+  }
+}

@@ -1,0 +1,244 @@
+package io.twostep.dma;
+
+import static io.twostep.dma.DmaAttributes.NONE;
+import static io.twostep.dma.DmaDirection.BIDIRECTIONAL;
+import static io.twostep.dma.DmaDirection.TO_DEVICE;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.twostep.dma.DmaMappingException.Reason;
+import io.twostep.dma.fake.BounceLayer;
+import io.twostep.dma.fake.FakeBlock;
+import io.twostep.dma.fake.Rig;
+import io.twostep.dma.spi.DeviceSlot;
+import org.junit.jupiter.api.Test;
+
+/** How long a stack lives: detach, restack, close, batches and quarantine. */
+class StackLifeTest {
+  private static final long PAGE = 4096;
+
+  private final Rig rig = new Rig(Rig.Kind.TRANSLATING);
+  private final FakeBlock block = rig.allocate(8 * PAGE, MemoryPlacement.CONTIGUOUS);
+
+  private static void refused(Reason reason, Runnable call) {
+    assertThatThrownBy(call::run)
+        .isInstanceOfSatisfying(DmaMappingException.class, e -> assertThat(e.reason()).isEqualTo(reason));
+  }
+
+  @Test
+  void opsAreClosedOnceWithTheLastHandle() {
+    DmaMapping mapping = rig.mapper.map(block.phys(0), PAGE, TO_DEVICE, NONE);
+    DmaTransfer idle = rig.mapper.newTransfer();
+    rig.mapper.close();
+    rig.mapper.close();
+    assertThat(rig.terminal.closed()).isZero();
+    mapping.close();
+    mapping.close();
+    assertThat(rig.terminal.closed()).isZero();
+    idle.close();
+    assertThat(rig.terminal.closed()).isEqualTo(1);
+  }
+
+  @Test
+  void handlesOutliveARestackOnTheirOwnStackAndThenMoveToTheNew() {
+    DmaMapping mapping = rig.mapper.newMapping();
+    mapping.map(block.phys(0), PAGE, BIDIRECTIONAL, NONE);
+    DmaMapping idle = rig.mapper.newMapping();
+    BounceLayer bounce = new BounceLayer(rig.faults, 16);
+    rig.mapper.restack(DmaStack.of(rig.terminal, bounce));
+    assertThat(rig.terminal.attached()).isEqualTo(2);
+    idle.map(block.phys(PAGE), PAGE, BIDIRECTIONAL, NONE);
+    assertThat(bounce.slotsUsed()).as("later mappings use the new stack").isEqualTo(1);
+    rig.deviceWrite(mapping.dmaAddress(), (byte) 5);
+    assertThat(rig.memory.get(block.phys(0))).as("live ones keep theirs").isEqualTo((byte) 5);
+    mapping.unmap();
+    assertThat(rig.terminal.closed()).isZero();
+    mapping.map(block.phys(0), PAGE, BIDIRECTIONAL, NONE);
+    assertThat(bounce.slotsUsed()).isEqualTo(2);
+    assertThat(rig.terminal.closed()).as("the old stack went with its last handle").isEqualTo(1);
+    rig.mapper.awaitQuiescence();
+    mapping.close();
+    idle.close();
+    rig.mapper.close();
+    assertThat(rig.terminal.closed()).isEqualTo(2);
+    assertThat(rig.memory.pins()).isZero();
+  }
+
+  @Test
+  void aFailedRestackLeavesTheOldStack() {
+    rig.faults.failAt(1);
+    assertThatThrownBy(() -> rig.mapper.restack(DmaStack.of(rig.terminal, new BounceLayer(rig.faults, 4))))
+        .isInstanceOf(DmaMappingException.class);
+    rig.faults.off();
+    assertThat(rig.terminal.closed()).as("what was attached is closed again").isEqualTo(1);
+    rig.mapper.map(block.phys(0), PAGE, TO_DEVICE, NONE).close();
+  }
+
+  @Test
+  void detachReachesHandlesOfEarlierStacksToo() {
+    IovaReservation window = rig.mapper.newReservation();
+    window.tryAlloc(0, PAGE, TO_DEVICE, NONE);
+    rig.mapper.restack(DmaStack.of(rig.terminal));
+    assertThat(rig.mapper.detach()).isEqualTo(1);
+    assertThat(rig.mapper.detach()).isEqualTo(1);
+    refused(Reason.DETACHED, () -> window.link(0, block.phys(0), PAGE));
+    refused(Reason.DETACHED, () -> rig.mapper.restack(rig.stack));
+    refused(Reason.DETACHED, rig.mapper::newMapping);
+    refused(Reason.DETACHED, () -> rig.mapper.allocateCoherent(64));
+    window.destroy();
+    assertThat(rig.mapper.liveMappings()).isZero();
+  }
+
+  @Test
+  void aBatchKeepsItsStackOpenUntilItCompletes() {
+    InvalidationBatch batch = rig.mapper.newBatch();
+    DmaMapping mapping = rig.mapper.map(block.phys(0), PAGE, TO_DEVICE, NONE);
+    mapping.unmap(batch);
+    mapping.close();
+    rig.mapper.close();
+    assertThat(rig.terminal.closed()).isZero();
+    assertThat(batch.pending()).isPositive();
+    batch.close();
+    assertThat(rig.terminal.closed()).isEqualTo(1);
+    assertThat(rig.memory.pins()).isZero();
+  }
+
+  @Test
+  void aBatchServesSeveralDevicesOfOneAddressSpaceAndNoOther() {
+    DeviceSlot sibling = rig.machine.addSlotBeside("nvme1", rig.slot);
+    DeviceSlot stranger = rig.machine.addSlot("nvme2", true);
+    DmaMapper second = rig.stack.attach(rig.machine, sibling, DeviceLimits.UNLIMITED);
+    DmaMapper third = rig.stack.attach(rig.machine, stranger, DeviceLimits.UNLIMITED);
+    DmaMapping one = rig.mapper.map(block.phys(0), PAGE, TO_DEVICE, NONE);
+    DmaMapping two = second.map(block.phys(0), PAGE, TO_DEVICE, NONE);
+    DmaMapping three = third.map(block.phys(0), PAGE, TO_DEVICE, NONE);
+    InvalidationBatch batch = rig.mapper.newBatch();
+    one.unmap(batch);
+    two.unmap(batch);
+    assertThatThrownBy(() -> three.unmap(batch))
+        .isInstanceOf(IllegalStateException.class)
+        .hasMessageContaining("space of nvme0")
+        .hasMessageContaining("space of nvme2");
+    assertThat(three.length()).as("nothing changed").isEqualTo(PAGE);
+    batch.complete();
+    three.unmap(batch);
+    batch.complete();
+    assertThat(rig.memory.pins()).isZero();
+  }
+
+  @Test
+  void oneBatchIsOneInvalidation() {
+    InvalidationBatch batch = rig.mapper.newBatch();
+    DmaMapping[] mappings = new DmaMapping[8];
+    for (int i = 0; i < 8; i++) {
+      mappings[i] = rig.mapper.map(block.phys(i * PAGE), PAGE, TO_DEVICE, NONE);
+    }
+    for (DmaMapping mapping : mappings) {
+      mapping.unmap(batch);
+    }
+    rig.faults.failAt(1);
+    batch.complete();
+    assertThat(rig.faults.hasFailed()).as("a second invalidation").isFalse();
+    assertThat(rig.terminal.granulesUsed()).isZero();
+  }
+
+  @Test
+  void whatCannotBeInvalidatedIsQuarantinedUntilItCan() {
+    DmaMapping mapping = rig.mapper.map(block.phys(0), PAGE, TO_DEVICE, NONE);
+    long address = mapping.dmaAddress();
+    rig.faults.failAt(1);
+    assertThatThrownBy(mapping::unmap)
+        .isInstanceOfSatisfying(DmaMappingException.class, e -> assertThat(e.reason()).isEqualTo(Reason.QUARANTINED));
+    rig.faults.off();
+    assertThat(rig.isUnreachable(address)).as("the device may still reach it").isFalse();
+    assertThat(rig.mapper.quarantined()).isEqualTo(1);
+    assertThat(rig.mapper.liveMappings()).as("the handle is idle").isZero();
+    assertThatThrownBy(block::close).as("memory stays pinned").isInstanceOf(IllegalStateException.class);
+    mapping.map(block.phys(PAGE), PAGE, TO_DEVICE, NONE);
+    assertThat(mapping.dmaAddress()).as("nothing is reused").isNotEqualTo(address);
+    mapping.close();
+    rig.mapper.close();
+    assertThat(rig.terminal.closed()).as("the stack is still needed").isZero();
+    rig.faults.failAt(0);
+    assertThat(rig.mapper.releaseQuarantined()).as("still not").isEqualTo(1);
+    rig.faults.off();
+    assertThat(rig.mapper.releaseQuarantined()).isZero();
+    assertThat(rig.isUnreachable(address)).isTrue();
+    assertThat(rig.terminal.granulesUsed()).isZero();
+    assertThat(rig.terminal.closed()).isEqualTo(1);
+    block.close();
+  }
+
+  @Test
+  void memoryOfOtherLinksStaysHeldWhenAnUnlinkIsQuarantined() {
+    IovaReservation window = rig.mapper.newReservation();
+    window.tryAlloc(0, 2 * PAGE, TO_DEVICE, NONE);
+    window.link(0, block.phys(0), PAGE);
+    window.link(PAGE, block.phys(PAGE), PAGE);
+    window.sync(0, 2 * PAGE);
+    rig.faults.failAt(1);
+    refused(Reason.QUARANTINED, () -> window.unlink(0, PAGE));
+    rig.faults.off();
+    window.unlink(PAGE, PAGE);
+    window.free();
+    assertThat(rig.mapper.quarantined()).isEqualTo(1);
+    assertThat(block.region.pins()).isPositive();
+    rig.mapper.releaseQuarantined();
+    assertThat(rig.memory.pins()).isZero();
+  }
+
+  @Test
+  void aFailedBatchQuarantinesAllOfItAndCanBeUsedAgain() {
+    InvalidationBatch batch = rig.mapper.newBatch();
+    DmaMapping mapping = rig.mapper.newMapping();
+    mapping.map(block.phys(0), PAGE, TO_DEVICE, NONE).unmap(batch);
+    rig.faults.failAt(0);
+    refused(Reason.QUARANTINED, batch::complete);
+    rig.faults.off();
+    assertThat(batch.isEmpty()).isTrue();
+    assertThat(block.region.pins()).isEqualTo(1);
+    mapping.map(block.phys(0), PAGE, TO_DEVICE, NONE).unmap(batch);
+    batch.complete();
+    assertThat(block.region.pins()).isEqualTo(1);
+    assertThat(rig.mapper.releaseQuarantined()).isZero();
+    assertThat(block.region.pins()).isZero();
+  }
+
+  @Test
+  void aCoherentBufferThatCannotBeTakenBackIsFreedAfterTheReset() {
+    DmaBuffer buffer = rig.mapper.allocateCoherent(100);
+    int blocks = rig.memory.blocks().size();
+    rig.faults.failAt(1);
+    refused(Reason.QUARANTINED, buffer::close);
+    rig.faults.off();
+    assertThat(rig.memory.blocks()).hasSize(blocks);
+    rig.mapper.releaseQuarantined();
+    assertThat(rig.memory.blocks()).hasSize(blocks - 1);
+    assertThatThrownBy(buffer::segment).isInstanceOf(IllegalStateException.class);
+  }
+
+  @Test
+  void mappersCountWhatIsLive() {
+    DmaMapping mapping = rig.mapper.map(block.phys(0), PAGE, TO_DEVICE, NONE);
+    DmaBuffer buffer = rig.mapper.allocateCoherent(1);
+    rig.mapper.newTransfer();
+    assertThat(rig.mapper.liveMappings()).isEqualTo(2);
+    assertThat(rig.mapper.detach()).isEqualTo(2);
+    mapping.close();
+    buffer.close();
+    assertThat(rig.mapper.liveMappings()).isZero();
+  }
+
+  @Test
+  void attachFailsWholeWhenALayerRefuses() {
+    rig.faults.failAt(2);
+    int attached = rig.terminal.attached();
+    DmaStack two = DmaStack.of(rig.terminal, new BounceLayer(rig.faults, 2), new BounceLayer(rig.faults, 2));
+    assertThatThrownBy(() -> two.attach(rig.machine, "nvme0", DeviceLimits.UNLIMITED)).isInstanceOf(DmaMappingException.class);
+    assertThat(rig.terminal.attached() - attached).isEqualTo(rig.terminal.closed());
+    assertThatThrownBy(() -> two.attach(rig.machine, "nowhere", DeviceLimits.UNLIMITED))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("nvme0");
+    assertThat(two).hasToString("fake-bounce+fake-bounce+fake-iommu");
+  }
+}
