@@ -24,7 +24,7 @@ class ReservationHistoryTest {
   @EnumSource(
       value = Rig.Kind.class,
       names = {"TRANSLATING", "HOST", "BOUNCE_TRANSLATING", "PEER_TRANSLATING"})
-  void deviceSeesExactlyWhatTheOracleKnows(Rig.Kind kind) {
+  void deviceSeesExactlyWhatTheOracleKnows(Rig.Kind kind) throws InterruptedException {
     Seeds.run(20_261_121, random -> new History(kind, random).run());
   }
 

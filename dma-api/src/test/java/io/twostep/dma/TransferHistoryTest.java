@@ -32,7 +32,7 @@ class TransferHistoryTest {
 
   @ParameterizedTest
   @EnumSource(Rig.Kind.class)
-  void deviceSeesTheConcatenationOfTheRanges(Rig.Kind kind) {
+  void deviceSeesTheConcatenationOfTheRanges(Rig.Kind kind) throws InterruptedException {
     Seeds.run(
         20_261_121,
         random -> {
@@ -46,7 +46,7 @@ class TransferHistoryTest {
   @EnumSource(
       value = Rig.Kind.class,
       names = {"TRANSLATING", "HOST", "BOUNCE_TRANSLATING"})
-  void deviceSeesTheConcatenationOnSmallGranules(Rig.Kind kind) {
+  void deviceSeesTheConcatenationOnSmallGranules(Rig.Kind kind) throws InterruptedException {
     Seeds.run(
         20_261_122,
         random -> new History(new Rig(kind, 2048, DeviceLimits.UNLIMITED), DeviceLimits.UNLIMITED, random).run(20_000));
