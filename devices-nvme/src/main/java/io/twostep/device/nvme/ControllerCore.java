@@ -1,0 +1,152 @@
+package io.twostep.device.nvme;
+
+import io.twostep.device.nvme.host.Registers;
+import io.twostep.device.nvme.wire.CapLayout;
+import io.twostep.device.nvme.wire.CstsLayout;
+import io.twostep.device.nvme.wire.RegisterLayout;
+import io.twostep.dma.DmaMapper;
+import io.twostep.dma.DmaMappingException;
+import io.twostep.dma.DmaMappingException.Reason;
+import io.twostep.dma.spi.DeviceSlot;
+import io.twostep.dma.spi.Timers;
+import org.jspecify.annotations.Nullable;
+
+/** What all parts of one controller's driver share. */
+final class ControllerCore {
+  private static final int SMALLEST_PAGE_SHIFT = 12;
+
+  private final DeviceSlot slot;
+  private final String name;
+  private final NvmeConfig config;
+  private final Timers timers;
+  private final DmaMapper mapper;
+  private final Registers registers;
+  private final AdminQueue admin;
+  private final int pageSize;
+  private final int doorbellStride;
+  private final int maxQueueEntries;
+
+  private volatile @Nullable ControllerFacts facts;
+  private volatile @Nullable String resetReason;
+  private volatile Runnable service = () -> {};
+
+  ControllerCore(DeviceSlot slot, Timers timers, DmaMapper mapper, Registers registers, NvmeConfig config) {
+    this.slot = slot;
+    this.name = "nvme " + slot.address();
+    this.config = config;
+    this.timers = timers;
+    this.mapper = mapper;
+    this.registers = registers;
+    long cap = registers.cap();
+    doorbellStride = (int) CapLayout.DSTRD.get(cap);
+    pageSize = pageSize(cap, config.pageSize());
+    maxQueueEntries = (int) CapLayout.MQES.get(cap) + 1;
+    admin = new AdminQueue(name, registers, timers, mapper, config.adminTimeoutNanos(), doorbellStride);
+  }
+
+  /** Return the page nearest to the one wanted that the controller has. */
+  static int pageSize(long cap, long wanted) {
+    int shift = Long.numberOfTrailingZeros(wanted);
+    int smallest = SMALLEST_PAGE_SHIFT + (int) CapLayout.MPSMIN.get(cap);
+    int largest = SMALLEST_PAGE_SHIFT + (int) CapLayout.MPSMAX.get(cap);
+    return 1 << Math.max(smallest, Math.min(shift, largest));
+  }
+
+  DeviceSlot slot() {
+    return slot;
+  }
+
+  String name() {
+    return name;
+  }
+
+  NvmeConfig config() {
+    return config;
+  }
+
+  Timers timers() {
+    return timers;
+  }
+
+  DmaMapper mapper() {
+    return mapper;
+  }
+
+  Registers registers() {
+    return registers;
+  }
+
+  AdminQueue admin() {
+    return admin;
+  }
+
+  int pageSize() {
+    return pageSize;
+  }
+
+  int doorbellStride() {
+    return doorbellStride;
+  }
+
+  int maxQueueEntries() {
+    return maxQueueEntries;
+  }
+
+  ControllerFacts facts() {
+    ControllerFacts known = facts;
+    if (known == null) {
+      throw new IllegalStateException(name + ": not identified yet");
+    }
+    return known;
+  }
+
+  void facts(ControllerFacts known) {
+    facts = known;
+  }
+
+  long retryDelayNanos(int code) {
+    return facts().retryDelayNanos(code);
+  }
+
+  boolean tryAbort(int queueId, int commandId) {
+    return admin.tryAbort(queueId, commandId, facts().abortLimit());
+  }
+
+  /** Tell whether only a reset can help: a fatal status, a subsystem reset, or no controller at all. */
+  boolean isBroken() {
+    int csts = registers.csts();
+    return csts == RegisterLayout.GONE || CstsLayout.CFS.isSet(csts) || CstsLayout.NSSRO.isSet(csts);
+  }
+
+  /** Ask whoever calls the driver next to reset the controller. */
+  void wantReset(String reason) {
+    resetReason = reason;
+  }
+
+  @Nullable String resetReason() {
+    return resetReason;
+  }
+
+  void resetDone() {
+    resetReason = null;
+  }
+
+  void serviceBy(Runnable how) {
+    service = how;
+  }
+
+  /** Do what is not any queue's: events, resets. Must not be called inside a guard or on the machine's thread. */
+  void service() {
+    service.run();
+  }
+
+  NvmeException gone() {
+    return NvmeException.ofController(
+        name, NvmeErrorKind.GONE, "the controller is closed, dead or pulled out; open it again to go on");
+  }
+
+  DmaMappingException noListMemory() {
+    return new DmaMappingException(
+        Reason.NOT_BACKED, name + ": no coherent memory for descriptor lists; free memory or use smaller requests");
+  }
+}

@@ -1,0 +1,52 @@
+package io.twostep.device.nvme;
+
+import io.twostep.device.nvme.host.GapMask;
+import io.twostep.device.nvme.host.MetadataSglBuilder;
+import io.twostep.device.nvme.host.SglSupport;
+import io.twostep.device.nvme.host.TransferFormat;
+
+/**
+ * What one I/O command of a controller may carry, and how it is described.
+ *
+ * @param maxBytes the most data bytes
+ * @param pageMask inner edges on this boundary can be described by PRPs; all ones for none
+ * @param sgl what may be described by SGLs
+ * @param maxDescriptors the most SGL descriptors
+ * @param mergeMask inner edges on this boundary make a request one DMA range; all ones if nothing merges
+ * @param threshold average bytes of a range from which an SGL is preferred; 0 for never
+ */
+record TransferRules(
+    long maxBytes, long pageMask, SglSupport sgl, int maxDescriptors, long mergeMask, long threshold) {
+  /** Return the rules for the metadata of such commands: one range, or a short SGL. */
+  TransferRules forMetadata() {
+    SglSupport lists = sgl.metadata() ? sgl : SglSupport.NONE;
+    return new TransferRules(maxBytes, -1L, lists, MetadataSglBuilder.MAX_RANGES, mergeMask, threshold);
+  }
+
+  /** Tell whether {@code ranges} with these inner edges become one DMA range. */
+  boolean merges(int ranges, long gapMask) {
+    return ranges == 1 || (mergeMask != -1L && GapMask.permits(gapMask, mergeMask));
+  }
+
+  /** Tell whether one command can describe ranges like these. */
+  boolean permits(long first, long gapMask, long alignment, int ranges, boolean mayMerge) {
+    boolean merged = mayMerge && merges(ranges, gapMask);
+    boolean prp = (first & 3) == 0 && (merged || GapMask.permits(gapMask, pageMask));
+    return prp || (sgl.permits(alignment) && (merged || ranges <= maxDescriptors));
+  }
+
+  TransferFormat choose(BioScan scan, long bytes, int metadataRanges, boolean mayMerge) {
+    boolean merged = mayMerge && merges(scan.ranges(), scan.gapMask());
+    SglSupport usable = merged || scan.ranges() <= maxDescriptors ? sgl : SglSupport.NONE;
+    return TransferFormat.choose(
+        usable,
+        scan.first(),
+        merged ? 0 : scan.gapMask(),
+        pageMask,
+        scan.alignment(),
+        bytes,
+        merged ? 1 : scan.ranges(),
+        metadataRanges,
+        threshold);
+  }
+}
