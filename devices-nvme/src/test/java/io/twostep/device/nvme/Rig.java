@@ -1,0 +1,130 @@
+package io.twostep.device.nvme;
+
+import io.twostep.backend.direct.DirectBackend;
+import io.twostep.device.nvme.model.NvmeControllerModel;
+import io.twostep.device.nvme.model.NvmeModelConfig;
+import io.twostep.dma.DeviceLimits;
+import io.twostep.dma.DmaMapper;
+import io.twostep.dma.DmaStack;
+import io.twostep.dma.MemoryBlock;
+import io.twostep.dma.MemoryPlacement;
+import io.twostep.dma.spi.AddressSpace.Translation;
+import io.twostep.dma.spi.DeviceAddress;
+import io.twostep.dma.spi.DeviceSlot;
+import io.twostep.dma.spi.DriverContext;
+import io.twostep.dma.spi.ModelHost;
+import io.twostep.dma.spi.ModelHost.SlotOptions;
+import io.twostep.dma.spi.PhysicalMemory;
+import io.twostep.dma.spi.Settings;
+import io.twostep.dma.spi.Timers;
+import io.twostep.machine.model.ModelMachine;
+import io.twostep.machine.model.ModelMachinePlugin;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.random.RandomGenerator;
+
+/** A modelled machine with one controller and a driver for it: the whole stack, in one object. Everything is counted when it closes. */
+final class Rig implements AutoCloseable {
+  static final DeviceAddress ADDRESS = new DeviceAddress("0000:01:00.0");
+
+  final ModelHost machine;
+  final NvmeControllerModel model;
+  final DeviceSlot slot;
+  final List<DmaMapper> mappers = new ArrayList<>();
+  final DmaStack stack;
+  final Map<String, String> settings;
+  private final List<MemoryBlock> blocks = new ArrayList<>();
+
+  /** What lies between the driver and the device. */
+  enum Stack {
+    DIRECT
+  }
+
+  Rig(NvmeModelConfig config) {
+    this(config, Stack.DIRECT, Map.of());
+  }
+
+  Rig(NvmeModelConfig config, Stack kind, Map<String, String> settings) {
+    machine = ModelMachine.create(config());
+    model = new NvmeControllerModel(config);
+    slot = machine.plug(ADDRESS, model, SlotOptions.DEFAULT.withTranslation(Translation.NONE));
+    stack = DmaStack.of(new DirectBackend());
+    this.settings = settings;
+  }
+
+  private static io.twostep.machine.model.ModelMachineConfig config() {
+    return io.twostep.machine.model.ModelMachineConfig.defaults();
+  }
+
+  NvmeController open() {
+    return open(NvmeConfig.DEFAULT);
+  }
+
+  NvmeController open(NvmeConfig config) {
+    return NvmeController.open(context(), config);
+  }
+
+  DriverContext context() {
+    return new DriverContext() {
+      @Override
+      public DeviceSlot slot() {
+        return slot;
+      }
+
+      @Override
+      public PhysicalMemory memory() {
+        return machine.memory();
+      }
+
+      @Override
+      public Timers timers() {
+        return machine.timers();
+      }
+
+      @Override
+      public Settings settings() {
+        return Settings.of(new NvmeDriverPlugin(), settings);
+      }
+
+      @Override
+      public DmaMapper attach(DeviceLimits limits) {
+        DmaMapper mapper = stack.attach(machine, slot, limits);
+        mappers.add(mapper);
+        return mapper;
+      }
+    };
+  }
+
+  /** Allocate memory that the rig frees. */
+  MemoryBlock memory(long bytes) {
+    MemoryBlock block = machine.memory().allocate(bytes, MemoryPlacement.SCATTERED);
+    blocks.add(block);
+    return block;
+  }
+
+  /** Allocate memory with random contents. */
+  MemoryBlock random(long bytes, RandomGenerator random) {
+    MemoryBlock block = memory(bytes);
+    fill(block.segment(), random);
+    return block;
+  }
+
+  static void fill(MemorySegment segment, RandomGenerator random) {
+    byte[] bytes = new byte[(int) segment.byteSize()];
+    random.nextBytes(bytes);
+    MemorySegment.copy(MemorySegment.ofArray(bytes), 0, segment, 0, bytes.length);
+  }
+
+  @Override
+  public void close() {
+    for (DmaMapper mapper : mappers) {
+      if (mapper.liveMappings() != 0 || mapper.quarantined() != 0) {
+        throw new AssertionError(mapper.liveMappings() + " mappings leaked, " + mapper.quarantined() + " quarantined");
+      }
+    }
+    blocks.forEach(MemoryBlock::close);
+    machine.close();
+  }
+}
