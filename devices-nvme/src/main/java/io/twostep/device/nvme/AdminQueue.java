@@ -54,14 +54,16 @@ final class AdminQueue implements AutoCloseable {
   private boolean eventOutstanding;
   private boolean broken = true;
 
-  AdminQueue(String device, Registers registers, Timers timers, DmaMapper mapper, long timeoutNanos, int dstrd) {
+  AdminQueue(
+      String device, Registers registers, Timers timers, DmaMapper mapper, long timeoutNanos, int dstrd, int pageSize) {
     this.device = device;
     this.registers = registers;
     this.timers = timers;
     this.timeoutNanos = timeoutNanos;
-    submissionMemory = mapper.allocateCoherent((long) DEPTH * SqeLayout.SIZE);
+    // A queue begins on a page of the controller: coherent memory is aligned to its own size.
+    submissionMemory = mapper.allocateCoherent(Math.max(pageSize, DEPTH * SqeLayout.SIZE));
     try {
-      completionMemory = mapper.allocateCoherent((long) DEPTH * CqeLayout.SIZE);
+      completionMemory = mapper.allocateCoherent(Math.max(pageSize, DEPTH * CqeLayout.SIZE));
     } catch (RuntimeException e) {
       submissionMemory.close();
       throw e;

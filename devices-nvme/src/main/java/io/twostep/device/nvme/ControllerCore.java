@@ -41,7 +41,7 @@ final class ControllerCore {
     doorbellStride = (int) CapLayout.DSTRD.get(cap);
     pageSize = pageSize(cap, config.pageSize());
     maxQueueEntries = (int) CapLayout.MQES.get(cap) + 1;
-    admin = new AdminQueue(name, registers, timers, mapper, config.adminTimeoutNanos(), doorbellStride);
+    admin = new AdminQueue(name, registers, timers, mapper, config.adminTimeoutNanos(), doorbellStride, pageSize);
   }
 
   /** Return the page nearest to the one wanted that the controller has. */

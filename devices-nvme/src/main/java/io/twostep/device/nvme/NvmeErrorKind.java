@@ -20,7 +20,7 @@ public enum NvmeErrorKind {
   RESERVATION,
   /** The controller reported a failed transfer. */
   TRANSFER,
-  /** The host gave the command up in a reset. */
+  /** The host gave the command up, by an abort or in a reset. */
   CANCELLED,
   /** The controller is gone, dead or closed. */
   GONE,
@@ -53,7 +53,7 @@ public enum NvmeErrorKind {
       case StatusCode.LBA_OUT_OF_RANGE, StatusCode.COMMAND_INTERRUPTED, StatusCode.NAMESPACE_NOT_READY -> TARGET;
       case StatusCode.RESERVATION_CONFLICT -> RESERVATION;
       case StatusCode.DATA_TRANSFER_ERROR -> TRANSFER;
-      case StatusCode.HOST_ABORTED -> CANCELLED;
+      case StatusCode.HOST_ABORTED, StatusCode.ABORT_REQUESTED, StatusCode.ABORTED_QUEUE_DELETED -> CANCELLED;
       case StatusCode.HOST_PATHING_ERROR -> GONE;
       default -> OTHER;
     };

@@ -82,9 +82,10 @@ public final class NvmeQueue {
     this.depth = depth;
     timers = core.timers();
     DmaMapper mapper = core.mapper();
-    submissionMemory = mapper.allocateCoherent((long) depth * SqeLayout.SIZE);
+    // A queue begins on a page of the controller: coherent memory is aligned to its own size.
+    submissionMemory = mapper.allocateCoherent(Math.max(core.pageSize(), depth * SqeLayout.SIZE));
     try {
-      completionMemory = mapper.allocateCoherent((long) depth * CqeLayout.SIZE);
+      completionMemory = mapper.allocateCoherent(Math.max(core.pageSize(), depth * CqeLayout.SIZE));
     } catch (RuntimeException e) {
       submissionMemory.close();
       throw e;

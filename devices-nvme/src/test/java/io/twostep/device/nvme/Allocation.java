@@ -27,7 +27,8 @@ public final class Allocation {
     return least;
   }
 
-  private static long allocatedBytes() {
+  /** Return the bytes that this thread has allocated so far; allocates nothing itself once warm. */
+  static long allocatedBytes() {
     try {
       return (long) ALLOCATED_BYTES.invokeExact();
     } catch (Throwable e) {

@@ -18,7 +18,7 @@ import io.twostep.dma.spi.PhysicalMemory;
 import io.twostep.dma.spi.Settings;
 import io.twostep.dma.spi.Timers;
 import io.twostep.machine.model.ModelMachine;
-import io.twostep.machine.model.ModelMachinePlugin;
+import io.twostep.machine.model.ModelMachineConfig;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
@@ -54,8 +54,8 @@ final class Rig implements AutoCloseable {
     this.settings = settings;
   }
 
-  private static io.twostep.machine.model.ModelMachineConfig config() {
-    return io.twostep.machine.model.ModelMachineConfig.defaults();
+  private static ModelMachineConfig config() {
+    return ModelMachineConfig.defaults();
   }
 
   NvmeController open() {
@@ -115,6 +115,12 @@ final class Rig implements AutoCloseable {
     byte[] bytes = new byte[(int) segment.byteSize()];
     random.nextBytes(bytes);
     MemorySegment.copy(MemorySegment.ofArray(bytes), 0, segment, 0, bytes.length);
+  }
+
+  /** Free memory before the rig closes. */
+  void release(MemoryBlock block) {
+    blocks.remove(block);
+    block.close();
   }
 
   @Override
