@@ -21,6 +21,7 @@ final class Iotlb {
 
   private final long[] phys;
   private final int[] info;
+  private int used;
 
   Iotlb(int pageShift, int entries, Rng rng) {
     this.shift = pageShift;
@@ -70,6 +71,7 @@ final class Iotlb {
     if (victim < 0) {
       victim = at + rng.below(WAYS);
     }
+    used += tags[victim] == 0 ? 1 : 0;
     tags[victim] = tag;
     phys[victim] = toPhys;
     info[victim] = bits;
@@ -77,6 +79,9 @@ final class Iotlb {
 
   /** Drop what covers any byte of the range, last inclusive. */
   void invalidate(long firstIova, long lastIova) {
+    if (used == 0) {
+      return;
+    }
     long first = (firstIova >>> shift) + 1;
     long last = (lastIova >>> shift) + 1;
     if (last - first < tags.length) {
@@ -84,7 +89,7 @@ final class Iotlb {
         int at = set(tag);
         for (int i = at; i < at + WAYS; i++) {
           if (tags[i] == tag) {
-            tags[i] = 0;
+            drop(i);
           }
         }
       }
@@ -92,9 +97,14 @@ final class Iotlb {
     }
     for (int i = 0; i < tags.length; i++) {
       if (tags[i] >= first && tags[i] <= last) {
-        tags[i] = 0;
+        drop(i);
       }
     }
+  }
+
+  private void drop(int entry) {
+    tags[entry] = 0;
+    used--;
   }
 
   private int set(long tag) {

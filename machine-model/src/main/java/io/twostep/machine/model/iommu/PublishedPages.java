@@ -30,8 +30,9 @@ final class PublishedPages {
   void add(long firstPage, long lastPage) {
     for (long page = firstPage; page <= lastPage; ) {
       long end = Math.min(lastPage, page | (PAGES - 1));
-      int at = find(page >>> SHIFT);
-      fill(maps[at >= 0 ? at : insert(page >>> SHIFT, ~at)], page, end, true);
+      int found = find(page >>> SHIFT);
+      int at = found >= 0 ? found : insert(page >>> SHIFT, ~found);
+      fill(maps[at], page, end, true);
       page = end + 1;
     }
   }

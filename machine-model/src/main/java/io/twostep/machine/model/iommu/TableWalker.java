@@ -67,14 +67,15 @@ abstract sealed class TableWalker permits VtdSecondStageWalker, AmdV1Walker {
   abstract boolean isLeaf(long item);
 
   /**
-   * Return the first item from {@code from} to {@code to} of a leaf table that differs from the first in being a leaf, {@code to} + 1 if none does.
+   * Return the first item from {@code from} to {@code to} of a leaf table that differs from the first in being a leaf, {@code to} + 1 if none does. Reads
+   * plainly: who publishes or invalidates has stored before, under an order of its own.
    *
    * @param leafTable a table at level 0, in RAM
    */
   final int runEnd(long leafTable, int from, int to, boolean leaf) {
     long offset = memory.offsetOf(leafTable);
     int at = from + 1;
-    while (at <= to && isLeaf((long) ITEMS.getAcquire(storage, offset + 8L * at)) == leaf) {
+    while (at <= to && isLeaf(storage.get(ITEM, offset + 8L * at)) == leaf) {
       at++;
     }
     return at;

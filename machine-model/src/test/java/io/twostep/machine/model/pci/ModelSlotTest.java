@@ -348,11 +348,20 @@ class ModelSlotTest {
     word.set(ValueLayout.JAVA_LONG, 0, -1);
     assertThat(device.bus.write(phys, word, 0, 8)).isEqualTo(BusMaster.OK);
     assertThat(machine.stats().strayAccesses()).isEqualTo(1);
-    MemoryBlock all = machine.memory().allocate(128 << 20, MemoryPlacement.SCATTERED);
+    long neverUsed = 0x900_0000;
+    assertThat(device.bus.write(neverUsed, word, 0, 8)).isEqualTo(BusMaster.OK);
+    assertThat(machine.stats().strayAccesses()).isEqualTo(2);
+    MemoryBlock half = machine.memory().allocate(128 << 20, MemoryPlacement.CONTIGUOUS);
+    MemoryBlock rest = machine.memory().allocate(127 << 20, MemoryPlacement.SCATTERED);
     MemorySegment seen = MemorySegment.ofArray(new long[1]);
-    machine.memory().read(phys, seen, 0, 8);
-    assertThat(seen.get(ValueLayout.JAVA_LONG, 0)).isZero();
-    all.close();
+    for (long at : new long[] {phys, neverUsed}) {
+      seen.fill((byte) 1);
+      machine.memory().read(at, seen, 0, 8);
+      assertThat(seen.get(ValueLayout.JAVA_LONG, 0)).isZero();
+    }
+    assertThat(machine.memory().regionOf(neverUsed, 8)).isSameAs(machine.memory().regionOf(half.phys(0), 8));
+    half.close();
+    rest.close();
   }
 
   @Test
