@@ -111,10 +111,16 @@ final class BringUp {
     }
   }
 
-  /** Identify the controller into {@code buffer}. */
-  ControllerFacts identify(DmaBuffer buffer) {
+  /** Identify the controller, and its NVM command set if it knows how, by way of {@code buffer}. */
+  void identify(DmaBuffer buffer) {
+    long cap = registers.cap();
     admin.execute(identify("identify controller", IdentifyCommandLayout.CNS_CONTROLLER, buffer));
-    return ControllerFacts.of(buffer.segment(), registers.cap());
+    ControllerFacts facts = ControllerFacts.of(buffer.segment(), cap);
+    core.facts(facts);
+    AdminCommand ofCommandSet =
+        identify("identify NVM controller", IdentifyCommandLayout.CNS_COMMAND_SET_CONTROLLER, buffer);
+    boolean known = admin.tryExecute(ofCommandSet) == StatusCode.SUCCESS;
+    core.limits(known ? CommandLimits.of(buffer.segment(), cap) : CommandLimits.unknown(facts.maxTransfer()));
   }
 
   static AdminCommand identify(String name, int cns, DmaBuffer buffer) {

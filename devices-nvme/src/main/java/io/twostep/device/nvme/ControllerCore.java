@@ -14,6 +14,7 @@ import org.jspecify.annotations.Nullable;
 /** What all parts of one controller's driver share. */
 final class ControllerCore {
   private static final int SMALLEST_PAGE_SHIFT = 12;
+  private static final long SMALLEST_TRANSFER = 4096;
 
   private final DeviceSlot slot;
   private final String name;
@@ -27,6 +28,7 @@ final class ControllerCore {
   private final int maxQueueEntries;
 
   private volatile @Nullable ControllerFacts facts;
+  private volatile CommandLimits limits = CommandLimits.unknown(SMALLEST_TRANSFER);
   private volatile @Nullable String resetReason;
   private volatile Runnable service = () -> {};
 
@@ -102,6 +104,14 @@ final class ControllerCore {
 
   void facts(ControllerFacts known) {
     facts = known;
+  }
+
+  CommandLimits limits() {
+    return limits;
+  }
+
+  void limits(CommandLimits known) {
+    limits = known;
   }
 
   long retryDelayNanos(int code) {

@@ -41,7 +41,7 @@ final class DataMapping implements AutoCloseable {
   }
 
   /**
-   * Look over the data of some blocks; returns how many of the blocks one command can carry.
+   * Look over the data of some blocks; returns how many of the blocks one command can carry, -1 if the source has not that many bytes.
    *
    * @param mayMerge whether to count on ranges becoming one behind an IOMMU
    */
@@ -53,6 +53,9 @@ final class DataMapping implements AutoCloseable {
     long cut = scan.scan(slice, bytes, rules, mayMerge);
     if (cut == bytes) {
       return blocks;
+    }
+    if (scan.isEnded()) {
+      return -1;
     }
     long fitting = cut / perBlock;
     bytes = fitting * perBlock;

@@ -147,13 +147,13 @@ final class IoRequest implements AutoCloseable {
     long wanted = blocks;
     long fitting = wanted;
     if (ownMetadata != null) {
-      fitting = metadata().plan(ownMetadata, firstBlock, fitting, of.target().metadataSize());
+      fitting = requireLong(of, metadata().plan(ownMetadata, firstBlock, fitting, of.target().metadataSize()));
     }
     PhysRanges source = of.data();
     if (source == null || fitting == 0) {
       return false;
     }
-    fitting = data.plan(source, firstBlock, fitting, perBlock, mayMerge);
+    fitting = requireLong(of, data.plan(source, firstBlock, fitting, perBlock, mayMerge));
     if (fitting == 0 || (fitting != wanted && !mayShrink)) {
       return false;
     }
@@ -165,6 +165,13 @@ final class IoRequest implements AutoCloseable {
     separate.plan(ownMetadata, firstBlock, fitting, of.target().metadataSize());
     return data.tryMap(of.operation().direction(), separate.ranges(), sqes, base)
         && separate.tryMap(of.operation().direction(), sqes, base);
+  }
+
+  private long requireLong(NvmeBio of, long fitting) {
+    if (fitting < 0) {
+      throw of.target().tooShort(of, firstBlock + blocks);
+    }
+    return fitting;
   }
 
   private boolean lacksMemory() {

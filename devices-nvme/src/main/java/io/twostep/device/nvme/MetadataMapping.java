@@ -34,11 +34,12 @@ final class MetadataMapping implements AutoCloseable {
     list = new MetadataSglBuilder(lists, rules.sgl().dwordAligned());
   }
 
-  /** Look over the metadata of some blocks; returns how many of the blocks one command can carry. */
+  /** Look over the metadata of some blocks; returns how many of the blocks one command can carry, -1 if the source has not that many bytes. */
   long plan(PhysRanges source, long firstBlock, long blocks, int perBlock) {
     bytes = blocks * perBlock;
     slice.set(source, firstBlock * perBlock, bytes);
-    return scan.scan(slice, bytes, rules, true) / perBlock;
+    long fitting = scan.scan(slice, bytes, rules, true) / perBlock;
+    return scan.isEnded() ? -1 : fitting;
   }
 
   /** Return how many ranges the controller will see. */

@@ -126,7 +126,7 @@ public final class NvmeController implements Driver {
         throw NvmeException.ofController(core.name(), NvmeErrorKind.PROTOCOL, "the controller could not be stopped before its start");
       }
       bringUp.start();
-      core.facts(bringUp.identify(adminData));
+      bringUp.identify(adminData);
       makeQueues(bringUp.negotiateQueues(mostQueues()));
       connectQueues();
       namespaces = scanNamespaces();
@@ -544,7 +544,7 @@ public final class NvmeController implements Driver {
   private void restart() {
     become(NvmeState.CONNECTING);
     bringUp.start();
-    core.facts(bringUp.identify(adminData));
+    bringUp.identify(adminData);
     int granted = bringUp.negotiateQueues(queues.size());
     if (granted < queues.size()) {
       throw NvmeException.ofController(

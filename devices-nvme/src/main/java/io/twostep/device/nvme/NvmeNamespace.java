@@ -19,8 +19,6 @@ import org.jspecify.annotations.Nullable;
  * NvmeQueue} with one's own {@link NvmeBio}s.
  */
 public final class NvmeNamespace {
-  private static final long LARGEST_TRIM_RANGE = 0xffff_ffffL;
-
   private final NvmeController controller;
   private final ControllerCore core;
   private final int id;
@@ -354,14 +352,19 @@ public final class NvmeNamespace {
   long maxBlocks(NvmeOperation operation, long bytesPerBlock, long maxBytes) {
     return switch (operation) {
       case READ, WRITE, COMPARE -> Math.min(Math.max(1, maxBytes / bytesPerBlock), ReadWriteCommandLayout.MAX_BLOCKS);
-      case WRITE_ZEROES, VERIFY -> Math.min(ReadWriteCommandLayout.MAX_BLOCKS, Math.max(1, core.facts().maxTransfer() / blockSize()));
-      case TRIM -> TrimList.maxBlocks(maxTrimRangeBlocks());
+      case WRITE_ZEROES -> wholeBlocksOf(core.limits().writeZeroesBytes());
+      case VERIFY -> wholeBlocksOf(core.limits().verifyBytes());
+      case TRIM -> core.limits().trimRanges() * core.limits().trimRangeBlocks();
       case FLUSH -> 0;
     };
   }
 
+  private long wholeBlocksOf(long limit) {
+    return Math.clamp(limit / blockSize(), 1, ReadWriteCommandLayout.MAX_BLOCKS);
+  }
+
   long maxTrimRangeBlocks() {
-    return LARGEST_TRIM_RANGE;
+    return core.limits().trimRangeBlocks();
   }
 
   NvmeException failed(NvmeOperation operation, long lba, long count, int status) {
@@ -377,11 +380,27 @@ public final class NvmeNamespace {
             + id
             + ", block 0x"
             + Long.toHexString(bio.lba() + firstBlock)
-            + ": the memory is shorter than the blocks, or its inner edges fit neither pages of "
+            + ": the memory's edges fit neither pages of "
             + (rules.pageMask() + 1)
             + " bytes nor the controller's SGLs ("
             + rules.sgl()
             + "); align them to pages or to blocks");
+  }
+
+  IllegalArgumentException tooShort(NvmeBio bio, long upTo) {
+    return new IllegalArgumentException(
+        core.name()
+            + ": "
+            + bio.operation()
+            + " of namespace "
+            + id
+            + ": the data or metadata is shorter than "
+            + upTo
+            + " blocks take ("
+            + bytesPerBlock(bio)
+            + " and "
+            + metadataSize()
+            + " bytes each)");
   }
 
   private int extendedSize() {

@@ -18,11 +18,6 @@ final class TrimList {
     this.lists = lists;
   }
 
-  /** Return the most blocks of one command whose ranges have up to {@code maxRangeBlocks}. */
-  static long maxBlocks(long maxRangeBlocks) {
-    return maxRangeBlocks * DsmRangeLayout.MAX_RANGES;
-  }
-
   /** Write the ranges and point the command at them; false if there is no list memory now. */
   boolean tryWrite(long lba, long blocks, long maxRangeBlocks) {
     page = lists.allocate(false);
