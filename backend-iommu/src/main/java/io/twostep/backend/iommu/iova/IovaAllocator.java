@@ -16,6 +16,9 @@ public final class IovaAllocator {
   /** What an allocation returns when there is no room: all ones, which no granule begins at. */
   public static final long NO_IOVA = -1L;
 
+  /** The largest range, in granules, that caches hold: what is larger is found in the tree each time. */
+  public static final long CACHED_GRANULES = RangeSize.CACHED_LIMIT;
+
   /** Time between two trims of the caches. */
   public static final long TRIM_INTERVAL_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
 

@@ -53,6 +53,15 @@ public final class TablePages {
     return chain;
   }
 
+  /** Takes back a chain that {@link #takeChain} handed out and that could not be passed on; this one must be empty. */
+  public void putBack(long chain) {
+    head = chain;
+    for (long page = chain; page != TableMemory.NONE; page = TableTree.word(segment, page - base)) {
+      tail = page;
+      count++;
+    }
+  }
+
   /** Frees every page; called once an invalidation that started after the last page came here is complete. */
   public void freeAll() {
     freeChain(memory, takeChain());

@@ -1,0 +1,237 @@
+package io.twostep.backend.iommu;
+
+import io.twostep.dma.DmaAttributes;
+import io.twostep.dma.spi.AttachContext;
+import io.twostep.dma.spi.DmaOps;
+import io.twostep.dma.spi.MapFlags;
+import io.twostep.dma.spi.MappingState;
+import io.twostep.dma.spi.PhysicalMemory;
+import io.twostep.dma.spi.Retirement;
+
+/**
+ * The primitives of one device that does not see CPU caches: those of {@link TableOps}, with ownership of cache lines moved when memory changes hands.
+ *
+ * <p>Lines are cleaned before the device may look and dropped when the CPU takes over, for exactly the linked bytes. A range that shares a line with other memory is
+ * refused. Coherent memory and peers are left alone.
+ */
+final class NonCoherentTableOps implements DmaOps {
+  private final TableOps next;
+  private final PhysicalMemory memory;
+  private final Refusals refusals;
+  private final long granuleMask;
+  private final long lineMask;
+
+  /** One for each thread: windows are used by several. */
+  private final ThreadLocal<CacheSweep> sweeps;
+
+  private final PartialGranules wholeGranules = new PartialGranules();
+
+  NonCoherentTableOps(TableOps next, TableSpace space, AttachContext context) {
+    this.next = next;
+    memory = context.machine().memory();
+    refusals = new Refusals(context.device());
+    granuleMask = space.granule - 1;
+    lineMask = memory.cacheLine() - 1;
+    sweeps = ThreadLocal.withInitial(() -> new CacheSweep(space.table, memory, space.granule));
+  }
+
+  @Override
+  public long granule() {
+    return next.granule();
+  }
+
+  @Override
+  public long unit() {
+    return next.unit();
+  }
+
+  @Override
+  public boolean translates() {
+    return true;
+  }
+
+  @Override
+  public long maxMappingLength() {
+    return next.maxMappingLength();
+  }
+
+  @Override
+  public long optimalMappingLength() {
+    return next.optimalMappingLength();
+  }
+
+  @Override
+  public boolean reaches(long phys, long length) {
+    return ((phys | length) & lineMask) == 0 && next.reaches(phys, length);
+  }
+
+  @Override
+  public int classify(long phys, long length) {
+    return next.classify(phys, length);
+  }
+
+  @Override
+  public void map(MappingState state, long phys, long length, int flags, Retirement undo) {
+    boolean cached = isCached(flags);
+    if (cached) {
+      requireOwnLines(phys, length, flags);
+      memory.cleanCache(phys, length);
+    }
+    next.map(state, phys, length, flags, undo);
+    if (cached) {
+      state.flags |= MapFlags.NEEDS_SYNC;
+      notePartials(state, state.dmaAddress, length);
+    }
+  }
+
+  @Override
+  public void unmap(MappingState state, Retirement batch) {
+    takeBack(state);
+    next.unmap(state, batch);
+  }
+
+  @Override
+  public void reserve(MappingState state, long lead, long length, long alignment, long highest, int flags) {
+    next.reserve(state, lead, length, alignment, highest, flags);
+    next.stateOf(state).partials.clear();
+    if (isCached(flags)) {
+      state.flags |= MapFlags.NEEDS_SYNC;
+    }
+  }
+
+  @Override
+  public void link(MappingState state, long offset, long phys, long length, int flags, Retirement undo) {
+    boolean cached = isCached(flags);
+    if (cached) {
+      requireOwnLines(phys, length, flags);
+    }
+    next.link(state, offset, phys, length, flags, undo);
+    if (cached && !state.has(MapFlags.WINDOW)) {
+      notePartials(state, state.dmaAddress + offset, length);
+    }
+  }
+
+  @Override
+  public void linkRun(
+      MappingState state, long offset, long[] phys, long[] length, int from, int to, int flags, Retirement undo) {
+    boolean cached = isCached(flags);
+    long bytes = 0;
+    for (int i = from; i < to; i++) {
+      if (cached) {
+        requireOwnLines(phys[i], length[i], flags);
+      }
+      bytes += length[i];
+    }
+    next.linkRun(state, offset, phys, length, from, to, flags, undo);
+    if (cached && !state.has(MapFlags.WINDOW)) {
+      notePartials(state, state.dmaAddress + offset, bytes);
+    }
+  }
+
+  @Override
+  public void publish(MappingState state, long offset, long length, Retirement undo) {
+    if (state.has(MapFlags.NEEDS_SYNC)) {
+      sync(state, offset, length, TOWARD_DEVICE);
+    }
+    next.publish(state, offset, length, undo);
+  }
+
+  @Override
+  public void unlink(MappingState state, long offset, long length, Retirement batch) {
+    next.requireLinked(state, offset, length);
+    if (state.has(MapFlags.NEEDS_SYNC)) {
+      sync(state, offset, length, TOWARD_CPU);
+    }
+    next.unlink(state, offset, length, batch);
+    if (!state.has(MapFlags.WINDOW)) {
+      long first = state.dmaAddress + offset;
+      next.stateOf(state).partials.remove(first & ~granuleMask, first + (length - 1) & ~granuleMask);
+    }
+  }
+
+  @Override
+  public void protect(MappingState state, long offset, long length, int access, Retirement batch) {
+    next.protect(state, offset, length, access, batch);
+  }
+
+  @Override
+  public void release(MappingState state, Retirement batch) {
+    takeBack(state);
+    next.release(state, batch);
+  }
+
+  @Override
+  public void sync(MappingState state, long offset, long length, int toward) {
+    if (state.has(MapFlags.NEEDS_SYNC)) {
+      long first = state.dmaAddress + offset;
+      PartialGranules partials = state.has(MapFlags.WINDOW) ? wholeGranules : next.stateOf(state).partials;
+      sweeps.get().move(first, first + (length - 1), toward, partials);
+    }
+  }
+
+  @Override
+  public long physOf(MappingState state, long offset) {
+    return next.physOf(state, offset);
+  }
+
+  @Override
+  public long nextLinked(MappingState state, long offset, long step) {
+    return next.nextLinked(state, offset, step);
+  }
+
+  @Override
+  public void quiesce() {
+    next.quiesce();
+  }
+
+  @Override
+  public void close() {
+    next.close();
+  }
+
+  /** Take ownership of everything back, before the translations by which it is found are gone. */
+  private void takeBack(MappingState state) {
+    if (state.allocated != 0 && state.has(MapFlags.NEEDS_SYNC)) {
+      sync(state, 0, state.length, TOWARD_CPU);
+      if (!state.has(MapFlags.WINDOW)) {
+        next.stateOf(state).partials.clear();
+      }
+    }
+  }
+
+  private void notePartials(MappingState state, long iova, long length) {
+    long last = iova + (length - 1);
+    long headGranule = iova & ~granuleMask;
+    long tailGranule = last & ~granuleMask;
+    PartialGranules partials = next.stateOf(state).partials;
+    if (headGranule == tailGranule) {
+      if (((iova | length) & granuleMask) != 0) {
+        partials.add(headGranule, iova, last);
+      }
+      return;
+    }
+    if (iova != headGranule) {
+      partials.add(headGranule, iova, headGranule | granuleMask);
+    }
+    if (last != (tailGranule | granuleMask)) {
+      partials.add(tailGranule, tailGranule, last);
+    }
+  }
+
+  private static boolean isCached(int flags) {
+    return (flags & (MapFlags.COHERENT_MEMORY | MapFlags.PEER)) == 0;
+  }
+
+  private void requireOwnLines(long phys, long length, int flags) {
+    if ((flags & DmaAttributes.REQUIRE_COHERENT) != 0) {
+      throw refusals.lines(phys, length, "the caller forbade maintaining them; use coherent memory");
+    }
+    if (((phys | length) & lineMask) != 0) {
+      throw refusals.lines(
+          phys,
+          length,
+          "a cache line of 0x%x bytes is shared with memory outside the range; align both edges or add the swiotlb layer"
+              .formatted(lineMask + 1));
+    }
+  }
+}

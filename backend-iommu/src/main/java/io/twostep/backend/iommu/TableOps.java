@@ -1,0 +1,423 @@
+package io.twostep.backend.iommu;
+
+import io.twostep.backend.iommu.iova.FlushQueue;
+import io.twostep.backend.iommu.iova.IovaAllocator;
+import io.twostep.backend.iommu.table.LeafAccess;
+import io.twostep.backend.iommu.table.LeafCursor;
+import io.twostep.backend.iommu.table.RadixPageTable;
+import io.twostep.backend.iommu.table.TableMemory;
+import io.twostep.backend.iommu.table.TablePages;
+import io.twostep.backend.iommu.table.TableResult;
+import io.twostep.dma.RangeKind;
+import io.twostep.dma.spi.AttachContext;
+import io.twostep.dma.spi.DmaOps;
+import io.twostep.dma.spi.MapFlags;
+import io.twostep.dma.spi.MappingState;
+import io.twostep.dma.spi.MemoryKind;
+import io.twostep.dma.spi.PhysicalMemory;
+import io.twostep.dma.spi.Retirement;
+import io.twostep.dma.spi.TableWalkingIommu;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The primitives of one device behind tables that this backend owns.
+ *
+ * <p>Teardown clears translations, then has the batch invalidate, then free tables, then I/O addresses. A handle keeps the leaf table it linked in last, because no
+ * table inside a live reservation is freed; a window keeps nothing, because several threads use it.
+ */
+final class TableOps implements DmaOps {
+  private final TableSpace space;
+  private final TableWalkingIommu iommu;
+  private final RadixPageTable table;
+  private final IovaAllocator allocator;
+  private final @Nullable FlushQueue queue;
+  private final PhysicalMemory memory;
+  private final IovaReach reach;
+  private final EdgeRule edges;
+  private final Refusals refusals;
+  private final Runnable detached;
+  private final long granuleMask;
+  private final int granuleShift;
+  private final long alignMask;
+  private final long highestPhys;
+  private final int snoop;
+
+  TableOps(TableSpace space, AttachContext context, Runnable detached) {
+    this.space = space;
+    this.detached = detached;
+    iommu = space.iommu;
+    table = space.table;
+    allocator = space.iova;
+    queue = space.queue;
+    memory = context.machine().memory();
+    refusals = new Refusals(context.device());
+    reach = new IovaReach(context, space.highestIova, space.preferredIova);
+    edges = EdgeRule.of(context, space.granule, space.untrusted, refusals);
+    granuleMask = space.granule - 1;
+    granuleShift = Long.numberOfTrailingZeros(space.granule);
+    alignMask = Math.max(granuleMask, context.limits().minAlignMask());
+    highestPhys = -1L >>> (Long.SIZE - space.choice.format().outputBits());
+    snoop = context.slot().coherent() ? LeafAccess.COHERENT : 0;
+  }
+
+  @Override
+  public long granule() {
+    return granuleMask + 1;
+  }
+
+  @Override
+  public long unit() {
+    return granuleMask + 1;
+  }
+
+  @Override
+  public boolean translates() {
+    return true;
+  }
+
+  @Override
+  public long maxMappingLength() {
+    return reach.length(granuleMask + 1);
+  }
+
+  /** Return the most bytes whose I/O addresses come from a cache. */
+  @Override
+  public long optimalMappingLength() {
+    return Math.min(IovaAllocator.CACHED_GRANULES << granuleShift, maxMappingLength());
+  }
+
+  @Override
+  public boolean reaches(long phys, long length) {
+    return edges.allows(phys, length, 0)
+        && Long.compareUnsigned(phys + (length - 1), highestPhys) <= 0
+        && length <= maxMappingLength();
+  }
+
+  /** Return LOCAL for ordinary memory; without a layer that knows the fabric, peers cannot be reached. */
+  @Override
+  public int classify(long phys, long length) {
+    return memory.regionOf(phys, length).kind() == MemoryKind.RAM ? RangeKind.LOCAL : RangeKind.UNREACHABLE;
+  }
+
+  @Override
+  public void map(MappingState state, long phys, long length, int flags, Retirement undo) {
+    if ((flags & (MapFlags.PEER | MapFlags.OWNED)) == 0) {
+      refusals.requireMemory(memory, phys, length);
+    }
+    edges.require(phys, length, flags);
+    TableState mine = stateOf(state);
+    long low = phys & alignMask;
+    long bytes = low + length + granuleMask & ~granuleMask;
+    long base = allocate(bytes, 1, -1L, flags);
+    long iova = base + low;
+    int result = table.map(iova, phys, length, access(flags), state.maxLeaf, mine.cursor, mine.detached);
+    if (result != TableResult.OK) {
+      allocator.free(base, bytes >>> granuleShift);
+      throw refusals.table(result, "map", phys, length, iova);
+    }
+    mine.base = base;
+    state.dmaAddress = iova;
+    state.length = length;
+    state.allocated = bytes;
+    state.flags = flags | MapFlags.NEEDS_UNMAP;
+    try {
+      show(iova, iova + (length - 1), mine.detached);
+    } catch (RuntimeException e) {
+      clearStrictly(state, mine, undo);
+      throw e;
+    }
+  }
+
+  @Override
+  public void unmap(MappingState state, Retirement batch) {
+    if (state.allocated != 0) {
+      tearDown(state, stateOf(state), batch);
+    }
+  }
+
+  @Override
+  public void reserve(MappingState state, long lead, long length, long alignment, long highest, int flags) {
+    long bytes = lead + length + granuleMask & ~granuleMask;
+    long base = allocate(bytes, Math.max(1, alignment >>> granuleShift), highest, flags);
+    TableState mine = stateOf(state);
+    mine.base = base;
+    mine.touched = (flags & MapFlags.WINDOW) != 0;
+    if ((flags & MapFlags.TABLES_AHEAD) != 0) {
+      prepare(state, base, bytes);
+    }
+    state.dmaAddress = base + lead;
+    state.length = length;
+    state.allocated = bytes;
+    state.flags = flags | MapFlags.NEEDS_UNMAP;
+  }
+
+  /** Build all leaf tables of a reservation, and keep its leaves in them. */
+  private void prepare(MappingState state, long base, long bytes) {
+    if (granuleMask >= RadixPageTable.LEAF_TABLE_LEAF) {
+      allocator.free(base, bytes >>> granuleShift);
+      throw refusals.noTablesAhead(granuleMask + 1);
+    }
+    int result = table.prepare(base, base + (bytes - 1));
+    if (result != TableResult.OK) {
+      // Tables that were built stay for whoever links there next.
+      allocator.free(base, bytes >>> granuleShift);
+      throw refusals.table(result, "set tables aside for", 0, bytes, base);
+    }
+    if (Long.compareUnsigned(state.maxLeaf, RadixPageTable.LEAF_TABLE_LEAF) > 0) {
+      state.maxLeaf = RadixPageTable.LEAF_TABLE_LEAF;
+    }
+  }
+
+  @Override
+  public void link(MappingState state, long offset, long phys, long length, int flags, Retirement undo) {
+    long iova = state.dmaAddress + offset;
+    if (((iova ^ phys) & alignMask) != 0) {
+      throw refusals.table(TableResult.MISALIGNED, "link", phys, length, iova);
+    }
+    edges.require(phys, length, flags);
+    TableState mine = stateOf(state);
+    boolean window = state.has(MapFlags.WINDOW);
+    LeafCursor cursor = window ? null : mine.cursor;
+    TablePages replaced = window ? space.windowPages() : mine.detached;
+    int result = table.map(iova, phys, length, access(flags), state.maxLeaf, cursor, replaced);
+    if (result != TableResult.OK) {
+      throw refusals.table(result, "link", phys, length, iova);
+    }
+    linked(mine, iova, iova + (length - 1), window, replaced, undo);
+  }
+
+  @Override
+  public void linkRun(
+      MappingState state, long offset, long[] phys, long[] length, int from, int to, int flags, Retirement undo) {
+    long iova = state.dmaAddress + offset;
+    long bytes = requireRun(iova, phys, length, from, to, flags);
+    TableState mine = stateOf(state);
+    boolean window = state.has(MapFlags.WINDOW);
+    LeafCursor cursor = window ? null : mine.cursor;
+    TablePages replaced = window ? space.windowPages() : mine.detached;
+    int result = table.mapRun(iova, phys, length, from, to, access(flags), state.maxLeaf, cursor, replaced);
+    if (result != TableResult.OK) {
+      throw refusals.table(result, "link a run that begins with", phys[from], bytes, iova);
+    }
+    linked(mine, iova, iova + (bytes - 1), window, replaced, undo);
+  }
+
+  /** Check the outer edges and the low bits of a run, and return its bytes; inner edges are the page table's to check. */
+  private long requireRun(long iova, long[] phys, long[] length, int from, int to, int flags) {
+    long at = iova;
+    for (int i = from; i < to; i++) {
+      if (((at ^ phys[i]) & alignMask) != 0) {
+        throw refusals.table(TableResult.MISALIGNED, "link", phys[i], length[i], at);
+      }
+      at += length[i];
+    }
+    if (edges.isStrict()) {
+      edges.require(phys[from], length[from], flags);
+      edges.require(phys[to - 1], length[to - 1], flags);
+    }
+    return at - iova;
+  }
+
+  /** Note a link, and let go of the empty tables that its large leaves replaced. */
+  private void linked(
+      TableState mine, long first, long last, boolean window, TablePages replaced, Retirement undo) {
+    if (!window) {
+      mine.touched = true;
+    }
+    if (!replaced.isEmpty()) {
+      try {
+        show(first, last, replaced);
+      } catch (RuntimeException e) {
+        int result = table.clear(first, last, window ? null : mine.cursor);
+        undo.invalidate(iommu, first & ~granuleMask, last | granuleMask, true);
+        undo.retire(Retirement.TABLES, this, replaced.takeChain(), 0, 0);
+        refusals.requireCleared(result, first, last, e);
+        throw e;
+      }
+    }
+  }
+
+  /** Publish a range; tables that leaves replaced go only after the hardware has seen the leaves and dropped its way to the tables. */
+  private void show(long first, long last, TablePages replaced) {
+    iommu.publish(first & ~granuleMask, last | granuleMask);
+    if (!replaced.isEmpty()) {
+      iommu.invalidate(first & ~granuleMask, last | granuleMask, true);
+      replaced.freeAll();
+    }
+  }
+
+  @Override
+  public void publish(MappingState state, long offset, long length, Retirement undo) {
+    long first = state.dmaAddress + offset;
+    iommu.publish(first & ~granuleMask, first + (length - 1) | granuleMask);
+  }
+
+  /** Refuse a range that {@link #unlink} would refuse. */
+  void requireLinked(MappingState state, long offset, long length) {
+    long first = state.dmaAddress + offset;
+    long last = first + (length - 1);
+    if (!table.isLinked(first, last)) {
+      throw refusals.table(TableResult.NOT_LINKED, "unlink", 0, length, first);
+    }
+    if (table.splits(first, last)) {
+      throw refusals.table(TableResult.NOT_SPLITTABLE, "unlink", 0, length, first);
+    }
+  }
+
+  @Override
+  public void unlink(MappingState state, long offset, long length, Retirement batch) {
+    long first = state.dmaAddress + offset;
+    long last = first + (length - 1);
+    int result = table.unlink(first, last, state.has(MapFlags.WINDOW) ? null : stateOf(state).cursor);
+    if (result != TableResult.OK) {
+      throw refusals.table(result, "unlink", 0, length, first);
+    }
+    batch.invalidate(iommu, first & ~granuleMask, last | granuleMask, false);
+  }
+
+  @Override
+  public void protect(MappingState state, long offset, long length, int access, Retirement batch) {
+    long first = state.dmaAddress + offset;
+    long last = first + (length - 1);
+    int result = table.protect(first, last, access);
+    if (result != TableResult.OK) {
+      throw refusals.table(result, "change the permission of", 0, length, first);
+    }
+    batch.invalidate(iommu, first & ~granuleMask, last | granuleMask, false);
+    iommu.publish(first & ~granuleMask, last | granuleMask);
+  }
+
+  @Override
+  public void release(MappingState state, Retirement batch) {
+    if (state.allocated == 0) {
+      return;
+    }
+    TableState mine = stateOf(state);
+    if (mine.touched) {
+      tearDown(state, mine, batch);
+    } else {
+      giveBackUntouched(state, mine, batch);
+    }
+  }
+
+  /** A window that nothing was ever linked in needs no invalidation, unless tables were set aside for it. */
+  private void giveBackUntouched(MappingState state, TableState mine, Retirement batch) {
+    if ((state.flags & MapFlags.TABLES_AHEAD) != 0) {
+      clearStrictly(state, mine, batch);
+      return;
+    }
+    batch.retire(Retirement.IOVA, this, mine.base, state.allocated >>> granuleShift, 0);
+    state.allocated = 0;
+  }
+
+  private void tearDown(MappingState state, TableState mine, Retirement batch) {
+    FlushQueue lazy = queue;
+    if (lazy != null
+        && batch.isDeferrable()
+        && (state.flags & (MapFlags.STRICT | MapFlags.WINDOW | MapFlags.BOUNCED)) == 0) {
+      clearLazily(lazy, state, mine);
+    } else {
+      clearStrictly(state, mine, batch);
+    }
+  }
+
+  private void clearStrictly(MappingState state, TableState mine, Retirement batch) {
+    long base = mine.base;
+    long last = base + (state.allocated - 1);
+    // First, because it refuses a batch of another address space.
+    batch.invalidate(iommu, base, last, false);
+    clear(mine, base, last);
+    if (!mine.detached.isEmpty()) {
+      batch.invalidate(iommu, base, last, true);
+      batch.retire(Retirement.TABLES, this, mine.detached.takeChain(), 0, 0);
+    }
+    batch.retire(Retirement.IOVA, this, base, state.allocated >>> granuleShift, 0);
+    state.allocated = 0;
+  }
+
+  private void clearLazily(FlushQueue lazy, MappingState state, TableState mine) {
+    long base = mine.base;
+    clear(mine, base, base + (state.allocated - 1));
+    long chain = mine.detached.takeChain();
+    try {
+      lazy.add(base, state.allocated >>> granuleShift, chain);
+    } catch (RuntimeException e) {
+      mine.detached.putBack(chain);
+      throw e;
+    }
+    state.allocated = 0;
+  }
+
+  private void clear(TableState mine, long first, long last) {
+    int result = table.clearAndDetach(first, last, mine.cursor, mine.detached);
+    refusals.requireCleared(result, first, last, null);
+  }
+
+  /** Do nothing: a coherent device and the CPU see the same memory. */
+  @Override
+  public void sync(MappingState state, long offset, long length, int toward) {}
+
+  @Override
+  public long physOf(MappingState state, long offset) {
+    long phys = table.lookup(state.dmaAddress + offset);
+    return phys == TableMemory.NONE ? ABSENT : phys;
+  }
+
+  @Override
+  public long nextLinked(MappingState state, long offset, long step) {
+    if (offset >= state.length) {
+      return ABSENT;
+    }
+    long linked = table.firstLinked(state.dmaAddress + offset, state.dmaAddress + (state.length - 1));
+    if (linked == RadixPageTable.NO_LEAF) {
+      return ABSENT;
+    }
+    long found = Math.max(offset, linked - state.dmaAddress);
+    return offset + (found - offset) / step * step;
+  }
+
+  @Override
+  public void retire(int phase, long a, long b, long c) {
+    if (phase == Retirement.IOVA) {
+      allocator.free(a, b);
+    } else {
+      TablePages.freeChain(space.arena, a);
+    }
+  }
+
+  @Override
+  public void quiesce() {
+    space.flushDeferred();
+  }
+
+  @Override
+  public void close() {
+    detached.run();
+  }
+
+  TableState stateOf(MappingState state) {
+    if (state.terminal instanceof TableState mine && mine.space == space) {
+      return mine;
+    }
+    TableState mine = new TableState(space);
+    state.terminal = mine;
+    return mine;
+  }
+
+  private int access(int flags) {
+    return (flags & MapFlags.ACCESS) | ((flags & MapFlags.PEER) == 0 ? snoop : 0);
+  }
+
+  private long allocate(long bytes, long alignmentGranules, long highest, int flags) {
+    long granules = bytes >>> granuleShift;
+    long limit = reach.highest(highest, flags);
+    long base = allocator.allocate(granules, alignmentGranules, reach.preferred(), limit);
+    if (base == IovaAllocator.NO_IOVA && space.flushDeferred()) {
+      base = allocator.allocate(granules, alignmentGranules, reach.preferred(), limit);
+    }
+    if (base == IovaAllocator.NO_IOVA) {
+      throw refusals.exhausted(bytes, limit, space.name);
+    }
+    return base;
+  }
+}

@@ -1,0 +1,202 @@
+package io.twostep.backend.iommu;
+
+import io.twostep.backend.iommu.iova.FlushQueue;
+import io.twostep.backend.iommu.iova.IovaAllocator;
+import io.twostep.backend.iommu.iova.IovaSpace;
+import io.twostep.backend.iommu.table.RadixPageTable;
+import io.twostep.backend.iommu.table.TablePages;
+import io.twostep.dma.DmaMappingException;
+import io.twostep.dma.DmaMappingException.Reason;
+import io.twostep.dma.MemoryPlacement;
+import io.twostep.dma.spi.AddressRange;
+import io.twostep.dma.spi.AttachContext;
+import io.twostep.dma.spi.DmaOps;
+import io.twostep.dma.spi.Machine;
+import io.twostep.dma.spi.TableWalkingIommu;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * One address space whose tables this backend owns: allocator, tables, their memory, and the queue of what was unmapped but not yet invalidated.
+ *
+ * <p>Nothing here is shared with another address space.
+ */
+final class TableSpace extends SharedSpace {
+  private static final Logger LOG = LoggerFactory.getLogger(TableSpace.class);
+
+  final String name;
+  final TableWalkingIommu iommu;
+  final FormatChoice choice;
+  final long granule;
+  final long highestIova;
+  final long preferredIova;
+  final boolean untrusted;
+  final TableArena arena;
+  final RadixPageTable table;
+  final IovaAllocator iova;
+
+  /** What waits for a flush; null under the strict policy. */
+  final @Nullable FlushQueue queue;
+
+  private final ThreadLocal<TablePages> windowPages;
+  private final @Nullable AutoCloseable reuseHook;
+  private long leaks;
+  private boolean closed;
+
+  /** Makes tables and allocator for the address space of {@code context} and shows the hardware the root. */
+  TableSpace(AttachContext context, IommuConfig config, TableWalkingIommu iommu) {
+    name = context.space().name();
+    this.iommu = iommu;
+    untrusted = context.untrusted();
+    choice = FormatChoice.choose(context.device(), iommu, config.format());
+    granule = granule(context, config);
+    highestIova = lower(iommu.highestIova(), choice.format().lastIova());
+    preferredIova = config.iova32BitFirst() ? (1L << 32) - 1 : -1L;
+    iova = allocator(context);
+    arena = arena(context.machine(), config);
+    table = root(context);
+    windowPages = ThreadLocal.withInitial(() -> new TablePages(arena));
+    boolean lazy = config.flush() == FlushPolicy.LAZY && !untrusted;
+    queue = lazy ? queue(context.machine()) : null;
+    reuseHook = queue == null ? null : context.machine().memory().beforeReuse(queue::drain);
+    iommu.setRoot(choice.hardware(), table.rootPhys(), table.levels());
+  }
+
+  private long granule(AttachContext context, IommuConfig config) {
+    long smallest = Math.max(choice.smallestLeaf(), TableArena.PAGE);
+    long wanted = config.granule() == 0 ? smallest : config.granule();
+    if (wanted < smallest) {
+      throw new DmaMappingException(
+          Reason.UNSUPPORTED,
+          "%s: granule 0x%x is below 0x%x, the smallest page that %s translates in %s"
+              .formatted(context.device(), wanted, smallest, name, choice.hardware().name()));
+    }
+    return wanted;
+  }
+
+  private IovaAllocator allocator(AttachContext context) {
+    IovaAllocator allocator =
+        new IovaAllocator(new IovaSpace(name, granule, 0, highestIova), 2 * Runtime.getRuntime().availableProcessors());
+    for (AddressRange range : context.space().reserved()) {
+      if (!allocator.tryReserve(range.first(), range.last())) {
+        throw new IllegalStateException(name + ": cannot keep " + range + " out of a fresh allocator");
+      }
+    }
+    return allocator;
+  }
+
+  private TableArena arena(Machine machine, IommuConfig config) {
+    // A walker that does not see CPU caches reads tables that no cache ever holds.
+    MemoryPlacement placement = choice.hardware().coherentWalk() ? MemoryPlacement.CONTIGUOUS : MemoryPlacement.COHERENT;
+    long highestPhys = -1L >>> (Long.SIZE - choice.format().outputBits());
+    long mostPages = config.tableMemory() == 0 ? Long.MAX_VALUE : config.tableMemory() / TableArena.PAGE;
+    return new TableArena(
+        machine.memory(), placement, highestPhys, iommu.tableView(), iommu.tableBase(), mostPages, this::flushDeferred);
+  }
+
+  private RadixPageTable root(AttachContext context) {
+    try {
+      return new RadixPageTable(choice.format(), arena, granule, this::growRoot);
+    } catch (IllegalStateException e) {
+      arena.close();
+      throw new DmaMappingException(
+          Reason.TABLE_MEMORY, context.device() + ": no memory for the root page table of " + name + "; free memory or raise table-memory", e);
+    }
+  }
+
+  private void growRoot(long rootPhys, int levels) {
+    iommu.setRoot(choice.hardware(), rootPhys, levels);
+  }
+
+  private FlushQueue queue(Machine machine) {
+    return new FlushQueue(
+        name,
+        2 * Runtime.getRuntime().availableProcessors(),
+        iommu::invalidateAll,
+        this::releaseDeferred,
+        new DeferredFlush(name, machine.timers()));
+  }
+
+  private void releaseDeferred(long base, long granules, long tableChain) {
+    TablePages.freeChain(arena, tableChain);
+    iova.free(base, granules);
+  }
+
+  @Override
+  DmaOps attach(AttachContext context, Runnable detached) {
+    TableOps ops = new TableOps(this, context, detached);
+    return context.slot().coherent() ? ops : new NonCoherentTableOps(ops, this, context);
+  }
+
+  /** Complete every deferred invalidation; returns whether there was one. */
+  boolean flushDeferred() {
+    FlushQueue waiting = queue;
+    if (waiting == null || waiting.pending() == 0) {
+      return false;
+    }
+    waiting.drain();
+    return true;
+  }
+
+  /** Returns an empty chain for detached tables that belongs to the calling thread: for windows, which several threads use. */
+  TablePages windowPages() {
+    return windowPages.get();
+  }
+
+  @Override
+  IommuStatistics statistics() {
+    var ranges = iova.statistics();
+    FlushQueue waiting = queue;
+    return new IommuStatistics(
+        closed ? 0 : 1,
+        ranges.liveRanges(),
+        ranges.liveGranules() * granule,
+        waiting == null ? 0 : waiting.pending(),
+        arena.usedPages() * TableArena.PAGE,
+        waiting == null ? 0 : waiting.flushes(),
+        leaks);
+  }
+
+  /** Makes everything unreachable, then gives tables and their memory back. What cannot be proved unreachable stays. */
+  @Override
+  void close() {
+    closed = true;
+    iommu.clearRoot();
+    try {
+      iommu.invalidateAll();
+      if (queue != null) {
+        queue.close();
+      }
+    } catch (DmaMappingException e) {
+      LOG.warn("{}: the last invalidation failed; {} bytes of page tables are withheld", name, arena.usedPages() * TableArena.PAGE, e);
+      return;
+    } finally {
+      unhook();
+      countLeaks();
+    }
+    table.destroy();
+    arena.close();
+  }
+
+  private void unhook() {
+    if (reuseHook != null) {
+      try {
+        reuseHook.close();
+      } catch (Exception e) {
+        throw new IllegalStateException(name + ": the machine's reuse hook cannot be taken back", e);
+      }
+    }
+  }
+
+  private void countLeaks() {
+    leaks = iova.statistics().liveRanges();
+    if (leaks != 0) {
+      LOG.warn("{}: {} ranges of I/O addresses were never given back", name, leaks);
+    }
+  }
+
+  static long lower(long a, long b) {
+    return Long.compareUnsigned(a, b) < 0 ? a : b;
+  }
+}

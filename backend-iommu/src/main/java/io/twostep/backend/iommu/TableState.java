@@ -1,0 +1,30 @@
+package io.twostep.backend.iommu;
+
+import io.twostep.backend.iommu.table.LeafCursor;
+import io.twostep.backend.iommu.table.TablePages;
+
+/**
+ * What a handle remembers for the terminal: where its range was allocated, the leaf table it linked in last, and tables that its calls
+ * detached.
+ *
+ * <p>Made with a handle's first mapping and kept. A window's is written by reserve and release only.
+ */
+final class TableState {
+  final TableSpace space;
+  final LeafCursor cursor = new LeafCursor();
+  final TablePages detached;
+
+  /** First address of the allocation. */
+  long base;
+
+  /** Whether a translation of the range may have existed since it was reserved. */
+  boolean touched;
+
+  /** The granules of this reservation that are linked in part; only devices that do not snoop need them. */
+  final PartialGranules partials = new PartialGranules();
+
+  TableState(TableSpace space) {
+    this.space = space;
+    this.detached = new TablePages(space.arena);
+  }
+}

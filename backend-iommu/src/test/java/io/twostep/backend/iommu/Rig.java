@@ -1,0 +1,136 @@
+package io.twostep.backend.iommu;
+
+import io.twostep.dma.DeviceLimits;
+import io.twostep.dma.DmaMapper;
+import io.twostep.dma.DmaStack;
+import io.twostep.dma.spi.AddressRange;
+import io.twostep.dma.spi.AddressSpace;
+import io.twostep.dma.spi.AttachContext;
+import io.twostep.dma.spi.DeviceAddress;
+import io.twostep.dma.spi.DeviceSlot;
+import io.twostep.dma.spi.Iommu;
+import io.twostep.dma.spi.Machine;
+import io.twostep.dma.spi.ModelHost.SlotOptions;
+import io.twostep.dma.spi.PhysicalMemory;
+import io.twostep.dma.spi.Settings;
+import io.twostep.dma.spi.TableWalkingIommu;
+import io.twostep.dma.spi.Timers;
+import io.twostep.machine.model.ModelMachine;
+import io.twostep.machine.model.ModelMachinePlugin;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.IdentityHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Function;
+
+/** A modelled machine with probe devices, whose translation hardware a test may wrap or replace. */
+final class Rig implements Machine {
+  final ModelMachine machine;
+  final List<AddressRange> reserved = new ArrayList<>();
+  private final Function<TableWalkingIommu, Iommu> wrap;
+  private final Map<AddressSpace, AddressSpace> spaces = new IdentityHashMap<>();
+  private int plugged;
+
+  Rig(Function<TableWalkingIommu, Iommu> wrap, String... settings) {
+    Map<String, String> given = new HashMap<>(Map.of("memory", "256M"));
+    for (int i = 0; i < settings.length; i += 2) {
+      given.put(settings[i], settings[i + 1]);
+    }
+    this.wrap = wrap;
+    machine = (ModelMachine) new ModelMachinePlugin().create(Settings.of(new ModelMachinePlugin(), given));
+  }
+
+  Rig(String... settings) {
+    this(iommu -> iommu, settings);
+  }
+
+  /** Plugs a probe into the next slot. */
+  DeviceSlot plug(ProbeDevice device, SlotOptions options) {
+    plugged++;
+    DeviceSlot slot = machine.plug(new DeviceAddress("0000:0%d:00.0".formatted(plugged)), device, options);
+    slot.busMaster(true);
+    return slot;
+  }
+
+  DmaMapper attach(IommuBackend backend, DeviceSlot slot, DeviceLimits limits) {
+    return DmaStack.of(backend).attach(this, slot, limits);
+  }
+
+  AttachContext context(DeviceSlot slot, DeviceLimits limits) {
+    return new AttachContext(this, slot, addressSpaceFor(slot), limits, -1);
+  }
+
+  @Override
+  public String name() {
+    return machine.name();
+  }
+
+  @Override
+  public PhysicalMemory memory() {
+    return machine.memory();
+  }
+
+  @Override
+  public List<DeviceSlot> slots() {
+    return machine.slots();
+  }
+
+  @Override
+  public AddressSpace addressSpaceFor(DeviceSlot slot) {
+    return spaces.computeIfAbsent(machine.addressSpaceFor(slot), Space::new);
+  }
+
+  @Override
+  public Timers timers() {
+    return machine.timers();
+  }
+
+  @Override
+  public void close() {
+    machine.close();
+  }
+
+  /** The model's address space with wrapped hardware and more reserved ranges. */
+  private final class Space implements AddressSpace {
+    private final AddressSpace model;
+    private final Iommu iommu;
+
+    Space(AddressSpace model) {
+      this.model = model;
+      this.iommu = model.translation() == Translation.TRANSLATED ? wrap.apply((TableWalkingIommu) model.iommu()) : null;
+    }
+
+    @Override
+    public String name() {
+      return model.name();
+    }
+
+    @Override
+    public Translation translation() {
+      return model.translation();
+    }
+
+    @Override
+    public Iommu iommu() {
+      return iommu == null ? model.iommu() : iommu;
+    }
+
+    @Override
+    public List<DeviceSlot> members() {
+      return model.members();
+    }
+
+    @Override
+    public List<AddressRange> reserved() {
+      List<AddressRange> all = new ArrayList<>(model.reserved());
+      all.addAll(reserved);
+      return all;
+    }
+
+    @Override
+    public long busLimit() {
+      return model.busLimit();
+    }
+  }
+}

@@ -1,0 +1,60 @@
+package io.twostep.backend.iommu;
+
+import io.twostep.dma.spi.TableFormat;
+import io.twostep.dma.spi.TableWalkingIommu;
+import java.lang.foreign.MemorySegment;
+import java.util.List;
+
+/** Translation hardware that passes everything on; tests override what they break or watch. */
+class WrappedIommu implements TableWalkingIommu {
+  final TableWalkingIommu real;
+
+  WrappedIommu(TableWalkingIommu real) {
+    this.real = real;
+  }
+
+  @Override
+  public long highestIova() {
+    return real.highestIova();
+  }
+
+  @Override
+  public void onFault(FaultListener listener) {
+    real.onFault(listener);
+  }
+
+  @Override
+  public List<TableFormat> formats() {
+    return real.formats();
+  }
+
+  @Override
+  public MemorySegment tableView() {
+    return real.tableView();
+  }
+
+  @Override
+  public long tableBase() {
+    return real.tableBase();
+  }
+
+  @Override
+  public void setRoot(TableFormat format, long rootPhys, int levels) {
+    real.setRoot(format, rootPhys, levels);
+  }
+
+  @Override
+  public void clearRoot() {
+    real.clearRoot();
+  }
+
+  @Override
+  public void publish(long firstIova, long lastIova) {
+    real.publish(firstIova, lastIova);
+  }
+
+  @Override
+  public void invalidate(long firstIova, long lastIova, boolean tablesChanged) {
+    real.invalidate(firstIova, lastIova, tablesChanged);
+  }
+}
