@@ -10,7 +10,6 @@ import io.twostep.dma.spi.HostManagedIommu;
 import io.twostep.dma.spi.TableWalkingIommu;
 import io.twostep.dma.spi.TerminalBackend;
 import java.util.IdentityHashMap;
-import java.util.Map;
 
 /**
  * Map behind an IOMMU: reserve I/O addresses, write translations, invalidate what was removed.
@@ -22,7 +21,7 @@ public final class IommuBackend implements TerminalBackend {
   static final String NAME = "iommu";
 
   private final IommuConfig config;
-  private final Map<AddressSpace, SharedSpace> spaces = new IdentityHashMap<>();
+  private final IdentityHashMap<AddressSpace, SharedSpace> spaces = new IdentityHashMap<>();
   private IommuStatistics closed = IommuStatistics.NONE;
 
   /** Create a backend without devices. */

@@ -39,6 +39,7 @@ final class TableOps implements DmaOps {
   private final long granuleMask;
   private final int granuleShift;
   private final long alignMask;
+  private final long alignGranules;
   private final long highestPhys;
   private final int snoop;
 
@@ -56,6 +57,7 @@ final class TableOps implements DmaOps {
     granuleMask = space.granule - 1;
     granuleShift = Long.numberOfTrailingZeros(space.granule);
     alignMask = Math.max(granuleMask, context.limits().minAlignMask());
+    alignGranules = (alignMask + 1) >>> granuleShift;
     highestPhys = -1L >>> (Long.SIZE - space.choice.format().outputBits());
     snoop = context.slot().coherent() ? LeafAccess.COHERENT : 0;
   }
@@ -108,7 +110,7 @@ final class TableOps implements DmaOps {
     TableState mine = stateOf(state);
     long low = phys & alignMask;
     long bytes = low + length + granuleMask & ~granuleMask;
-    long base = allocate(bytes, 1, -1L, flags);
+    long base = allocate(bytes, alignGranules, -1L, flags);
     long iova = base + low;
     int result = table.map(iova, phys, length, access(flags), state.maxLeaf, mine.cursor, mine.detached);
     if (result != TableResult.OK) {
@@ -138,7 +140,7 @@ final class TableOps implements DmaOps {
   @Override
   public void reserve(MappingState state, long lead, long length, long alignment, long highest, int flags) {
     long bytes = lead + length + granuleMask & ~granuleMask;
-    long base = allocate(bytes, Math.max(1, alignment >>> granuleShift), highest, flags);
+    long base = allocate(bytes, Math.max(alignGranules, alignment >>> granuleShift), highest, flags);
     TableState mine = stateOf(state);
     mine.base = base;
     mine.touched = (flags & MapFlags.WINDOW) != 0;
