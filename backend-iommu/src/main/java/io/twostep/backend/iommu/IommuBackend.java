@@ -69,7 +69,7 @@ public final class IommuBackend implements TerminalBackend {
   private SharedSpace open(AttachContext context) {
     return switch (context.space().iommu()) {
       case TableWalkingIommu walking -> new TableSpace(context, config, walking);
-      case HostManagedIommu managed -> throw refused(context);
+      case HostManagedIommu managed -> new HostSpace(context, config, managed);
     };
   }
 

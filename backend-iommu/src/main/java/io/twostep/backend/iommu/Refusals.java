@@ -59,6 +59,25 @@ final class Refusals {
         Reason.UNSUPPORTED, "%s: tables cannot be set aside for granules of 0x%x; link without".formatted(device, granule));
   }
 
+  DmaMappingException noTablesAheadOnHost() {
+    return new DmaMappingException(
+        Reason.UNSUPPORTED, device + ": tables cannot be set aside, because the host keeps them and may refuse at sync; reserve without");
+  }
+
+  DmaMappingException slots(long needed, long left) {
+    return new DmaMappingException(
+        Reason.MAPPING_SLOTS,
+        "%s: the window has %d units, each a mapping of the host, which grants %d more; use larger units or unmap something"
+            .formatted(device, needed, left));
+  }
+
+  DmaMappingException stuck(long iova, long length) {
+    return new DmaMappingException(
+        Reason.QUARANTINED,
+        "%s: the host did not confirm to have unmapped all of 0x%x+0x%x; it stays taken until the device is reset"
+            .formatted(device, iova, length));
+  }
+
   /** Words what the page table answered. */
   RuntimeException table(int result, String what, long phys, long length, long iova) {
     String text = "%s: cannot %s 0x%x+0x%x at I/O address 0x%x: ".formatted(device, what, phys, length, iova);

@@ -4,7 +4,7 @@ import io.twostep.dma.spi.AttachContext;
 import io.twostep.dma.spi.DmaOps;
 
 /** What all devices of one address space share; lives as long as one of them is attached. */
-abstract sealed class SharedSpace permits TableSpace {
+abstract sealed class SharedSpace permits TableSpace, HostSpace {
   /** How many devices are attached; guarded by the backend. */
   int devices;
 

@@ -1,0 +1,371 @@
+package io.twostep.backend.iommu;
+
+import io.twostep.backend.iommu.iova.IovaAllocator;
+import io.twostep.backend.iommu.table.TableResult;
+import io.twostep.dma.DmaMappingException;
+import io.twostep.dma.RangeKind;
+import io.twostep.dma.spi.AttachContext;
+import io.twostep.dma.spi.DmaOps;
+import io.twostep.dma.spi.HostManagedIommu;
+import io.twostep.dma.spi.MapFlags;
+import io.twostep.dma.spi.MappingState;
+import io.twostep.dma.spi.MemoryKind;
+import io.twostep.dma.spi.PhysicalMemory;
+import io.twostep.dma.spi.Retirement;
+
+/**
+ * The primitives of one device whose IOMMU a host kernel programs.
+ *
+ * <p>Link only takes notes: the host is called in publish, once for each maximal run of one link call, and in teardown, once for each run. A run goes only
+ * whole. A run that the host does not confirm to have unmapped stays noted, its I/O addresses stay taken, and teardown may be called again.
+ */
+final class HostOps implements DmaOps {
+  private final HostSpace space;
+  private final HostManagedIommu iommu;
+  private final IovaAllocator allocator;
+  private final PhysicalMemory memory;
+  private final IovaReach reach;
+  private final EdgeRule edges;
+  private final Refusals refusals;
+  private final Runnable detached;
+  private final long granuleMask;
+  private final int granuleShift;
+  private final long alignMask;
+  private final long alignGranules;
+
+  HostOps(HostSpace space, AttachContext context, Runnable detached) {
+    this.space = space;
+    this.detached = detached;
+    iommu = space.iommu;
+    allocator = space.iova;
+    memory = context.machine().memory();
+    refusals = new Refusals(context.device());
+    reach = new IovaReach(context, space.highestIova, space.preferredIova);
+    edges = EdgeRule.of(context, space.granule, space.untrusted, refusals);
+    granuleMask = space.granule - 1;
+    granuleShift = Long.numberOfTrailingZeros(space.granule);
+    alignMask = Math.max(granuleMask, context.limits().minAlignMask());
+    alignGranules = (alignMask + 1) >>> granuleShift;
+  }
+
+  @Override
+  public long granule() {
+    return granuleMask + 1;
+  }
+
+  @Override
+  public long unit() {
+    return granuleMask + 1;
+  }
+
+  @Override
+  public boolean translates() {
+    return true;
+  }
+
+  @Override
+  public long maxMappingLength() {
+    return reach.length(granuleMask + 1);
+  }
+
+  @Override
+  public boolean reaches(long phys, long length) {
+    return edges.allows(phys, length, 0) && length <= maxMappingLength();
+  }
+
+  /** Return LOCAL for ordinary memory; without a layer that knows the fabric, peers cannot be reached. */
+  @Override
+  public int classify(long phys, long length) {
+    return memory.regionOf(phys, length).kind() == MemoryKind.RAM ? RangeKind.LOCAL : RangeKind.UNREACHABLE;
+  }
+
+  @Override
+  public void map(MappingState state, long phys, long length, int flags, Retirement undo) {
+    if ((flags & (MapFlags.PEER | MapFlags.OWNED)) == 0) {
+      refusals.requireMemory(memory, phys, length);
+    }
+    edges.require(phys, length, flags);
+    long low = phys & alignMask;
+    long bytes = roundUp(low + length);
+    long base = allocate(bytes, alignGranules, -1L, flags);
+    HostState mine = stateOf(state);
+    long first = base + low & ~granuleMask;
+    try {
+      iommu.map(first, phys & ~granuleMask, bytes - (first - base), flags & MapFlags.ACCESS);
+    } catch (RuntimeException e) {
+      allocator.free(base, bytes >>> granuleShift);
+      throw e;
+    }
+    mine.runs.add(first, phys & ~granuleMask, bytes - (first - base), flags & MapFlags.ACCESS);
+    mine.runs.setMapped(0, mine.publishes);
+    take(state, mine, base, low, length, bytes, flags);
+  }
+
+  @Override
+  public void unmap(MappingState state, Retirement batch) {
+    release(state, batch);
+  }
+
+  @Override
+  public void reserve(MappingState state, long lead, long length, long alignment, long highest, int flags) {
+    if ((flags & MapFlags.TABLES_AHEAD) != 0) {
+      throw refusals.noTablesAheadOnHost();
+    }
+    if ((flags & MapFlags.WINDOW) != 0) {
+      requireSlots(state, length);
+    }
+    long bytes = roundUp(lead + length);
+    long base = allocate(bytes, Math.max(alignGranules, alignment >>> granuleShift), highest, flags);
+    take(state, stateOf(state), base, lead, length, bytes, flags);
+  }
+
+  /** A window takes one host mapping for each unit, so that each can go alone; there must be slots for all of them. */
+  private void requireSlots(MappingState state, long length) {
+    long units = Long.divideUnsigned(length - 1, state.maxLeaf) + 1;
+    long slots = iommu.mappingSlots();
+    if (units > slots) {
+      throw refusals.slots(units, slots);
+    }
+  }
+
+  private void take(MappingState state, HostState mine, long base, long low, long length, long bytes, int flags) {
+    mine.base = base;
+    state.dmaAddress = base + low;
+    state.length = length;
+    state.allocated = bytes;
+    state.flags = flags | MapFlags.NEEDS_UNMAP;
+  }
+
+  @Override
+  public void link(MappingState state, long offset, long phys, long length, int flags, Retirement undo) {
+    long iova = state.dmaAddress + offset;
+    requireLinkable(iova, phys, length, flags);
+    HostState mine = stateOf(state);
+    long first = iova & ~granuleMask;
+    long bytes = roundUp(iova + length) - first;
+    synchronized (mine) {
+      if (mine.runs.overlaps(first, first + (bytes - 1))) {
+        throw refusals.table(TableResult.ALREADY_LINKED, "link", phys, length, iova);
+      }
+      addRun(state, mine, first, phys & ~granuleMask, bytes, flags & MapFlags.ACCESS);
+    }
+  }
+
+  /** Note a run; in a window one for each unit. */
+  private static void addRun(MappingState state, HostState mine, long iova, long phys, long bytes, int access) {
+    long unit = state.has(MapFlags.WINDOW) ? state.maxLeaf : bytes;
+    for (long done = 0; done < bytes; done += unit) {
+      mine.runs.add(iova + done, phys + done, Math.min(unit, bytes - done), access);
+    }
+  }
+
+  private void requireLinkable(long iova, long phys, long length, int flags) {
+    if (((iova ^ phys) & alignMask) != 0) {
+      throw refusals.table(TableResult.MISALIGNED, "link", phys, length, iova);
+    }
+    edges.require(phys, length, flags);
+  }
+
+  @Override
+  public void linkRun(
+      MappingState state, long offset, long[] phys, long[] length, int from, int to, int flags, Retirement undo) {
+    long iova = state.dmaAddress + offset;
+    long bytes = requireRun(iova, phys, length, from, to, flags);
+    HostState mine = stateOf(state);
+    long first = iova & ~granuleMask;
+    long last = (iova + (bytes - 1)) | granuleMask;
+    synchronized (mine) {
+      if (mine.runs.overlaps(first, last)) {
+        throw refusals.table(TableResult.ALREADY_LINKED, "link a run that begins with", phys[from], bytes, iova);
+      }
+      long at = first;
+      int i = from;
+      while (i < to) {
+        long start = phys[i] & ~granuleMask;
+        long end = phys[i] + length[i];
+        i++;
+        while (i < to && phys[i] == end) {
+          end += length[i++];
+        }
+        long run = roundUp(end) - start;
+        addRun(state, mine, at, start, run, flags & MapFlags.ACCESS);
+        at += run;
+      }
+    }
+  }
+
+  /** Check every range of a run, and return its bytes: only the outer edges may lie off the granule. */
+  private long requireRun(long iova, long[] phys, long[] length, int from, int to, int flags) {
+    long at = iova;
+    for (int i = from; i < to; i++) {
+      if (i > from && (at & granuleMask) != 0) {
+        throw refusals.table(TableResult.MISALIGNED, "link", phys[i], length[i], at);
+      }
+      requireLinkable(at, phys[i], length[i], flags);
+      at += length[i];
+    }
+    return at - iova;
+  }
+
+  /** Have the host map every run that touches the range, or none; only this call's are undone. */
+  @Override
+  public void publish(MappingState state, long offset, long length, Retirement undo) {
+    HostState mine = stateOf(state);
+    long first = state.dmaAddress + offset;
+    long last = first + (length - 1);
+    synchronized (mine) {
+      HostRuns runs = mine.runs;
+      long call = ++mine.publishes;
+      int from = runs.firstFrom(first);
+      for (int run = from; run < runs.count() && Long.compareUnsigned(runs.iova(run), last) <= 0; run++) {
+        if (!runs.isMapped(run)) {
+          mapRun(runs, from, run, call);
+        }
+      }
+    }
+  }
+
+  private void mapRun(HostRuns runs, int from, int run, long call) {
+    try {
+      iommu.map(runs.iova(run), runs.phys(run), runs.length(run), runs.access(run));
+      runs.setMapped(run, call);
+    } catch (RuntimeException e) {
+      for (int back = from; back < run; back++) {
+        if (runs.isMappedBy(back, call) && !tryUnmap(runs, back)) {
+          e.addSuppressed(refusals.stuck(runs.iova(back), runs.length(back)));
+        }
+      }
+      throw e;
+    }
+  }
+
+  @Override
+  public void unlink(MappingState state, long offset, long length, Retirement batch) {
+    HostState mine = stateOf(state);
+    long first = state.dmaAddress + offset & ~granuleMask;
+    long last = (state.dmaAddress + offset + (length - 1)) | granuleMask;
+    synchronized (mine) {
+      HostRuns runs = mine.runs;
+      int from = runs.firstFrom(first);
+      int to = requireWholeRuns(runs, from, first, last, length);
+      unmapRuns(runs, from, to);
+      runs.remove(from, to);
+    }
+  }
+
+  /** Check that [first, last] is exactly whole runs without a hole, and return the run behind them. */
+  private int requireWholeRuns(HostRuns runs, int from, long first, long last, long length) {
+    long at = first;
+    int run = from;
+    while (true) {
+      if (run == runs.count() || Long.compareUnsigned(runs.iova(run), at) > 0) {
+        throw refusals.table(TableResult.NOT_LINKED, "unlink", 0, length, first);
+      }
+      long end = runs.iova(run) + (runs.length(run) - 1);
+      if (runs.iova(run) != at || Long.compareUnsigned(end, last) > 0) {
+        throw refusals.table(TableResult.NOT_SPLITTABLE, "unlink", 0, length, first);
+      }
+      run++;
+      if (end == last) {
+        return run;
+      }
+      at = end + 1;
+    }
+  }
+
+  @Override
+  public void release(MappingState state, Retirement batch) {
+    if (state.allocated == 0) {
+      return;
+    }
+    HostState mine = stateOf(state);
+    synchronized (mine) {
+      unmapRuns(mine.runs, 0, mine.runs.count());
+      mine.runs.remove(0, mine.runs.count());
+    }
+    batch.retire(Retirement.IOVA, this, mine.base, state.allocated >>> granuleShift, 0);
+    state.allocated = 0;
+  }
+
+  /** Have the host unmap runs, each whatever becomes of the others. */
+  private void unmapRuns(HostRuns runs, int from, int to) {
+    DmaMappingException failure = null;
+    for (int run = from; run < to; run++) {
+      if (runs.isMapped(run) && !tryUnmap(runs, run)) {
+        DmaMappingException stuck = refusals.stuck(runs.iova(run), runs.length(run));
+        if (failure == null) {
+          failure = stuck;
+        } else {
+          failure.addSuppressed(stuck);
+        }
+      }
+    }
+    if (failure != null) {
+      throw failure;
+    }
+  }
+
+  private boolean tryUnmap(HostRuns runs, int run) {
+    return runs.confirmUnmapped(run, iommu.unmap(runs.iova(run), runs.length(run)));
+  }
+
+  /** Do nothing: only devices that see CPU caches are served. */
+  @Override
+  public void sync(MappingState state, long offset, long length, int toward) {}
+
+  @Override
+  public long physOf(MappingState state, long offset) {
+    HostState mine = stateOf(state);
+    long iova = state.dmaAddress + offset;
+    synchronized (mine) {
+      int run = mine.runs.firstFrom(iova);
+      boolean linked = run < mine.runs.count() && Long.compareUnsigned(mine.runs.iova(run), iova) <= 0;
+      return linked ? mine.runs.phys(run) + (iova - mine.runs.iova(run)) : ABSENT;
+    }
+  }
+
+  @Override
+  public long nextLinked(MappingState state, long offset, long step) {
+    HostState mine = stateOf(state);
+    synchronized (mine) {
+      int run = mine.runs.firstFrom(state.dmaAddress + offset);
+      if (run == mine.runs.count()) {
+        return ABSENT;
+      }
+      long found = Math.max(offset, mine.runs.iova(run) - state.dmaAddress);
+      return offset + (found - offset) / step * step;
+    }
+  }
+
+  @Override
+  public void retire(int phase, long a, long b, long c) {
+    allocator.free(a, b);
+  }
+
+  @Override
+  public void close() {
+    detached.run();
+  }
+
+  private HostState stateOf(MappingState state) {
+    if (state.terminal instanceof HostState mine && mine.space == space) {
+      return mine;
+    }
+    HostState mine = new HostState(space);
+    state.terminal = mine;
+    return mine;
+  }
+
+  private long roundUp(long address) {
+    return (address + granuleMask) & ~granuleMask;
+  }
+
+  private long allocate(long bytes, long alignmentGranules, long highest, int flags) {
+    long limit = reach.highest(highest, flags);
+    long base = allocator.allocate(bytes >>> granuleShift, alignmentGranules, reach.preferred(), limit);
+    if (base == IovaAllocator.NO_IOVA) {
+      throw refusals.exhausted(bytes, limit, space.name);
+    }
+    return base;
+  }
+}
