@@ -120,7 +120,7 @@ final class DeviceHistory implements AutoCloseable {
     List<Range> ranges = chain();
     long total = ranges.stream().mapToLong(Range::length).sum();
     IovaReservation window = mapper.newReservation();
-    window.tryAlloc(ranges.getFirst().phys, total + random.nextInt(3) * granule, 0, -1L, direction, 0, random.nextInt(4) == 0);
+    window.tryAlloc(ranges.getFirst().phys, total + random.nextInt(3) * granule, 0, -1L, direction, 0, granule <= 1 << 20 && random.nextInt(4) == 0);
     Live live =
         new Live() {
           @Override
