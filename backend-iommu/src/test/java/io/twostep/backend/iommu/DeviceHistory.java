@@ -346,7 +346,8 @@ final class DeviceHistory implements AutoCloseable {
 
   private void require(boolean holds, String message, long iova) {
     if (!holds) {
-      throw new AssertionError(message.formatted(iova));
+      var faults = rig.machine.faults(rig.machine.addressSpaceFor(rig.slots().getFirst()));
+      throw new AssertionError(message.formatted(iova) + (faults.isEmpty() ? "" : "; latest fault: " + faults.getLast()));
     }
   }
 
