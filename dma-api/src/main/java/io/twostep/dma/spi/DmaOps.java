@@ -34,6 +34,11 @@ public interface DmaOps extends AutoCloseable {
   /** Tell whether {@link #reserve} exists: whether the stack translates. */
   boolean translates();
 
+  /** Tell whether a device that may only write is kept from reading; where it is not, a bounce layer shows untrusted devices zeros. */
+  default boolean enforcesWriteOnly() {
+    return true;
+  }
+
   /** Return the most bytes one mapping may have. */
   default long maxMappingLength() {
     return Long.MAX_VALUE;
