@@ -2,4 +2,9 @@
 module io.twostep.backend.swiotlb {
   requires static org.jspecify;
   requires transitive io.twostep.dma;
+
+  exports io.twostep.backend.swiotlb;
+
+  provides io.twostep.dma.spi.DmaPlugin with
+      io.twostep.backend.swiotlb.SwiotlbBackendPlugin;
 }

@@ -33,7 +33,6 @@ final class CommandLoop {
   private final AdminCommands admin;
   private final IoCommands io;
   private final FaultPlan faults;
-  private final Alarm alarm;
   private final Violations violations;
   private final MemorySegment fetched;
   private final List<HeldCommand> held = new ArrayList<>();
@@ -59,7 +58,6 @@ final class CommandLoop {
       AdminCommands admin,
       IoCommands io,
       FaultPlan faults,
-      Alarm alarm,
       Violations violations) {
     this.config = config;
     this.memory = memory;
@@ -72,7 +70,6 @@ final class CommandLoop {
     this.admin = admin;
     this.io = io;
     this.faults = faults;
-    this.alarm = alarm;
     this.violations = violations;
     fetched = arena.allocate((long) BURST * SqeLayout.SIZE, Long.BYTES);
   }
@@ -123,7 +120,7 @@ final class CommandLoop {
       }
     }
     if (soonest > 0) {
-      alarm.wakeAfter(now, soonest);
+      signals.wakeAfter(soonest);
     }
   }
 

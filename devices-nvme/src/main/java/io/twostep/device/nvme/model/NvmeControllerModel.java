@@ -28,7 +28,6 @@ public final class NvmeControllerModel implements DeviceModel {
   private final NvmeModelConfig config;
   private final Arena arena = Arena.ofShared();
   private final FaultPlan faults = new FaultPlan();
-  private final Alarm alarm = new Alarm();
   private final Violations violations = new Violations();
   private final Namespace[] namespaces;
   private final HostMemory memory;
@@ -75,10 +74,10 @@ public final class NvmeControllerModel implements DeviceModel {
             features,
             new LogPages(log, health, events),
             shadows);
-    IoCommands io = new IoCommands(arena, config, namespaces, pointers, memory, features, health);
+    IoCommands io = new IoCommands(arena, config, namespaces, pointers, memory, health);
     loop =
         new CommandLoop(
-            arena, config, memory, state, queues, shadows, completer, events, log, admin, io, faults, alarm, violations);
+            arena, config, memory, state, queues, shadows, completer, events, log, admin, io, faults, violations);
     registers = new Registers(config, state, memory, violations, new ControlOfThis());
   }
 
@@ -117,7 +116,6 @@ public final class NvmeControllerModel implements DeviceModel {
   public void connect(BusMaster bus, Signals to) {
     memory.connect(bus);
     loop.connect(to);
-    alarm.connect(to);
     signals = to;
   }
 
@@ -156,13 +154,9 @@ public final class NvmeControllerModel implements DeviceModel {
     if (faults.takeFatal()) {
       state.fail();
     }
-    if (faults.takePowerLoss()) {
-      losePower();
-    }
-    long now = signals.nanoTime();
-    long untilChange = state.advance(now);
+    long untilChange = state.advance(signals.nanoTime());
     if (untilChange > 0) {
-      alarm.wakeAfter(now, untilChange);
+      signals.wakeAfter(untilChange);
     }
     return loop.step(budget);
   }
@@ -185,18 +179,11 @@ public final class NvmeControllerModel implements DeviceModel {
     features.reset();
   }
 
-  private void losePower() {
-    reset();
-    for (Namespace namespace : namespaces) {
-      namespace.losePower();
-    }
-  }
-
   private static Namespace[] open(NvmeModelConfig config) {
     Namespace[] opened = new Namespace[config.namespaces().size()];
     for (int i = 0; i < opened.length; i++) {
       try {
-        opened[i] = new Namespace(i + 1, config.namespaces().get(i), config.writeCache() && config.losesUnflushed());
+        opened[i] = new Namespace(i + 1, config.namespaces().get(i));
       } catch (RuntimeException e) {
         for (int j = 0; j < i; j++) {
           opened[j].close();

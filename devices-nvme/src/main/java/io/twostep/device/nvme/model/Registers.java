@@ -173,12 +173,12 @@ final class Registers {
   }
 
   private void writeDoorbell(long offset, int value) {
-    if (!state.isReady() || !state.isEnabled()) {
+    if (!state.isWorking()) {
       violations.add("doorbell 0x" + Long.toHexString(offset) + " while the controller is not ready");
-    } else if (state.isWorking()) {
-      control.ring(offset, value);
-      control.wake(0);
+      return;
     }
+    control.ring(offset, value);
+    control.wake(0);
   }
 
   private void writeCc(int value) {

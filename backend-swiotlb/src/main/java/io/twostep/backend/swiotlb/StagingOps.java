@@ -1,0 +1,306 @@
+package io.twostep.backend.swiotlb;
+
+import io.twostep.dma.DmaAttributes;
+import io.twostep.dma.spi.DmaOps;
+import io.twostep.dma.spi.MapFlags;
+import io.twostep.dma.spi.MappingState;
+import io.twostep.dma.spi.Retirement;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * The primitives of a device that reaches everything: passes all on, and stages memory that is not the machine's.
+ *
+ * <p>Also the ground of the ops that bounce: a mapping that lives in slots as a whole is made, synchronised and given up here.
+ */
+sealed class StagingOps implements DmaOps permits DirectBounceOps, TranslatedBounceOps {
+  /** Nothing of the mapping or window is in slots. */
+  static final long IN_PLACE = 0;
+
+  /** All of the mapping is in slots. */
+  static final long IN_SLOTS = 1;
+
+  /** All of the mapping is in slots, and the ops below have nothing to unmap. */
+  static final long IN_SLOTS_ONLY = 2;
+
+  /** Pieces of the window are in slots. */
+  static final long IN_PIECES = 3;
+
+  /** Pieces of the mapping are in slots; below it is a window. */
+  static final long SPLIT = 4;
+
+  final DmaOps next;
+  final DeviceSlots slots;
+  final int layer;
+
+  StagingOps(DmaOps next, DeviceSlots slots, int layer) {
+    this.next = next;
+    this.slots = slots;
+    this.layer = layer;
+  }
+
+  @Override
+  public final long granule() {
+    return next.granule();
+  }
+
+  @Override
+  public final long unit() {
+    return next.unit();
+  }
+
+  @Override
+  public final boolean translates() {
+    return next.translates();
+  }
+
+  @Override
+  public final boolean enforcesWriteOnly() {
+    return next.enforcesWriteOnly();
+  }
+
+  @Override
+  public long maxMappingLength() {
+    return next.maxMappingLength();
+  }
+
+  @Override
+  public final long optimalMappingLength() {
+    return Math.min(next.optimalMappingLength(), maxMappingLength());
+  }
+
+  @Override
+  public boolean reaches(long phys, long length) {
+    return next.reaches(phys, length);
+  }
+
+  @Override
+  public final int classify(long phys, long length) {
+    return next.classify(phys, length);
+  }
+
+  @Override
+  public void map(MappingState state, long phys, long length, int flags, Retirement undo) {
+    next.map(state, phys, length, flags, undo);
+  }
+
+  @Override
+  public final void mapSegment(MappingState state, MemorySegment segment, int flags, Retirement undo) {
+    if (segment.isReadOnly() && (flags & MapFlags.DEVICE_WRITES) != 0) {
+      throw slots.refusals().readOnly(segment.byteSize());
+    }
+    slots.requireAllowed(0, segment.byteSize(), flags);
+    long at = slots.take(segment.byteSize(), 0);
+    mapSlots(state, at, slots.keep(segment), segment.byteSize(), flags | Pieces.STAGED, undo);
+  }
+
+  /** Maps memory by slots in its place. */
+  final void bounce(MappingState state, long phys, long length, int flags, Retirement undo) {
+    slots.requireAllowed(phys, length, flags);
+    mapSlots(state, slots.take(length, phys), phys, length, flags, undo);
+  }
+
+  private void mapSlots(MappingState state, long at, long source, long length, int flags, Retirement undo) {
+    Pieces pieces = pieces(state);
+    pieces.clear();
+    pieces.add(0, length, source, at, flags | Pieces.HANDED);
+    try {
+      // Before it is mapped: from then on the device may look.
+      slots.scrub(at, length, isCopiedIn(flags));
+      slots.handOver(at, source, flags, 0, length);
+      next.map(state, slots.phys(at), length, slots.slotFlags(flags & ~Pieces.STAGED), undo);
+    } catch (RuntimeException e) {
+      slots.discard(pieces, 0, undo, this);
+      throw e;
+    }
+    state.word(layer, state.has(MapFlags.NEEDS_UNMAP) ? IN_SLOTS : IN_SLOTS_ONLY);
+    state.flags |= MapFlags.NEEDS_SYNC | MapFlags.NEEDS_UNMAP | MapFlags.BOUNCED;
+  }
+
+  final boolean isCopiedIn(int flags) {
+    return (flags & DmaAttributes.OVERWRITE) == 0 && !slots.mustShowZeros(flags);
+  }
+
+  @Override
+  public final void unmap(MappingState state, Retirement batch) {
+    long mode = state.word(layer);
+    if (mode == IN_PLACE) {
+      next.unmap(state, batch);
+      return;
+    }
+    if (mode == SPLIT) {
+      next.release(state, batch);
+    } else if (mode == IN_SLOTS) {
+      next.unmap(state, batch);
+    }
+    giveUpAll(state, batch);
+  }
+
+  /** Registers all pieces for release, now that nothing below leads to them but what the batch invalidates. */
+  private void giveUpAll(MappingState state, Retirement batch) {
+    Pieces pieces = pieces(state);
+    for (int i = 0; i < pieces.count(); i++) {
+      slots.giveUp(pieces, i, batch, this);
+    }
+    pieces.clear();
+    state.word(layer, IN_PLACE);
+  }
+
+  @Override
+  public void reserve(MappingState state, long lead, long length, long alignment, long highest, int flags) {
+    next.reserve(state, lead, length, alignment, highest, flags);
+  }
+
+  @Override
+  public void link(MappingState state, long offset, long phys, long length, int flags, Retirement undo) {
+    next.link(state, offset, phys, length, flags, undo);
+  }
+
+  @Override
+  public void linkRun(
+      MappingState state, long offset, long[] phys, long[] length, int from, int to, int flags, Retirement undo) {
+    next.linkRun(state, offset, phys, length, from, to, flags, undo);
+  }
+
+  /** Hands over the pieces in the range that were not handed over before, then makes everything visible. */
+  @Override
+  public final void publish(MappingState state, long offset, long length, Retirement undo) {
+    if (state.word(layer) == IN_PLACE) {
+      next.publish(state, offset, length, undo);
+      return;
+    }
+    Pieces pieces = pieces(state);
+    long end = offset + length;
+    for (int i = pieces.firstAt(offset); i < pieces.count() && pieces.offset(i) < end; i++) {
+      if (!pieces.has(i, Pieces.HANDED)) {
+        handOver(pieces, i, offset, end);
+      }
+    }
+    next.publish(state, offset, length, undo);
+    for (int i = pieces.firstAt(offset); i < pieces.count() && pieces.offset(i) < end; i++) {
+      if (pieces.offset(i) >= offset && pieces.offset(i) + pieces.length(i) <= end) {
+        pieces.mark(i, Pieces.HANDED);
+      }
+    }
+  }
+
+  private void handOver(Pieces pieces, int i, long offset, long end) {
+    long from = Math.max(0, offset - pieces.offset(i));
+    long to = Math.min(pieces.length(i), end - pieces.offset(i));
+    slots.handOver(pieces.position(i), pieces.source(i), pieces.flags(i), from, to - from);
+  }
+
+  private void takeOver(Pieces pieces, int i, long offset, long end) {
+    long from = Math.max(0, offset - pieces.offset(i));
+    long to = Math.min(pieces.length(i), end - pieces.offset(i));
+    slots.takeOver(pieces.position(i), pieces.source(i), pieces.flags(i), from, to - from);
+  }
+
+  @Override
+  public final void unlink(MappingState state, long offset, long length, Retirement batch) {
+    if (state.word(layer) == IN_PLACE) {
+      next.unlink(state, offset, length, batch);
+      return;
+    }
+    Pieces pieces = pieces(state);
+    long end = offset + length;
+    int from = pieces.firstAt(offset);
+    int to = from;
+    for (; to < pieces.count() && pieces.offset(to) < end; to++) {
+      if (pieces.offset(to) < offset || pieces.offset(to) + pieces.length(to) > end) {
+        throw slots.refusals().cut(offset, length, pieces.offset(to), pieces.length(to));
+      }
+    }
+    next.unlink(state, offset, length, batch);
+    for (int i = from; i < to; i++) {
+      slots.giveUp(pieces, i, batch, this);
+    }
+    pieces.remove(from, to);
+  }
+
+  @Override
+  public final void protect(MappingState state, long offset, long length, int access, Retirement batch) {
+    next.protect(state, offset, length, access, batch);
+  }
+
+  @Override
+  public final void release(MappingState state, Retirement batch) {
+    next.release(state, batch);
+    if (state.word(layer) != IN_PLACE) {
+      giveUpAll(state, batch);
+    }
+  }
+
+  /** Copies exactly the bytes asked for that are in slots, and has the rest synchronised below. */
+  @Override
+  public final void sync(MappingState state, long offset, long length, int toward) {
+    long mode = state.word(layer);
+    boolean below = mode != IN_SLOTS && mode != IN_SLOTS_ONLY;
+    if (below && toward == TOWARD_CPU) {
+      next.sync(state, offset, length, toward);
+    }
+    if (mode != IN_PLACE) {
+      Pieces pieces = pieces(state);
+      long end = offset + length;
+      for (int i = pieces.firstAt(offset); i < pieces.count() && pieces.offset(i) < end; i++) {
+        if (toward == TOWARD_DEVICE) {
+          handOver(pieces, i, offset, end);
+        } else {
+          takeOver(pieces, i, offset, end);
+        }
+      }
+    }
+    if (below && toward == TOWARD_DEVICE) {
+      next.sync(state, offset, length, toward);
+    }
+  }
+
+  @Override
+  public final long physOf(MappingState state, long offset) {
+    if (state.word(layer) != IN_PLACE) {
+      Pieces pieces = pieces(state);
+      int i = pieces.firstAt(offset);
+      if (i < pieces.count() && pieces.offset(i) <= offset) {
+        return pieces.has(i, Pieces.STAGED) ? ABSENT : pieces.source(i) + (offset - pieces.offset(i));
+      }
+    }
+    return next.physOf(state, offset);
+  }
+
+  @Override
+  public final long nextLinked(MappingState state, long offset, long step) {
+    return next.nextLinked(state, offset, step);
+  }
+
+  @Override
+  public final void retire(int phase, long a, long b, long c) {
+    slots.retire(phase, a, b, c);
+  }
+
+  @Override
+  public final void quiesce() {
+    next.quiesce();
+  }
+
+  @Override
+  public final void close() {
+    try {
+      next.close();
+    } finally {
+      slots.close();
+    }
+  }
+
+  final Pieces pieces(MappingState state) {
+    if (state.object(layer) instanceof Pieces pieces) {
+      return pieces;
+    }
+    Pieces pieces = new Pieces();
+    state.object(layer, pieces);
+    return pieces;
+  }
+
+  /** Tells whether memory is none of this layer's business: never cached, or a peer's. */
+  static boolean passes(int flags) {
+    return (flags & (MapFlags.COHERENT_MEMORY | MapFlags.PEER)) != 0;
+  }
+}

@@ -1,0 +1,333 @@
+package io.twostep.backend.swiotlb;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.twostep.backend.direct.DirectBackend;
+import io.twostep.dma.DeviceLimits;
+import io.twostep.dma.DmaAttributes;
+import io.twostep.dma.DmaDirection;
+import io.twostep.dma.DmaMapping;
+import io.twostep.dma.DmaMappingException;
+import io.twostep.dma.DmaMappingException.Reason;
+import io.twostep.dma.InvalidationBatch;
+import io.twostep.dma.MemoryBlock;
+import io.twostep.dma.MemoryPlacement;
+import io.twostep.dma.spi.AddressSpace.Translation;
+import io.twostep.dma.spi.ModelHost.SlotOptions;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+class DirectBounceTest {
+  private static final SlotOptions PLAIN = SlotOptions.DEFAULT.withTranslation(Translation.NONE);
+  private static final int NONE = DmaAttributes.NONE;
+
+  private static Rig rig(DeviceLimits limits, SwiotlbConfig config, String... settings) {
+    return new Rig(new DirectBackend(), PLAIN, limits, config, settings);
+  }
+
+  private static Rig forced() {
+    return rig(DeviceLimits.UNLIMITED, Rig.CONFIG.withForce(true));
+  }
+
+  @Test
+  void memoryBeyondTheMaskIsBouncedBelowIt() {
+    try (Rig rig = rig(DeviceLimits.ofBits(24), Rig.CONFIG)) {
+      MemoryBlock low = rig.machine.memory().allocate(12 << 20, MemoryPlacement.CONTIGUOUS);
+      MemoryBlock high = rig.allocate(64 << 10, MemoryPlacement.CONTIGUOUS);
+      assertThat(high.phys(0)).isGreaterThan(0xff_ffffL);
+      low.close();
+      try (DmaMapping mapping = rig.mapper.map(high.phys(100), 5000, DmaDirection.BIDIRECTIONAL, NONE)) {
+        assertThat(mapping.dmaAddress() + 4999).isLessThanOrEqualTo(0xff_ffffL);
+        assertThat(rig.device.read(mapping.dmaAddress(), 5000)).isEqualTo(Rig.bytes(high.segment(), 100, 5000));
+        rig.device.write(mapping.dmaAddress() + 7, Rig.patterned(3000, 9));
+        mapping.unmap();
+      }
+      byte[] expected = Rig.patterned(64 << 10, 1);
+      System.arraycopy(Rig.patterned(3000, 9), 0, expected, 107, 3000);
+      assertThat(Rig.bytes(high.segment(), 0, 64 << 10)).isEqualTo(expected);
+      assertThat(rig.layer.statistics().bytesIn()).isEqualTo(5000);
+      assertThat(rig.layer.statistics().bytesOut()).isEqualTo(5000);
+    }
+  }
+
+  @Test
+  void memoryWithinReachStaysInPlaceAndCostsNoSlots() {
+    try (Rig rig = rig(DeviceLimits.ofBits(27), Rig.CONFIG)) {
+      MemoryBlock block = rig.allocate(4096, MemoryPlacement.CONTIGUOUS);
+      try (DmaMapping mapping = rig.mapper.map(block.phys(0), 4096, DmaDirection.TO_DEVICE, NONE)) {
+        assertThat(mapping.dmaAddress()).isEqualTo(block.phys(0));
+        assertThat(mapping.needsSync()).isFalse();
+        assertThat(mapping.needsUnmap()).isFalse();
+        assertThat(rig.slotsUsed()).isZero();
+      }
+    }
+  }
+
+  @Test
+  void aRangeAcrossTwoOffsetWindowsIsBouncedIntoOne() {
+    String windows = "0x100000:0x80000000:0x2000000,0x2100000:0x40000000:0x20000000";
+    try (Rig rig = rig(DeviceLimits.UNLIMITED, Rig.CONFIG, "inbound", windows)) {
+      List<MemoryBlock> blocks = new ArrayList<>();
+      MemoryBlock across = null;
+      while (across == null) {
+        MemoryBlock block = rig.machine.memory().allocate(8 << 20, MemoryPlacement.CONTIGUOUS);
+        blocks.add(block);
+        across = block.phys(0) < 0x2100000L && block.phys(0) + (8 << 20) > 0x2100000L ? block : null;
+      }
+      long edge = 0x2100000L - across.phys(0);
+      Rig.fill(across.segment(), 4);
+      try (DmaMapping mapping = rig.mapper.map(across.phys(edge - 900), 2000, DmaDirection.TO_DEVICE, NONE)) {
+        assertThat(rig.slotsUsed()).isPositive();
+        assertThat(rig.device.read(mapping.dmaAddress(), 2000)).isEqualTo(Rig.bytes(across.segment(), edge - 900, 2000));
+      }
+      try (DmaMapping mapping = rig.mapper.map(across.phys(edge), 2000, DmaDirection.TO_DEVICE, NONE)) {
+        assertThat(mapping.dmaAddress()).isEqualTo(0x4000_0000L);
+      }
+      blocks.forEach(MemoryBlock::close);
+    }
+  }
+
+  @Test
+  void aDeviceThatWritesHalfKeepsTheRestInEveryDirectionItWrites() {
+    try (Rig rig = forced()) {
+      MemoryBlock block = rig.allocate(8192, MemoryPlacement.CONTIGUOUS);
+      byte[] expected = Rig.patterned(8192, 1);
+      for (DmaDirection direction : new DmaDirection[] {DmaDirection.FROM_DEVICE, DmaDirection.BIDIRECTIONAL}) {
+        try (DmaMapping mapping = rig.mapper.map(block.phys(10), 4000, direction, NONE)) {
+          byte[] written = Rig.patterned(2000, direction.ordinal() + 5);
+          rig.device.write(mapping.dmaAddress() + 1000, written);
+          mapping.unmap();
+          System.arraycopy(written, 0, expected, 1010, 2000);
+          assertThat(Rig.bytes(block.segment(), 0, 8192)).isEqualTo(expected);
+        }
+      }
+    }
+  }
+
+  @Test
+  void whatADeviceWroteThatMayOnlyReadIsNotCopiedOut() {
+    try (Rig rig = forced()) {
+      MemoryBlock block = rig.allocate(4096, MemoryPlacement.CONTIGUOUS);
+      try (DmaMapping mapping = rig.mapper.map(block.phys(0), 4096, DmaDirection.TO_DEVICE, NONE)) {
+        rig.device.write(mapping.dmaAddress(), new byte[4096]);
+        mapping.syncForCpu(0, 4096);
+      }
+      assertThat(Rig.bytes(block.segment(), 0, 4096)).isEqualTo(Rig.patterned(4096, 1));
+      assertThat(rig.layer.statistics().bytesOut()).isZero();
+    }
+  }
+
+  @Test
+  void partialSyncMovesExactlyTheBytesAskedForAtEveryOffsetAndLength() {
+    int whole = 3 * 2048;
+    try (Rig rig = rig(DeviceLimits.UNLIMITED.withMinAlignMask(4095), Rig.CONFIG.withForce(true))) {
+      MemoryBlock block = rig.allocate(3 * 4096, MemoryPlacement.CONTIGUOUS);
+      long first = 0x678;
+      byte[] ours = Rig.patterned(whole, 3);
+      byte[] theirs = Rig.patterned(whole, 77);
+      MemorySegment memory = block.segment().asSlice(first, whole);
+      try (DmaMapping mapping = rig.mapper.map(block.phys(first), whole, DmaDirection.BIDIRECTIONAL, NONE)) {
+        assertThat(mapping.dmaAddress() & 4095).isEqualTo(first);
+        // Every offset with lengths that end at, before and behind every slot's edge, and every short length.
+        for (int offset = 0; offset < whole; offset += offset % 2048 < 4 || offset % 2048 > 2040 ? 1 : 61) {
+          for (int length = 1; length <= whole - offset; length += length % 2048 < 4 || length % 2048 > 2040 ? 1 : 127) {
+            requirePart(rig, mapping, memory, ours, theirs, offset, length);
+          }
+        }
+        memory.copyFrom(MemorySegment.ofArray(ours));
+        mapping.syncForDevice(0, whole);
+      }
+    }
+  }
+
+  private static void requirePart(
+      Rig rig, DmaMapping mapping, MemorySegment memory, byte[] ours, byte[] theirs, int offset, int length) {
+    rig.device.write(mapping.dmaAddress(), theirs);
+    memory.copyFrom(MemorySegment.ofArray(ours));
+    mapping.syncForCpu(offset, length);
+    requireMixed(memory.toArray(java.lang.foreign.ValueLayout.JAVA_BYTE), ours, theirs, offset, length);
+    rig.device.write(mapping.dmaAddress(), theirs);
+    memory.copyFrom(MemorySegment.ofArray(ours));
+    mapping.syncForDevice(offset, length);
+    requireMixed(rig.device.read(mapping.dmaAddress(), ours.length), theirs, ours, offset, length);
+  }
+
+  /** Requires {@code around} but for the part, which must be of {@code part}. */
+  private static void requireMixed(byte[] found, byte[] around, byte[] part, int offset, int length) {
+    int end = offset + length;
+    boolean same =
+        Arrays.equals(found, 0, offset, around, 0, offset)
+            && Arrays.equals(found, offset, end, part, offset, end)
+            && Arrays.equals(found, end, found.length, around, end, around.length);
+    assertThat(same).as("offset %d, length %d", offset, length).isTrue();
+  }
+
+  @Test
+  void overwritePromisesThatNothingNeedBeCopiedIn() {
+    try (Rig rig = forced()) {
+      MemoryBlock block = rig.allocate(4096, MemoryPlacement.CONTIGUOUS);
+      try (DmaMapping mapping = rig.mapper.map(block.phys(0), 4096, DmaDirection.FROM_DEVICE, DmaAttributes.OVERWRITE)) {
+        rig.device.write(mapping.dmaAddress(), Rig.patterned(4096, 8));
+      }
+      assertThat(rig.layer.statistics().bytesIn()).isZero();
+      assertThat(Rig.bytes(block.segment(), 0, 4096)).isEqualTo(Rig.patterned(4096, 8));
+    }
+  }
+
+  @Test
+  void heapArraysAndForeignSegmentsAreStagedAlsoWhereNothingElseBounces() {
+    try (Rig rig = rig(DeviceLimits.UNLIMITED, Rig.CONFIG); Arena arena = Arena.ofConfined()) {
+      byte[] array = Rig.patterned(10_000, 2);
+      MemorySegment foreign = arena.allocate(3000);
+      Rig.fill(foreign, 6);
+      try (DmaMapping heap = rig.mapper.map(MemorySegment.ofArray(array).asSlice(3, 9000), DmaDirection.BIDIRECTIONAL, NONE);
+          DmaMapping off = rig.mapper.map(foreign, DmaDirection.TO_DEVICE, NONE)) {
+        assertThat(rig.device.read(heap.dmaAddress(), 9000)).isEqualTo(Arrays.copyOfRange(array, 3, 9003));
+        assertThat(rig.device.read(off.dmaAddress(), 3000)).isEqualTo(Rig.bytes(foreign, 0, 3000));
+        rig.device.write(heap.dmaAddress() + 5, new byte[] {1, 2, 3});
+        heap.syncForCpu(5, 2);
+        assertThat(Arrays.copyOfRange(array, 8, 11)).isEqualTo(new byte[] {1, 2, Rig.pattern(2, 10)});
+        heap.unmap();
+        assertThat(array[10]).isEqualTo((byte) 3);
+      }
+      MemoryBlock block = rig.allocate(4096, MemoryPlacement.CONTIGUOUS);
+      try (DmaMapping mapping = rig.mapper.map(block.segment(), DmaDirection.FROM_DEVICE, NONE)) {
+        assertThat(mapping.dmaAddress()).isEqualTo(block.phys(0));
+        assertThat(mapping.needsUnmap()).isFalse();
+      }
+    }
+  }
+
+  @Test
+  void stagingSwitchedOffLeavesTheLayerOutOfTheStack() {
+    try (Rig rig = rig(DeviceLimits.UNLIMITED, Rig.CONFIG.withStage(false))) {
+      assertThat(rig.layer.statistics().devices()).isZero();
+      assertThatThrownBy(() -> rig.mapper.map(MemorySegment.ofArray(new byte[10]), DmaDirection.TO_DEVICE, NONE))
+          .isInstanceOf(DmaMappingException.class)
+          .hasMessageContaining("add a bounce layer");
+    }
+  }
+
+  @Test
+  void readOnlySegmentsAreRefusedAtTheDoorForDevicesThatWrite() {
+    try (Rig rig = rig(DeviceLimits.UNLIMITED, Rig.CONFIG)) {
+      MemorySegment fixed = MemorySegment.ofArray(new byte[100]).asReadOnly();
+      assertThatThrownBy(() -> rig.mapper.map(fixed, DmaDirection.FROM_DEVICE, NONE))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessageContaining("0000:01:00.0")
+          .hasMessageContaining("read-only");
+      rig.mapper.map(fixed, DmaDirection.TO_DEVICE, NONE).close();
+    }
+  }
+
+  @Test
+  void slotsStayTakenUntilTheBatchCompletes() {
+    try (Rig rig = forced()) {
+      MemoryBlock block = rig.allocate(4096, MemoryPlacement.CONTIGUOUS);
+      try (DmaMapping mapping = rig.mapper.newMapping(); InvalidationBatch batch = rig.mapper.newBatch()) {
+        mapping.map(block.phys(0), 2048, DmaDirection.FROM_DEVICE, NONE);
+        long first = mapping.dmaAddress();
+        rig.device.write(first, Rig.patterned(2048, 30));
+        mapping.unmap(batch);
+        assertThat(Rig.bytes(block.segment(), 0, 2048)).isEqualTo(Rig.patterned(2048, 1));
+        mapping.map(block.phys(2048), 2048, DmaDirection.FROM_DEVICE, NONE);
+        assertThat(mapping.dmaAddress()).isNotEqualTo(first);
+        assertThat(rig.slotsUsed()).isEqualTo(2);
+        batch.complete();
+        assertThat(Rig.bytes(block.segment(), 0, 2048)).isEqualTo(Rig.patterned(2048, 30));
+        assertThat(rig.slotsUsed()).isEqualTo(1);
+      }
+    }
+  }
+
+  @Test
+  void everyRefusalHasItsReasonAndLeavesNothing() {
+    SwiotlbConfig config = new SwiotlbConfig(256 << 10, 256 << 10, 1, true, 192 << 10, true);
+    try (Rig rig = rig(DeviceLimits.UNLIMITED, config)) {
+      MemoryBlock block = rig.allocate(1 << 20, MemoryPlacement.CONTIGUOUS);
+      long phys = block.phys(0);
+      requireRefused(Reason.BOUNCE_TOO_LARGE, () -> rig.mapper.map(phys, 512 << 10, DmaDirection.TO_DEVICE, NONE));
+      requireRefused(Reason.BOUNCE_TOO_LARGE, () -> rig.mapper.map(phys, 200 << 10, DmaDirection.TO_DEVICE, NONE));
+      requireRefused(Reason.BOUNCE_FORBIDDEN, () -> rig.mapper.map(phys, 10, DmaDirection.TO_DEVICE, DmaAttributes.REQUIRE_COHERENT));
+      requireRefused(Reason.UNSUPPORTED, () -> rig.mapper.newWindow(1 << 20, 4096, DmaDirection.TO_DEVICE, NONE));
+      assertThat(rig.mapper.limits().maxMappingLength()).isEqualTo(192 << 10);
+      try (DmaMapping most = rig.mapper.map(phys, 192 << 10, DmaDirection.TO_DEVICE, NONE)) {
+        requireRefused(Reason.QUOTA, () -> rig.mapper.map(phys, 1, DmaDirection.TO_DEVICE, NONE));
+        assertThat(most.length()).isEqualTo(192 << 10);
+      }
+      SwiotlbStatistics statistics = rig.layer.statistics();
+      assertThat(statistics.tooLarge()).isEqualTo(2);
+      assertThat(statistics.forbidden()).isEqualTo(1);
+      assertThat(statistics.quota()).isEqualTo(1);
+    }
+  }
+
+  @Test
+  void aFullPoolIsRetryableAndServesAgainAfterUnmap() {
+    SwiotlbConfig config = new SwiotlbConfig(128 << 10, 128 << 10, 1, true, 0, true);
+    try (Rig rig = rig(DeviceLimits.UNLIMITED, config)) {
+      MemoryBlock block = rig.allocate(128 << 10, MemoryPlacement.CONTIGUOUS);
+      try (DmaMapping all = rig.mapper.map(block.phys(0), 128 << 10, DmaDirection.TO_DEVICE, NONE)) {
+        assertThatThrownBy(() -> rig.mapper.map(block.phys(0), 1, DmaDirection.TO_DEVICE, NONE))
+            .isInstanceOfSatisfying(
+                DmaMappingException.class,
+                e -> {
+                  assertThat(e.reason()).isEqualTo(Reason.BOUNCE_EXHAUSTED);
+                  assertThat(e.isRetryable()).isTrue();
+                });
+        all.unmap();
+        rig.mapper.map(block.phys(0), 1, DmaDirection.TO_DEVICE, NONE).close();
+      }
+      assertThat(rig.layer.statistics().exhausted()).isEqualTo(1);
+    }
+  }
+
+  @Test
+  void aDeviceThatDoesNotSnoopGetsSlotsForSharedLinesAndNeighboursKeepTheirBytes() {
+    SlotOptions options = PLAIN.withCoherent(false);
+    try (Rig rig = new Rig(new DirectBackend(), options, DeviceLimits.UNLIMITED, Rig.CONFIG)) {
+      MemoryBlock block = rig.allocate(4096, MemoryPlacement.CONTIGUOUS);
+      try (DmaMapping mapping = rig.mapper.map(block.phys(100), 1000, DmaDirection.BIDIRECTIONAL, NONE)) {
+        assertThat(rig.device.read(mapping.dmaAddress(), 1000)).isEqualTo(Rig.bytes(block.segment(), 100, 1000));
+        rig.device.write(mapping.dmaAddress(), Rig.patterned(500, 40));
+        Rig.fill(block.segment().asSlice(0, 100), 50);
+        mapping.syncForCpu(0, 500);
+        assertThat(Rig.bytes(block.segment(), 100, 500)).isEqualTo(Rig.patterned(500, 40));
+        assertThat(Rig.bytes(block.segment(), 0, 100)).isEqualTo(Rig.patterned(100, 50));
+      }
+      try (DmaMapping mapping = rig.mapper.map(block.phys(1024), 1024, DmaDirection.TO_DEVICE, NONE)) {
+        assertThat(mapping.dmaAddress()).isEqualTo(block.phys(1024));
+      }
+    }
+  }
+
+  @Test
+  void warmMappingsAndSyncsMakeNoGarbage() {
+    try (Rig rig = forced(); DmaMapping mapping = rig.mapper.newMapping()) {
+      MemoryBlock block = rig.allocate(4096, MemoryPlacement.CONTIGUOUS);
+      MemorySegment heap = MemorySegment.ofArray(new byte[600]);
+      long phys = block.phys(0);
+      Runnable work =
+          () -> {
+            mapping.map(phys, 512, DmaDirection.BIDIRECTIONAL, NONE);
+            mapping.syncForDevice(3, 100);
+            mapping.syncForCpu(3, 100);
+            mapping.unmap();
+            mapping.map(heap, DmaDirection.BIDIRECTIONAL, NONE);
+            mapping.unmap();
+          };
+      assertThat(Allocation.leastBytesOf(work)).isZero();
+    }
+  }
+
+  static void requireRefused(Reason reason, Runnable call) {
+    assertThatThrownBy(call::run)
+        .isInstanceOfSatisfying(DmaMappingException.class, e -> assertThat(e.reason()).isEqualTo(reason))
+        .hasMessageContaining("0000:01:00.0");
+  }
+}
