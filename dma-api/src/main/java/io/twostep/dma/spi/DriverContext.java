@@ -2,6 +2,7 @@ package io.twostep.dma.spi;
 
 import io.twostep.dma.DeviceLimits;
 import io.twostep.dma.DmaMapper;
+import io.twostep.dma.DmaStack;
 
 /** What a driver is given: its device, and the way to memory. */
 public interface DriverContext {
@@ -19,4 +20,9 @@ public interface DriverContext {
 
   /** Attach the device with the limits the driver found; narrower limits later need a new call and no live mapping. */
   DmaMapper attach(DeviceLimits limits);
+
+  /** Return a context without a platform: the device in {@code slot}, attached through {@code stack}. */
+  static DriverContext of(Machine machine, DeviceSlot slot, DmaStack stack, Settings settings) {
+    return new StackDriverContext(machine, slot, stack, settings);
+  }
 }

@@ -1,0 +1,24 @@
+package io.twostep.dma.spi;
+
+import io.twostep.dma.DeviceLimits;
+import io.twostep.dma.DmaMapper;
+import io.twostep.dma.DmaStack;
+
+/** A driver's context made by hand, from a machine and a stack. */
+record StackDriverContext(Machine machine, DeviceSlot slot, DmaStack stack, Settings settings)
+    implements DriverContext {
+  @Override
+  public PhysicalMemory memory() {
+    return machine.memory();
+  }
+
+  @Override
+  public Timers timers() {
+    return machine.timers();
+  }
+
+  @Override
+  public DmaMapper attach(DeviceLimits limits) {
+    return stack.attach(machine, slot, limits);
+  }
+}

@@ -1,0 +1,288 @@
+package io.twostep.benchmarks;
+
+import io.twostep.dma.MemoryBlock;
+import io.twostep.dma.MemoryPlacement;
+import io.twostep.dma.PhysRanges;
+import io.twostep.dma.spi.AddressRange;
+import io.twostep.dma.spi.AddressSpace;
+import io.twostep.dma.spi.ConfigSpace;
+import io.twostep.dma.spi.DeviceAddress;
+import io.twostep.dma.spi.DeviceSlot;
+import io.twostep.dma.spi.Interrupts;
+import io.twostep.dma.spi.Iommu;
+import io.twostep.dma.spi.Machine;
+import io.twostep.dma.spi.MemoryKind;
+import io.twostep.dma.spi.MemoryRegion;
+import io.twostep.dma.spi.Mmio;
+import io.twostep.dma.spi.PhysicalMemory;
+import io.twostep.dma.spi.Timers;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.List;
+
+/**
+ * The least machine: a window of physical addresses that nobody dereferences, table memory, one device.
+ *
+ * <p>Frames lie from 4 GiB to 68 GiB; table pages come from real memory at 1 TiB.
+ */
+final class BenchMachine implements Machine {
+  static final long FIRST_FRAME = 4L << 30;
+  static final long FRAMES = (64L << 30) / 4096;
+  private static final long TABLE_BASE = 1L << 40;
+  private static final long TABLE_BYTES = 1L << 30;
+
+  private final Arena arena = Arena.ofShared();
+  private final MemorySegment tables = arena.allocate(TABLE_BYTES, 4096);
+  private final Memory memory = new Memory();
+  private final Slot slot = new Slot();
+  private final Space space;
+
+  private BenchMachine(AddressSpace.Translation translation, String format) {
+    space = new Space(translation, new CountingIommu(format, tables, TABLE_BASE));
+  }
+
+  static BenchMachine translated(String format) {
+    return new BenchMachine(AddressSpace.Translation.TRANSLATED, format);
+  }
+
+  static BenchMachine untranslated() {
+    return new BenchMachine(AddressSpace.Translation.NONE, "none");
+  }
+
+  CountingIommu counters() {
+    return space.iommu;
+  }
+
+  @Override
+  public String name() {
+    return "bench";
+  }
+
+  @Override
+  public PhysicalMemory memory() {
+    return memory;
+  }
+
+  @Override
+  public List<DeviceSlot> slots() {
+    return List.of(slot);
+  }
+
+  @Override
+  public AddressSpace addressSpaceFor(DeviceSlot of) {
+    return space;
+  }
+
+  @Override
+  public Timers timers() {
+    return new WallClock();
+  }
+
+  @Override
+  public void close() {
+    arena.close();
+  }
+
+  private final class Memory implements PhysicalMemory {
+    private final MemoryRegion frames = new MemoryRegion(MemoryKind.RAM, "frames");
+    private final MemoryRegion tablePages = new MemoryRegion(MemoryKind.RAM, "tables");
+    private long next;
+
+    @Override
+    public long frameSize() {
+      return 4096;
+    }
+
+    @Override
+    public long highestAddress() {
+      return TABLE_BASE + TABLE_BYTES - 1;
+    }
+
+    @Override
+    public MemoryRegion regionOf(long phys, long length) {
+      long offset = phys - FIRST_FRAME;
+      if (offset >= 0 && length <= FRAMES * 4096 - offset) {
+        return frames;
+      }
+      offset = phys - TABLE_BASE;
+      return offset >= 0 && length <= TABLE_BYTES - offset ? tablePages : MemoryRegion.ABSENT;
+    }
+
+    @Override
+    public synchronized MemoryBlock allocate(long length, MemoryPlacement placement, long highestPhys) {
+      long alignment = Math.max(4096, Long.highestOneBit(2 * length - 1));
+      long at = next + alignment - 1 & -alignment;
+      next = at + length;
+      return new Block(at, length);
+    }
+
+    @Override
+    public MemorySegment segment(long phys, long length) {
+      return tables.asSlice(phys - TABLE_BASE, length);
+    }
+
+    @Override
+    public void read(long phys, MemorySegment target, long offset, long length) {
+      MemorySegment.copy(tables, phys - TABLE_BASE, target, offset, length);
+    }
+
+    @Override
+    public void write(long phys, MemorySegment source, long offset, long length) {
+      MemorySegment.copy(source, offset, tables, phys - TABLE_BASE, length);
+    }
+
+    @Override
+    public int ranges(MemorySegment segment, long offset, long[] phys, long[] length) {
+      return -1;
+    }
+
+    @Override
+    public long cacheLine() {
+      return 64;
+    }
+
+    @Override
+    public void cleanCache(long phys, long length) {}
+
+    @Override
+    public void invalidateCache(long phys, long length) {}
+
+    @Override
+    public AutoCloseable beforeReuse(Runnable flush) {
+      return () -> {};
+    }
+  }
+
+  private final class Block implements MemoryBlock {
+    private final long at;
+    private final long length;
+
+    private Block(long at, long length) {
+      this.at = at;
+      this.length = length;
+    }
+
+    @Override
+    public long length() {
+      return length;
+    }
+
+    @Override
+    public MemorySegment segment() {
+      return tables.asSlice(at, length);
+    }
+
+    @Override
+    public PhysRanges ranges() {
+      throw new IllegalStateException("table memory is used by address");
+    }
+
+    @Override
+    public long phys(long offset) {
+      return TABLE_BASE + at + offset;
+    }
+
+    @Override
+    public void close() {}
+  }
+
+  private final class Space implements AddressSpace {
+    private final Translation translation;
+    private final CountingIommu iommu;
+
+    private Space(Translation translation, CountingIommu iommu) {
+      this.translation = translation;
+      this.iommu = iommu;
+    }
+
+    @Override
+    public String name() {
+      return "bench";
+    }
+
+    @Override
+    public Translation translation() {
+      return translation;
+    }
+
+    @Override
+    public Iommu iommu() {
+      return iommu;
+    }
+
+    @Override
+    public List<DeviceSlot> members() {
+      return List.of(slot);
+    }
+
+    @Override
+    public List<AddressRange> reserved() {
+      return List.of();
+    }
+  }
+
+  private static final class Slot implements DeviceSlot {
+    @Override
+    public DeviceAddress address() {
+      return new DeviceAddress("bench");
+    }
+
+    @Override
+    public boolean trusted() {
+      return true;
+    }
+
+    @Override
+    public boolean coherent() {
+      return true;
+    }
+
+    @Override
+    public ConfigSpace config() {
+      throw new IllegalStateException("no configuration space");
+    }
+
+    @Override
+    public Bar bar(int bar) {
+      return Bar.NONE;
+    }
+
+    @Override
+    public Mmio mmio(int bar) {
+      throw new IllegalArgumentException("no BAR");
+    }
+
+    @Override
+    public MemorySegment memory(int bar) {
+      throw new IllegalArgumentException("no BAR");
+    }
+
+    @Override
+    public Interrupts interrupts() {
+      throw new IllegalStateException("no interrupts");
+    }
+
+    @Override
+    public void busMaster(boolean enabled) {}
+
+    @Override
+    public void reset() {}
+  }
+
+  private static final class WallClock implements Timers {
+    @Override
+    public long nanoTime() {
+      return System.nanoTime();
+    }
+
+    @Override
+    public Timer schedule(long delayNanos, Runnable task) {
+      return () -> true;
+    }
+
+    @Override
+    public void pause() {
+      Thread.onSpinWait();
+    }
+  }
+}

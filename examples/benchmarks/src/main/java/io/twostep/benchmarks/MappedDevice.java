@@ -1,0 +1,38 @@
+package io.twostep.benchmarks;
+
+import io.twostep.backend.direct.DirectBackendPlugin;
+import io.twostep.backend.iommu.IommuBackendPlugin;
+import io.twostep.dma.DeviceLimits;
+import io.twostep.dma.DmaMapper;
+import io.twostep.dma.DmaStack;
+import io.twostep.dma.spi.BackendPlugin;
+import io.twostep.dma.spi.Settings;
+import io.twostep.dma.spi.TerminalBackend;
+import java.util.Map;
+
+/** A device attached to {@link BenchMachine} through one terminal. */
+final class MappedDevice implements AutoCloseable {
+  private final BenchMachine machine;
+  private final TerminalBackend backend;
+  final DmaMapper mapper;
+
+  private MappedDevice(BenchMachine machine, BackendPlugin plugin, Map<String, String> settings) {
+    this.machine = machine;
+    this.backend = (TerminalBackend) plugin.create(Settings.of(plugin, settings));
+    this.mapper = DmaStack.of(backend).attach(machine, "bench", DeviceLimits.UNLIMITED);
+  }
+
+  /** Attach behind an IOMMU; {@code stack} is a table format's name, or {@code direct}. */
+  static MappedDevice on(String stack) {
+    return stack.equals("direct")
+        ? new MappedDevice(BenchMachine.untranslated(), new DirectBackendPlugin(), Map.of())
+        : new MappedDevice(BenchMachine.translated(stack), new IommuBackendPlugin(), Map.of("flush", "strict"));
+  }
+
+  @Override
+  public void close() {
+    mapper.close();
+    backend.close();
+    machine.close();
+  }
+}
