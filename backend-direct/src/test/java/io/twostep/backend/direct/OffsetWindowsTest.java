@@ -11,8 +11,8 @@ import java.util.Random;
 import org.junit.jupiter.api.Test;
 
 class OffsetWindowsTest {
-  private static final int ROUNDS = 200;
-  private static final int PROBES = 500;
+  private static final int ROUNDS = 40;
+  private static final int PROBES = 250;
 
   /** Builds windows over disjoint slices of both address spaces, and asks an oracle that looks at every byte's ends. */
   @Test

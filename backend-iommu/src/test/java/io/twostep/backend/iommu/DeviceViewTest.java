@@ -15,7 +15,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 /** What the device sees through an IOTLB that may answer with anything that was valid since the last invalidation. */
 class DeviceViewTest {
-  private static final int STEPS = 400;
+  private static final int STEPS = 300;
 
   @ParameterizedTest(name = "{0} {1} bits granule {2} {3}")
   @CsvSource({
