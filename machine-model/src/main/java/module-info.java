@@ -6,5 +6,6 @@ module io.twostep.machine.model {
   exports io.twostep.machine.model;
 
   provides io.twostep.dma.spi.DmaPlugin with
-      io.twostep.machine.model.ModelMachinePlugin;
+      io.twostep.machine.model.ModelMachinePlugin,
+      io.twostep.machine.model.ProbeDevicePlugin;
 }
