@@ -2,7 +2,17 @@
 module io.twostep.examples {
   requires static org.jspecify;
   requires info.picocli;
+  requires io.twostep.backend.direct;
+  requires io.twostep.backend.iommu;
+  requires io.twostep.device.nvme;
+  requires io.twostep.machine.model;
   requires io.twostep.platform;
+  requires jdk.management;
 
+  opens io.twostep.examples to com.google.guice;
   opens io.twostep.examples.cli to info.picocli;
+
+  provides io.twostep.device.nvme.RequestMapper with
+      io.twostep.examples.nvme.PerPageMapper,
+      io.twostep.examples.nvme.ScatterListMapper;
 }

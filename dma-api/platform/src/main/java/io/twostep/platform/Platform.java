@@ -3,6 +3,7 @@ package io.twostep.platform;
 import io.twostep.dma.DeviceLimits;
 import io.twostep.dma.DmaMapper;
 import io.twostep.dma.spi.Backend;
+import io.twostep.dma.spi.DeviceModel;
 import io.twostep.dma.spi.Driver;
 import io.twostep.dma.spi.Machine;
 import io.twostep.dma.spi.Names;
@@ -15,6 +16,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -121,6 +123,30 @@ public final class Platform implements AutoCloseable {
     List<Exception> failures = new ArrayList<>();
     device(address).release(false, failures::add);
     throwFailures("device " + address + " was not released", failures);
+  }
+
+  /**
+   * Return the model that was plugged in for a device.
+   *
+   * @throws IllegalArgumentException if there is no such device, or its model is not of this type
+   */
+  public <T extends DeviceModel> T model(String address, Class<T> type) {
+    DeviceModel model = device(address).model();
+    if (!type.isInstance(model)) {
+      throw new IllegalArgumentException(
+          "device " + address + ": " + (model == null ? "is not a model" : "its model is a " + model.getClass().getName())
+              + ", not a " + type.getName());
+    }
+    return type.cast(model);
+  }
+
+  /**
+   * Return the outermost backend of a type in a device's stack, for example to read its counters; null if there is none.
+   *
+   * @throws IllegalArgumentException if there is no such device
+   */
+  public <T extends Backend> @Nullable T backend(String address, Class<T> type) {
+    return device(address).backends().stream().filter(type::isInstance).map(type::cast).findFirst().orElse(null);
   }
 
   private PlatformDevice device(String address) {

@@ -54,6 +54,16 @@ final class PlatformAssembly {
     }
   }
 
+  /** Check a description and close what discovery opened. */
+  void check(@Nullable String machine, Map<String, String> machineSettings, List<DeviceDescription> devices) {
+    new PlatformPlanner(catalog, problems).plan(machine, machineSettings, devices);
+    PlatformException wrong = new PlatformException(TITLE, problems);
+    made.closeAll(wrong);
+    if (!problems.isEmpty() || wrong.getSuppressed().length != 0) {
+      throw wrong;
+    }
+  }
+
   private void throwProblems() {
     if (!problems.isEmpty()) {
       throw new PlatformException(TITLE, problems);
@@ -67,9 +77,10 @@ final class PlatformAssembly {
     makeParts(plan, machine, models, backends);
     List<PlatformDevice> devices = new ArrayList<>();
     for (PlannedDevice device : plan.devices()) {
-      DeviceSlot slot = slot(machine, device, models.get(device.address()));
+      DeviceModel model = models.get(device.address());
+      DeviceSlot slot = slot(machine, device, model);
       if (slot != null) {
-        devices.add(new PlatformDevice(device, machine, slot, used(device, backends), stack(device, backends)));
+        devices.add(new PlatformDevice(device, machine, slot, model, used(device, backends), stack(device, backends)));
       }
     }
     checkGroups(machine, devices);

@@ -65,12 +65,25 @@ public final class PlatformBuilder {
   }
 
   /**
+   * Check the description and make nothing: names, stacks, and names of settings.
+   *
+   * @throws PlatformException naming everything that is wrong
+   */
+  public PlatformBuilder check() {
+    new PlatformAssembly(new PluginCatalog(sources)).check(machine, machineSettings, described());
+    return this;
+  }
+
+  /**
    * Make the machine, plug the models in and make the backends.
    *
    * @throws PlatformException naming everything that is wrong; nothing stays open then
    */
   public Platform build() {
-    List<DeviceDescription> described = devices.stream().map(device -> device.describe(backends)).toList();
-    return new PlatformAssembly(new PluginCatalog(sources)).assemble(machine, machineSettings, described);
+    return new PlatformAssembly(new PluginCatalog(sources)).assemble(machine, machineSettings, described());
+  }
+
+  private List<DeviceDescription> described() {
+    return devices.stream().map(device -> device.describe(backends)).toList();
   }
 }

@@ -4,6 +4,7 @@ import io.twostep.dma.DeviceLimits;
 import io.twostep.dma.DmaMapper;
 import io.twostep.dma.DmaStack;
 import io.twostep.dma.spi.Backend;
+import io.twostep.dma.spi.DeviceModel;
 import io.twostep.dma.spi.DeviceSlot;
 import io.twostep.dma.spi.Driver;
 import io.twostep.dma.spi.Machine;
@@ -19,6 +20,7 @@ final class PlatformDevice {
   private final PlannedDevice planned;
   private final Machine machine;
   private final DeviceSlot slot;
+  private final @Nullable DeviceModel model;
   private final List<Backend> backends;
   private final DmaStack stack;
   private @Nullable DmaMapper mapper;
@@ -26,10 +28,17 @@ final class PlatformDevice {
   private boolean quarantined;
   private boolean released;
 
-  PlatformDevice(PlannedDevice planned, Machine machine, DeviceSlot slot, List<Backend> backends, DmaStack stack) {
+  PlatformDevice(
+      PlannedDevice planned,
+      Machine machine,
+      DeviceSlot slot,
+      @Nullable DeviceModel model,
+      List<Backend> backends,
+      DmaStack stack) {
     this.planned = planned;
     this.machine = machine;
     this.slot = slot;
+    this.model = model;
     this.backends = backends;
     this.stack = stack;
   }
@@ -40,6 +49,14 @@ final class PlatformDevice {
 
   DeviceSlot slot() {
     return slot;
+  }
+
+  @Nullable DeviceModel model() {
+    return model;
+  }
+
+  List<Backend> backends() {
+    return backends;
   }
 
   Map<String, String> driverSettings() {

@@ -239,6 +239,21 @@ class AssemblyTest {
     }
   }
 
+  @Test
+  void modelsAndBackendsAreFoundByTheirTypes() {
+    try (Platform platform = fakes.described().build()) {
+      assertThat(platform.model(ADDRESS, FakePlugins.FakeModel.class)).isNotNull();
+      assertThatThrownBy(() -> platform.model(ADDRESS, OtherModel.class))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessageContaining("its model is a io.twostep.platform.FakePlugins$FakeModel, not a ");
+      assertThat(platform.backend(ADDRESS, FakePlugins.FakeTerminal.class)).isNotNull();
+      assertThat(platform.backend(ADDRESS, FakePlugins.FakeLayer.class)).isNull();
+    }
+  }
+
+  /** A model that nobody makes. */
+  interface OtherModel extends io.twostep.dma.spi.DeviceModel {}
+
   /** A driver that nobody offers. */
   interface OtherDriver extends io.twostep.dma.spi.Driver {}
 }

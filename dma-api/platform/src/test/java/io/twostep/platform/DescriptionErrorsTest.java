@@ -44,6 +44,14 @@ class DescriptionErrorsTest {
   }
 
   @Test
+  void checkingReportsTheSameAndMakesNothing() {
+    fakes.described().check();
+    assertThat(fakes.journal).isEmpty();
+    PlatformException thrown = catchThrowableOfType(PlatformException.class, () -> fakes.described().machine("fale").check());
+    assertThat(thrown.problems()).containsExactly("unknown machine 'fale'; did you mean 'fake'?");
+  }
+
+  @Test
   void aMissingMachineIsAskedFor() {
     assertThat(problems(Platform.builder(fakes.source()))).containsExactly("no machine was chosen; call machine(name); there is: fake");
     assertThat(problems(Platform.builder(PluginSource.of())))

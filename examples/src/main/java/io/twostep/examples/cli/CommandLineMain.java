@@ -1,5 +1,7 @@
 package io.twostep.examples.cli;
 
+import io.twostep.dma.DmaMappingException;
+import io.twostep.dma.spi.Names;
 import io.twostep.platform.PlatformException;
 import java.io.PrintStream;
 import java.io.PrintWriter;
@@ -30,6 +32,7 @@ public final class CommandLineMain {
     PrintWriter outWriter = new PrintWriter(out, true, StandardCharsets.UTF_8);
     PrintWriter errWriter = new PrintWriter(err, true, StandardCharsets.UTF_8);
     CommandLine commands = new CommandLine(new Root());
+    commands.addSubcommand(new NvmeCommand());
     commands.addSubcommand(new PluginsCommand());
     commands.setOut(outWriter).setErr(errWriter).setColorScheme(CommandLine.Help.defaultColorScheme(Ansi.OFF));
     commands.setParameterExceptionHandler((e, args) -> refuse(errWriter, describe(e)));
@@ -43,7 +46,7 @@ public final class CommandLineMain {
   }
 
   private static int fail(PrintWriter err, Exception e) {
-    if (e instanceof BadInput) {
+    if (e instanceof BadInput || e instanceof DmaMappingException || e instanceof IllegalArgumentException) {
       return refuse(err, String.valueOf(e.getMessage()));
     }
     if (e instanceof PlatformException assembly) {
@@ -58,8 +61,14 @@ public final class CommandLineMain {
 
   private static String describe(ParameterException e) {
     String hint = " (try: twostep " + path(e.getCommandLine()) + "--help)";
-    if (e instanceof UnmatchedArgumentException unmatched && !unmatched.getSuggestions().isEmpty()) {
-      return e.getMessage() + "; did you mean '" + unmatched.getSuggestions().getFirst() + "'?" + hint;
+    if (e instanceof UnmatchedArgumentException unmatched) {
+      String first = unmatched.getUnmatched().getFirst();
+      if (e.getCommandLine().getParent() == null && !first.startsWith("-")) {
+        return "unknown command '" + first + "'" + Names.suggest(first, e.getCommandLine().getSubcommands().keySet()) + hint;
+      }
+      if (!unmatched.getSuggestions().isEmpty()) {
+        return e.getMessage() + "; did you mean '" + unmatched.getSuggestions().getFirst() + "'?" + hint;
+      }
     }
     return e.getMessage() + hint;
   }

@@ -1,0 +1,106 @@
+package io.twostep.examples.cli;
+
+import io.twostep.dma.spi.Names;
+import io.twostep.examples.nvme.NvmeWorkload;
+import io.twostep.examples.nvme.Strategy;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+
+/** Reads what users write, and says in one line what is wrong with it. */
+final class Arguments {
+  private Arguments() {}
+
+  /** Read a size from {@code min} to {@code max}, a multiple of {@code unit}. */
+  static long bytes(String option, String text, long min, long max, long unit) {
+    long value;
+    try {
+      value = Names.parseBytes(text);
+    } catch (NumberFormatException e) {
+      throw new BadInput(option + " is '" + text + "'; it must be a size such as 4096, 128K or 1M");
+    }
+    if (value < min || value > max || value % unit != 0) {
+      throw new BadInput(option + " is " + text + "; it must be from " + min + " to " + max + " bytes and a multiple of " + unit);
+    }
+    return value;
+  }
+
+  /** Read a whole number from {@code min} to {@code max}. */
+  static int number(String option, String text, int min, int max) {
+    try {
+      int value = Integer.parseInt(text.trim());
+      if (value >= min && value <= max) {
+        return value;
+      }
+    } catch (NumberFormatException e) {
+      throw new BadInput(option + " is '" + text + "'; it must be a whole number from " + min + " to " + max);
+    }
+    throw new BadInput(option + " is " + text + "; it must be a whole number from " + min + " to " + max);
+  }
+
+  /** Read a seed, any whole number of 64 bits, as the machine's setting; nothing for nothing. */
+  static Map<String, String> seed(String text) {
+    try {
+      return text.isEmpty() ? Map.of() : Map.of("seed", Long.toString(Long.parseLong(text.trim())));
+    } catch (NumberFormatException e) {
+      throw new BadInput("--seed is '" + text + "'; it must be a whole number");
+    }
+  }
+
+  /** Read one of some words. */
+  static String choice(String option, String text, List<String> words) {
+    if (!words.contains(text)) {
+      throw new BadInput(option + " is '" + text + "'" + Names.suggest(text, words));
+    }
+    return text;
+  }
+
+  /** Read a strategy, or all. */
+  static List<Strategy> strategies(String text) {
+    List<String> words = new ArrayList<>(Arrays.stream(Strategy.values()).map(Strategy::text).toList());
+    words.add("all");
+    choice("--strategy", text, words);
+    return Arrays.stream(Strategy.values()).filter(strategy -> text.equals("all") || text.equals(strategy.text())).toList();
+  }
+
+  /** Check that a file can be read, and that its copy fits the temporary folder. */
+  static Path file(String text) {
+    Path file;
+    try {
+      file = Path.of(text);
+    } catch (InvalidPathException e) {
+      throw new BadInput("'" + text + "' is no path: " + e.getReason());
+    }
+    if (!Files.exists(file)) {
+      throw new BadInput(text + " does not exist");
+    }
+    if (!Files.isRegularFile(file)) {
+      throw new BadInput(text + " is not a file");
+    }
+    if (!Files.isReadable(file)) {
+      throw new BadInput(text + " cannot be read; check its permissions");
+    }
+    requireRoom(file);
+    return file;
+  }
+
+  private static void requireRoom(Path file) {
+    Path folder = Path.of(System.getProperty("java.io.tmpdir"));
+    try {
+      long size = Files.size(file);
+      long room = Files.getFileStore(folder).getUsableSpace();
+      if (room < size + NvmeWorkload.BLOCK) {
+        throw new BadInput(
+            "no space for a copy of " + file + " (" + size + " bytes) in " + folder + ", which has " + room
+                + "; free some, or set TWOSTEP_JAVA_OPTIONS=-Djava.io.tmpdir=FOLDER");
+      }
+    } catch (IOException e) {
+      throw new BadInput("the temporary folder " + folder + " cannot be used: " + e.getMessage());
+    }
+  }
+}

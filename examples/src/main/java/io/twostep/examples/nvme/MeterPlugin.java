@@ -1,0 +1,60 @@
+package io.twostep.examples.nvme;
+
+import io.twostep.dma.spi.AttachContext;
+import io.twostep.dma.spi.BackendPlugin;
+import io.twostep.dma.spi.DmaOps;
+import io.twostep.dma.spi.LayerBackend;
+import io.twostep.dma.spi.Settings;
+import io.twostep.dma.spi.Spi;
+
+/** Puts a meter above a stack; given to a platform as an instance, never found by name alone. */
+final class MeterPlugin implements BackendPlugin {
+  static final String NAME = "meter";
+
+  private final Meter meter;
+
+  MeterPlugin(Meter meter) {
+    this.meter = meter;
+  }
+
+  @Override
+  public String name() {
+    return NAME;
+  }
+
+  @Override
+  public int spiVersion() {
+    return Spi.VERSION;
+  }
+
+  @Override
+  public String description() {
+    return "counts I/O address allocations and bounced bytes";
+  }
+
+  @Override
+  public boolean layer() {
+    return true;
+  }
+
+  @Override
+  public LayerBackend create(Settings settings) {
+    return new MeterBackend(meter);
+  }
+
+  /** The layer. */
+  private record MeterBackend(Meter meter) implements LayerBackend {
+    @Override
+    public String name() {
+      return NAME;
+    }
+
+    @Override
+    public DmaOps attach(AttachContext context, DmaOps next) {
+      return new MeterOps(next, meter);
+    }
+
+    @Override
+    public void close() {}
+  }
+}

@@ -1,0 +1,47 @@
+package io.twostep.examples.nvme;
+
+/**
+ * What one stack and one strategy did with the file; every figure was counted or measured in the run.
+ *
+ * @param stack the stack, and its flush policy where it has one
+ * @param strategy how requests were mapped
+ * @param verified whether every byte came back
+ * @param ios requests to store and to read the file
+ * @param hardwareEntries DMA ranges handed to the controller
+ * @param iovaAllocations ranges of I/O addresses taken from the allocator
+ * @param tableWrites words stored into page tables
+ * @param invalidations invalidations the hardware was asked for
+ * @param bouncedBytes bytes of mappings some part of which lay in bounce slots
+ * @param metadataBytesPerPage heap bytes the strategy holds for each further 4 KiB page of a mapped request
+ * @param nanosPerIo mean time of a request on a warm path, in the quickest of several batches, device model included
+ * @param heapBytesPerIo heap bytes allocated for a request on a warm path, device model included
+ */
+public record RunResult(
+    String stack,
+    Strategy strategy,
+    boolean verified,
+    long ios,
+    long hardwareEntries,
+    long iovaAllocations,
+    long tableWrites,
+    long invalidations,
+    long bouncedBytes,
+    double metadataBytesPerPage,
+    double nanosPerIo,
+    double heapBytesPerIo) {
+  RunResult with(WarmTimes times) {
+    return new RunResult(
+        stack,
+        strategy,
+        verified,
+        ios,
+        hardwareEntries,
+        iovaAllocations,
+        tableWrites,
+        invalidations,
+        bouncedBytes,
+        metadataBytesPerPage,
+        times.nanosPerIo(),
+        times.heapBytesPerIo());
+  }
+}

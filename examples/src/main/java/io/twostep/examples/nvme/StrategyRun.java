@@ -1,0 +1,90 @@
+package io.twostep.examples.nvme;
+
+import io.twostep.dma.spi.Machine;
+import io.twostep.machine.model.ModelMachine;
+import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.security.MessageDigest;
+import java.util.Arrays;
+
+/** Stores the file and reads it back by one stack and one strategy, and counts what that took. */
+final class StrategyRun {
+  private final NvmeWorkload work;
+  private final StackChoice stack;
+  private final Strategy strategy;
+  private final long fileSize;
+
+  StrategyRun(NvmeWorkload work, StackChoice stack, Strategy strategy, long fileSize) {
+    this.work = work;
+    this.stack = stack;
+    this.strategy = strategy;
+    this.fileSize = fileSize;
+  }
+
+  /** Return what was counted; times are still missing. */
+  RunResult count(byte[] digest, ProgressListener listener) throws IOException {
+    Path store = Files.createTempFile("twostep-namespace-", ".img");
+    Meter meter = new Meter();
+    try (Assembled on = new Assembled(work, stack, strategy, store, namespaceSize(), meter);
+        FileChannel file = FileChannel.open(work.file(), StandardOpenOption.READ)) {
+      Machine machine = on.platform.machine();
+      Counts before = Counts.of(on, meter);
+      byte[] found;
+      long ios;
+      try (FileTransfer transfer = new FileTransfer(on.controller, machine, work, fileSize, listener)) {
+        transfer.store(file);
+        MessageDigest back = Digests.sha256();
+        transfer.load(back);
+        found = back.digest();
+        ios = transfer.ios();
+      }
+      Counts after = Counts.of(on, meter);
+      return new RunResult(
+          stack.label(),
+          strategy,
+          Arrays.equals(digest, found),
+          ios,
+          after.entries - before.entries,
+          after.allocations - before.allocations,
+          after.tableWrites - before.tableWrites,
+          after.invalidations - before.invalidations,
+          after.bounced - before.bounced,
+          MetadataPerPage.measure(on.controller.mapper(), machine.memory(), strategy),
+          0,
+          0);
+    } finally {
+      Files.deleteIfExists(store);
+    }
+  }
+
+  /** Return the times of requests on a warm path without meters. */
+  WarmTimes time() throws IOException {
+    if (fileSize == 0) {
+      return WarmTimes.NONE;
+    }
+    long size = Math.min(fileSize, work.ioSize() * work.queueDepth() * work.queues());
+    Path store = Files.createTempFile("twostep-namespace-", ".img");
+    try (Assembled on = new Assembled(work, stack, strategy, store, namespaceSize(), null);
+        FileTransfer transfer = new FileTransfer(on.controller, on.platform.machine(), work, size, (what, done, total) -> {})) {
+      return WarmTimes.measure(transfer);
+    } finally {
+      Files.deleteIfExists(store);
+    }
+  }
+
+  private long namespaceSize() {
+    return Math.max(NvmeWorkload.BLOCK, (fileSize + NvmeWorkload.BLOCK - 1) / NvmeWorkload.BLOCK * NvmeWorkload.BLOCK);
+  }
+
+  /** Counters of everything that counts, at one moment. */
+  private record Counts(long entries, long allocations, long tableWrites, long invalidations, long bounced) {
+    static Counts of(Assembled on, Meter meter) {
+      long invalidations = on.platform.machine() instanceof ModelMachine model ? model.stats().invalidations() : 0;
+      return new Counts(
+          on.controller.statistics().hardwareEntries(), meter.iovaAllocations(), 0, invalidations, meter.bouncedBytes());
+    }
+  }
+}

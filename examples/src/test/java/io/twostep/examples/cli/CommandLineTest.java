@@ -1,0 +1,136 @@
+package io.twostep.examples.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Random;
+import java.util.regex.Pattern;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** What the commands print and exit with. */
+class CommandLineTest {
+  private static final long SEED = Long.getLong("twostep.seed", 20261121L);
+  private static final String NUMBER = "\\d+(\\.\\d+)?(E-?\\d+)?";
+
+  @TempDir Path work;
+
+  private Path file(int size) throws IOException {
+    byte[] bytes = new byte[size];
+    new Random(SEED).nextBytes(bytes);
+    return Files.write(work.resolve("file" + size), bytes);
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {0, 513, 300_001})
+  void filesOfAnySizeComeBackThroughEveryStackByEveryStrategy(int size) throws Exception {
+    Run run = Run.of("nvme", file(size).toString(), "--json", "--io-size", "64K", "--queue-depth", "4");
+    assertThat(run.status()).as(run.err()).isZero();
+    assertThat(run.out()).contains("\"bytes\":" + size + ",", "\"verified\":true").doesNotContain("\"verified\":false");
+    for (String stack : new String[] {"direct", "iommu", "iommu (lazy)"}) {
+      for (String strategy : new String[] {"two-step", "scatter-list", "per-page"}) {
+        assertThat(run.out()).contains("{\"stack\":\"" + stack + "\",\"strategy\":\"" + strategy + "\",\"verified\":true");
+      }
+    }
+    assertThat(run.err()).isEmpty();
+  }
+
+  @Test
+  void jsonHasExactlyThePromisedFields() throws Exception {
+    Run run = Run.of("nvme", file(9000).toString(), "--json", "--backends", "iommu", "--strategy", "two-step");
+    String one =
+        "\\{\"stack\":\"iommu\",\"strategy\":\"two-step\",\"verified\":true,\"ios\":2,\"hardwareEntries\":2,\"iovaAllocations\":" + NUMBER + ",\"tableWrites\":"
+            + NUMBER + ",\"invalidations\":" + NUMBER + ",\"bouncedBytes\":0,\"metadataBytesPerPage\":" + NUMBER + ",\"nanosPerIo\":" + NUMBER
+            + ",\"heapBytesPerIo\":" + NUMBER + "\\}";
+    assertThat(run.out().strip())
+        .matches(
+            Pattern.compile(
+                "\\{\"command\":\"nvme\",\"file\":\"[^\"]+\",\"bytes\":9000,\"sha256\":\"[0-9a-f]{64}\",\"verified\":true,\"runs\":\\[" + one + "\\]\\}"));
+  }
+
+  @Test
+  void theTableSaysThatEveryByteCameBack() throws Exception {
+    Run run = Run.of("nvme", file(5000).toString(), "--backends", "direct", "--strategy", "per-page", "--seed", "7", "--queues", "2");
+    assertThat(run.status()).as(run.err()).isZero();
+    assertThat(run.out()).contains("Every byte came back in all 1 runs.").contains("direct").doesNotContain("iommu");
+  }
+
+  @Test
+  void aGranuleLargerThanAFrameWorks() throws Exception {
+    Run run = Run.of("nvme", file(300_001).toString(), "--backends", "iommu", "--granule", "64K", "--flush", "lazy");
+    assertThat(run.status()).as(run.err()).isZero();
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "--backends iomu | unknown backend 'iomu'; did you mean 'iommu'?",
+        "--backends direct,iommu | the stack direct,iommu has more than one terminal: direct, iommu; leave one",
+        "--backends , | unknown backend ''",
+        "--strategy one-step | --strategy is 'one-step'; there is: all, per-page, scatter-list, two-step",
+        "--granule 3K | --granule is 3K; it must be a power of two",
+        "--granule big | --granule is 'big'; it must be a size such as 4096, 128K or 1M",
+        "--flush now | --flush is 'now'; there is: lazy, strict",
+        "--seed x | --seed is 'x'; it must be a whole number",
+        "--io-size 100 | --io-size is 100; it must be from 512 to 16777216 bytes and a multiple of 512",
+        "--queue-depth 0 | --queue-depth is 0; it must be a whole number from 1 to 1023",
+        "--queues many | --queues is 'many'; it must be a whole number from 1 to 64",
+        "--machine modal | unknown machine 'modal'; did you mean 'model'?",
+        "--jsn | Unknown option: '--jsn'; did you mean '--json'? (try: twostep nvme --help)",
+      })
+  void badOptionsEndWithOneClearLineAndStatusTwo(String options, String message) throws Exception {
+    String[] words = options.split(" ");
+    String[] arguments = Arrays.copyOf(new String[] {"nvme", file(100).toString()}, 2 + words.length);
+    System.arraycopy(words, 0, arguments, 2, words.length);
+    refused(Run.of(arguments), message);
+  }
+
+  @Test
+  void badFilesEndWithOneClearLineAndStatusTwo() {
+    refused(Run.of("nvme", work.resolve("none").toString()), "none does not exist");
+    refused(Run.of("nvme", work.toString()), "is not a file");
+    refused(Run.of("nvme"), "Missing required parameter: 'FILE'");
+    refused(Run.of("nmve", "x"), "unknown command 'nmve'; there is: nvme, plugins (try: twostep --help)");
+  }
+
+  private static void refused(Run run, String message) {
+    assertThat(run.status()).isEqualTo(CommandLineMain.BAD_INPUT);
+    assertThat(run.err()).startsWith("twostep: ").contains(message);
+    assertThat(run.err().lines()).as("one line, no stack trace").hasSize(1);
+    assertThat(run.out()).isEmpty();
+  }
+
+  @Test
+  void pluginsAreListedForPeopleAndForPrograms() {
+    Run people = Run.of("plugins");
+    assertThat(people.status()).as(people.err()).isZero();
+    assertThat(people.out()).contains("terminal direct", "terminal iommu", "machine model", "device-model nvme", "device-model probe", "driver nvme");
+    Run programs = Run.of("plugins", "--json");
+    String setting = "\\{\"name\":\"[a-z0-9-]+\",\"default\":\"[^\"]*\",\"meaning\":\"[^\"]+\"\\}";
+    String plugin =
+        "\\{\"name\":\"[a-z0-9-]+\",\"kind\":\"(terminal|layer|machine|device-model|driver)\",\"version\":\"[^\"]+\",\"module\":\"[^\"]+\",\"settings\":\\[("
+            + setting + "(," + setting + ")*)?\\]\\}";
+    assertThat(programs.out().strip()).matches("\\{\"plugins\":\\[" + plugin + "(," + plugin + ")*\\]\\}");
+  }
+
+  @Test
+  void aFolderWithoutPluginsIsBadInput() {
+    Run run = Run.of("plugins", "--folder", work.toString());
+    assertThat(run.status()).isEqualTo(CommandLineMain.BAD_INPUT);
+    assertThat(run.err()).contains("holds no jar");
+  }
+
+  @Test
+  void aloneItSaysWhatThereIs() {
+    Run run = Run.of();
+    assertThat(run.status()).isZero();
+    assertThat(run.out()).contains("Usage: twostep", "nvme", "plugins");
+  }
+}
