@@ -89,7 +89,7 @@ final class HostSpace extends SharedSpace {
   @Override
   IommuStatistics statistics() {
     var ranges = iova.statistics();
-    return new IommuStatistics(closed ? 0 : 1, ranges.liveRanges(), ranges.liveGranules() * granule, 0, 0, 0, leaks);
+    return new IommuStatistics(closed ? 0 : 1, ranges.liveRanges(), ranges.liveGranules() * granule, 0, 0, 0, leaks, 0);
   }
 
   @Override

@@ -79,7 +79,7 @@ public final class IommuBackend implements TerminalBackend {
         spaces.remove(space);
         shared.close();
         IommuStatistics last = shared.statistics();
-        closed = closed.plus(new IommuStatistics(0, 0, 0, 0, 0, last.flushes(), last.leaks()));
+        closed = closed.plus(new IommuStatistics(0, 0, 0, 0, 0, last.flushes(), last.leaks(), last.tableWrites()));
       }
     }
   }

@@ -10,10 +10,11 @@ package io.twostep.backend.iommu;
  * @param tableBytes page table memory in use, roots included
  * @param flushes flushes of the lazy policy so far
  * @param leaks ranges that were still handed out when the last device of their address space detached, so far
+ * @param tableWrites words stored into page tables so far, by address spaces that count them
  */
 public record IommuStatistics(
-    int addressSpaces, long liveRanges, long liveBytes, long deferredRanges, long tableBytes, long flushes, long leaks) {
-  static final IommuStatistics NONE = new IommuStatistics(0, 0, 0, 0, 0, 0, 0);
+    int addressSpaces, long liveRanges, long liveBytes, long deferredRanges, long tableBytes, long flushes, long leaks, long tableWrites) {
+  static final IommuStatistics NONE = new IommuStatistics(0, 0, 0, 0, 0, 0, 0, 0);
 
   IommuStatistics plus(IommuStatistics other) {
     return new IommuStatistics(
@@ -23,6 +24,7 @@ public record IommuStatistics(
         deferredRanges + other.deferredRanges,
         tableBytes + other.tableBytes,
         flushes + other.flushes,
-        leaks + other.leaks);
+        leaks + other.leaks,
+        tableWrites + other.tableWrites);
   }
 }

@@ -13,6 +13,7 @@ import io.twostep.dma.spi.AttachContext;
 import io.twostep.dma.spi.DmaOps;
 import io.twostep.dma.spi.Machine;
 import io.twostep.dma.spi.TableWalkingIommu;
+import java.util.concurrent.atomic.LongAdder;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -34,6 +35,10 @@ final class TableSpace extends SharedSpace {
   final boolean untrusted;
   final TableArena arena;
   final RadixPageTable table;
+
+  /** Words stored into tables; null unless they are counted. */
+  private final @Nullable LongAdder tableWrites;
+
   final IovaAllocator iova;
 
   /** What waits for a flush; null under the strict policy. */
@@ -55,6 +60,7 @@ final class TableSpace extends SharedSpace {
     preferredIova = config.iova32BitFirst() ? (1L << 32) - 1 : -1L;
     iova = allocator(context);
     arena = arena(context.machine(), config);
+    tableWrites = config.countTableWrites() ? new LongAdder() : null;
     table = root(context);
     windowPages = ThreadLocal.withInitial(() -> new TablePages(arena));
     boolean lazy = config.flush() == FlushPolicy.LAZY && !untrusted;
@@ -97,7 +103,7 @@ final class TableSpace extends SharedSpace {
 
   private RadixPageTable root(AttachContext context) {
     try {
-      return new RadixPageTable(choice.format(), arena, granule, this::growRoot);
+      return new RadixPageTable(choice.format(), arena, granule, this::growRoot, tableWrites);
     } catch (IllegalStateException e) {
       arena.close();
       throw new DmaMappingException(
@@ -155,7 +161,8 @@ final class TableSpace extends SharedSpace {
         waiting == null ? 0 : waiting.pending(),
         arena.usedPages() * TableArena.PAGE,
         waiting == null ? 0 : waiting.flushes(),
-        leaks);
+        leaks,
+        tableWrites == null ? 0 : tableWrites.sum());
   }
 
   /** Makes everything unreachable, then gives tables and their memory back. What cannot be proved unreachable stays. */

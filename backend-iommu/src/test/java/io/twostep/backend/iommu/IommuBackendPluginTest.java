@@ -51,7 +51,7 @@ class IommuBackendPluginTest {
         Map.of("flush", "lazy", "format", "amd-v1", "granule", "16K", "iova-32bit-first", "false", "table-memory", "1M");
 
     assertThat(plugin.create(Settings.of(plugin, given)).config())
-        .isEqualTo(new IommuConfig(FlushPolicy.LAZY, "amd-v1", 16384, false, 1 << 20));
+        .isEqualTo(new IommuConfig(FlushPolicy.LAZY, "amd-v1", 16384, false, 1 << 20, false));
   }
 
   @Test

@@ -47,6 +47,7 @@ final class Assembled implements AutoCloseable {
       builder.plugins(PluginSource.of(new MeterPlugin(meter)));
       backends.addFirst(MeterPlugin.NAME);
     }
+    boolean countsTableWrites = meter != null && stack.backends().contains("iommu");
     for (Map.Entry<String, String> setting : work.machineSettings().entrySet()) {
       builder.set(setting.getKey(), setting.getValue());
     }
@@ -65,6 +66,9 @@ final class Assembled implements AutoCloseable {
               .set("driver.io-queues", Integer.toString(work.queues()))
               .set("driver.queue-depth", Integer.toString(work.queueDepth() + 1))
               .set("driver.mapping", strategy.text());
+          if (countsTableWrites) {
+            device.set("iommu.count-table-writes", "true");
+          }
           if (strategy == Strategy.PER_PAGE) {
             // The driver would choose an SGL by the caller's ranges, and be handed more entries than those.
             device.set("driver.sgl-threshold", "0");

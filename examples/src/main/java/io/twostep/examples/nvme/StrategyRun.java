@@ -1,5 +1,6 @@
 package io.twostep.examples.nvme;
 
+import io.twostep.backend.iommu.IommuBackend;
 import io.twostep.dma.spi.Machine;
 import io.twostep.machine.model.ModelMachine;
 import java.io.IOException;
@@ -83,8 +84,13 @@ final class StrategyRun {
   private record Counts(long entries, long allocations, long tableWrites, long invalidations, long bounced) {
     static Counts of(Assembled on, Meter meter) {
       long invalidations = on.platform.machine() instanceof ModelMachine model ? model.stats().invalidations() : 0;
+      IommuBackend iommu = on.platform.backend(Assembled.ADDRESS, IommuBackend.class);
       return new Counts(
-          on.controller.statistics().hardwareEntries(), meter.iovaAllocations(), 0, invalidations, meter.bouncedBytes());
+          on.controller.statistics().hardwareEntries(),
+          meter.iovaAllocations(),
+          iommu == null ? 0 : iommu.statistics().tableWrites(),
+          invalidations,
+          meter.bouncedBytes());
     }
   }
 }

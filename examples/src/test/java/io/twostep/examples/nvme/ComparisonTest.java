@@ -66,6 +66,7 @@ class ComparisonTest {
     assertThat(twoStep.iovaAllocations()).isEqualTo(16);
     assertThat(scatterList.iovaAllocations()).isEqualTo(16);
     assertThat(perPage.hardwareEntries()).as("128 KiB off a page boundary are 33 pages").isEqualTo(16 * 33);
+    assertThat(runs).allSatisfy(run -> assertThat(run.tableWrites()).as("33 pages, set and cleared").isGreaterThanOrEqualTo(16 * 33 * 2));
     assertThat(perPage.iovaAllocations()).isGreaterThanOrEqualTo(16 * 33);
     assertThat(twoStep.metadataBytesPerPage()).as("nothing per page").isLessThan(4);
     assertThat(scatterList.metadataBytesPerPage()).as("four words per page").isBetween(31.0, 40.0);

@@ -1,5 +1,6 @@
 package io.twostep.backend.iommu.table;
 
+import java.util.concurrent.atomic.LongAdder;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -45,9 +46,19 @@ public final class RadixPageTable {
    * @throws IllegalStateException if there is no page for the root
    */
   public RadixPageTable(TableFormat format, TableMemory memory, long granule, RootPublisher publisher) {
+    this(format, memory, granule, publisher, null);
+  }
+
+  /**
+   * Creates an empty table that counts.
+   *
+   * @param stores told of every word stored into a table; null to count nothing, at no cost
+   */
+  public RadixPageTable(
+      TableFormat format, TableMemory memory, long granule, RootPublisher publisher, @Nullable LongAdder stores) {
     this.format = format;
     this.limits = new TableLimits(format, granule);
-    this.tree = new TableTree(format, memory, publisher);
+    this.tree = new TableTree(format, memory, publisher, stores);
     this.linker = new RangeLinker(tree, format);
     this.runs = new RunLinker(linker, limits);
     this.scan = new RangeScan(tree, format);

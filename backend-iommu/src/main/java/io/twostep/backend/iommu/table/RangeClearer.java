@@ -59,6 +59,7 @@ final class RangeClearer {
       return TableResult.NOT_LINKED;
     }
     LeafWords.zero(segment, offset, words);
+    tree.stored(words);
     return TableResult.OK;
   }
 
@@ -82,7 +83,9 @@ final class RangeClearer {
     if ((first & mask) != 0 || last - first != mask) {
       return false;
     }
-    LeafWords.zero(segment, offset, (int) (mask >>> TableTree.wordShift(level)) + 1);
+    int words = (int) (mask >>> TableTree.wordShift(level)) + 1;
+    LeafWords.zero(segment, offset, words);
+    tree.stored(words);
     return true;
   }
 
@@ -93,6 +96,7 @@ final class RangeClearer {
     int to = (int) ((last - tableFirst) >>> shift);
     if (level == 0) {
       LeafWords.zero(segment, table + ((long) from << 3), to - from + 1);
+      tree.stored(to - from + 1);
       return;
     }
     for (int i = from; i <= to; i++) {
@@ -106,10 +110,12 @@ final class RangeClearer {
         clearTable(child, level - 1, childFirst, i == from ? first : childFirst, i == to ? last : childLast, detached);
         if (detached != null && whole) {
           TableTree.setWord(segment, slot, 0);
+          tree.stored(1);
           tree.handOver(child, detached);
         }
       } else if (word != 0) {
         TableTree.setWord(segment, slot, 0);
+        tree.stored(1);
       }
     }
   }

@@ -125,6 +125,7 @@ final class RangeLinker {
   void writeInLeafTable(long table, long first, long last, long phys, long attributes, long sizes) {
     if (last - first < PAGE) {
       TableTree.setWord(segment, TableTree.slot(table, 0, first), phys | attributes);
+      tree.stored(1);
       return;
     }
     long offset = TableTree.slot(table, 0, first);
@@ -132,6 +133,7 @@ final class RangeLinker {
     long congruent = Long.lowestOneBit(first ^ phys);
     if ((sizes & LEAF_TABLE_LAST & ((congruent << 1) - 1)) == PAGE) {
       LeafWords.fill(segment, offset, wordsOf(first, last), phys | attributes, PAGE);
+      tree.stored(wordsOf(first, last));
       return;
     }
     long at = first;
@@ -140,6 +142,7 @@ final class RangeLinker {
       long size = bestSize(sizes, at | from, last - at);
       int words = (int) (size >>> TableTree.PAGE_SHIFT);
       LeafWords.fill(segment, offset, words, leaf(from | attributes, size, 0), 0);
+      tree.stored(words);
       if (at + size - 1 == last) {
         return;
       }
@@ -162,6 +165,7 @@ final class RangeLinker {
       TableTree.setWord(segment, offset + ((long) (i - from) << 3), (phys[i] & -PAGE) | attributes);
       i++;
     } while (i < end && length[i] == PAGE);
+    tree.stored(i - from);
     return i - from;
   }
 
@@ -224,6 +228,7 @@ final class RangeLinker {
   }
 
   private void writeLarge(long slot, long size, int level, long leaf, TablePages detached) {
+    tree.stored(size >>> TableTree.wordShift(level));
     for (long i = 0; i < size >>> TableTree.wordShift(level); i++) {
       long emptyTable = TableTree.word(segment, slot + (i << 3));
       TableTree.setWord(segment, slot + (i << 3), leaf);

@@ -5,6 +5,8 @@ import java.lang.foreign.ValueLayout;
 import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.LongAdder;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Walks, builds and takes apart the tree of table pages; knows words and levels, nothing of ranges or policy.
@@ -43,6 +45,7 @@ final class TableTree {
   private final long contiguousMask;
   private final long contiguousType;
   private final AtomicLong pages = new AtomicLong();
+  private final @Nullable LongAdder stores;
 
   /** The root's physical address with its level in the low bits: one word, so that both change at once. */
   private volatile long root;
@@ -50,8 +53,9 @@ final class TableTree {
   /** The highest address that the root spans; written after the root, so that it never promises too much. */
   private volatile long spanLast;
 
-  TableTree(TableFormat format, TableMemory memory, RootPublisher publisher) {
+  TableTree(TableFormat format, TableMemory memory, RootPublisher publisher, @Nullable LongAdder stores) {
     this.memory = memory;
+    this.stores = stores;
     this.segment = memory.segment();
     this.base = memory.base();
     this.publisher = publisher;
@@ -68,6 +72,13 @@ final class TableTree {
     pages.set(1);
     root = page | format.firstTop();
     spanLast = spanOf(format.firstTop() + 1) - 1;
+  }
+
+  /** Counts words stored, where somebody wants to know. */
+  void stored(long words) {
+    if (stores != null) {
+      stores.add(words);
+    }
   }
 
   static long word(MemorySegment segment, long offset) {
@@ -250,6 +261,7 @@ final class TableTree {
       long word = (long) WORD.getAcquire(segment, slot);
       if (word != 0) {
         WORD.set(segment, slot, 0L);
+        stored(1);
         detach(word, level - 1, detached);
       }
     }
@@ -288,6 +300,7 @@ final class TableTree {
     long found = (long) WORD.compareAndExchangeRelease(segment, slot, 0L, pointer);
     if (found == 0) {
       pages.incrementAndGet();
+      stored(1);
       return pointer;
     }
     memory.freePage(page);
@@ -316,6 +329,7 @@ final class TableTree {
         return false;
       }
       WORD.set(segment, offsetOf(page), pointer(grown, at));
+      stored(1);
       grown = page;
     }
     if (newTop > oldTop) {
