@@ -21,12 +21,19 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /** Drives many different controllers through many stacks with random requests, against an image of what the blocks must hold. */
 class ControllerMatrixTest {
-  private static final int ROUNDS = 60;
+  private static final int ROUNDS = 30;
   private static final long BLOCKS = 4096;
+
+  /** Requests that end inside a cache line, which a device that does not snoop cannot be given. */
+  private static final String ODD = "extended metadata";
 
   static Stream<Arguments> controllersAndStacks() {
     return controllers().entrySet().stream()
-        .flatMap(c -> Arrays.stream(Rig.Stack.values()).map(s -> Arguments.of(c.getKey(), s, c.getValue())));
+        .flatMap(
+            c ->
+                Arrays.stream(Rig.Stack.values())
+                    .filter(s -> s != Rig.Stack.NON_COHERENT || !c.getKey().equals(ODD))
+                    .map(s -> Arguments.of(c.getKey(), s, c.getValue())));
   }
 
   static Map<String, NvmeModelConfig> controllers() {
@@ -51,7 +58,7 @@ class ControllerMatrixTest {
         Map.entry("protected, inserted", plain.with(c -> c.namespaces(List.of(protectedBlocks(512, 8, false, 1, ProtectionGuard.CRC16))))),
         Map.entry("protected by 64 bits", plain.with(c -> c.namespaces(List.of(protectedBlocks(4096, 16, false, 1, ProtectionGuard.CRC64))))),
         Map.entry("protected, extended", plain.with(c -> c.namespaces(List.of(protectedBlocks(512, 8, true, 2, ProtectionGuard.CRC16))))),
-        Map.entry("extended metadata", plain.with(c -> c.namespaces(List.of(protectedBlocks(512, 16, true, 0, ProtectionGuard.CRC16))))));
+        Map.entry(ODD, plain.with(c -> c.namespaces(List.of(protectedBlocks(512, 16, true, 0, ProtectionGuard.CRC16))))));
   }
 
   static NamespaceConfig protectedBlocks(int blockSize, int metadata, boolean extended, int type, ProtectionGuard guard) {

@@ -16,13 +16,14 @@ import io.twostep.dma.spi.ModelHost;
 import io.twostep.dma.spi.ModelHost.SlotOptions;
 import io.twostep.dma.spi.PhysicalMemory;
 import io.twostep.dma.spi.Settings;
+import io.twostep.dma.spi.TerminalBackend;
 import io.twostep.dma.spi.Timers;
-import io.twostep.machine.model.ModelMachine;
-import io.twostep.machine.model.ModelMachineConfig;
+import io.twostep.machine.model.ModelMachinePlugin;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import java.util.random.RandomGenerator;
 
 /** A modelled machine with one controller and a driver for it: the whole stack, in one object. Everything is counted when it closes. */
@@ -33,13 +34,19 @@ final class Rig implements AutoCloseable {
   final NvmeControllerModel model;
   final DeviceSlot slot;
   final List<DmaMapper> mappers = new ArrayList<>();
+  final TerminalBackend backend;
   final DmaStack stack;
   final Map<String, String> settings;
   private final List<MemoryBlock> blocks = new ArrayList<>();
 
   /** What lies between the driver and the device. */
   enum Stack {
-    DIRECT
+    /** Nothing. */
+    DIRECT,
+    /** Memory that the device sees elsewhere, in two pieces. */
+    OFFSET,
+    /** A device that does not see CPU caches. */
+    NON_COHERENT
   }
 
   Rig(NvmeModelConfig config) {
@@ -47,15 +54,34 @@ final class Rig implements AutoCloseable {
   }
 
   Rig(NvmeModelConfig config, Stack kind, Map<String, String> settings) {
-    machine = ModelMachine.create(config());
+    machine = machine(kind);
     model = new NvmeControllerModel(config);
-    slot = machine.plug(ADDRESS, model, SlotOptions.DEFAULT.withTranslation(Translation.NONE));
-    stack = DmaStack.of(new DirectBackend());
+    slot = machine.plug(ADDRESS, model, options(kind));
+    backend = backend(kind);
+    stack = DmaStack.of(backend);
     this.settings = settings;
   }
 
-  private static ModelMachineConfig config() {
-    return ModelMachineConfig.defaults();
+  private static ModelHost machine(Stack kind) {
+    Map<String, String> given = new TreeMap<>(Map.of("memory", "256M", "seed", Long.toUnsignedString(Seeds.SEED & 0xffff)));
+    if (kind == Stack.OFFSET) {
+      given.put("inbound", "0:0x100000000:0x8000000,0x8000000:0x40000000:0x8000000");
+    }
+    ModelMachinePlugin plugin = new ModelMachinePlugin();
+    return (ModelHost) plugin.create(Settings.of(plugin, given));
+  }
+
+  private static SlotOptions options(Stack kind) {
+    return switch (kind) {
+      case DIRECT, OFFSET -> SlotOptions.DEFAULT.withTranslation(Translation.NONE);
+      case NON_COHERENT -> SlotOptions.DEFAULT.withTranslation(Translation.NONE).withCoherent(false);
+    };
+  }
+
+  private static TerminalBackend backend(Stack kind) {
+    return switch (kind) {
+      case DIRECT, OFFSET, NON_COHERENT -> new DirectBackend();
+    };
   }
 
   NvmeController open() {
@@ -131,6 +157,7 @@ final class Rig implements AutoCloseable {
       }
     }
     blocks.forEach(MemoryBlock::close);
+    backend.close();
     machine.close();
   }
 }
