@@ -18,7 +18,7 @@ class FaultTest {
   private static final int ANY = FaultPlan.ANY_IO_QUEUE;
   private static final long SECOND = 1_000_000_000L;
 
-  private final Rig rig = new Rig(NvmeModelConfig.DEFAULT);
+  private final Rig rig = new Rig(NvmeModelConfig.DEFAULT, Rig.Stack.IOMMU, java.util.Map.of());
   private NvmeController controller;
   private NvmeNamespace namespace;
   private MemoryBlock memory;

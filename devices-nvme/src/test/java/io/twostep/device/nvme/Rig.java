@@ -1,6 +1,9 @@
 package io.twostep.device.nvme;
 
 import io.twostep.backend.direct.DirectBackend;
+import io.twostep.backend.iommu.FlushPolicy;
+import io.twostep.backend.iommu.IommuBackend;
+import io.twostep.backend.iommu.IommuConfig;
 import io.twostep.device.nvme.model.NvmeControllerModel;
 import io.twostep.device.nvme.model.NvmeModelConfig;
 import io.twostep.dma.DeviceLimits;
@@ -16,6 +19,7 @@ import io.twostep.dma.spi.ModelHost;
 import io.twostep.dma.spi.ModelHost.SlotOptions;
 import io.twostep.dma.spi.PhysicalMemory;
 import io.twostep.dma.spi.Settings;
+import io.twostep.dma.spi.TableFormat;
 import io.twostep.dma.spi.TerminalBackend;
 import io.twostep.dma.spi.Timers;
 import io.twostep.machine.model.ModelMachinePlugin;
@@ -46,7 +50,11 @@ final class Rig implements AutoCloseable {
     /** Memory that the device sees elsewhere, in two pieces. */
     OFFSET,
     /** A device that does not see CPU caches. */
-    NON_COHERENT
+    NON_COHERENT,
+    /** An IOMMU whose caches answer with anything they may. */
+    IOMMU,
+    /** An IOMMU of the other table format whose caches behave, and invalidation deferred. */
+    IOMMU_LAZY
   }
 
   Rig(NvmeModelConfig config) {
@@ -67,6 +75,9 @@ final class Rig implements AutoCloseable {
     if (kind == Stack.OFFSET) {
       given.put("inbound", "0:0x100000000:0x8000000,0x8000000:0x40000000:0x8000000");
     }
+    if (kind == Stack.IOMMU) {
+      given.put("iotlb", "adversarial");
+    }
     ModelMachinePlugin plugin = new ModelMachinePlugin();
     return (ModelHost) plugin.create(Settings.of(plugin, given));
   }
@@ -74,6 +85,7 @@ final class Rig implements AutoCloseable {
   private static SlotOptions options(Stack kind) {
     return switch (kind) {
       case DIRECT, OFFSET -> SlotOptions.DEFAULT.withTranslation(Translation.NONE);
+      case IOMMU, IOMMU_LAZY -> SlotOptions.DEFAULT;
       case NON_COHERENT -> SlotOptions.DEFAULT.withTranslation(Translation.NONE).withCoherent(false);
     };
   }
@@ -81,6 +93,8 @@ final class Rig implements AutoCloseable {
   private static TerminalBackend backend(Stack kind) {
     return switch (kind) {
       case DIRECT, OFFSET, NON_COHERENT -> new DirectBackend();
+      case IOMMU -> new IommuBackend(IommuConfig.defaults());
+      case IOMMU_LAZY -> new IommuBackend(IommuConfig.defaults().withFormat(TableFormat.AMD_V1).withFlush(FlushPolicy.LAZY));
     };
   }
 
