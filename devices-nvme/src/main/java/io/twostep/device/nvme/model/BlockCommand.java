@@ -15,6 +15,9 @@ final class BlockCommand {
   /** Whether the controller inserts or strips the protection information. */
   boolean inserts;
 
+  /** Whether the blocks must be durable when the command completes. */
+  boolean forced;
+
   /** What to check: bits of {@link ProtectionInformation}. */
   int checks;
 
@@ -29,6 +32,7 @@ final class BlockCommand {
     if (!namespace.contains(lba, blocks)) {
       return StatusCode.LBA_OUT_OF_RANGE;
     }
+    forced = ReadWriteCommandLayout.FUA.isSet(ReadWriteCommandLayout.CONTROL.get(sqe, base));
     inserts = false;
     checks = 0;
     ProtectionFormat format = namespace.protection;

@@ -67,7 +67,7 @@ final class BlockPath {
 
   /** Carry out a write; returns a status code. On failure some blocks may have been written. */
   int write(Namespace namespace, BlockCommand command) {
-    namespace.clearUncorrectable(command.lba, command.blocks);
+    namespace.beforeWrite(command.lba, command.blocks);
     if (namespace.metadata == null) {
       return writePlain(namespace.data, command.lba << namespace.blockShift, command.blocks << namespace.blockShift);
     }
@@ -130,7 +130,7 @@ final class BlockPath {
 
   /** Write zeroes; with protection information made by the controller if the command asks for that, else zero as well. */
   void writeZeroes(Namespace namespace, BlockCommand command) {
-    namespace.clearUncorrectable(command.lba, command.blocks);
+    namespace.beforeWrite(command.lba, command.blocks);
     if (namespace.metadata == null) {
       namespace.data.clear(command.lba << namespace.blockShift, command.blocks << namespace.blockShift);
       return;

@@ -33,6 +33,7 @@ final class CommandLoop {
   private final AdminCommands admin;
   private final IoCommands io;
   private final FaultPlan faults;
+  private final Alarm alarm;
   private final Violations violations;
   private final MemorySegment fetched;
   private final List<HeldCommand> held = new ArrayList<>();
@@ -58,6 +59,7 @@ final class CommandLoop {
       AdminCommands admin,
       IoCommands io,
       FaultPlan faults,
+      Alarm alarm,
       Violations violations) {
     this.config = config;
     this.memory = memory;
@@ -70,6 +72,7 @@ final class CommandLoop {
     this.admin = admin;
     this.io = io;
     this.faults = faults;
+    this.alarm = alarm;
     this.violations = violations;
     fetched = arena.allocate((long) BURST * SqeLayout.SIZE, Long.BYTES);
   }
@@ -120,7 +123,7 @@ final class CommandLoop {
       }
     }
     if (soonest > 0) {
-      signals.wakeAfter(soonest);
+      alarm.wakeAfter(now, soonest);
     }
   }
 

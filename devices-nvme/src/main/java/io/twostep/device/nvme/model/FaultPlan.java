@@ -53,6 +53,7 @@ public final class FaultPlan {
   private final ConcurrentLinkedQueue<Armed> armed = new ConcurrentLinkedQueue<>();
   private volatile boolean removed;
   private volatile boolean fatal;
+  private volatile boolean powerLoss;
   private volatile long abortDelayNanos;
   private volatile long abortedDelayNanos;
   private volatile boolean abortsRefused;
@@ -88,6 +89,15 @@ public final class FaultPlan {
     fatal = true;
   }
 
+  /**
+   * Lose power for a moment: back to power-on, without what was written and not flushed.
+   *
+   * <p>What was written comes back as it was at the last flush only if {@link NvmeModelConfig#losesUnflushed} is set.
+   */
+  public void losePower() {
+    powerLoss = true;
+  }
+
   /** Let abort commands take {@code nanos}. */
   public void delayAborts(long nanos) {
     abortDelayNanos = nanos;
@@ -107,6 +117,7 @@ public final class FaultPlan {
   public void clear() {
     armed.clear();
     fatal = false;
+    powerLoss = false;
     abortDelayNanos = 0;
     abortedDelayNanos = 0;
     abortsRefused = false;
@@ -127,6 +138,15 @@ public final class FaultPlan {
       return false;
     }
     fatal = false;
+    return true;
+  }
+
+  /** Tell once that a loss of power was asked for. */
+  boolean takePowerLoss() {
+    if (!powerLoss) {
+      return false;
+    }
+    powerLoss = false;
     return true;
   }
 

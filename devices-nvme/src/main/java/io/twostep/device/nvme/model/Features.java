@@ -34,6 +34,11 @@ final class Features {
     return result;
   }
 
+  /** Tell whether the volatile write cache is in use. */
+  boolean isCacheEnabled() {
+    return FeatureId.WRITE_CACHE_ENABLE.isSet(words[FeatureId.VOLATILE_WRITE_CACHE]);
+  }
+
   private int initial(int id) {
     return switch (id) {
       case FeatureId.VOLATILE_WRITE_CACHE -> config.writeCache() ? 1 : 0;

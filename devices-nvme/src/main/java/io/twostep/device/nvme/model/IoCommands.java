@@ -22,6 +22,7 @@ final class IoCommands {
   private final RunList data;
   private final RunList metadata;
   private final BlockPath path;
+  private final Features features;
   private final Health health;
   private final BlockCommand command = new BlockCommand();
   private final MemorySegment ranges;
@@ -34,10 +35,17 @@ final class IoCommands {
   private long failedLba;
 
   IoCommands(
-      Arena arena, NvmeModelConfig config, Namespace[] namespaces, DataPointers pointers, HostMemory memory, Health health) {
+      Arena arena,
+      NvmeModelConfig config,
+      Namespace[] namespaces,
+      DataPointers pointers,
+      HostMemory memory,
+      Features features,
+      Health health) {
     this.config = config;
     this.namespaces = namespaces;
     this.pointers = pointers;
+    this.features = features;
     this.health = health;
     data = new RunList(memory);
     metadata = new RunList(memory);
@@ -106,6 +114,9 @@ final class IoCommands {
           case NvmOpcode.WRITE_ZEROES -> writeZeroes(namespace);
           default -> writeUncorrectable(namespace);
         };
+    if ((command.forced || !features.isCacheEnabled()) && changesMedium(opcode) && status == StatusCode.SUCCESS) {
+      namespace.settle(command.lba, command.blocks);
+    }
     count(namespace, opcode, status);
     return status;
   }

@@ -19,7 +19,11 @@ final class Namespace implements AutoCloseable {
   final @Nullable ProtectionFormat protection;
   private final TreeSet<Long> uncorrectable = new TreeSet<>();
 
-  Namespace(int id, NamespaceConfig config) {
+  private final @Nullable UnflushedBlocks unflushedData;
+  private final @Nullable UnflushedBlocks unflushedMetadata;
+
+  /** Open a namespace; {@code forgets} makes it lose at {@link #losePower} what was not flushed. */
+  Namespace(int id, NamespaceConfig config, boolean forgets) {
     this.id = id;
     this.config = config;
     blockShift = Integer.numberOfTrailingZeros(config.blockSize());
@@ -36,6 +40,8 @@ final class Namespace implements AutoCloseable {
       data.close();
       throw e;
     }
+    unflushedData = forgets ? new UnflushedBlocks(data, config.blockSize()) : null;
+    unflushedMetadata = forgets && metadata != null ? new UnflushedBlocks(metadata, metadataSize) : null;
   }
 
   long blocks() {
@@ -71,25 +77,62 @@ final class Namespace implements AutoCloseable {
     return first != null && first < lba + count ? first : -1;
   }
 
-  void clearUncorrectable(long lba, long count) {
+  private void clearUncorrectable(long lba, long count) {
     if (!uncorrectable.isEmpty()) {
       uncorrectable.subSet(lba, lba + count).clear();
     }
   }
 
+  /** Prepare for blocks to be written: they become readable, and what they hold may come back. */
+  void beforeWrite(long lba, long count) {
+    clearUncorrectable(lba, count);
+    if (unflushedData != null) {
+      unflushedData.note(lba, count);
+    }
+    if (unflushedMetadata != null) {
+      unflushedMetadata.note(lba, count);
+    }
+  }
+
+  /** Make blocks durable alone, as force unit access wants it. */
+  void settle(long lba, long count) {
+    if (unflushedData != null) {
+      unflushedData.settle(lba, count);
+    }
+    if (unflushedMetadata != null) {
+      unflushedMetadata.settle(lba, count);
+    }
+  }
+
+  /** Forget what was written and not flushed. */
+  void losePower() {
+    if (unflushedData != null) {
+      unflushedData.restore();
+    }
+    if (unflushedMetadata != null) {
+      unflushedMetadata.restore();
+    }
+  }
+
   /** Make blocks read as never written. */
   void deallocate(long lba, long count) {
+    beforeWrite(lba, count);
     data.clear(lba << blockShift, count << blockShift);
     if (metadata != null) {
       metadata.clear(lba * metadataSize, count * metadataSize);
     }
-    clearUncorrectable(lba, count);
   }
 
   void flush() {
     data.flush();
     if (metadata != null) {
       metadata.flush();
+    }
+    if (unflushedData != null) {
+      unflushedData.settleAll();
+    }
+    if (unflushedMetadata != null) {
+      unflushedMetadata.settleAll();
     }
   }
 

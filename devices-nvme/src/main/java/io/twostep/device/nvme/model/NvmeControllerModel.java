@@ -28,6 +28,7 @@ public final class NvmeControllerModel implements DeviceModel {
   private final NvmeModelConfig config;
   private final Arena arena = Arena.ofShared();
   private final FaultPlan faults = new FaultPlan();
+  private final Alarm alarm = new Alarm();
   private final Violations violations = new Violations();
   private final Namespace[] namespaces;
   private final HostMemory memory;
@@ -74,10 +75,10 @@ public final class NvmeControllerModel implements DeviceModel {
             features,
             new LogPages(log, health, events),
             shadows);
-    IoCommands io = new IoCommands(arena, config, namespaces, pointers, memory, health);
+    IoCommands io = new IoCommands(arena, config, namespaces, pointers, memory, features, health);
     loop =
         new CommandLoop(
-            arena, config, memory, state, queues, shadows, completer, events, log, admin, io, faults, violations);
+            arena, config, memory, state, queues, shadows, completer, events, log, admin, io, faults, alarm, violations);
     registers = new Registers(config, state, memory, violations, new ControlOfThis());
   }
 
@@ -116,6 +117,7 @@ public final class NvmeControllerModel implements DeviceModel {
   public void connect(BusMaster bus, Signals to) {
     memory.connect(bus);
     loop.connect(to);
+    alarm.connect(to);
     signals = to;
   }
 
@@ -154,9 +156,13 @@ public final class NvmeControllerModel implements DeviceModel {
     if (faults.takeFatal()) {
       state.fail();
     }
-    long untilChange = state.advance(signals.nanoTime());
+    if (faults.takePowerLoss()) {
+      losePower();
+    }
+    long now = signals.nanoTime();
+    long untilChange = state.advance(now);
     if (untilChange > 0) {
-      signals.wakeAfter(untilChange);
+      alarm.wakeAfter(now, untilChange);
     }
     return loop.step(budget);
   }
@@ -179,11 +185,18 @@ public final class NvmeControllerModel implements DeviceModel {
     features.reset();
   }
 
+  private void losePower() {
+    reset();
+    for (Namespace namespace : namespaces) {
+      namespace.losePower();
+    }
+  }
+
   private static Namespace[] open(NvmeModelConfig config) {
     Namespace[] opened = new Namespace[config.namespaces().size()];
     for (int i = 0; i < opened.length; i++) {
       try {
-        opened[i] = new Namespace(i + 1, config.namespaces().get(i));
+        opened[i] = new Namespace(i + 1, config.namespaces().get(i), config.writeCache() && config.losesUnflushed());
       } catch (RuntimeException e) {
         for (int j = 0; j < i; j++) {
           opened[j].close();

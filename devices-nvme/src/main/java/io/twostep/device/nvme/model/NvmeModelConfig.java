@@ -27,6 +27,7 @@ import java.util.function.UnaryOperator;
  * @param cmbUses what may be placed in the controller memory buffer
  * @param shadowDoorbells whether doorbell buffer config is supported
  * @param writeCache whether a volatile write cache is reported
+ * @param losesUnflushed whether a loss of power takes back what was not flushed; costs a copy of every block written
  * @param commands optional I/O commands supported
  * @param writeZeroesLimit largest write zeroes as a power of two of the smallest page; 0 for no limit
  * @param verifyLimit largest verify as a power of two of the smallest page; 0 for no limit
@@ -66,6 +67,7 @@ public record NvmeModelConfig(
     Set<CmbUse> cmbUses,
     boolean shadowDoorbells,
     boolean writeCache,
+    boolean losesUnflushed,
     Set<OptionalCommand> commands,
     int writeZeroesLimit,
     int verifyLimit,
@@ -208,6 +210,7 @@ public record NvmeModelConfig(
     private Set<CmbUse> cmbUses = Set.copyOf(EnumSet.allOf(CmbUse.class));
     private boolean shadowDoorbells = true;
     private boolean writeCache = true;
+    private boolean losesUnflushed = false;
     private Set<OptionalCommand> commands = Set.copyOf(EnumSet.allOf(OptionalCommand.class));
     private int writeZeroesLimit = 0;
     private int verifyLimit = 0;
@@ -249,6 +252,7 @@ public record NvmeModelConfig(
       cmbUses = from.cmbUses;
       shadowDoorbells = from.shadowDoorbells;
       writeCache = from.writeCache;
+      losesUnflushed = from.losesUnflushed;
       commands = from.commands;
       writeZeroesLimit = from.writeZeroesLimit;
       verifyLimit = from.verifyLimit;
@@ -380,6 +384,12 @@ public record NvmeModelConfig(
     /** Set whether a volatile write cache is reported. */
     public Builder writeCache(boolean value) {
       writeCache = value;
+      return this;
+    }
+
+    /** Set whether a loss of power takes back what was not flushed. */
+    public Builder losesUnflushed(boolean value) {
+      losesUnflushed = value;
       return this;
     }
 
@@ -517,6 +527,7 @@ public record NvmeModelConfig(
           cmbUses,
           shadowDoorbells,
           writeCache,
+          losesUnflushed,
           commands,
           writeZeroesLimit,
           verifyLimit,

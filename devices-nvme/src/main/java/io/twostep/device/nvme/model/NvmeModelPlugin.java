@@ -54,6 +54,7 @@ public final class NvmeModelPlugin implements DeviceModelPlugin {
           new Setting("cmb-uses", "submission-queues,completion-queues,lists,read-data,write-data", "what may be placed in the controller memory buffer"),
           new Setting("shadow-doorbells", "true", "whether doorbell buffer config is supported"),
           new Setting("write-cache", "true", "whether a volatile write cache is reported"),
+          new Setting("loses-unflushed", "false", "whether a loss of power takes back what was not flushed"),
           new Setting("commands", "compare,write-uncorrectable,dataset-management,write-zeroes,verify", "optional I/O commands supported"),
           new Setting("write-zeroes-limit", "0", "largest write zeroes as a power of two of the smallest page; 0 for no limit"),
           new Setting("verify-limit", "0", "largest verify as a power of two of the smallest page; 0 for no limit"),
@@ -124,6 +125,7 @@ public final class NvmeModelPlugin implements DeviceModelPlugin {
                 .cmbUses(choices(settings, "cmb-uses", CmbUse.class))
                 .shadowDoorbells(settings.flag("shadow-doorbells"))
                 .writeCache(settings.flag("write-cache"))
+                .losesUnflushed(settings.flag("loses-unflushed"))
                 .commands(choices(settings, "commands", OptionalCommand.class))
                 .writeZeroesLimit(settings.number("write-zeroes-limit", 0, Integer.MAX_VALUE))
                 .verifyLimit(settings.number("verify-limit", 0, Integer.MAX_VALUE))

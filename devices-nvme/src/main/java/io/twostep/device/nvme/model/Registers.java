@@ -173,12 +173,12 @@ final class Registers {
   }
 
   private void writeDoorbell(long offset, int value) {
-    if (!state.isWorking()) {
+    if (!state.isReady() || !state.isEnabled()) {
       violations.add("doorbell 0x" + Long.toHexString(offset) + " while the controller is not ready");
-      return;
+    } else if (state.isWorking()) {
+      control.ring(offset, value);
+      control.wake(0);
     }
-    control.ring(offset, value);
-    control.wake(0);
   }
 
   private void writeCc(int value) {

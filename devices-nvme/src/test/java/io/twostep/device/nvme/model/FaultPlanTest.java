@@ -196,6 +196,14 @@ class FaultPlanTest {
   }
 
   @Test
+  void doorbellAfterAFatalErrorIsNobodysFault() {
+    faults.failFatally();
+    host.submit(queue, read());
+    assertThat(host.reap(queue)).isEmpty();
+    assertThat(host.model.violations()).isEmpty();
+  }
+
+  @Test
   void idOfAHeldCommandIsTaken() {
     faults.onCommand(1, 1, Kind.HOLD);
     MemorySegment sqe = read();

@@ -86,7 +86,7 @@ class StoreTest {
   void metadataOfBlocksNeverWrittenStaysBlankInFiles() throws IOException {
     Path file = folder.resolve("protected");
     NamespaceConfig config = NamespaceConfig.ofFile(file, 16, 512).withMetadata(8, false);
-    new Namespace(1, config).close();
+    new Namespace(1, config, false).close();
     assertThat(Files.readAllBytes(folder.resolve("protected.metadata"))).hasSize(128).containsOnly(0xff);
     assertThat(Files.size(file)).isEqualTo(16 * 512);
   }

@@ -310,6 +310,9 @@ final class TinyHost implements BusMaster, Signals, AutoCloseable {
       if ((word & 1) != queue.phase) {
         return taken;
       }
+      if (taken.size() == queue.entries) {
+        throw new AssertionError("more completions than entries: the phase is wrong or the queue was overrun");
+      }
       taken.add(
           new Cqe(
               CqeLayout.SQ_ID.get(memory, at),
