@@ -28,7 +28,6 @@ final class RangeReader {
   private @Nullable PhysRanges source;
   private @Nullable RegionPins pins;
   private boolean ended;
-  private long checksum;
 
   /** Start at the source's first range; {@code pins} is null to look without holding. */
   void start(PhysRanges source, @Nullable RegionPins pins) {
@@ -37,7 +36,6 @@ final class RangeReader {
     rawAt = 0;
     rawEnd = 0;
     ended = false;
-    checksum = 0;
     source.rewind();
   }
 
@@ -45,11 +43,6 @@ final class RangeReader {
   void finish() {
     source = null;
     pins = null;
-  }
-
-  /** A number that differs, almost certainly, between sources with different ranges. */
-  long checksum() {
-    return checksum;
   }
 
   /** Tell whether the source has nothing beyond what {@link #next} returned. */
@@ -61,25 +54,49 @@ final class RangeReader {
   int next(AttachedStack stack) {
     int joined = 0;
     MemoryRegion open = null;
+    long openEnd = 0;
     while (fillRaw()) {
-      long at = rawPhys[rawAt];
-      long bytes = rawLength[rawAt];
-      MemoryRegion region = regionOf(stack, at, bytes);
-      if (region == open && at == phys[joined - 1] + length[joined - 1]) {
-        length[joined - 1] += bytes;
-      } else {
-        if (joined == phys.length && !grow()) {
-          return joined;
+      long[] fromPhys = rawPhys;
+      long[] fromLength = rawLength;
+      int end = rawEnd;
+      long[] toPhys = phys;
+      long[] toLength = length;
+      int[] toKind = kind;
+      for (int i = rawAt; i < end; i++) {
+        long at = fromPhys[i];
+        long bytes = fromLength[i];
+        MemoryRegion region = regionOf(stack, at, bytes);
+        if (region == open && at == openEnd) {
+          toLength[joined - 1] += bytes;
+        } else {
+          if (joined == toPhys.length) {
+            if (!grow()) {
+              rawAt = i;
+              return joined;
+            }
+            toPhys = phys;
+            toLength = length;
+            toKind = kind;
+          }
+          toPhys[joined] = at;
+          toLength[joined] = bytes;
+          toKind[joined++] = region.kind() == MemoryKind.RAM ? RangeKind.LOCAL : classify(stack, at, bytes);
+          open = region;
         }
-        phys[joined] = at;
-        length[joined] = bytes;
-        kind[joined++] = region.kind() == MemoryKind.RAM ? RangeKind.LOCAL : classify(stack, at, bytes);
-        open = region;
+        openEnd = at + bytes;
       }
-      checksum = (checksum + at) * 0x9E3779B97F4A7C15L + bytes;
-      rawAt++;
+      rawAt = end;
     }
     return joined;
+  }
+
+  /** Add the run of {@code count} ranges to a number that differs, almost certainly, between sources with different ranges. */
+  long fold(long checksum, int count) {
+    long sum = checksum;
+    for (int i = 0; i < count; i++) {
+      sum = (sum + phys[i]) * 0x9E3779B97F4A7C15L + length[i];
+    }
+    return sum;
   }
 
   /** Make sure that there is a range to look at; false at the end. */

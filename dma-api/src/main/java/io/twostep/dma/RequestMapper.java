@@ -23,6 +23,8 @@ final class RequestMapper {
   private long bytes;
   private int runCount;
   private boolean inOneRun;
+  private long checksum;
+  private long stretch;
 
   private boolean window;
   private boolean contiguous;
@@ -57,7 +59,6 @@ final class RequestMapper {
     try {
       summarise(source, handle.pins());
       bytes = plan.bytes();
-      long firstPass = reader.checksum();
       if (plan.windowed() > 1 && stack.translates) {
         reserve(flags);
       }
@@ -66,7 +67,7 @@ final class RequestMapper {
       if (inOneRun) {
         mapRun(runCount, 0, flags);
       } else {
-        mapAgain(source, flags, firstPass);
+        mapAgain(source, flags);
       }
       long entries = emitter.finish();
       if (window) {
@@ -88,15 +89,14 @@ final class RequestMapper {
     layout.start(stack.alignMask);
     int runs = 0;
     runCount = 0;
+    checksum = 0;
     for (int count = reader.next(stack); count > 0; count = reader.isEnded() ? 0 : reader.next(stack)) {
       runs++;
       runCount = count;
-      for (int i = 0; i < count; i++) {
-        int kind = reader.kind[i];
-        plan.add(reader.phys[i], reader.length[i], kind);
-        if (kind != RangeKind.BUS_PEER) {
-          layout.place(reader.phys[i], reader.length[i]);
-        }
+      plan.add(reader.phys, reader.length, reader.kind, count);
+      layout.place(reader.phys, reader.length, reader.kind, count);
+      if (runs > 1 || !reader.isEnded()) {
+        checksum = reader.fold(checksum, count);
       }
     }
     inOneRun = runs <= 1;
@@ -114,14 +114,16 @@ final class RequestMapper {
     window = true;
   }
 
-  private void mapAgain(PhysRanges source, int flags, long firstPass) {
+  private void mapAgain(PhysRanges source, int flags) {
     AttachedStack stack = handle.stack();
     reader.start(source, handle.pins());
     long offset = 0;
+    long again = 0;
     for (int count = reader.next(stack); count > 0 && offset <= bytes; count = reader.next(stack)) {
       offset = mapRun(count, offset, flags);
+      again = reader.fold(again, count);
     }
-    if (offset != bytes || reader.checksum() != firstPass) {
+    if (offset != bytes || again != checksum) {
       throw changed();
     }
   }
@@ -137,10 +139,8 @@ final class RequestMapper {
     int i = 0;
     while (i < count) {
       if (window && reader.kind[i] != RangeKind.BUS_PEER) {
-        int to = linkStretch(i, count, flags);
-        while (i < to) {
-          offset += reader.length[i++];
-        }
+        i = linkStretch(i, count, flags);
+        offset += stretch;
       } else {
         mapOne(i, offset, flags);
         offset += reader.length[i++];
@@ -155,14 +155,12 @@ final class RequestMapper {
     long[] phys = reader.phys;
     long[] length = reader.length;
     int kind = reader.kind[from];
-    long at = layout.place(phys[from], length[from]);
-    int to = from + 1;
-    while (to < count && reader.kind[to] == kind && layout.follows(phys[to])) {
-      layout.place(phys[to], length[to]);
-      to++;
+    int to = layout.placeStretch(phys, length, reader.kind, from, count);
+    stretch = 0;
+    for (int i = from; i < to; i++) {
+      stretch += length[i];
     }
-    long offset = at - windowFirst;
-    long stretch = layout.end() - at;
+    long offset = layout.end() - stretch - windowFirst;
     if (offset < 0 || stretch > windowLength - offset) {
       throw changed();
     }

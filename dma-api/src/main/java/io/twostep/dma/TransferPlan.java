@@ -30,25 +30,42 @@ public final class TransferPlan {
     boundaryShift = Long.bitCount(boundaryMask);
   }
 
-  void add(long phys, long length, int kind) {
-    if (ranges != 0) {
-      gapMask |= previousEnd | phys;
+  /** Add a run of ranges. */
+  void add(long[] phys, long[] length, int[] kind, int count) {
+    long end = previousEnd;
+    long edges = gapMask;
+    long sum = bytes;
+    long cuts = 0;
+    int seen = kinds;
+    int buses = 0;
+    boolean cut = boundaryMask != -1L;
+    long longest = maxLength;
+    long before = ranges;
+    for (int i = 0; i < count; i++) {
+      long first = phys[i];
+      long here = length[i];
+      if (before + i != 0) {
+        edges |= end | first;
+      }
+      end = first + here;
+      sum = Math.addExact(sum, here);
+      seen |= 1 << kind[i];
+      buses += kind[i] == RangeKind.BUS_PEER ? 1 : 0;
+      if (here > longest) {
+        cuts += (here - 1) / longest;
+      }
+      if (cut) {
+        // Wherever the range lands, it meets a boundary at most once more than its length holds whole ones.
+        cuts += ((here - 1) >>> boundaryShift) + 1;
+      }
     }
-    previousEnd = phys + length;
-    bytes = Math.addExact(bytes, length);
-    ranges++;
-    kinds |= 1 << kind;
-    if (kind != RangeKind.BUS_PEER) {
-      windowed++;
-    }
-    maxEntries++;
-    if (length > maxLength) {
-      maxEntries += (length - 1) / maxLength;
-    }
-    if (boundaryMask != -1L) {
-      // Wherever the range lands, it meets a boundary at most once more than its length holds whole ones.
-      maxEntries += ((length - 1) >>> boundaryShift) + 1;
-    }
+    previousEnd = end;
+    gapMask = edges;
+    bytes = sum;
+    kinds = seen;
+    windowed += count - buses;
+    ranges += count;
+    maxEntries += count + cuts;
   }
 
   void end(boolean translates, int stretches) {

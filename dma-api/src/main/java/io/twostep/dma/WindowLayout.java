@@ -42,8 +42,31 @@ final class WindowLayout {
     return at;
   }
 
-  /** Tell whether a range at {@code phys} would follow the one before it without a gap. */
-  boolean follows(long phys) {
+  /** Place a run of ranges but for those that are reached by bus address. */
+  void place(long[] phys, long[] length, int[] kind, int count) {
+    int i = 0;
+    while (i < count) {
+      if (kind[i] == RangeKind.BUS_PEER) {
+        i++;
+      } else {
+        i = placeStretch(phys, length, kind, i, count);
+      }
+    }
+  }
+
+  /** Place the ranges of one kind that follow each other without a gap, the first wherever it fits; returns the index behind them. */
+  int placeStretch(long[] phys, long[] length, int[] kind, int from, int count) {
+    place(phys[from], length[from]);
+    long end = next;
+    int to = from + 1;
+    while (to < count && kind[to] == kind[from] && ((end | phys[to]) & mask) == 0) {
+      end += length[to++];
+    }
+    next = end;
+    return to;
+  }
+
+  private boolean follows(long phys) {
     return ((next | phys) & mask) == 0;
   }
 

@@ -209,6 +209,7 @@ class FailureAtEveryCallTest {
       bench.rig.mapper.releaseQuarantined();
       if (!bench.rig.faults.hasFailed()) {
         assertThat(bench.rig.accounts()).isEqualTo(before);
+        assertThat(!translates || bench.rig.isUnreachable(window.address() + 10 * PAGE)).as("undone units").isTrue();
       }
       window.unlink(5 * PAGE, PAGE);
       assertThat(window.isLinked(5 * PAGE)).isFalse();

@@ -188,6 +188,23 @@ class StackLifeTest {
   }
 
   @Test
+  void aBatchHoldsTheMemoryOfWhatWasUnlinkedWithIt() {
+    InvalidationBatch batch = rig.mapper.newBatch();
+    IovaReservation window = rig.mapper.newReservation();
+    window.tryAlloc(0, 2 * PAGE, TO_DEVICE, NONE);
+    window.link(0, block.phys(0), PAGE);
+    window.link(PAGE, block.phys(PAGE), PAGE);
+    window.sync(0, 2 * PAGE);
+    window.unlink(0, PAGE, batch);
+    window.unlink(PAGE, PAGE);
+    assertThat(rig.isUnreachable(window.address())).as("the device may still reach it").isFalse();
+    assertThatThrownBy(block::close).isInstanceOf(IllegalStateException.class);
+    batch.complete();
+    block.close();
+    window.free();
+  }
+
+  @Test
   void aFailedBatchQuarantinesAllOfItAndCanBeUsedAgain() {
     InvalidationBatch batch = rig.mapper.newBatch();
     DmaMapping mapping = rig.mapper.newMapping();

@@ -21,6 +21,8 @@ public record FaultRecord(DeviceAddress device, long iova, boolean write, Cause 
     BEYOND_WIDTH,
     /** A table or leaf with reserved bits set, or a table outside memory. */
     MALFORMED_TABLE,
+    /** An address that is never translated, whatever the tables say: an interrupt window, a bus window, or beyond the bus. */
+    RESERVED,
     /** The address space lets nothing through. */
     BLOCKED
   }

@@ -104,7 +104,7 @@ public final class ModelSpace implements AddressSpace {
 
   private long refuse(long dmaAddress, boolean write, DeviceAddress device) {
     if (iommu != null) {
-      iommu.refused(dmaAddress, write, device, Cause.NOT_PRESENT);
+      iommu.refused(dmaAddress, write, device, Cause.RESERVED);
     }
     return REFUSED;
   }

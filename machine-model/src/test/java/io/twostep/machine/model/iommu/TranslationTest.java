@@ -231,7 +231,7 @@ class TranslationTest {
             new FaultRecord(Machines.FIRST, IOVA + 8, true, Cause.PERMISSION),
             new FaultRecord(Machines.FIRST, IOVA + 4096, false, Cause.NOT_PRESENT),
             new FaultRecord(Machines.FIRST, 1L << 60, false, Cause.BEYOND_WIDTH),
-            new FaultRecord(Machines.FIRST, 0xfee0_0000L, false, Cause.NOT_PRESENT));
+            new FaultRecord(Machines.FIRST, 0xfee0_0000L, false, Cause.RESERVED));
     assertThat(f.machine.faults(f.machine.addressSpaceFor(f.slot))).isEqualTo(heard);
     assertThat(f.machine.stats().faults()).isEqualTo(4);
   }
