@@ -52,7 +52,7 @@ final class DeviceSlots {
     untrusted = context.untrusted();
     writersRead = untrusted && !enforcesWriteOnly;
     slotFlags = MapFlags.OWNED | MapFlags.STRICT | (context.slot().coherent() ? 0 : MapFlags.COHERENT_MEMORY);
-    if (rules.leastArea() > pool.areaBytes()) {
+    if (rules.leastArea() > pool.areaBytes() || rules.mostBytes(pool.areaBytes()) <= 0) {
       throw refusals.bitsBeyondArea(rules.leastArea(), pool.areaBytes());
     }
     mostBytes = quota == 0 ? rules.mostBytes(pool.areaBytes()) : Math.min(rules.mostBytes(pool.areaBytes()), rules.mostBytesOf(quota));

@@ -268,6 +268,16 @@ class DirectBounceTest {
   }
 
   @Test
+  void aDeviceThatWantsMoreLowBitsKeptThanAnAreaHasIsRefusedAtAttach() {
+    try (Rig rig = rig(DeviceLimits.UNLIMITED, new SwiotlbConfig(128 << 10, 128 << 10, 1, true, 4096, true))) {
+      for (long mask : new long[] {(128 << 10) - 1, (1 << 20) - 1}) {
+        requireRefused(Reason.UNSUPPORTED, () -> rig.stack.attach(rig.machine, rig.slot, DeviceLimits.UNLIMITED.withMinAlignMask(mask)));
+      }
+      assertThat(rig.layer.statistics().devices()).isEqualTo(1);
+    }
+  }
+
+  @Test
   void aFullPoolIsRetryableAndServesAgainAfterUnmap() {
     SwiotlbConfig config = new SwiotlbConfig(128 << 10, 128 << 10, 1, true, 0, true);
     try (Rig rig = rig(DeviceLimits.UNLIMITED, config)) {

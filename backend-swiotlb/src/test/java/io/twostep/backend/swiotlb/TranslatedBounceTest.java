@@ -171,6 +171,21 @@ class TranslatedBounceTest {
   }
 
   @Test
+  void linkingWhereSomethingIsLinkedTakesNoSlots() {
+    try (Rig rig = untrusted("vtd"); IovaReservation window = rig.mapper.newReservation()) {
+      MemoryBlock block = rig.allocate(4 * GRANULE, MemoryPlacement.CONTIGUOUS);
+      window.tryAlloc(block.phys(100), 2 * GRANULE, DmaDirection.FROM_DEVICE, NONE);
+      window.link(0, block.phys(100), 500);
+      DirectBounceTest.requireRefused(Reason.ALREADY_LINKED, () -> window.link(0, block.phys(100), 700));
+      assertThat(rig.slotsUsed()).isEqualTo(2);
+      window.sync(0, 500);
+      rig.device.write(window.address(), Rig.patterned(500, 12));
+      window.destroy();
+      assertThat(Rig.bytes(block.segment(), 100, 500)).isEqualTo(Rig.patterned(500, 12));
+    }
+  }
+
+  @Test
   void sparseWindowsOfWholeGranulesServeUntrustedDevicesInPlace() {
     try (Rig rig = untrusted("vtd"); SparseWindow window = rig.mapper.newWindow(1 << 20, GRANULE, DmaDirection.TO_DEVICE, NONE)) {
       MemoryBlock block = rig.allocate(GRANULE, MemoryPlacement.CONTIGUOUS);
