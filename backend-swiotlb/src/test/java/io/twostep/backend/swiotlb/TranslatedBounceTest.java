@@ -3,6 +3,7 @@ package io.twostep.backend.swiotlb;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.twostep.backend.iommu.FlushPolicy;
 import io.twostep.backend.iommu.IommuBackend;
 import io.twostep.backend.iommu.IommuConfig;
 import io.twostep.dma.DeviceLimits;
@@ -102,6 +103,22 @@ class TranslatedBounceTest {
         try (DmaMapping mapping = rig.mapper.map(reused, DmaDirection.TO_DEVICE, NONE)) {
           assertThat(rig.device.read(mapping.dmaAddress(), 700)).isEqualTo(Rig.patterned(700, i));
         }
+      }
+    }
+  }
+
+  @Test
+  void bouncedMappingsAreStrictUnderALazyTerminal() {
+    TerminalBackend lazy = new IommuBackend(IommuConfig.defaults().withFlush(FlushPolicy.LAZY));
+    try (Rig rig = new Rig(lazy, SlotOptions.DEFAULT, DeviceLimits.UNLIMITED, Rig.CONFIG.withForce(true), "iotlb", "adversarial")) {
+      MemoryBlock block = rig.allocate(GRANULE, MemoryPlacement.CONTIGUOUS);
+      for (int i = 0; i < 100; i++) {
+        long stale;
+        try (DmaMapping mapping = rig.mapper.map(block.phys(0), 600, DmaDirection.BIDIRECTIONAL, NONE)) {
+          stale = mapping.dmaAddress();
+          assertThat(rig.device.write(stale, new byte[600])).isTrue();
+        }
+        assertThat(rig.device.write(stale, new byte[600])).isFalse();
       }
     }
   }
