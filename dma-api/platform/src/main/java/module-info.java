@@ -4,7 +4,9 @@ module io.twostep.platform {
   requires static transitive org.jspecify;
   requires transitive com.google.guice;
   // Guice is an automatic module and names no dependency of its own, so that these must be resolved here.
+  requires aopalliance;
   requires com.google.common;
+  requires jakarta.inject;
   requires org.objectweb.asm;
   requires org.slf4j;
 
