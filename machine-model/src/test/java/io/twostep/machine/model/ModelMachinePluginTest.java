@@ -30,14 +30,16 @@ class ModelMachinePluginTest {
   }
 
   @Test
-  void moduleDescriptorAndServiceFileNameTheSameProvider() throws IOException {
+  void moduleDescriptorAndServiceFileNameTheSameProviders() throws IOException {
     try (InputStream services = ModelMachine.class.getResourceAsStream("/META-INF/services/" + DmaPlugin.class.getName())) {
       List<String> listed = new String(services.readAllBytes(), StandardCharsets.UTF_8).lines().toList();
-      assertThat(listed).containsExactly(ModelMachinePlugin.class.getName());
+      assertThat(listed).containsExactlyInAnyOrder(ModelMachinePlugin.class.getName(), ProbeDevicePlugin.class.getName());
       ModuleDescriptor descriptor = ModelMachine.class.getModule().getDescriptor();
       if (descriptor != null) {
         assertThat(descriptor.provides())
-            .anyMatch(p -> p.service().equals(DmaPlugin.class.getName()) && p.providers().equals(listed));
+            .filteredOn(p -> p.service().equals(DmaPlugin.class.getName()))
+            .flatExtracting(ModuleDescriptor.Provides::providers)
+            .containsExactlyInAnyOrderElementsOf(listed);
       }
     }
   }
