@@ -2,6 +2,7 @@ package io.twostep.backend.swiotlb;
 
 import io.twostep.dma.DmaAttributes;
 import io.twostep.dma.spi.DmaOps;
+import io.twostep.dma.spi.ForwardingOps;
 import io.twostep.dma.spi.MapFlags;
 import io.twostep.dma.spi.MappingState;
 import io.twostep.dma.spi.Retirement;
@@ -12,7 +13,7 @@ import java.lang.foreign.MemorySegment;
  *
  * <p>Also the ground of the ops that bounce: a mapping that lives in slots as a whole is made, synchronised and given up here.
  */
-sealed class StagingOps implements DmaOps permits DirectBounceOps, TranslatedBounceOps {
+sealed class StagingOps extends ForwardingOps permits DirectBounceOps, TranslatedBounceOps {
   /** Nothing of the mapping or window is in slots. */
   static final long IN_PLACE = 0;
 
@@ -28,59 +29,18 @@ sealed class StagingOps implements DmaOps permits DirectBounceOps, TranslatedBou
   /** Pieces of the mapping are in slots; below it is a window. */
   static final long SPLIT = 4;
 
-  final DmaOps next;
   final DeviceSlots slots;
   final int layer;
 
   StagingOps(DmaOps next, DeviceSlots slots, int layer) {
-    this.next = next;
+    super(next);
     this.slots = slots;
     this.layer = layer;
   }
 
   @Override
-  public final long granule() {
-    return next.granule();
-  }
-
-  @Override
-  public final long unit() {
-    return next.unit();
-  }
-
-  @Override
-  public final boolean translates() {
-    return next.translates();
-  }
-
-  @Override
-  public final boolean enforcesWriteOnly() {
-    return next.enforcesWriteOnly();
-  }
-
-  @Override
-  public long maxMappingLength() {
-    return next.maxMappingLength();
-  }
-
-  @Override
   public final long optimalMappingLength() {
     return Math.min(next.optimalMappingLength(), maxMappingLength());
-  }
-
-  @Override
-  public boolean reaches(long phys, long length) {
-    return next.reaches(phys, length);
-  }
-
-  @Override
-  public final int classify(long phys, long length) {
-    return next.classify(phys, length);
-  }
-
-  @Override
-  public void map(MappingState state, long phys, long length, int flags, Retirement undo) {
-    next.map(state, phys, length, flags, undo);
   }
 
   @Override
@@ -145,22 +105,6 @@ sealed class StagingOps implements DmaOps permits DirectBounceOps, TranslatedBou
     state.word(layer, IN_PLACE);
   }
 
-  @Override
-  public void reserve(MappingState state, long lead, long length, long alignment, long highest, int flags) {
-    next.reserve(state, lead, length, alignment, highest, flags);
-  }
-
-  @Override
-  public void link(MappingState state, long offset, long phys, long length, int flags, Retirement undo) {
-    next.link(state, offset, phys, length, flags, undo);
-  }
-
-  @Override
-  public void linkRun(
-      MappingState state, long offset, long[] phys, long[] length, int from, int to, int flags, Retirement undo) {
-    next.linkRun(state, offset, phys, length, from, to, flags, undo);
-  }
-
   /** Hands over the pieces in the range that were not handed over before, then makes everything visible. */
   @Override
   public final void publish(MappingState state, long offset, long length, Retirement undo) {
@@ -218,11 +162,6 @@ sealed class StagingOps implements DmaOps permits DirectBounceOps, TranslatedBou
   }
 
   @Override
-  public final void protect(MappingState state, long offset, long length, int access, Retirement batch) {
-    next.protect(state, offset, length, access, batch);
-  }
-
-  @Override
   public final void release(MappingState state, Retirement batch) {
     next.release(state, batch);
     if (state.word(layer) != IN_PLACE) {
@@ -267,18 +206,8 @@ sealed class StagingOps implements DmaOps permits DirectBounceOps, TranslatedBou
   }
 
   @Override
-  public final long nextLinked(MappingState state, long offset, long step) {
-    return next.nextLinked(state, offset, step);
-  }
-
-  @Override
   public final void retire(int phase, long a, long b, long c) {
     slots.retire(phase, a, b, c);
-  }
-
-  @Override
-  public final void quiesce() {
-    next.quiesce();
   }
 
   @Override

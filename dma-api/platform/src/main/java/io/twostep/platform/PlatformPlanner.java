@@ -149,7 +149,7 @@ final class PlatformPlanner {
         if (!seen.add(plugin.name())) {
           report("backend '" + plugin.name() + "' is in the stack " + stackText() + " twice");
         }
-        for (String inner : plugin.inside()) {
+        for (String inner : plugin.mustLieAbove()) {
           if (!inner.equals(plugin.name()) && seen.contains(inner)) {
             report(
                 "in the stack " + stackText() + ", '" + inner + "' must lie inside '" + plugin.name()

@@ -111,7 +111,7 @@ final class FakePlugins {
     }
 
     @Override
-    public Set<String> inside() {
+    public Set<String> mustLieAbove() {
       return inside;
     }
 

@@ -10,8 +10,8 @@ public non-sealed interface BackendPlugin extends DmaPlugin {
   /** Make a backend for one address space or more; throws {@link IllegalArgumentException} for settings that do not fit. */
   Backend create(Settings settings);
 
-  /** Return names of layers that must lie below this one, nearer to memory, when both are in one stack. */
-  default Set<String> inside() {
+  /** Return names of the layers that this one must lie above, nearer to the driver, when both are in one stack. */
+  default Set<String> mustLieAbove() {
     return Set.of();
   }
 }

@@ -2,7 +2,7 @@ package io.twostep.dma.spi;
 
 import java.lang.foreign.MemorySegment;
 
-/** A device's place in a machine: its registers, memory, interrupts and standing. Thread-safe unless said otherwise. */
+/** A device's place in a machine: its registers, memory, interrupts and standing. Compared by identity; thread-safe unless said otherwise. */
 public interface DeviceSlot {
   /** Return the place's name. */
   DeviceAddress address();

@@ -58,6 +58,9 @@ public interface DmaOps extends AutoCloseable {
   /**
    * Map one contiguous range and make it visible.
    *
+   * <p>A layer does its own part after {@code next.map} succeeded; if that part fails it calls {@code next.unmap(state, undo)} and throws. A layer that must
+   * see the unmap sets {@link MapFlags#NEEDS_UNMAP} in {@code state.flags}; sparse windows do not exist over such a layer where nothing translates.
+   *
    * <p>Sets {@code dmaAddress}, {@code length}, {@code allocated} and {@code flags} of the state.
    */
   void map(MappingState state, long phys, long length, int flags, Retirement undo);
@@ -77,11 +80,16 @@ public interface DmaOps extends AutoCloseable {
    *
    * <p>Like {@link #release} it may throw only when the device cannot be proved away, such as when a host unmaps fewer bytes; the mapper then
    * quarantines the state with its memory and calls again after a reset.
+   *
+   * <p>A layer calls next first, registers its own releases after that, and leaves its words as they are if next throws: the call may be repeated. So in
+   * {@link #release}.
    */
   void unmap(MappingState state, Retirement batch);
 
   /**
    * Reserve a window of I/O addresses and link nothing.
+   *
+   * <p>{@code length} may exceed what the caller will link: granules that alignment skips are reserved too.
    *
    * <p>Sets {@code dmaAddress} to the window's first byte, {@code offsetInGranule} past an aligned granule, and {@code length}, {@code allocated}.
    *
@@ -144,7 +152,11 @@ public interface DmaOps extends AutoCloseable {
   }
 
   /**
-   * Release what was registered with {@link Retirement#retire} now that no stale translation can live.
+   * Release what was registered with {@link Retirement#retire} when its retirement completes.
+   *
+   * <p>No stale translation lives then, unless the retirement is {@linkplain Retirement#isDeferrable() deferrable} and the terminal lazy: a layer whose
+   * releases need the invalidation passes {@link MapFlags#STRICT} down when it maps or reserves. Called on the ops that registered it, also after a
+   * restack; must not block, and calls nothing of the stack.
    *
    * @param phase the phase it was registered in
    */

@@ -5,8 +5,8 @@ import java.util.List;
 /**
  * What ServiceLoader finds: a named factory with its settings declared.
  *
- * <p>Implementations are public, have a public constructor without parameters, and are listed both in {@code module-info} and in
- * {@code META-INF/services/io.twostep.dma.spi.DmaPlugin}. Stateless and thread-safe.
+ * <p>Implementations are public, have a public constructor without parameters, and are listed in {@code META-INF/services/io.twostep.dma.spi.DmaPlugin}, and
+ * in {@code module-info} if there is one: the one is read on the class path, the other on the module path. Stateless and thread-safe.
  */
 public sealed interface DmaPlugin permits BackendPlugin, MachinePlugin, DeviceModelPlugin, DriverPlugin {
   /** Return the name users write: {@code [a-z][a-z0-9-]{0,31}}, unique among plugins of one kind. */

@@ -5,6 +5,9 @@ public non-sealed interface LayerBackend extends Backend {
   /**
    * Attach a device above {@code next}.
    *
+   * <p>A device may be attached again while earlier ops of it live, by a restack; what is counted per device belongs in the backend, keyed by the slot. If
+   * this throws it leaves {@code next} open: the stack closes it. A layer passes every call on; {@link ForwardingOps} does that for what it leaves alone.
+   *
    * @return {@code next} itself when the layer has nothing to do for this device, so that it costs nothing
    * @throws io.twostep.dma.DmaMappingException if the device cannot be served, naming it and the rule
    */

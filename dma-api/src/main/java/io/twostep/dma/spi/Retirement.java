@@ -26,7 +26,7 @@ public final class Retirement {
   /** Free I/O addresses. */
   public static final int IOVA = 3;
 
-  /** Tell the owner of the memory. */
+  /** Account for what has ended: quotas, and the owner of the memory. */
   public static final int OWNER = 4;
 
   private static final int PHASES = 5;
