@@ -77,7 +77,8 @@ final class Block implements MemoryBlock {
       }
       if (!region.tryRetire()) {
         throw new IllegalStateException(
-            region.name() + " is held by " + region.pins() + " mappings: unmap them before closing the block");
+            "%s (%d bytes at 0x%x) is still held %s; unmap what maps it, or complete the InvalidationBatch of the unmap"
+                .formatted(region.name(), length, phys(0), times(region.pins())));
       }
       closed = true;
       segment = null;
@@ -86,6 +87,10 @@ final class Block implements MemoryBlock {
       }
     }
     memory.release(this);
+  }
+
+  private static String times(long pins) {
+    return pins == 1 ? "1 time" : pins + " times";
   }
 
   MemoryRegion region() {

@@ -192,7 +192,11 @@ class ModelMemoryTest {
     MemoryBlock block = memory.allocate(4096, MemoryPlacement.CONTIGUOUS);
     MemoryRegion region = memory.regionOf(block.phys(0), 4096);
     assertThat(region.tryPin()).isTrue();
-    assertThatThrownBy(block::close).isInstanceOf(IllegalStateException.class).hasMessageContaining("1 mappings");
+    assertThatThrownBy(block::close)
+        .isInstanceOf(IllegalStateException.class)
+        .hasMessage(
+            "block 1 (4096 bytes at 0x%x) is still held 1 time; unmap what maps it, or complete the InvalidationBatch of the unmap",
+            block.phys(0));
     block.segment().set(BYTE, 0, (byte) 1);
     region.unpin();
     block.close();
