@@ -15,6 +15,8 @@ public record FaultRecord(DeviceAddress device, long iova, boolean write, Cause 
   public enum Cause {
     /** No translation. */
     NOT_PRESENT,
+    /** A translation that was linked but not synced: the tables have it, and the hardware was not told. Only a modelled machine can tell it from others. */
+    NOT_PUBLISHED,
     /** A translation without the permission. */
     PERMISSION,
     /** An address beyond the width of the tables. */

@@ -317,7 +317,7 @@ public final class ModelIommu implements TableWalkingIommu {
     }
     if (!published.contains(iova >>> PAGE_SHIFT)) {
       unpublished++;
-      return refuse(iova, write, device, Cause.NOT_PRESENT);
+      return refuse(iova, write, device, Cause.NOT_PUBLISHED);
     }
     long phys = walk.leafPhys + (iova & ((1L << walk.shift) - 1));
     cache(reader, iova, phys);

@@ -224,16 +224,19 @@ class TranslationTest {
     f.iommu.publish(IOVA, IOVA + 4095);
     assertThat(f.write(IOVA + 8)).isFalse();
     assertThat(f.read(IOVA + 4096)).isEqualTo(-1);
+    f.tables.map(IOVA + 8192, f.frame(1), TestTables.RW);
+    assertThat(f.read(IOVA + 8192)).as("linked, not synced").isEqualTo(-1);
     assertThat(f.read(1L << 60)).isEqualTo(-1);
     assertThat(f.read(0xfee0_0000L)).as("the interrupt window is never translated").isEqualTo(-1);
     assertThat(heard)
         .containsExactly(
             new FaultRecord(Machines.FIRST, IOVA + 8, true, Cause.PERMISSION),
             new FaultRecord(Machines.FIRST, IOVA + 4096, false, Cause.NOT_PRESENT),
+            new FaultRecord(Machines.FIRST, IOVA + 8192, false, Cause.NOT_PUBLISHED),
             new FaultRecord(Machines.FIRST, 1L << 60, false, Cause.BEYOND_WIDTH),
             new FaultRecord(Machines.FIRST, 0xfee0_0000L, false, Cause.RESERVED));
     assertThat(f.machine.faults(f.machine.addressSpaceFor(f.slot))).isEqualTo(heard);
-    assertThat(f.machine.stats().faults()).isEqualTo(4);
+    assertThat(f.machine.stats().faults()).isEqualTo(5);
   }
 
   @Test
