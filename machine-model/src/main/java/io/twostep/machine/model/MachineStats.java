@@ -16,6 +16,7 @@ package io.twostep.machine.model;
  * @param unpublishedFaults the faults among them whose translation was linked but not published
  * @param staleAnswers answers of an adversarial cache that the tables no longer gave
  * @param strayAccesses device accesses, by page, to frames that no block owned
+ * @param refusedNotMaster device accesses refused because bus mastering was off, as it is until the driver turns it on and after a reset, or the function was gone
  * @param busReads reads by devices
  * @param busWrites writes by devices
  * @param bytesRead bytes asked for by reads of devices
@@ -39,6 +40,7 @@ public record MachineStats(
     long unpublishedFaults,
     long staleAnswers,
     long strayAccesses,
+    long refusedNotMaster,
     long busReads,
     long busWrites,
     long bytesRead,

@@ -17,6 +17,7 @@ final class Totals {
   private long stale;
   private long translationNanos;
   private long strays;
+  private long notMaster;
   private long busReads;
   private long busWrites;
   private long bytesRead;
@@ -42,6 +43,7 @@ final class Totals {
 
   void add(ModelSlot slot) {
     strays += slot.traffic().strays();
+    notMaster += slot.traffic().notMaster();
     busReads += slot.traffic().reads();
     busWrites += slot.traffic().writes();
     bytesRead += slot.traffic().bytesRead();
@@ -65,6 +67,7 @@ final class Totals {
         unpublished,
         stale,
         strays,
+        notMaster,
         busReads,
         busWrites,
         bytesRead,

@@ -7,6 +7,7 @@ public final class BusTraffic {
   private long bytesRead;
   private long bytesWritten;
   private long strays;
+  private long notMaster;
 
   BusTraffic() {}
 
@@ -22,6 +23,10 @@ public final class BusTraffic {
 
   void countStray() {
     strays++;
+  }
+
+  void countNotMaster() {
+    notMaster++;
   }
 
   /** Return reads asked for. */
@@ -42,6 +47,11 @@ public final class BusTraffic {
   /** Return bytes of the writes. */
   public long bytesWritten() {
     return bytesWritten;
+  }
+
+  /** Return accesses refused because the function could not master the bus. */
+  public long notMaster() {
+    return notMaster;
   }
 
   /** Return pages touched that no block owned at that time. */

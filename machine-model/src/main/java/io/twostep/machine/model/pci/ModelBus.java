@@ -51,6 +51,7 @@ final class ModelBus implements BusMaster {
     lock.enter();
     try {
       if (!slot.masters()) {
+        traffic.countNotMaster();
         return NOT_MASTER;
       }
       return fails.test(FailNth.Kind.BUS_READ) ? COMPLETER_ABORT : transfer(dmaAddress, target, offset, length, false);
@@ -65,6 +66,7 @@ final class ModelBus implements BusMaster {
     lock.enter();
     try {
       if (!slot.masters()) {
+        traffic.countNotMaster();
         return NOT_MASTER;
       }
       return fails.test(FailNth.Kind.BUS_WRITE) ? COMPLETER_ABORT : transfer(dmaAddress, source, offset, length, true);

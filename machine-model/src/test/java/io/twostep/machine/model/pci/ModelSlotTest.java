@@ -221,6 +221,7 @@ class ModelSlotTest {
     assertThat(slot.config().read(4, 2) & 4).isEqualTo(4);
     slot.busMaster(false);
     assertThat(device.bus.write(phys, word, 0, 8)).isEqualTo(BusMaster.NOT_MASTER);
+    assertThat(machine.stats().refusedNotMaster()).as("the one trace a refused access leaves").isEqualTo(2);
     slot.config().write(4, 2, 6);
     assertThat(device.bus.write(phys, word, 0, 8)).isEqualTo(BusMaster.OK);
   }
