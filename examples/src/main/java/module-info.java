@@ -4,6 +4,7 @@ module io.twostep.examples {
   requires info.picocli;
   requires io.twostep.backend.direct;
   requires io.twostep.backend.iommu;
+  requires io.twostep.backend.swiotlb;
   requires io.twostep.device.nvme;
   requires io.twostep.machine.model;
   requires io.twostep.platform;

@@ -10,6 +10,7 @@ import com.tngtech.archunit.core.domain.JavaClasses;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
 import io.twostep.backend.direct.DirectBackend;
 import io.twostep.backend.iommu.IommuBackend;
+import io.twostep.backend.swiotlb.SwiotlbBackend;
 import io.twostep.device.nvme.NvmeController;
 import io.twostep.dma.DmaMapper;
 import io.twostep.machine.model.ModelMachine;
@@ -30,7 +31,8 @@ class DependencyRuleTest {
   static void read() {
     List<URL> places =
         Stream.of(
-                DmaMapper.class, Platform.class, ModelMachine.class, DirectBackend.class, IommuBackend.class, NvmeController.class, Twostep.class)
+                DmaMapper.class, Platform.class, ModelMachine.class, DirectBackend.class, IommuBackend.class, SwiotlbBackend.class, NvmeController.class,
+                Twostep.class)
             .map(member -> member.getProtectionDomain().getCodeSource().getLocation())
             .toList();
     classes = new ClassFileImporter().importUrls(places);
@@ -46,6 +48,7 @@ class DependencyRuleTest {
             "io.twostep.machine.model",
             "io.twostep.backend.direct",
             "io.twostep.backend.iommu",
+            "io.twostep.backend.swiotlb",
             "io.twostep.device.nvme",
             "io.twostep.device.nvme.model",
             "io.twostep.examples.cli");

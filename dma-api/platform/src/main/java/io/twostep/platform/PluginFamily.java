@@ -34,7 +34,7 @@ enum PluginFamily {
   @Nullable String artifact(String name) {
     return switch (this) {
       case MACHINE -> name.equals("model") ? "twostep-machine-model" : null;
-      case BACKEND -> name.equals("direct") || name.equals("iommu") ? "twostep-backend-" + name : null;
+      case BACKEND -> name.equals("direct") || name.equals("iommu") || name.equals("swiotlb") ? "twostep-backend-" + name : null;
       case DEVICE_MODEL, DRIVER -> name.equals("nvme") ? "twostep-devices-nvme" : null;
     };
   }

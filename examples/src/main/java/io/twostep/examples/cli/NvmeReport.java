@@ -17,7 +17,7 @@ final class NvmeReport {
         IOVA allocs     ranges of I/O addresses taken from the allocator
         table writes    words stored into I/O page tables
         invalidations   times the IOMMU had to forget translations
-        bounced         bytes copied through bounce slots
+        bounced         bytes copied into and out of bounce slots
         meta B/page     heap bytes the strategy keeps per mapped 4 KiB page, measured on requests of 256 and 512 pages
         us/IO           microseconds per request when warm, best of several batches, modelled device and its copies included
         heap B/IO       heap bytes allocated per request when warm, modelled device included""";

@@ -1,7 +1,6 @@
 package io.twostep.examples.nvme;
 
 import io.twostep.dma.spi.DmaOps;
-import io.twostep.dma.spi.MapFlags;
 import io.twostep.dma.spi.MappingState;
 import io.twostep.dma.spi.Retirement;
 import java.lang.foreign.MemorySegment;
@@ -16,33 +15,28 @@ final class MeterOps implements DmaOps {
     this.meter = meter;
   }
 
-  private void look(MappingState state, long length) {
+  private void look(MappingState state) {
     if (state.allocated != 0) {
       meter.allocated();
-    }
-    if (state.has(MapFlags.BOUNCED)) {
-      meter.bounced(length);
     }
   }
 
   @Override
   public void map(MappingState state, long phys, long length, int flags, Retirement undo) {
     next.map(state, phys, length, flags, undo);
-    look(state, length);
+    look(state);
   }
 
   @Override
   public void mapSegment(MappingState state, MemorySegment segment, int flags, Retirement undo) {
     next.mapSegment(state, segment, flags, undo);
-    look(state, segment.byteSize());
+    look(state);
   }
 
   @Override
   public void reserve(MappingState state, long offsetInGranule, long length, long alignment, long highest, int flags) {
     next.reserve(state, offsetInGranule, length, alignment, highest, flags);
-    if (state.allocated != 0) {
-      meter.allocated();
-    }
+    look(state);
   }
 
   @Override
@@ -59,9 +53,6 @@ final class MeterOps implements DmaOps {
   @Override
   public void publish(MappingState state, long offset, long length, Retirement undo) {
     next.publish(state, offset, length, undo);
-    if (state.has(MapFlags.BOUNCED)) {
-      meter.bounced(length);
-    }
   }
 
   @Override
@@ -107,6 +98,16 @@ final class MeterOps implements DmaOps {
   @Override
   public boolean translates() {
     return next.translates();
+  }
+
+  @Override
+  public boolean enforcesWriteOnly() {
+    return next.enforcesWriteOnly();
+  }
+
+  @Override
+  public long nextLinked(MappingState state, long offset, long step) {
+    return next.nextLinked(state, offset, step);
   }
 
   @Override

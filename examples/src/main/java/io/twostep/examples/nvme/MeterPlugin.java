@@ -29,7 +29,7 @@ final class MeterPlugin implements BackendPlugin {
 
   @Override
   public String description() {
-    return "counts I/O address allocations and bounced bytes";
+    return "counts I/O address allocations";
   }
 
   @Override

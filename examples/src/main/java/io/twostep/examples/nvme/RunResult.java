@@ -11,7 +11,7 @@ package io.twostep.examples.nvme;
  * @param iovaAllocations ranges of I/O addresses taken from the allocator
  * @param tableWrites words stored into page tables
  * @param invalidations invalidations the hardware was asked for
- * @param bouncedBytes bytes of mappings some part of which lay in bounce slots
+ * @param bouncedBytes bytes copied into and out of bounce slots
  * @param metadataBytesPerPage heap bytes the strategy holds for each further 4 KiB page of a mapped request
  * @param nanosPerIo mean time of a request on a warm path, in the quickest of several batches, device model included
  * @param heapBytesPerIo heap bytes allocated for a request on a warm path, device model included

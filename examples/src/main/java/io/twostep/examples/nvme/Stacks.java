@@ -10,11 +10,12 @@ import java.util.Map;
 /** The stacks there are to try. */
 public final class Stacks {
   private static final String IOMMU = "iommu";
+  private static final String SWIOTLB = "swiotlb";
 
   private Stacks() {}
 
   /**
-   * Return every terminal by itself, and every layer above every terminal; an IOMMU once strict and once lazy.
+   * Return every terminal by itself, and every layer above every terminal; an IOMMU by itself once strict and once lazy.
    *
    * @param flush the only flush policy to try, or empty for both
    * @param granule granule for an IOMMU, or empty for its default
@@ -22,36 +23,43 @@ public final class Stacks {
   public static List<StackChoice> all(List<PluginInfo> plugins, String flush, String granule) {
     List<StackChoice> stacks = new ArrayList<>();
     for (String terminal : names(plugins, Kind.TERMINAL)) {
-      add(stacks, List.of(terminal), flush, granule);
+      stacks.add(of(List.of(terminal), flush, granule));
+      if (flush.isEmpty() && terminal.equals(IOMMU)) {
+        stacks.add(of(List.of(terminal), "lazy", granule));
+      }
     }
     for (String layer : names(plugins, Kind.LAYER)) {
       for (String terminal : names(plugins, Kind.TERMINAL)) {
-        add(stacks, List.of(layer, terminal), flush, granule);
+        stacks.add(of(List.of(layer, terminal), flush, granule));
       }
     }
     return stacks;
   }
 
-  /** Return the stack of these backends; an IOMMU strict unless told otherwise. */
+  /**
+   * Return the stack of these backends, an IOMMU strict unless told otherwise.
+   *
+   * <p>A bounce layer is given something to do: behind an IOMMU the device is not trusted, elsewhere everything is bounced.
+   */
   public static StackChoice of(List<String> backends, String flush, String granule) {
     Map<String, String> settings = new LinkedHashMap<>();
-    if (backends.contains(IOMMU)) {
-      if (!flush.isEmpty()) {
-        settings.put("iommu.flush", flush);
+    List<String> notes = new ArrayList<>();
+    boolean translated = backends.contains(IOMMU);
+    if (backends.contains(SWIOTLB)) {
+      settings.put(translated ? "trusted" : "swiotlb.force", translated ? "false" : "true");
+      notes.add(translated ? "untrusted" : "forced");
+    }
+    if (translated) {
+      settings.put("iommu.flush", flush.isEmpty() ? "strict" : flush);
+      if (flush.equals("lazy")) {
+        notes.add("lazy");
       }
       if (!granule.isEmpty()) {
         settings.put("iommu.granule", granule);
       }
     }
-    String label = String.join(",", backends) + (flush.equals("lazy") && backends.contains(IOMMU) ? " (lazy)" : "");
-    return new StackChoice(label, backends, settings);
-  }
-
-  private static void add(List<StackChoice> stacks, List<String> backends, String flush, String granule) {
-    stacks.add(of(backends, flush.isEmpty() && backends.contains(IOMMU) ? "strict" : flush, granule));
-    if (flush.isEmpty() && backends.contains(IOMMU)) {
-      stacks.add(of(backends, "lazy", granule));
-    }
+    String label = String.join(",", backends);
+    return new StackChoice(notes.isEmpty() ? label : label + " (" + String.join(", ", notes) + ")", backends, settings);
   }
 
   private static List<String> names(List<PluginInfo> plugins, Kind kind) {

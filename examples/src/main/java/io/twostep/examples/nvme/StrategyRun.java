@@ -1,6 +1,8 @@
 package io.twostep.examples.nvme;
 
 import io.twostep.backend.iommu.IommuBackend;
+import io.twostep.backend.swiotlb.SwiotlbBackend;
+import io.twostep.backend.swiotlb.SwiotlbStatistics;
 import io.twostep.dma.spi.Machine;
 import io.twostep.machine.model.ModelMachine;
 import java.io.IOException;
@@ -10,6 +12,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.security.MessageDigest;
 import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
 
 /** Stores the file and reads it back by one stack and one strategy, and counts what that took. */
 final class StrategyRun {
@@ -90,7 +93,15 @@ final class StrategyRun {
           meter.iovaAllocations(),
           iommu == null ? 0 : iommu.statistics().tableWrites(),
           invalidations,
-          meter.bouncedBytes());
+          bounced(on.platform.backend(Assembled.ADDRESS, SwiotlbBackend.class)));
+    }
+
+    private static long bounced(@Nullable SwiotlbBackend layer) {
+      if (layer == null) {
+        return 0;
+      }
+      SwiotlbStatistics done = layer.statistics();
+      return done.bytesIn() + done.bytesOut();
     }
   }
 }

@@ -33,7 +33,7 @@ class CommandLineTest {
     Run run = Run.of("nvme", file(size).toString(), "--json", "--io-size", "64K", "--queue-depth", "4");
     assertThat(run.status()).as(run.err()).isZero();
     assertThat(run.out()).contains("\"bytes\":" + size + ",", "\"verified\":true").doesNotContain("\"verified\":false");
-    for (String stack : new String[] {"direct", "iommu", "iommu (lazy)"}) {
+    for (String stack : new String[] {"direct", "iommu", "iommu (lazy)", "swiotlb,direct (forced)", "swiotlb,iommu (untrusted)"}) {
       for (String strategy : new String[] {"two-step", "scatter-list", "per-page"}) {
         assertThat(run.out()).contains("{\"stack\":\"" + stack + "\",\"strategy\":\"" + strategy + "\",\"verified\":true");
       }
@@ -74,6 +74,8 @@ class CommandLineTest {
         "--backends iomu | unknown backend 'iomu'; did you mean 'iommu'?",
         "--backends direct,iommu | the stack direct,iommu has more than one terminal: direct, iommu; leave one",
         "--backends , | unknown backend ''",
+        "--backends p2p | unknown backend 'p2p'; there is: direct, iommu, swiotlb",
+        "--backends swiotlb | the stack swiotlb has no terminal at its end; there is: direct, iommu",
         "--strategy one-step | --strategy is 'one-step'; there is: all, per-page, scatter-list, two-step",
         "--granule 3K | --granule is 3K; it must be a power of two",
         "--granule big | --granule is 'big'; it must be a size such as 4096, 128K or 1M",
@@ -111,7 +113,7 @@ class CommandLineTest {
   void pluginsAreListedForPeopleAndForPrograms() {
     Run people = Run.of("plugins");
     assertThat(people.status()).as(people.err()).isZero();
-    assertThat(people.out()).contains("terminal direct", "terminal iommu", "machine model", "device-model nvme", "device-model probe", "driver nvme");
+    assertThat(people.out()).contains("terminal direct", "terminal iommu", "layer swiotlb", "machine model", "device-model nvme", "device-model probe", "driver nvme");
     Run programs = Run.of("plugins", "--json");
     String setting = "\\{\"name\":\"[a-z0-9-]+\",\"default\":\"[^\"]*\",\"meaning\":\"[^\"]+\"\\}";
     String plugin =

@@ -88,6 +88,15 @@ class ComparisonTest {
   }
 
   @Test
+  void aForcedBounceLayerCopiesEveryByteAndAnUntrustedOneOnlyEdges() throws Exception {
+    NvmeWorkload load = new NvmeWorkload(file(1 << 20), "model", Map.of(), 128 << 10, 4, 1);
+    assertThat(run(load, Stacks.of(List.of("swiotlb", "direct"), "", ""), Strategy.values()).runs())
+        .allSatisfy(run -> assertThat(run.bouncedBytes()).as("in to write, out to read").isGreaterThanOrEqualTo(2 << 20));
+    RunResult untrusted = run(load, Stacks.of(List.of("swiotlb", "iommu"), "", ""), Strategy.TWO_STEP).runs().getFirst();
+    assertThat(untrusted.bouncedBytes()).as("requests begin and end inside a page").isPositive();
+  }
+
+  @Test
   void theSameSeedGivesTheSameCounts() throws Exception {
     NvmeWorkload load = new NvmeWorkload(file(500_000), "model", Map.of("seed", "42"), 64 << 10, 8, 1);
     assertThat(counts(run(load, IOMMU, Strategy.values()))).isEqualTo(counts(run(load, IOMMU, Strategy.values())));
