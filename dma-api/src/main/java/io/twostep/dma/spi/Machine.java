@@ -34,7 +34,7 @@ public interface Machine extends AutoCloseable {
   /** Return the clock. */
   Timers timers();
 
-  /** Stop the devices and give everything back. */
+  /** Stop the devices and give everything back. Comes last: unmap, close mappers, close blocks, then the machine. */
   @Override
   void close();
 }

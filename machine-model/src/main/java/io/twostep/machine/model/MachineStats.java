@@ -7,6 +7,7 @@ package io.twostep.machine.model;
  * @param framesInUse frames of open blocks
  * @param framesParked frames of closed blocks that wait for flushes
  * @param framesFree frames ready to be handed out
+ * @param blocksMapped open blocks that a mapping holds; 0 before a machine is closed in order
  * @param tableReads items read by table walks for devices
  * @param iotlbHits device accesses, by page, that a translation cache answered
  * @param iotlbMisses device accesses that walked
@@ -31,6 +32,7 @@ public record MachineStats(
     long framesInUse,
     long framesParked,
     long framesFree,
+    long blocksMapped,
     long tableReads,
     long iotlbHits,
     long iotlbMisses,

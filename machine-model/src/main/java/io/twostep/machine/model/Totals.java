@@ -58,6 +58,7 @@ final class Totals {
         memory.framesInUse(),
         memory.parkedFrames(),
         memory.freeFrames(),
+        memory.blocksMapped(),
         tableReads,
         hits,
         misses,

@@ -120,6 +120,7 @@ public final class ModelIommu implements TableWalkingIommu {
 
   @Override
   public void setRoot(TableFormat format, long newRootPhys, int newLevels) {
+    memory.requireOpen();
     if (!formats.contains(format) || newLevels < format.minLevels() || newLevels > format.maxLevels()) {
       throw new IllegalArgumentException(
           name + ": cannot walk " + newLevels + " levels of " + format + "; the hardware has " + formats);
@@ -155,6 +156,7 @@ public final class ModelIommu implements TableWalkingIommu {
   @Override
   public void publish(long firstIova, long lastIova) {
     Ranges.requireOrdered(name, firstIova, lastIova);
+    memory.requireOpen();
     if (interception.publish().getAsBoolean()) {
       throw Ranges.publishFailed(name, firstIova, lastIova);
     }
@@ -189,6 +191,9 @@ public final class ModelIommu implements TableWalkingIommu {
   @Override
   public void invalidate(long firstIova, long lastIova, boolean tablesChanged) {
     Ranges.requireOrdered(name, firstIova, lastIova);
+    if (memory.isClosed()) {
+      return; // the devices are gone: nothing can reach what this would take away
+    }
     if (interception.invalidate().getAsBoolean()) {
       throw Ranges.invalidationFailed(name, firstIova, lastIova);
     }

@@ -19,7 +19,11 @@ import java.util.Set;
 import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
-/** RAM and BARs by physical address. Thread-safe; one lock for allocation, none for looking up. */
+/**
+ * RAM and BARs by physical address. Thread-safe; one lock for allocation, none for looking up.
+ *
+ * <p>Once closed it hands out nothing. Its bytes go at once, or, if a mapping still holds a block, with the last block, so that what is mapped can be taken down.
+ */
 public final class ModelMemory implements PhysicalMemory {
   private static final int SHIFT = PhysicalLayout.FRAME_SHIFT;
   private static final long FRAME = PhysicalLayout.FRAME_SIZE;
@@ -40,7 +44,11 @@ public final class ModelMemory implements PhysicalMemory {
   /** Lifetimes of blocks' segments: they end before the storage is unmapped, so that no live segment points to nothing. */
   private final Set<Arena> viewArenas = Collections.newSetFromMap(new IdentityHashMap<>());
 
-  private boolean closed;
+  /** Blocks handed out and not closed. */
+  private final Set<Block> open = Collections.newSetFromMap(new IdentityHashMap<>());
+
+  private volatile boolean closed;
+  private volatile boolean unmapped;
   private long blocksMade;
   private long framesInUse;
 
@@ -88,6 +96,7 @@ public final class ModelMemory implements PhysicalMemory {
     if (length <= 0) {
       throw new IllegalArgumentException("cannot allocate " + length + " bytes: the length must be positive");
     }
+    requireOpen();
     if (failAllocation.getAsBoolean()) {
       throw new DmaMappingException(Reason.NOT_BACKED, "allocation of " + length + " bytes failed by order of FailNth");
     }
@@ -114,6 +123,7 @@ public final class ModelMemory implements PhysicalMemory {
   }
 
   private synchronized @Nullable Block tryAllocate(long length, MemoryPlacement placement, long highestPhys) {
+    requireOpen();
     int count = (int) ((length + FRAME - 1) >>> SHIFT);
     int lastPfn = lastPfn(highestPhys);
     if (lastPfn < layout.basePfn()) {
@@ -125,6 +135,7 @@ public final class ModelMemory implements PhysicalMemory {
             : contiguous(length, count, placement, lastPfn);
     if (block != null) {
       framesInUse += count;
+      open.add(block);
     }
     return block;
   }
@@ -188,7 +199,10 @@ public final class ModelMemory implements PhysicalMemory {
   /** Take a closed block back: nothing finds it any more; its frames wait for flushes if there are any. */
   void release(Block block) {
     boolean crowded;
+    boolean lastOfAll;
     synchronized (this) {
+      open.remove(block);
+      lastOfAll = closed && open.isEmpty();
       for (int i = 0; i < block.frames(); i++) {
         long pfn = block.frame(i);
         cache.forget(pfn);
@@ -203,7 +217,9 @@ public final class ModelMemory implements PhysicalMemory {
       }
       crowded = parking.frames() > MOST_PARKED_FRAMES;
     }
-    if (crowded) {
+    if (lastOfAll) {
+      unmap();
+    } else if (crowded) {
       parking.flush(this);
     }
   }
@@ -234,6 +250,7 @@ public final class ModelMemory implements PhysicalMemory {
 
   @Override
   public MemorySegment segment(long phys, long length) {
+    requireOpen();
     MemorySegment bar = mmio.memory(phys, length);
     if (bar != null) {
       return bar;
@@ -259,6 +276,9 @@ public final class ModelMemory implements PhysicalMemory {
   }
 
   private void copy(long phys, MemorySegment other, long offset, long length, boolean read) {
+    if (unmapped) {
+      requireOpen();
+    }
     Objects.checkFromIndexSize(offset, length, other.byteSize());
     MemorySegment bar = mmio.memory(phys, length);
     if (bar != null) {
@@ -419,9 +439,7 @@ public final class ModelMemory implements PhysicalMemory {
   /** Return a slice of the storage, with a lifetime of its own if {@code arena} is there. */
   MemorySegment view(long offset, long length, @Nullable Arena arena) {
     synchronized (viewArenas) {
-      if (closed) {
-        throw new IllegalStateException("the machine of this memory is closed");
-      }
+      requireOpen();
       MemorySegment slice = all.asSlice(offset, length);
       if (arena == null) {
         return slice;
@@ -465,13 +483,47 @@ public final class ModelMemory implements PhysicalMemory {
     return frames.fragments();
   }
 
-  /** Unmap everything; segments are dead from here on. */
+  /** Return the open blocks that a mapping holds. */
+  public synchronized int blocksMapped() {
+    int mapped = 0;
+    for (Block block : open) {
+      mapped += block.region().pins() > 0 ? 1 : 0;
+    }
+    return mapped;
+  }
+
+  /** Tell whether {@link #close} was called. */
+  public boolean isClosed() {
+    return closed;
+  }
+
+  /** Hand out nothing more, and end all segments: now, or with the last block if a mapping holds one. May be repeated. */
   public void close() {
-    synchronized (viewArenas) {
+    boolean held;
+    synchronized (this) {
       closed = true;
-      viewArenas.forEach(Arena::close);
-      viewArenas.clear();
-      storage.close();
+      held = blocksMapped() > 0;
+    }
+    if (!held) {
+      unmap();
+    }
+  }
+
+  private void unmap() {
+    synchronized (viewArenas) {
+      if (!unmapped) {
+        unmapped = true;
+        viewArenas.forEach(Arena::close);
+        viewArenas.clear();
+        storage.close();
+      }
+    }
+  }
+
+  /** Refuse to work for a machine that is closed. */
+  public void requireOpen() {
+    if (closed) {
+      throw new IllegalStateException("machine model is closed");
     }
   }
 

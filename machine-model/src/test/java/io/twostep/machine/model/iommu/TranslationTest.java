@@ -263,6 +263,18 @@ class TranslationTest {
   }
 
   @Test
+  void onAClosedMachineInvalidationIsHarmlessAndPublicationRefused() {
+    for (String mode : List.of("off", "normal", "adversarial")) {
+      Fixture f = new Fixture(mode);
+      f.link(IOVA, 0);
+      f.machine.close();
+      f.iommu.invalidate(IOVA, IOVA + 4095, true);
+      assertThatThrownBy(() -> f.iommu.publish(IOVA, IOVA + 4095)).as(mode).hasMessage("machine model is closed");
+      assertThat(f.read(IOVA)).as(mode).isEqualTo(-1);
+    }
+  }
+
+  @Test
   void refusesRootsItCannotWalk() {
     Fixture f = new Fixture("off");
     TableFormat vtd = f.iommu.formats().getFirst();

@@ -17,6 +17,7 @@ import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -166,6 +167,46 @@ class ModelMemoryTest {
     assertThatThrownBy(unseen::segment).isInstanceOf(IllegalStateException.class).hasMessageContaining("closed");
     seen.close();
     unseen.close();
+  }
+
+  @Test
+  void closedMemoryHandsOutNothing() {
+    ModelMemory other = memory(1L << 20);
+    MemoryBlock block = other.allocate(4096, MemoryPlacement.CONTIGUOUS);
+    MemorySegment word = MemorySegment.ofArray(new byte[8]);
+    other.close();
+    List<ThrowingCallable> calls =
+        List.of(
+            () -> other.allocate(4096, MemoryPlacement.CONTIGUOUS),
+            () -> other.segment(block.phys(0), 8),
+            () -> other.read(block.phys(0), word, 0, 8),
+            () -> other.write(block.phys(0), word, 0, 8),
+            block::segment);
+    assertThat(calls)
+        .allSatisfy(call -> assertThatThrownBy(call).isInstanceOf(IllegalStateException.class).hasMessage("machine model is closed"));
+    block.close();
+    assertThat(other.framesInUse()).isZero();
+  }
+
+  @Test
+  void memoryClosedWhileMappedStaysUntilItsLastBlockIsClosed() {
+    ModelMemory other = memory(1L << 20);
+    MemoryBlock held = other.allocate(4096, MemoryPlacement.CONTIGUOUS);
+    MemoryBlock tables = other.allocate(4096, MemoryPlacement.CONTIGUOUS);
+    MemorySegment table = other.flatView().asSlice(tables.phys(0) - other.layout().base(), 4096);
+    MemoryRegion region = other.regionOf(held.phys(0), 4096);
+    assertThat(region.tryPin()).isTrue();
+    other.close();
+    assertThat(other.blocksMapped()).isEqualTo(1);
+    assertThatThrownBy(() -> other.allocate(4096, MemoryPlacement.CONTIGUOUS)).hasMessage("machine model is closed");
+    table.set(BYTE, 0, (byte) 0);
+    other.write(held.phys(0), MemorySegment.ofArray(new byte[] {7}), 0, 1);
+    region.unpin();
+    held.close();
+    table.set(BYTE, 0, (byte) 0);
+    tables.close();
+    assertThat(other.blocksMapped()).isZero();
+    assertThatThrownBy(() -> table.get(BYTE, 0)).isInstanceOf(IllegalStateException.class);
   }
 
   @Test
