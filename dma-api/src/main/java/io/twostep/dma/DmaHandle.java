@@ -11,8 +11,10 @@ import java.lang.invoke.VarHandle;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What all handles share: the states idle, mapped and closed, changed by compare-and-set so that a second teardown or a second thread is always
- * caught; the stack that made the mapping; the memory it holds; and the checks that every request passes before it goes down.
+ * What all handles share: the states idle, mapped, orphaned and closed, changed by compare-and-set so that a second teardown or a second thread is
+ * always caught; the stack that made the mapping; the memory it holds; and the checks that every request passes before it goes down.
+ *
+ * <p>An idle handle whose mapper has closed is orphaned: it has let go of its stack, and all that is left to do with it is close.
  *
  * <p>A request is {@link #claim}, work, {@link #activate}, or {@link #abandon} if the work failed. A teardown is {@link #tearDownWith}.
  */
@@ -22,7 +24,8 @@ abstract sealed class DmaHandle implements AutoCloseable, HandleRegistry.Holder
   private static final int ACTIVE = 1;
   private static final int BUSY = 2;
   private static final int CLOSED = 3;
-  private static final String[] NAMES = {"idle", "mapped", "in use by another call", "closed"};
+  private static final int ORPHANED = 4;
+  private static final String[] NAMES = {"idle", "mapped", "in use by another call", "closed", "without its mapper, which was closed"};
 
   private static final VarHandle PHASE;
 
@@ -49,6 +52,9 @@ abstract sealed class DmaHandle implements AutoCloseable, HandleRegistry.Holder
     this.stack = mapper.holdStack();
     this.state = new MappingState(stack.layers);
     mapper.handles().add(this);
+    if (mapper.isClosed()) {
+      orphan();
+    }
   }
 
   final DmaMapper mapper() {
@@ -78,6 +84,22 @@ abstract sealed class DmaHandle implements AutoCloseable, HandleRegistry.Holder
     return now == ACTIVE || now == BUSY;
   }
 
+  @Override
+  public final void orphan() {
+    if (PHASE.compareAndSet(this, IDLE, ORPHANED)) {
+      mapper.handles().remove(this);
+      stack.letGo();
+    }
+  }
+
+  /** Go idle; a handle that missed the close of its mapper because it was busy or mapped follows it now. */
+  private void goIdle() {
+    PHASE.setRelease(this, IDLE);
+    if (mapper.isClosed()) {
+      orphan();
+    }
+  }
+
   /** Claim the idle handle for a request; it must end in {@link #activate} or {@link #abandon}. */
   final void claim() {
     if (!PHASE.compareAndSet(this, IDLE, BUSY)) {
@@ -96,7 +118,7 @@ abstract sealed class DmaHandle implements AutoCloseable, HandleRegistry.Holder
       stack = next;
       state = new MappingState(next.layers);
     } catch (RuntimeException e) {
-      PHASE.setRelease(this, IDLE);
+      goIdle();
       throw e;
     }
   }
@@ -107,13 +129,13 @@ abstract sealed class DmaHandle implements AutoCloseable, HandleRegistry.Holder
 
   /** Return a claimed handle to idle; nothing was done. */
   final void unclaim() {
-    PHASE.setRelease(this, IDLE);
+    goIdle();
   }
 
   /** Return a claimed handle to idle, undoing what the stack registered and letting go of memory; {@code cause} is why. */
   final void abandon(RuntimeException cause) {
     undo(0, cause);
-    PHASE.setRelease(this, IDLE);
+    goIdle();
   }
 
   /** Undo what a failed call registered, and let go of the memory it held; what goes wrong on the way is added to {@code cause}. */
@@ -165,7 +187,7 @@ abstract sealed class DmaHandle implements AutoCloseable, HandleRegistry.Holder
         throw failure;
       }
     } finally {
-      PHASE.setRelease(this, IDLE);
+      goIdle();
     }
   }
 
@@ -242,8 +264,11 @@ abstract sealed class DmaHandle implements AutoCloseable, HandleRegistry.Holder
     }
   }
 
-  private IllegalStateException wrongPhase(String wanted) {
+  private RuntimeException wrongPhase(String wanted) {
     int now = (int) PHASE.getAcquire(this);
+    if (now == ORPHANED && wanted.equals("idle")) {
+      return mapper.detachedException();
+    }
     return new IllegalStateException(
         stack.device + ": this " + getClass().getSimpleName() + " is " + NAMES[now] + "; the call needs it " + wanted);
   }
@@ -274,6 +299,8 @@ abstract sealed class DmaHandle implements AutoCloseable, HandleRegistry.Holder
       mapper.handles().remove(this);
       ended();
       stack.letGo();
+    } else if (PHASE.compareAndSet(this, ORPHANED, CLOSED)) {
+      ended();
     } else if ((int) PHASE.getAcquire(this) != CLOSED) {
       throw wrongPhase("idle or mapped");
     }

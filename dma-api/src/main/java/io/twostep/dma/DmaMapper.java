@@ -40,7 +40,7 @@ public final class DmaMapper implements AutoCloseable {
   private final List<AttachedStack> earlierStacks = new ArrayList<>();
   private volatile AttachedStack stack;
   private volatile boolean detached;
-  private boolean closed;
+  private volatile boolean closed;
 
   DmaMapper(Machine machine, DeviceSlot slot, DeviceLimits limits, AttachedStack stack) {
     this.machine = machine;
@@ -236,8 +236,9 @@ public final class DmaMapper implements AutoCloseable {
   }
 
   /**
-   * Detach, and let go of the stack once the last handle has. Handles that still hold something are counted and logged; their teardown stays legal. May
-   * be repeated.
+   * Detach, and let go of the stack as soon as no handle holds anything. Idle handles need not be closed first; whatever they are asked later is DETACHED.
+   * Handles that still hold something are counted and logged; their teardown stays legal and lets go of the stack. A handle that another thread uses
+   * during this call may keep the stack until that handle is closed. May be repeated.
    */
   @Override
   public synchronized void close() {
@@ -252,7 +253,11 @@ public final class DmaMapper implements AutoCloseable {
     if (quarantine.count() != 0) {
       LOG.warn("{}: closed with {} quarantined; reset the device and call releaseQuarantined()", slot.address(), quarantine.count());
     }
-    stack.letGo();
+    try {
+      handles.orphanIdle();
+    } finally {
+      stack.letGo();
+    }
   }
 
   AttachedStack currentStack() {
@@ -263,6 +268,10 @@ public final class DmaMapper implements AutoCloseable {
     return detached;
   }
 
+  boolean isClosed() {
+    return closed;
+  }
+
   private void requireAttached() {
     if (detached) {
       throw detachedException();
@@ -271,7 +280,11 @@ public final class DmaMapper implements AutoCloseable {
 
   DmaMappingException detachedException() {
     return new DmaMappingException(
-        Reason.DETACHED, slot.address() + ": the device is detached; only teardown of what is mapped is allowed");
+        Reason.DETACHED,
+        slot.address()
+            + (closed
+                ? ": this mapper was closed; what is still mapped can only be torn down: attach the device anew"
+                : ": the device is detached; what is still mapped can only be torn down"));
   }
 
   /** Return the stack, held for the caller. */

@@ -9,6 +9,9 @@ final class HandleRegistry {
   interface Holder {
     /** Tell whether it holds something now. */
     boolean holdsSomething();
+
+    /** Let go of the stack for good if nothing is held and no call runs. */
+    void orphan();
   }
 
   private final Set<Holder> open = ConcurrentHashMap.newKeySet();
@@ -19,6 +22,11 @@ final class HandleRegistry {
 
   void remove(Holder holder) {
     open.remove(holder);
+  }
+
+  /** Take their stack from all that hold nothing. */
+  void orphanIdle() {
+    open.forEach(Holder::orphan);
   }
 
   int live() {

@@ -26,17 +26,51 @@ class StackLifeTest {
   }
 
   @Test
-  void opsAreClosedOnceWithTheLastHandle() {
+  void opsAreClosedOnceWithTheLastMapping() {
     DmaMapping mapping = rig.mapper.map(block.phys(0), PAGE, TO_DEVICE, NONE);
     DmaTransfer idle = rig.mapper.newTransfer();
     rig.mapper.close();
     rig.mapper.close();
     assertThat(rig.terminal.closed()).isZero();
+    mapping.unmap();
+    assertThat(rig.terminal.closed()).as("nothing is mapped; idle handles hold no stack").isEqualTo(1);
     mapping.close();
     mapping.close();
-    assertThat(rig.terminal.closed()).isZero();
     idle.close();
     assertThat(rig.terminal.closed()).isEqualTo(1);
+  }
+
+  @Test
+  void idleHandlesNeitherKeepTheStackOfAClosedMapperNorWorkOnIt() {
+    DmaMapping mapping = rig.mapper.newMapping();
+    IovaReservation window = rig.mapper.newReservation();
+    DmaTransfer transfer = rig.mapper.newTransfer();
+    DmaMapping used = rig.mapper.map(block.phys(0), PAGE, TO_DEVICE, NONE);
+    used.unmap();
+    rig.mapper.close();
+    assertThat(rig.terminal.closed()).isEqualTo(1);
+    for (DmaMapping each : new DmaMapping[] {mapping, used}) {
+      assertThatThrownBy(() -> each.map(block.phys(0), PAGE, TO_DEVICE, NONE)).hasMessageContaining("this mapper was closed");
+      assertThatThrownBy(each::unmap).isInstanceOf(IllegalStateException.class);
+    }
+    refused(Reason.DETACHED, () -> window.tryAlloc(0, PAGE, TO_DEVICE, NONE));
+    refused(Reason.DETACHED, () -> transfer.plan(Ranges.of(block.phys(0), PAGE)));
+    refused(Reason.DETACHED, () -> transfer.begin(PAGE, TO_DEVICE, NONE));
+    refused(Reason.DETACHED, rig.mapper::newMapping);
+    used.close();
+    assertThatThrownBy(() -> used.map(block.phys(0), PAGE, TO_DEVICE, NONE)).isInstanceOf(IllegalStateException.class);
+    assertThat(rig.terminal.closed()).isEqualTo(1);
+  }
+
+  @Test
+  void aHandleThatFailsAfterItsMapperClosedHoldsNothingEither() {
+    DmaTransfer transfer = rig.mapper.newTransfer();
+    assertThat(transfer.map(Ranges.of(block.phys(0), PAGE), TO_DEVICE, NONE, (address, length, kind) -> {
+      rig.mapper.close();
+      return false;
+    })).isEqualTo(-1);
+    assertThat(rig.terminal.closed()).isEqualTo(1);
+    assertThat(rig.memory.pins()).isZero();
   }
 
   @Test
