@@ -50,7 +50,11 @@ public interface DeviceSlot {
   /** Let the device master the bus, or stop it: with false, every access of it is refused from when this returns. */
   void busMaster(boolean enabled);
 
-  /** Reset the function; when this returns the device has no request in flight and none of its old state. */
+  /**
+   * Reset the function; when this returns the device has no request in flight and none of its old state.
+   *
+   * <p>Clears bus mastering: call {@link #busMaster} before the device is used again. BARs, decoding and interrupt vectors stay as they were set up.
+   */
   void reset();
 
   /**

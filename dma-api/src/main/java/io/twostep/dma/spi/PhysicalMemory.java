@@ -65,6 +65,10 @@ public interface PhysicalMemory {
   /** Drop lines of the range, so that the CPU reads what a device wrote. Dirty lines are lost. */
   void invalidateCache(long phys, long length);
 
-  /** Run {@code flush} before frames of any closed block are reused; for terminals that defer invalidation. Returns the registration. */
+  /**
+   * Run {@code flush} before frames of any closed block are reused; for terminals that defer invalidation. Returns the registration.
+   *
+   * <p>It runs on whichever thread allocates or closes a block, so it must not need a lock that any thread holds while it does either.
+   */
   AutoCloseable beforeReuse(Runnable flush);
 }
