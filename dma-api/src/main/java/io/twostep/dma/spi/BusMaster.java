@@ -6,7 +6,8 @@ import java.lang.foreign.MemorySegment;
  * A device's way to memory: reads and writes by DMA address, under its requester id, through whatever translates.
  *
  * <p>Never throws for what the bus refuses: the status says it. An access is split at pages; on a refusal, bytes before the first refused
- * page may have moved.
+ * page may have moved. Pages move in ascending order; the bytes of one page in no particular order, so a part that others wait for, such as a valid flag, is
+ * a later write of its own: writes of one device are seen in the order they were made.
  */
 public interface BusMaster {
   /** Done. */
@@ -21,9 +22,17 @@ public interface BusMaster {
   /** The function may not master the bus, or is gone. */
   int NOT_MASTER = 3;
 
-  /** Read {@code length} bytes at {@code dmaAddress} into {@code target} at {@code offset}; returns a status. */
+  /**
+   * Read {@code length} bytes at {@code dmaAddress} into {@code target} at {@code offset}; returns a status.
+   *
+   * @throws IndexOutOfBoundsException if they do not fit the segment
+   */
   int read(long dmaAddress, MemorySegment target, long offset, long length);
 
-  /** Write {@code length} bytes of {@code source} at {@code offset} to {@code dmaAddress}; returns a status. */
+  /**
+   * Write {@code length} bytes of {@code source} at {@code offset} to {@code dmaAddress}; returns a status.
+   *
+   * @throws IndexOutOfBoundsException if the segment has fewer
+   */
   int write(long dmaAddress, MemorySegment source, long offset, long length);
 }

@@ -6,17 +6,18 @@ import java.util.List;
 /**
  * A device in software: registers on one side, {@link BusMaster} on the other, and no thread of its own.
  *
- * <p>The machine calls all methods under one lock, so that a model needs none. A model reaches memory only through the bus master, and does
- * work only in {@link #step}; register accesses are quick.
+ * <p>The machine calls all methods under one lock, so that a model needs none. A model reaches memory only through the bus master, from {@link #connect} on; it may
+ * do so in any method, but work belongs in {@link #step}, where a reset can come between its pieces: register accesses are quick. An exception from step reaches
+ * the caller of {@link Timers#pause}, with the device's address.
  */
 public interface DeviceModel extends AutoCloseable {
   /** Return what the function is, for its configuration space. */
   Identity identity();
 
-  /** Return the BARs, by index; NONE entries for gaps. */
+  /** Return the BARs, by index, at most 6; NONE entries for gaps. */
   List<BarSpec> bars();
 
-  /** Return how many interrupt vectors it has. */
+  /** Return how many interrupt vectors it has, 0 to 2048. */
   int vectors();
 
   /** Receive the device's side of the bus; called once, before anything else. */
@@ -62,7 +63,11 @@ public interface DeviceModel extends AutoCloseable {
 
   /** What a model tells its machine. */
   interface Signals {
-    /** Signal an interrupt vector. */
+    /**
+     * Signal an interrupt vector.
+     *
+     * @throws IndexOutOfBoundsException if the model has no such vector
+     */
     void interrupt(int vector);
 
     /** Ask to be stepped: there is work, for example after a doorbell. */

@@ -13,6 +13,8 @@ public interface Timers {
    *
    * <p>On a modelled machine this steps the device models and runs due timers, and with nothing else to do moves virtual time to
    * the next timer; on a real machine it is a spin hint, then a short sleep.
+   *
+   * @throws IllegalStateException naming the device, if a device model's step threw; the model sleeps until it is woken, the others go on
    */
   void pause();
 

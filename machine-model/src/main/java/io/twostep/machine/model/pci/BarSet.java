@@ -6,6 +6,7 @@ import io.twostep.dma.spi.DeviceSlot.Bar;
 import io.twostep.machine.model.memory.MmioMap;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -34,7 +35,7 @@ final class BarSet {
     this.bridge = bridge;
     this.map = map;
     List<BarSpec> specs = model.bars();
-    requireShape(device, specs);
+    requireShape(device, model, specs);
     for (int i = 0; i < ConfigRegisters.BARS; i++) {
       BarSpec spec = i < specs.size() ? specs.get(i) : BarSpec.NONE;
       bars[i] = spec.kind() == Bar.Kind.NONE ? Bar.NONE : place(device, model, config, i, spec);
@@ -59,7 +60,10 @@ final class BarSet {
     return ownIndex;
   }
 
-  private static void requireShape(String device, List<BarSpec> specs) {
+  private static void requireShape(String device, DeviceModel model, @Nullable List<BarSpec> specs) {
+    if (specs == null || specs.stream().anyMatch(Objects::isNull)) {
+      throw new IllegalArgumentException(device + ": the model's bars() is " + specs + "; give a BarSpec per index, BarSpec.NONE for gaps");
+    }
     if (specs.size() > ConfigRegisters.BARS) {
       throw new IllegalArgumentException(device + ": " + specs.size() + " BARs; a function has at most 6");
     }
@@ -76,6 +80,9 @@ final class BarSet {
       if (spec.length() > HostBridge.LARGEST_32 && (nextTaken || i == ConfigRegisters.BARS - 1)) {
         throw new IllegalArgumentException(
             device + ": BAR " + i + " of " + spec.length() + " bytes is a 64-bit BAR and needs the next index free");
+      }
+      if (spec.kind() == Bar.Kind.MEMORY) {
+        requireMemory(device, model, i, spec);
       }
     }
   }
@@ -95,8 +102,11 @@ final class BarSet {
     return new Bar(spec.kind(), phys, bus, spec.length());
   }
 
-  private static @Nullable MemorySegment requireMemory(String device, DeviceModel model, int index, BarSpec spec) {
-    MemorySegment segment = model.memory(index);
+  private static MemorySegment requireMemory(String device, DeviceModel model, int index, BarSpec spec) {
+    @Nullable MemorySegment segment = model.memory(index);
+    if (segment == null) {
+      throw new IllegalArgumentException(device + ": the model's memory(" + index + ") is null; give the " + spec.length() + " bytes of the BAR");
+    }
     if (segment.byteSize() != spec.length()) {
       throw new IllegalArgumentException(
           device + ": the memory of BAR " + index + " is " + segment.byteSize() + " bytes, the BAR " + spec.length());

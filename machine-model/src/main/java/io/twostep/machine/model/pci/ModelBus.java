@@ -8,7 +8,6 @@ import io.twostep.machine.model.memory.ModelMemory;
 import io.twostep.machine.model.memory.PhysicalLayout;
 import io.twostep.machine.model.run.MachineLock;
 import java.lang.foreign.MemorySegment;
-import java.util.Objects;
 import java.util.function.Predicate;
 
 /**
@@ -47,7 +46,7 @@ final class ModelBus implements BusMaster {
 
   @Override
   public int read(long dmaAddress, MemorySegment target, long offset, long length) {
-    Objects.checkFromIndexSize(offset, length, target.byteSize());
+    requireFits("read", dmaAddress, target, offset, length);
     lock.enter();
     try {
       if (!slot.masters()) {
@@ -62,7 +61,7 @@ final class ModelBus implements BusMaster {
 
   @Override
   public int write(long dmaAddress, MemorySegment source, long offset, long length) {
-    Objects.checkFromIndexSize(offset, length, source.byteSize());
+    requireFits("write", dmaAddress, source, offset, length);
     lock.enter();
     try {
       if (!slot.masters()) {
@@ -72,6 +71,15 @@ final class ModelBus implements BusMaster {
       return fails.test(FailNth.Kind.BUS_WRITE) ? COMPLETER_ABORT : transfer(dmaAddress, source, offset, length, true);
     } finally {
       lock.exit();
+    }
+  }
+
+  /** Refuse what the model did wrong, which is not the bus's to answer. */
+  private void requireFits(String what, long dmaAddress, MemorySegment buffer, long offset, long length) {
+    if (offset < 0 || length < 0 || length > buffer.byteSize() - offset) {
+      throw new IndexOutOfBoundsException(
+          "%s: %s of %d bytes at 0x%x does not fit the segment: offset %d of %d bytes"
+              .formatted(device, what, length, dmaAddress, offset, buffer.byteSize()));
     }
   }
 

@@ -11,15 +11,24 @@ import org.jspecify.annotations.Nullable;
  * vector at a time. A signal during the call makes another. A masked vector, and every vector while the function may not signal, stays pending too.
  */
 final class ModelInterrupts implements Interrupts {
+  /** What an MSI-X capability can count. */
+  private static final int MOST_VECTORS = 2048;
+
+  private final String device;
   private final Vector[] vectors;
   private final Runnable onEnable;
 
   /**
    * Create vectors that are masked and may not signal.
    *
+   * @param device named in messages
    * @param onEnable called before a handler is set, to let the function signal
    */
-  ModelInterrupts(int count, InterruptQueue queue, Runnable onEnable) {
+  ModelInterrupts(String device, int count, InterruptQueue queue, Runnable onEnable) {
+    if (count < 0 || count > MOST_VECTORS) {
+      throw new IllegalArgumentException(device + ": vectors() is " + count + "; a function has 0 to " + MOST_VECTORS);
+    }
+    this.device = device;
     this.onEnable = onEnable;
     vectors = new Vector[count];
     for (int i = 0; i < count; i++) {
@@ -76,7 +85,10 @@ final class ModelInterrupts implements Interrupts {
   }
 
   private Vector at(int vector) {
-    return vectors[Objects.checkIndex(vector, vectors.length)];
+    if (vector < 0 || vector >= vectors.length) {
+      throw new IndexOutOfBoundsException(device + ": vector " + vector + "; the model has " + vectors.length);
+    }
+    return vectors[vector];
   }
 
   /** One vector. */

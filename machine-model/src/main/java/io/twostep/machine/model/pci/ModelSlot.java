@@ -67,7 +67,7 @@ public final class ModelSlot implements DeviceSlot, Scheduler.Turn, DeviceModel.
     this.host = host;
     this.lock = host.lock();
     this.config = new ConfigRegisters(model.identity());
-    this.interrupts = new ModelInterrupts(model.vectors(), host.interrupts(), this::letSignal);
+    this.interrupts = new ModelInterrupts(address.text(), model.vectors(), host.interrupts(), this::letSignal);
     MsixTable msix = new MsixTable(interrupts);
     BarSpec msixBar = interrupts.count() == 0 ? BarSpec.NONE : msix.bar();
     this.bars = new BarSet(address.text(), model, msixBar, config, host.bridge(), host.mmio());
@@ -187,7 +187,11 @@ public final class ModelSlot implements DeviceSlot, Scheduler.Turn, DeviceModel.
 
   @Override
   public boolean step(int budget) {
-    return present && model.step(budget);
+    try {
+      return present && model.step(budget);
+    } catch (RuntimeException e) {
+      throw new IllegalStateException(address + ": the model failed in step: " + e, e);
+    }
   }
 
   @Override

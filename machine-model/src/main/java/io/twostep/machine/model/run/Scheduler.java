@@ -121,7 +121,7 @@ public final class Scheduler implements Timers {
         return;
       }
       due = takeDue();
-      if (stepAwake() || due != null) {
+      if (stepAwake(due) || due != null) {
         idle = 0;
         advance(stepNanos);
       } else {
@@ -143,11 +143,13 @@ public final class Scheduler implements Timers {
     }
   }
 
-  private boolean stepAwake() {
+  /** Give a turn to all that are awake; {@code due} waits on if one of them throws. */
+  private boolean stepAwake(@Nullable Task due) {
     if (awake.isEmpty()) {
       return false;
     }
     stepping = true;
+    boolean done = false;
     try {
       for (int i = 0; i < awake.size(); i++) {
         round.add(awake.get(i));
@@ -160,7 +162,12 @@ public final class Scheduler implements Timers {
           wake(turn);
         }
       }
+      done = true;
     } finally {
+      if (!done && due != null) {
+        due.started = false;
+        timers.add(due);
+      }
       for (int i = 0; i < round.size(); i++) {
         wake(round.get(i));
       }

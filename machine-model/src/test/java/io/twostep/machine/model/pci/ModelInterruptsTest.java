@@ -11,7 +11,7 @@ import org.junit.jupiter.api.Test;
 
 class ModelInterruptsTest {
   private final InterruptQueue queue = new InterruptQueue();
-  private final ModelInterrupts interrupts = new ModelInterrupts(3, queue, this::open);
+  private final ModelInterrupts interrupts = new ModelInterrupts("0000:01:00.0", 3, queue, this::open);
   private final List<String> calls = new ArrayList<>();
 
   @Test
@@ -151,7 +151,12 @@ class ModelInterruptsTest {
   @Test
   void refusesVectorsThatDoNotExist() {
     assertThat(interrupts.count()).isEqualTo(3);
-    assertThatThrownBy(() -> interrupts.enable(3, () -> {})).isInstanceOf(IndexOutOfBoundsException.class);
+    assertThatThrownBy(() -> interrupts.enable(3, () -> {}))
+        .isInstanceOf(IndexOutOfBoundsException.class)
+        .hasMessage("0000:01:00.0: vector 3; the model has 3");
     assertThatThrownBy(() -> interrupts.signal(-1)).isInstanceOf(IndexOutOfBoundsException.class);
+    assertThatThrownBy(() -> new ModelInterrupts("0000:01:00.0", 2049, queue, this::open))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage("0000:01:00.0: vectors() is 2049; a function has 0 to 2048");
   }
 }

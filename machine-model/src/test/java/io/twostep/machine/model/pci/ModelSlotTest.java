@@ -25,6 +25,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -155,6 +156,55 @@ class ModelSlotTest {
           .isInstanceOf(IllegalArgumentException.class)
           .hasMessageContaining("64-bit BAR");
     }
+  }
+
+  @Test
+  void aModelThatDescribesItsBarsBadlyIsRefusedByAddressAndTakesNoRoom() {
+    BarSpec registers = new BarSpec(Bar.Kind.REGISTERS, 4096);
+    BarSpec memory = new BarSpec(Bar.Kind.MEMORY, 8192);
+    long placed = machine.plug(Machines.FIRST, new TestDevice(), IDENTITY).bar(0).busAddress();
+    machine.unplug(Machines.FIRST);
+    assertRefused(new TestDevice(null, MemorySegment.NULL), "bars() is null");
+    assertRefused(new TestDevice(Arrays.asList(registers, null), MemorySegment.NULL), "BarSpec.NONE for gaps");
+    assertRefused(new TestDevice(List.of(registers, memory), null), "memory(1) is null");
+    assertRefused(new TestDevice(List.of(registers, memory), MemorySegment.ofArray(new byte[4096])), "BAR 1 is 4096 bytes, the BAR 8192");
+    assertThat(machine.plug(Machines.FIRST, new TestDevice(), IDENTITY).bar(0).busAddress()).isEqualTo(placed);
+  }
+
+  private void assertRefused(TestDevice model, String why) {
+    assertThatThrownBy(() -> machine.plug(Machines.FIRST, model, IDENTITY))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageStartingWith("0000:01:00.0: ")
+        .hasMessageContaining(why);
+  }
+
+  @Test
+  void aBusAccessThatDoesNotFitItsSegmentNamesTheDevice() {
+    machine.plug(Machines.FIRST, device, IDENTITY);
+    assertThatThrownBy(() -> device.bus.read(0x1000, word, 4, 8))
+        .isInstanceOf(IndexOutOfBoundsException.class)
+        .hasMessage("0000:01:00.0: read of 8 bytes at 0x1000 does not fit the segment: offset 4 of 8 bytes");
+    assertThatThrownBy(() -> device.bus.write(0x1000, word, 0, -1)).isInstanceOf(IndexOutOfBoundsException.class);
+    assertThatThrownBy(() -> device.bus.write(0x1000, word, -1, 1)).isInstanceOf(IndexOutOfBoundsException.class);
+  }
+
+  @Test
+  void aModelThatThrowsInStepIsNamedToWhoPausesAndLosesNoTimer() {
+    machine.plug(Machines.FIRST, device, IDENTITY);
+    int[] ran = new int[1];
+    IllegalArgumentException cause = new IllegalArgumentException("bad opcode");
+    device.work =
+        budget -> {
+          throw cause;
+        };
+    device.signals.wake();
+    machine.timers().schedule(0, () -> ran[0]++);
+    assertThatThrownBy(() -> machine.timers().pause())
+        .isInstanceOf(IllegalStateException.class)
+        .hasMessage("0000:01:00.0: the model failed in step: java.lang.IllegalArgumentException: bad opcode")
+        .hasCause(cause);
+    machine.timers().pause();
+    assertThat(ran[0]).isEqualTo(1);
   }
 
   @Test
