@@ -15,7 +15,7 @@ public final class DmaAttributes {
   /** Refuse the mapping rather than bounce it or maintain caches for it. */
   public static final int REQUIRE_COHERENT = 1 << 9;
 
-  /** Promise that the device writes every byte, so that nothing need be copied in before it does. */
+  /** Promise that the device writes every byte after each hand-over, so that no hand-over need copy anything in before it does. */
   public static final int OVERWRITE = 1 << 10;
 
   /** Ask for the privileged permission where the translation format has one. */

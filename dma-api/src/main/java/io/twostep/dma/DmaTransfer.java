@@ -52,7 +52,7 @@ public final class DmaTransfer extends DmaHandle {
    * @return how many entries the sink took; 0 for an empty source, which is mapped all the same; -1 if the sink refused one and everything is
    *     undone
    * @throws DmaMappingException if any range cannot be mapped, or OUT_OF_BOUNDS if there are more entries than the device takes; nothing is mapped then
-   * @throws IllegalArgumentException for a range of length 0 or that wraps, or a source whose second pass differs from its first
+   * @throws IllegalArgumentException for a range of length 0 or that wraps, or a source that is seen to differ when it is read again
    * @throws IllegalStateException unless idle
    */
   public long map(PhysRanges source, DmaDirection direction, int attributes, DmaSink sink) {
@@ -88,7 +88,7 @@ public final class DmaTransfer extends DmaHandle {
   /**
    * Take bytes {@code offset .. offset + length} of the request over from the device, so that the CPU reads what it wrote.
    *
-   * @throws IllegalArgumentException for a part outside the request, or a source that changed
+   * @throws IllegalArgumentException for a part outside the request, or, where it is noticed, a source that changed
    */
   public void syncForCpu(long offset, long length) {
     syncRequest(offset, length, DmaOps.TOWARD_CPU);

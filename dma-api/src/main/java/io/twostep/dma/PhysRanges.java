@@ -3,8 +3,8 @@ package io.twostep.dma;
 /**
  * The caller's own scatter structure, seen in runs of physical ranges.
  *
- * <p>The mapping layer reads a source twice, once to size the request and once to map it, in as few calls as the arrays allow. Ranges
- * must not change until the mapping made from them is unmapped. Implementations need not be thread-safe.
+ * <p>A source of up to 256 ranges, after adjacent ones were joined, is read once; a larger one a second time to map it; both in as few calls as the arrays
+ * allow. A sync of a transfer may read it again, so that ranges must not change until the transfer made from them is unmapped. Implementations need not be thread-safe.
  */
 public interface PhysRanges {
   /** Start again at the first range. */

@@ -1,7 +1,7 @@
 package io.twostep.dma;
 
 /**
- * How a device reaches a range, as {@link DmaSink} and {@link DmaTransfer.Plan} report it.
+ * How a device reaches a range, as {@link DmaSink} and {@link TransferPlan} report it.
  *
  * <p>Plain {@code int} constants: they travel beside addresses on the hot path.
  */

@@ -18,7 +18,11 @@ public interface DriverContext {
   /** Return the driver's settings. */
   Settings settings();
 
-  /** Attach the device with the limits the driver found; narrower limits later need a new call and no live mapping. */
+  /**
+   * Attach the device with the limits the driver found; narrower limits later need a new call and no live mapping.
+   *
+   * <p>The mapper is the driver's: the driver closes it, after everything it made was torn down, when it is done with the device.
+   */
   DmaMapper attach(DeviceLimits limits);
 
   /** Return a context without a platform: the device in {@code slot}, attached through {@code stack}. */
