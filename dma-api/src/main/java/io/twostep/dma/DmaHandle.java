@@ -361,15 +361,18 @@ abstract sealed class DmaHandle implements AutoCloseable, HandleRegistry.Holder
     return switch (stack.ops.classify(phys, length)) {
       case RangeKind.LOCAL -> 0;
       case RangeKind.BRIDGE_PEER -> MapFlags.PEER;
-      case RangeKind.BUS_PEER ->
-          throw new DmaMappingException(
-              Reason.BUS_ADDRESS,
-              stack.device
-                  + ": "
-                  + Hex.range(phys, length)
-                  + " is peer memory reached by bus address and cannot be linked into a window; use a transfer");
+      case RangeKind.BUS_PEER -> throw busAddress(phys, length);
       default -> throw unreachable(stack, phys, length);
     };
+  }
+
+  final DmaMappingException busAddress(long phys, long length) {
+    return new DmaMappingException(
+        Reason.BUS_ADDRESS,
+        stack.device
+            + ": "
+            + Hex.range(phys, length)
+            + " is peer memory reached by bus address and cannot be linked into a window; use a transfer");
   }
 
   static DmaMappingException unreachable(AttachedStack stack, long phys, long length) {

@@ -11,18 +11,17 @@ import org.jspecify.annotations.Nullable;
  *
  * <pre>{@code
  * IovaReservation window = mapper.newReservation();          // once
- * if (window.tryAlloc(ranges[0].phys(), total, FROM_DEVICE, NONE)) {
- *   long offset = 0;
- *   for (Range range : ranges) {
- *     window.link(offset, range.phys(), range.length());
- *     offset += range.length();
- *   }
+ * if (window.tryAlloc(block.phys(0), block.length(), FROM_DEVICE, NONE)) {
+ *   long total = window.link(0, block.ranges());             // or link(offset, phys, length) range by range
  *   window.sync(0, total);                                   // now the device may use it
  *   start(window.address(), total);
  *   ...                                                      // the device is done
  *   window.destroy();                                        // now the memory is the caller's again
  * }
  * }</pre>
+ *
+ * <p>Two links share no granule. Of ranges that follow each other without a gap, every one but the first therefore starts, and every one but the last ends,
+ * on the granule, {@link DmaLimits#granule}; a {@link DmaTransfer} handles ranges of any other shape.
  *
  * <p>Used by one thread at a time; reusable after destroy or free; a warm handle allocates nothing. Everything but teardown throws {@link
  * DmaMappingException} DETACHED after the mapper was detached. A {@link DmaTransfer} does all of this, on every stack, in one call.
@@ -35,6 +34,8 @@ public final class IovaReservation extends DmaHandle {
 
   /** Offset of {@link #address} in the window below: granules that only keep low bits of addresses are never linked. */
   private long skipped;
+
+  private @Nullable RangeReader reader;
 
   IovaReservation(DmaMapper mapper) {
     super(mapper);
@@ -122,11 +123,15 @@ public final class IovaReservation extends DmaHandle {
   /**
    * Link a physical range; the device may use it after {@link #sync}.
    *
+   * <p>No granule of the window may hold parts of two links: a range that is followed by another ends on the granule, and one that follows another
+   * starts on it.
+   *
    * @param offset bytes from {@link #address}, in any order; {@code (address + offset)} and {@code phys} have the same offset within the granule
    * @param phys first byte, memory of this machine
    * @param length bytes, positive
    * @return the address the device uses for the range's first byte
-   * @throws DmaMappingException MISALIGNED, ALREADY_LINKED, NOT_BACKED, TABLE_MEMORY, or a bounce layer's reasons; nothing of this call is linked then
+   * @throws DmaMappingException MISALIGNED, NOT_BACKED, TABLE_MEMORY, a bounce layer's reasons, or ALREADY_LINKED if a granule it touches is linked, if
+   *     only in part; nothing of this call is linked then
    * @throws IllegalArgumentException for a range outside the window
    */
   public long link(long offset, long phys, long length) {
@@ -150,6 +155,112 @@ public final class IovaReservation extends DmaHandle {
     return linkAddress;
   }
 
+  /**
+   * Link ranges one behind the other; the device may use them after {@link #sync}.
+   *
+   * <p>Adjacent ranges of one piece of memory count as one. Every range but the first starts, and every range but the last ends, on the granule.
+   *
+   * @param offset bytes from {@link #address} at which the first range starts; the two have the same offset within the granule
+   * @param source the ranges, read once; may change afterwards
+   * @return the bytes linked; 0 for an empty source
+   * @throws DmaMappingException as {@link #link(long, long, long)} does; nothing of this call is linked then
+   * @throws IllegalArgumentException for a range of length 0, one that wraps, or ranges that leave the window
+   */
+  public long link(long offset, PhysRanges source) {
+    requireAttachedActive();
+    if (offset < 0 || offset > length) {
+      requireWithin(offset, 1, length);
+    }
+    RangeReader from = reader;
+    if (from == null) {
+      from = new RangeReader();
+      reader = from;
+    }
+    int mark = pins().mark();
+    long end = offset;
+    long linked = linkedGranules;
+    try {
+      from.start(source, pins());
+      for (int count = from.next(stack()); count > 0; count = from.isEnded() ? 0 : from.next(stack())) {
+        end = linkRun(from, count, offset, end);
+      }
+      return end - offset;
+    } catch (RuntimeException e) {
+      linkedGranules = linked;
+      unlinkFailed(offset, end, e);
+      undo(mark, e);
+      throw e;
+    } finally {
+      from.finish();
+    }
+  }
+
+  /** Link the reader's run at {@code offset} of a call that began at {@code start}; returns the offset behind it. */
+  private long linkRun(RangeReader from, int count, long start, long offset) {
+    AttachedStack stack = stack();
+    long end = offset;
+    long granules = 0;
+    for (int i = 0; i < count; i++) {
+      long phys = from.phys[i];
+      long bytes = from.length[i];
+      requireWithin(end, bytes, length);
+      if (((address + end ^ phys) & stack.alignMask) != 0) {
+        throw misaligned(end, phys, bytes);
+      }
+      if (end != start && (phys & (stack.granule - 1)) != 0) {
+        throw sharesGranule(end, phys, bytes);
+      }
+      if (from.kind[i] == RangeKind.BUS_PEER) {
+        throw busAddress(phys, bytes);
+      }
+      granules += granules(address + end, bytes);
+      end += bytes;
+    }
+    long at = offset;
+    int next = 0;
+    while (next < count) {
+      int first = next;
+      int kind = from.kind[first];
+      long bytes = 0;
+      while (next < count && from.kind[next] == kind) {
+        bytes += from.length[next++];
+      }
+      try {
+        stack.ops.linkRun(state(), skipped + at, from.phys, from.length, first, next, RequestMapper.withKind(flags, kind), own());
+      } catch (RuntimeException e) {
+        unlinkFailed(offset, at, e);
+        throw e;
+      }
+      at += bytes;
+    }
+    linkedGranules += granules;
+    return end;
+  }
+
+  /** Take out what a failed call linked before it failed; it was never published. */
+  private void unlinkFailed(long from, long to, RuntimeException cause) {
+    if (to > from) {
+      try {
+        stack().ops.unlink(state(), skipped + from, to - from, own());
+      } catch (RuntimeException e) {
+        cause.addSuppressed(e);
+      }
+    }
+  }
+
+  private DmaMappingException sharesGranule(long offset, long phys, long length) {
+    return new DmaMappingException(
+        Reason.MISALIGNED,
+        stack().device
+            + ": cannot link "
+            + Hex.range(phys, length)
+            + " at offset "
+            + Hex.of(offset)
+            + " behind another range: only the first may start off the granule of "
+            + Hex.of(stack().granule)
+            + "; use a transfer");
+  }
+
   private DmaMappingException misaligned(long offset, long phys, long length) {
     return new DmaMappingException(
         Reason.MISALIGNED,
@@ -167,6 +278,9 @@ public final class IovaReservation extends DmaHandle {
   /**
    * Make what is linked in the range usable by the device; after this, and not before, it may access it. Holes are skipped.
    *
+   * <p>It hands over what the device does not own yet, and leaves alone what it does: to hand bytes over again after {@link #syncForCpu}, or after the
+   * CPU wrote more, call {@link #syncForDevice}.
+   *
    * @throws DmaMappingException if the machine refused, such as a host's limits; what was linked stays linked and unusable
    */
   public void sync(long offset, long length) {
@@ -180,12 +294,12 @@ public final class IovaReservation extends DmaHandle {
     }
   }
 
-  /** Take a part of what is linked over from the device, so that the CPU reads what it wrote. */
+  /** Take a part of what is linked over from the device, so that the CPU reads what it wrote; links and their usability stay. */
   public void syncForCpu(long offset, long length) {
     syncPart(skipped, offset, length, this.length, DmaOps.TOWARD_CPU);
   }
 
-  /** Hand a part of what is linked over to the device, so that it reads what the CPU wrote. */
+  /** Hand a part of what is linked over to the device, so that it reads what the CPU wrote; the first time {@link #sync} does it. */
   public void syncForDevice(long offset, long length) {
     syncPart(skipped, offset, length, this.length, DmaOps.TOWARD_DEVICE);
   }

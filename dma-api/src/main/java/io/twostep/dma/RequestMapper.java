@@ -177,7 +177,8 @@ final class RequestMapper {
     emitter.add(dmaAddress, reader.length[i], kind);
   }
 
-  private static int withKind(int flags, int kind) {
+  /** Return the flags of a request with what a kind of memory adds. */
+  static int withKind(int flags, int kind) {
     return kind == RangeKind.BRIDGE_PEER ? flags | MapFlags.PEER : flags;
   }
 

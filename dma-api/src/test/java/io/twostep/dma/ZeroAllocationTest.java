@@ -74,6 +74,7 @@ class ZeroAllocationTest {
   @Test
   void twoStepsOf32PagesAllocateNothing() {
     IovaReservation window = rig.mapper.newReservation();
+    Pages pages = new Pages(block);
     long[] phys = new long[PAGES];
     for (int i = 0; i < PAGES; i++) {
       phys[i] = block.phys(i * PAGE);
@@ -89,6 +90,9 @@ class ZeroAllocationTest {
           window.unlink(PAGE, PAGE, batch);
           window.destroy(batch);
           batch.complete();
+          window.tryAlloc(0, PAGES * PAGE, TO_DEVICE, NONE);
+          window.link(0, pages);
+          window.destroy();
         });
   }
 
