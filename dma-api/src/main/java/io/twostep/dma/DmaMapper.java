@@ -260,6 +260,11 @@ public final class DmaMapper implements AutoCloseable {
     }
   }
 
+  /** Tell whether the mapper was closed. */
+  public synchronized boolean isClosed() {
+    return closed;
+  }
+
   AttachedStack currentStack() {
     return stack;
   }

@@ -33,7 +33,7 @@ public final class DirectBackend implements TerminalBackend {
   public DmaOps attach(AttachContext context) {
     Translation translation = context.space().translation();
     if (translation == Translation.TRANSLATED) {
-      throw refused(context, "an IOMMU translates for " + context.space().name() + "; use backend iommu");
+      throw refused(context, "an IOMMU translates for " + context.space().name() + "; use backend iommu, or set the slot's translation to none");
     }
     if (translation == Translation.BLOCKED) {
       throw refused(

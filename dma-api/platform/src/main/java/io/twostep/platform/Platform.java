@@ -93,7 +93,7 @@ public final class Platform implements AutoCloseable {
     return device(address).attach(limits);
   }
 
-  /** Return the device's mapper, attaching with the limits of its description if it has none yet. */
+  /** Return the device's mapper, attaching with the limits of its description if it has none yet or the last one was closed. */
   public DmaMapper mapper(String address) {
     return device(address).mapper();
   }

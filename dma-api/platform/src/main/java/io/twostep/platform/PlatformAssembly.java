@@ -12,6 +12,7 @@ import io.twostep.dma.spi.Backend;
 import io.twostep.dma.spi.DeviceAddress;
 import io.twostep.dma.spi.DeviceModel;
 import io.twostep.dma.spi.DeviceSlot;
+import io.twostep.dma.spi.DmaPlugin;
 import io.twostep.dma.spi.LayerBackend;
 import io.twostep.dma.spi.Machine;
 import io.twostep.dma.spi.ModelHost;
@@ -45,8 +46,10 @@ final class PlatformAssembly {
 
   Platform assemble(@Nullable String machine, Map<String, String> machineSettings, List<DeviceDescription> devices) {
     try {
-      PlatformPlan plan = new PlatformPlanner(catalog, problems).plan(machine, machineSettings, devices);
+      PlatformPlanner planner = new PlatformPlanner(catalog, problems);
+      PlatformPlan plan = planner.plan(machine, machineSettings, devices);
       throwProblems();
+      problems.addAll(planner.valueProblems());
       return build(Objects.requireNonNull(plan));
     } catch (RuntimeException | Error e) {
       made.closeAll(e);
@@ -56,7 +59,9 @@ final class PlatformAssembly {
 
   /** Check a description and close what discovery opened. */
   void check(@Nullable String machine, Map<String, String> machineSettings, List<DeviceDescription> devices) {
-    new PlatformPlanner(catalog, problems).plan(machine, machineSettings, devices);
+    PlatformPlanner planner = new PlatformPlanner(catalog, problems);
+    planner.plan(machine, machineSettings, devices);
+    problems.addAll(planner.valueProblems());
     PlatformException wrong = new PlatformException(TITLE, problems);
     made.closeAll(wrong);
     if (!problems.isEmpty() || wrong.getSuppressed().length != 0) {
@@ -70,11 +75,19 @@ final class PlatformAssembly {
     }
   }
 
+  /** Make everything; what refuses its values does not keep the rest from being asked. */
   private Platform build(PlatformPlan plan) {
-    Machine machine = machine(plan);
+    Machine made = machine(plan);
     Map<String, DeviceModel> models = new LinkedHashMap<>();
     Map<String, Backend> backends = new LinkedHashMap<>();
-    makeParts(plan, machine, models, backends);
+    boolean whole = makeParts(plan, made, models, backends);
+    if (made != null && !whole) {
+      tryAddresses(made, plan);
+    }
+    if (made == null || !whole) {
+      throwProblems();
+    }
+    Machine machine = Objects.requireNonNull(made);
     List<PlatformDevice> devices = new ArrayList<>();
     for (PlannedDevice device : plan.devices()) {
       DeviceModel model = models.get(device.address());
@@ -83,68 +96,92 @@ final class PlatformAssembly {
         devices.add(new PlatformDevice(device, machine, slot, model, used(device, backends), stack(device, backends)));
       }
     }
+    throwProblems();
     checkGroups(machine, devices);
     throwProblems();
     return new Platform(catalog, machine, List.copyOf(backends.values()), devices);
   }
 
-  private Machine machine(PlatformPlan plan) {
+  private @Nullable Machine machine(PlatformPlan plan) {
     String name = plan.machine().name();
     Key<Machine> key = InstanceFactory.key(Machine.class, name);
     Module module =
         instances.module(
             key, Machine.class, plan.machine(), plan.machineSettings(), "machine '" + name + "'",
             () -> plan.machine().create(plan.machineSettings()));
-    throwProblems();
-    Injector injector = InjectorPolicy.create(List.of(Objects.requireNonNull(module)), problems::add);
-    throwProblems();
-    Machine machine = Objects.requireNonNull(injector).getInstance(key);
+    Injector injector = module == null ? null : InjectorPolicy.create(List.of(module), problems::add);
+    if (injector == null) {
+      return null;
+    }
+    Machine machine = injector.getInstance(key);
     made.push(machine);
     return machine;
   }
 
-  /** Make models, where the machine takes them, and backends: one injector, so that one look finds every problem. */
-  private void makeParts(PlatformPlan plan, Machine machine, Map<String, DeviceModel> models, Map<String, Backend> backends) {
+  /**
+   * Make models, where the machine takes them, and backends: one injector, so that one look finds every problem.
+   *
+   * @param machine null if it could not be made: then parts that may need it are left out, and the others still say what they think of their values
+   * @return whether everything was made
+   */
+  private boolean makeParts(
+      PlatformPlan plan, @Nullable Machine machine, Map<String, DeviceModel> models, Map<String, Backend> backends) {
+    int before = problems.size();
     Map<String, Key<DeviceModel>> modelKeys = new LinkedHashMap<>();
     Map<String, Key<Backend>> backendKeys = new LinkedHashMap<>();
     List<Module> modules = new ArrayList<>();
     for (PlannedDevice device : plan.devices()) {
       PlannedModel model = device.model();
-      if (model != null && machine instanceof ModelHost) {
+      if (model != null && (machine == null ? isFreeOfMachine(model.plugin()) : machine instanceof ModelHost)) {
         Key<DeviceModel> key = InstanceFactory.key(DeviceModel.class, device.address());
-        modelKeys.put(device.address(), key);
-        addIfMade(
-            modules,
+        Module module =
             instances.module(
                 key, DeviceModel.class, model.plugin(), model.settings(), "device " + device.address(),
-                () -> model.plugin().create(model.settings())));
+                () -> model.plugin().create(model.settings()));
+        if (module != null) {
+          modelKeys.put(device.address(), key);
+          modules.add(module);
+        }
       }
     }
     for (PlannedBackend backend : plan.backends()) {
+      if (machine == null && !isFreeOfMachine(backend.plugin())) {
+        continue;
+      }
       Key<Backend> key = InstanceFactory.key(Backend.class, backend.key());
-      backendKeys.put(backend.key(), key);
-      addIfMade(
-          modules,
+      Module module =
           instances.module(
-              key, Backend.class, backend.plugin(), backend.settings(), "backend '" + backend.key() + "'",
-              () -> backend.plugin().create(backend.settings())));
+              key, Backend.class, backend.plugin(), backend.settings(), plan.users(backend) + ": backend '" + backend.key() + "'",
+              () -> backend.plugin().create(backend.settings()));
+      if (module != null) {
+        backendKeys.put(backend.key(), key);
+        modules.add(module);
+      }
     }
-    throwProblems();
     modules.add(new PartsModule(machine, modelKeys, backendKeys));
-    Injector injector = InjectorPolicy.create(modules, problems::add);
-    throwProblems();
-    Injector created = Objects.requireNonNull(injector);
+    Injector created = InjectorPolicy.create(modules, problems::add);
+    if (created == null) {
+      return false;
+    }
     models.putAll(created.getInstance(Key.get(new TypeLiteral<Map<String, DeviceModel>>() {})));
     backends.putAll(created.getInstance(Key.get(new TypeLiteral<Map<String, Backend>>() {})));
     models.values().forEach(made::push);
     backends.values().forEach(made::push);
-    plan.backends().forEach(backend -> checkKind(backend, Objects.requireNonNull(backends.get(backend.key()))));
-    throwProblems();
+    if (machine != null && problems.size() == before) {
+      plan.backends().forEach(backend -> checkKind(backend, Objects.requireNonNull(backends.get(backend.key()))));
+    }
+    return problems.size() == before;
   }
 
-  private static void addIfMade(List<Module> modules, @Nullable Module module) {
-    if (module != null) {
-      modules.add(module);
+  /** A plugin's own Guice module may inject the machine; a factory method cannot. */
+  private boolean isFreeOfMachine(DmaPlugin plugin) {
+    return catalog.moduleFor(plugin) == null;
+  }
+
+  /** Find out what is wrong with places in a machine that will be closed at once, because something else is wrong. */
+  private void tryAddresses(Machine machine, PlatformPlan plan) {
+    for (PlannedDevice device : plan.devices()) {
+      slot(machine, device, device.model() == null ? null : new VacantModel());
     }
   }
 
@@ -218,11 +255,11 @@ final class PlatformAssembly {
 
   /** Links the instances into the two maps; nobody else writes them. */
   private static final class PartsModule extends AbstractModule {
-    private final Machine machine;
+    private final @Nullable Machine machine;
     private final Map<String, Key<DeviceModel>> models;
     private final Map<String, Key<Backend>> backends;
 
-    PartsModule(Machine machine, Map<String, Key<DeviceModel>> models, Map<String, Key<Backend>> backends) {
+    PartsModule(@Nullable Machine machine, Map<String, Key<DeviceModel>> models, Map<String, Key<Backend>> backends) {
       this.machine = machine;
       this.models = models;
       this.backends = backends;
@@ -230,7 +267,9 @@ final class PlatformAssembly {
 
     @Override
     protected void configure() {
-      bind(Machine.class).toInstance(machine);
+      if (machine != null) {
+        bind(Machine.class).toInstance(machine);
+      }
       MapBinder<String, DeviceModel> modelMap = MapBinder.newMapBinder(binder(), String.class, DeviceModel.class);
       models.forEach((address, key) -> modelMap.addBinding(address).to(key));
       MapBinder<String, Backend> backendMap = MapBinder.newMapBinder(binder(), String.class, Backend.class);

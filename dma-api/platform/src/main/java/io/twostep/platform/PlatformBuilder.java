@@ -65,7 +65,7 @@ public final class PlatformBuilder {
   }
 
   /**
-   * Check the description and make nothing: names, stacks, and names of settings.
+   * Check the description and make nothing: names, stacks, names of settings, and values of slots.
    *
    * @throws PlatformException naming everything that is wrong
    */

@@ -91,10 +91,10 @@ final class PlatformDevice {
     return attached;
   }
 
-  /** Return the mapper, attaching with the described limits if there is none. */
+  /** Return the mapper, attaching with the described limits if there is none or its user closed it. */
   synchronized DmaMapper mapper() {
     DmaMapper attached = mapper;
-    return attached == null || released ? attach(planned.description().limits()) : attached;
+    return attached == null || attached.isClosed() || released ? attach(planned.description().limits()) : attached;
   }
 
   /** Bind a driver; at most one. */

@@ -13,6 +13,13 @@ import org.jspecify.annotations.Nullable;
 record PlatformPlan(
     MachinePlugin machine, Settings machineSettings, List<PlannedBackend> backends, List<PlannedDevice> devices) {
 
+  /** Return the devices whose stacks hold an instance, as messages name them. */
+  String users(PlannedBackend backend) {
+    List<String> users =
+        devices.stream().filter(device -> device.stack().contains(backend.key())).map(PlannedDevice::address).toList();
+    return (users.size() == 1 ? "device " : "devices ") + String.join(" and ", users);
+  }
+
   /**
    * One backend instance.
    *

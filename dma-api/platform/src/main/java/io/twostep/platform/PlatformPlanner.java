@@ -25,6 +25,7 @@ import org.jspecify.annotations.Nullable;
 final class PlatformPlanner {
   private final PluginCatalog catalog;
   private final List<String> problems;
+  private final List<String> valueProblems = new ArrayList<>();
   private final Map<String, PlannedBackend> instances = new LinkedHashMap<>();
 
   PlatformPlanner(PluginCatalog catalog, List<String> problems) {
@@ -51,6 +52,11 @@ final class PlatformPlanner {
       return null;
     }
     return new PlatformPlan(machinePlugin, settings, List.copyOf(instances.values()), List.copyOf(planned));
+  }
+
+  /** Return what is wrong with values that are checked without a plugin; none of it keeps a plan from being made. */
+  List<String> valueProblems() {
+    return valueProblems;
   }
 
   private @Nullable MachinePlugin machine(@Nullable String name) {
@@ -100,14 +106,16 @@ final class PlatformPlanner {
       own.keySet().removeAll(SlotSettings.NAMES);
       PlannedModel model = model();
       List<BackendPlugin> stack = stack();
-      checkOrder(stack);
+      if (stack.size() == device.backends().size()) {
+        checkOrder(stack);
+        checkPrefixes();
+      }
       Map<String, String> driver = prefixed.getOrDefault(PluginCatalog.DRIVER_PREFIX, Map.of());
       checkDriver(driver);
-      checkPrefixes();
       List<String> keys = new ArrayList<>();
       stack.forEach(plugin -> keys.add(instance(plugin)));
       return new PlannedDevice(
-          device, model, SlotSettings.parse(slot, this::report), keys, driver, List.copyOf(slot.keySet()));
+          device, model, SlotSettings.parse(slot, line -> valueProblems.add(text() + ": " + line)), keys, driver, List.copyOf(slot.keySet()));
     }
 
     private @Nullable PlannedModel model() {
@@ -141,7 +149,7 @@ final class PlatformPlanner {
     }
 
     private void checkOrder(List<BackendPlugin> stack) {
-      if (stack.isEmpty() || stack.size() != device.backends().size()) {
+      if (stack.isEmpty()) {
         return;
       }
       Set<String> seen = new TreeSet<>();
@@ -183,7 +191,9 @@ final class PlatformPlanner {
       }
       for (String name : given.keySet()) {
         if (!known.contains(name)) {
-          report("no driver has a setting '" + name + "'" + Names.suggest(name, known));
+          report(
+              "no driver has a setting '" + name + "'"
+                  + (known.isEmpty() ? "; no driver plugin has any setting" : Names.suggest(name, known)));
         }
       }
     }

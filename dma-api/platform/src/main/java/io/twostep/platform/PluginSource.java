@@ -11,10 +11,13 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
+import java.util.jar.JarFile;
 import java.util.stream.Stream;
 
 /** A place where plugins come from. Immutable. */
 public final class PluginSource {
+  private static final String SERVICES = "META-INF/services/";
+
   private final Opener opener;
 
   private PluginSource(Opener opener) {
@@ -29,7 +32,8 @@ public final class PluginSource {
   /**
    * Return the plugins of every jar in a folder; the jars see what the program sees, and not each other's folders.
    *
-   * <p>A folder that cannot be read or holds no jar is a problem of the platform that uses it.
+   * <p>A folder that cannot be read or holds no jar, and a jar that offers no plugin, are problems of the platform that uses it. Libraries of plugins
+   * belong on the class path, or in another folder that the manifest of the plugin's jar names in its {@code Class-Path}.
    */
   public static PluginSource jars(Path folder) {
     return new PluginSource(problems -> openJars(folder, problems));
@@ -57,6 +61,7 @@ public final class PluginSource {
       for (Path file : files.sorted().toList()) {
         if (file.toString().endsWith(".jar")) {
           urls.add(url(file));
+          checkOffers(file, problems);
         }
       }
       if (urls.isEmpty()) {
@@ -66,6 +71,19 @@ public final class PluginSource {
       problems.accept("plugin folder " + folder + " cannot be read: " + e);
     }
     return ServiceScan.ofJars(new URLClassLoader(urls.toArray(URL[]::new), PluginSource.class.getClassLoader()));
+  }
+
+  /** A jar with a misnamed service file would otherwise just not be there. */
+  private static void checkOffers(Path file, Consumer<String> problems) {
+    try (JarFile jar = new JarFile(file.toFile())) {
+      if (jar.getEntry(SERVICES + DmaPlugin.class.getName()) == null && jar.getEntry(SERVICES + GuicePlugin.class.getName()) == null) {
+        problems.accept(
+            "jar " + file + " offers no plugin: it has no " + SERVICES + DmaPlugin.class.getName()
+                + "; add that file, or keep libraries out of the plugin folder");
+      }
+    } catch (IOException e) {
+      problems.accept("jar " + file + " cannot be read: " + e.getMessage());
+    }
   }
 
   private static URL url(Path file) {

@@ -91,9 +91,48 @@ class AssemblyTest {
     assertThat(thrown.problems())
         .containsExactlyInAnyOrder(
             "device 0000:02:00.0: setting 'file' of disk is 'missing'; there is no such file",
-            "backend 'flat{depth=10}': setting 'depth' of flat is '10'; it must be a whole number from 1 to 9",
-            "backend 'deep{depth=x}': setting 'depth' of deep is 'x'; it must be a whole number, such as 32 or 0x20");
-    assertThat(fakes.journal).containsExactly("make model", "make inner1", "close inner1", "close model", "close machine");
+            "device 0000:01:00.0: backend 'flat{depth=10}': setting 'depth' of flat is '10'; it must be a whole number from 1 to 9",
+            "device 0000:02:00.0: backend 'deep{depth=x}': setting 'depth' of deep is 'x'; it must be a whole number, such as 32 or 0x20");
+    assertThat(fakes.journal).containsExactly("make model", "make inner1", "plug 0000:01:00.0", "plug 0000:02:00.0", "close inner1", "close model", "close machine");
+  }
+
+  @Test
+  void valuesOfMachineSlotModelAndBackendAreReportedInOneRound() {
+    PlatformException thrown =
+        catchThrowableOfType(
+            PlatformException.class,
+            () ->
+                Platform.builder(fakes.source())
+                    .machine("fake")
+                    .set("memory", "lots")
+                    .device(ADDRESS, "disk", d -> d.backends("flat").set("trusted", "maybe").set("file", "missing").set("flat.depth", "10"))
+                    .device(OTHER, "disk", d -> d.backends("flat").set("flat.depth", "10"))
+                    .build());
+    assertThat(thrown.problems())
+        .containsExactlyInAnyOrder(
+            "device 0000:01:00.0: setting 'trusted' is 'maybe'; it must be true or false",
+            "machine 'fake': setting 'memory' of fake is 'lots'; it must be a size such as 4096, 4K or 64MiB",
+            "device 0000:01:00.0: setting 'file' of disk is 'missing'; there is no such file",
+            "devices 0000:01:00.0 and 0000:02:00.0: backend 'flat{depth=10}': setting 'depth' of flat is '10'; it must be a whole number from 1 to 9");
+  }
+
+  @Test
+  void aBadAddressIsReportedBesideAModelThatRefusesItsValues() {
+    PlatformException thrown =
+        catchThrowableOfType(
+            PlatformException.class,
+            () ->
+                Platform.builder(fakes.source())
+                    .machine("fake")
+                    .backends("flat")
+                    .device("nowhere", "disk", d -> d.set("file", "missing"))
+                    .device(ADDRESS, "disk", d -> {})
+                    .build());
+    assertThat(thrown.problems())
+        .hasSize(2)
+        .anySatisfy(line -> assertThat(line).isEqualTo("device nowhere: setting 'file' of disk is 'missing'; there is no such file"))
+        .anySatisfy(line -> assertThat(line).startsWith("device nowhere: 'nowhere' is not a PCI address"));
+    assertThat(fakes.journal).containsOnlyOnce("close machine");
   }
 
   @Test
@@ -183,6 +222,17 @@ class AssemblyTest {
             .isInstanceOf(IllegalStateException.class)
             .hasMessage("device 0000:01:00.0: cannot be attached again while 1 mappings are live; unmap them first");
       }
+    }
+  }
+
+  @Test
+  void aMapperThatItsUserClosedIsReplaced() {
+    try (Platform platform = fakes.described().build()) {
+      DmaMapper first = platform.mapper(ADDRESS);
+      first.close();
+      DmaMapper second = platform.mapper(ADDRESS);
+      assertThat(second).isNotSameAs(first);
+      second.map(0x1000, 16, io.twostep.dma.DmaDirection.TO_DEVICE, 0).close();
     }
   }
 

@@ -36,9 +36,9 @@ class DescriptionErrorsTest {
             """
             the platform cannot be assembled, 5 problems:
               1. unknown machine 'fale'; did you mean 'fake'?
-              2. device 0000:01:00.0: unknown device model 'dsik'; there is: disk
-              3. device 0000:01:00.0: unknown backend 'flta'; there is: deep, flat, inner, outer
-              4. device 0000:02:00.0: unknown setting 'fiel' for device-model 'disk'; there is: file
+              2. device 0000:01:00.0: unknown device model 'dsik'; did you mean 'disk'?
+              3. device 0000:01:00.0: unknown backend 'flta'; did you mean 'flat'?
+              4. device 0000:02:00.0: unknown setting 'fiel' for device-model 'disk'; did you mean 'file'?
               5. device 0000:02:00.0: unknown setting 'deth' for terminal 'flat'; did you mean 'depth'?\
             """);
   }
@@ -131,15 +131,31 @@ class DescriptionErrorsTest {
   }
 
   @Test
-  void slotSettingsAreChecked() {
+  void anUnknownBackendHasNoFollowUps() {
     assertThat(
             problems(
-                Platform.builder(fakes.source())
+                Platform.builder(fakes.source()).machine("fake").device(ADDRESS, "disk", d -> d.backends("outer", "falt").set("flat.depth", "2"))))
+        .containsExactly("device 0000:01:00.0: unknown backend 'falt'; did you mean 'flat'?");
+  }
+
+  @Test
+  void aDriverSettingWithoutAnyDriverSaysSo() {
+    assertThat(
+            problems(
+                Platform.builder(PluginSource.of(fakes.machine, fakes.flat, fakes.disk))
                     .machine("fake")
-                    .device(
-                        ADDRESS,
-                        "disk",
-                        d -> d.backends("flat").set("trusted", "maybe").set("translation", "some").set("address-bits", "65"))))
+                    .device(ADDRESS, "disk", d -> d.backends("flat").set("driver.queue", "2"))))
+        .containsExactly("device 0000:01:00.0: no driver has a setting 'queue'; no driver plugin has any setting");
+  }
+
+  @Test
+  void slotSettingsAreChecked() {
+    PlatformBuilder description =
+        Platform.builder(fakes.source())
+            .machine("fake")
+            .device(ADDRESS, "disk", d -> d.backends("flat").set("trusted", "maybe").set("translation", "some").set("address-bits", "65"));
+    assertThat(catchThrowableOfType(PlatformException.class, description::check).problems())
+        .isEqualTo(catchThrowableOfType(PlatformException.class, description::build).problems())
         .containsExactly(
             "device 0000:01:00.0: setting 'address-bits' is '65'; it must be a whole number from 1 to 64",
             "device 0000:01:00.0: setting 'translation' is 'some'; it must be one of [translated, identity, blocked, none]",

@@ -76,7 +76,7 @@ class GuicePluginTest {
     GuicePlugin own = new Own("flat", DmaPlugin.Kind.TERMINAL, s -> parts(b -> {}));
     assertThatThrownBy(() -> described(own).build())
         .isInstanceOf(PlatformException.class)
-        .hasMessageContaining("No implementation for io.twostep.dma.spi.Backend was bound. (at backend 'flat{depth=7}')");
+        .hasMessageContaining("No implementation for io.twostep.dma.spi.Backend was bound. (at device 0000:01:00.0: backend 'flat{depth=7}')");
   }
 
   @Test
@@ -93,7 +93,7 @@ class GuicePluginTest {
       throw new IllegalArgumentException("depth 7 is unlucky");
     });
     assertThatThrownBy(() -> described(own).build())
-        .hasMessage("the platform cannot be assembled: backend 'flat{depth=7}': depth 7 is unlucky");
+        .hasMessage("the platform cannot be assembled: device 0000:01:00.0: backend 'flat{depth=7}': depth 7 is unlucky");
   }
 
   @Test

@@ -99,6 +99,23 @@ class PluginSourceTest {
   }
 
   @Test
+  void aJarThatOffersNoPluginIsNamed() throws Exception {
+    jar("hare.jar", "outside.Hare", GOOD);
+    try (OutputStream out = Files.newOutputStream(jars.resolve("misnamed.jar"));
+        JarOutputStream jar = new JarOutputStream(out)) {
+      put(jar, "META-INF/services/io.twostep.dma.DmaPlugin", "outside.Hare".getBytes());
+    }
+    Files.writeString(jars.resolve("torn.jar"), "no zip");
+    PluginListing listing = Platform.plugins(PluginSource.jars(jars));
+    assertThat(listing.plugins()).extracting(PluginInfo::name).containsExactly("hare");
+    assertThat(listing.problems())
+        .hasSize(2)
+        .anySatisfy(
+            line -> assertThat(line).contains("misnamed.jar offers no plugin: it has no META-INF/services/io.twostep.dma.spi.DmaPlugin; "))
+        .anySatisfy(line -> assertThat(line).contains("torn.jar cannot be read"));
+  }
+
+  @Test
   void theSameJarTwiceIsADuplicateNamedWithBothPlaces() throws Exception {
     jar("one.jar", "outside.Hare", GOOD);
     Path second = Files.createDirectory(work.resolve("more"));
