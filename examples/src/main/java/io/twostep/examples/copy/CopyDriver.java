@@ -1,0 +1,121 @@
+package io.twostep.examples.copy;
+
+import io.twostep.dma.DeviceLimits;
+import io.twostep.dma.DmaAttributes;
+import io.twostep.dma.DmaDirection;
+import io.twostep.dma.DmaMapper;
+import io.twostep.dma.DmaTransfer;
+import io.twostep.dma.MemoryBlock;
+import io.twostep.dma.spi.DeviceSlot;
+import io.twostep.dma.spi.Driver;
+import io.twostep.dma.spi.DriverContext;
+import io.twostep.dma.spi.Mmio;
+import io.twostep.dma.spi.Timers;
+
+/** Copies memory with a {@link CopyEngine}; for one thread at a time. */
+public final class CopyDriver implements Driver {
+  private static final long TIMEOUT_NANOS = 1_000_000_000L;
+
+  private final DeviceSlot slot;
+  private final Timers timers;
+  private final Mmio registers;
+  private final DmaTransfer source;
+  private final DmaTransfer target;
+  private final DmaRanges from = new DmaRanges();
+  private final DmaRanges to = new DmaRanges();
+  private volatile boolean interrupted;
+
+  /** Bring the device up; it uses 48-bit addresses. */
+  public CopyDriver(DriverContext context) {
+    slot = context.slot();
+    timers = context.timers();
+    DmaMapper mapper = context.attach(DeviceLimits.ofBits(48));
+    source = mapper.newTransfer();
+    target = mapper.newTransfer();
+    registers = slot.mmio(0);
+    slot.interrupts().enable(0, () -> interrupted = true);
+    slot.busMaster(true);
+  }
+
+  /**
+   * Copy a block over another of the same length.
+   *
+   * @throws IllegalStateException if the device reports a failure or does not answer; it is reset then
+   */
+  public void copy(MemoryBlock original, MemoryBlock copy) {
+    if (original.length() != copy.length()) {
+      throw new IllegalArgumentException(slot.address() + ": cannot copy " + original.length() + " bytes over " + copy.length());
+    }
+    map(source, original, DmaDirection.TO_DEVICE, DmaAttributes.NONE, from);
+    try {
+      map(target, copy, DmaDirection.FROM_DEVICE, DmaAttributes.OVERWRITE, to);
+      try {
+        copyRanges();
+      } finally {
+        target.unmap();
+      }
+    } finally {
+      source.unmap();
+    }
+  }
+
+  private void map(DmaTransfer transfer, MemoryBlock block, DmaDirection direction, int attributes, DmaRanges ranges) {
+    ranges.clear();
+    if (transfer.map(block.ranges(), direction, attributes, ranges) < 0) {
+      throw new IllegalArgumentException(slot.address() + ": a block of " + block.length() + " bytes is in too many pieces; copy it in parts");
+    }
+  }
+
+  /** Behind an IOMMU each side is one range; without one they may be many, and differ. */
+  private void copyRanges() {
+    while (from.remaining() != 0) {
+      long length = Math.min(from.remaining(), to.remaining());
+      start(from.take(length), to.take(length), length);
+      await();
+    }
+  }
+
+  private void start(long sourceAddress, long targetAddress, long length) {
+    interrupted = false;
+    registers.write64(CopyEngine.SOURCE, sourceAddress);
+    registers.write64(CopyEngine.TARGET, targetAddress);
+    registers.write64(CopyEngine.LENGTH, length);
+    registers.write32(CopyEngine.DOORBELL, 1);
+  }
+
+  private void await() {
+    long start = timers.nanoTime();
+    while (!interrupted) {
+      if (timers.nanoTime() - start > TIMEOUT_NANOS) {
+        stop();
+        throw new IllegalStateException(slot.address() + ": the copy engine does not answer; it was reset");
+      }
+      timers.pause();
+    }
+    int status = registers.read32(CopyEngine.STATUS);
+    if (status != CopyEngine.DONE) {
+      throw new IllegalStateException(slot.address() + ": the copy engine failed with status " + status);
+    }
+  }
+
+  /** Memory goes back only when the device can reach it no more. */
+  private void stop() {
+    slot.busMaster(false);
+    slot.reset();
+    slot.busMaster(true);
+  }
+
+  @Override
+  public void quiesce() {}
+
+  @Override
+  public void resume() {}
+
+  @Override
+  public void close() {
+    slot.busMaster(false);
+    slot.interrupts().disable(0);
+    source.close();
+    target.close();
+  }
+}
