@@ -261,7 +261,7 @@ public final class DmaMapper implements AutoCloseable {
   }
 
   /** Tell whether the mapper was closed. */
-  public synchronized boolean isClosed() {
+  public boolean isClosed() {
     return closed;
   }
 
@@ -271,10 +271,6 @@ public final class DmaMapper implements AutoCloseable {
 
   boolean isDetached() {
     return detached;
-  }
-
-  boolean isClosed() {
-    return closed;
   }
 
   private void requireAttached() {
