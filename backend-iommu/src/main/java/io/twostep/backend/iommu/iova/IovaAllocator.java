@@ -197,7 +197,7 @@ public final class IovaAllocator {
         cachedGranules);
   }
 
-  /** Visit every live range, for a report of leaks; exact at rest only. */
+  /** Visit every live range by address, for a report of leaks; exact at rest only. */
   public void forEachLive(LiveRangeVisitor visitor) {
     live.forEach((start, granules) -> visitor.visit(start << granuleShift, granules));
   }

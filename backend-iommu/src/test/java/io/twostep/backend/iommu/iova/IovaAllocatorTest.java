@@ -180,6 +180,28 @@ class IovaAllocatorTest {
   }
 
   @Test
+  void everyLiveRangeIsFoundAmongManyFarApart() {
+    IovaAllocator allocator = allocator(0, LIMIT_48);
+    List<Long> iovas = new ArrayList<>();
+    for (long limit = LIMIT_48; limit > 0x1_0000_0000L; limit -= limit >> 4) {
+      iovas.add(allocator.allocate(2, limit));
+      iovas.add(allocator.allocate(300, limit));
+    }
+    List<Long> found = new ArrayList<>();
+    allocator.forEachLive((iova, granules) -> found.add(iova));
+    assertThat(found).isSorted().containsExactlyInAnyOrderElementsOf(iovas);
+    for (int i = 0; i < iovas.size(); i += 2) {
+      refuses(allocator, iovas.get(i), 300, "was allocated with 2");
+      refuses(allocator, iovas.get(i + 1), 2, "was allocated with 300");
+      allocator.free(iovas.get(i), 2);
+      allocator.free(iovas.get(i + 1), 300);
+    }
+    assertThat(allocator.statistics().liveRanges()).isZero();
+    allocator.forEachLive((iova, granules) -> found.clear());
+    assertThat(found).as("nothing is visited").hasSize(iovas.size());
+  }
+
+  @Test
   void impossibleRequestsAreRefused() {
     IovaAllocator allocator = allocator(0, LIMIT_48);
     assertThatIllegalArgumentException().isThrownBy(() -> allocator.allocate(0, -1L));
@@ -215,7 +237,7 @@ class IovaAllocatorTest {
     assertThat(allocator.statistics().frees()).isEqualTo(1);
     List<String> leaks = new ArrayList<>();
     allocator.forEachLive((iova, granules) -> leaks.add(Long.toHexString(iova) + "+" + granules));
-    assertThat(leaks).containsExactly(Long.toHexString(first) + "+3", Long.toHexString(second) + "+700");
+    assertThat(leaks).containsExactly(Long.toHexString(second) + "+700", Long.toHexString(first) + "+3");
   }
 
   @Test
