@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.twostep.dma.MemoryBlock;
 import io.twostep.dma.MemoryPlacement;
+import io.twostep.dma.spi.AddressSpace.Translation;
+import io.twostep.dma.spi.BusMaster;
 import io.twostep.dma.spi.DeviceSlot;
 import io.twostep.dma.spi.Mmio;
 import io.twostep.dma.spi.ModelHost.SlotOptions;
@@ -59,6 +61,35 @@ class HotPathTest {
         assertThat(handled[0]).isPositive();
         assertThat(machine.stats().faults()).isZero();
       }
+    }
+  }
+
+  @Test
+  void pausesThatStepAnUntranslatedDeviceAllocateNothing() {
+    try (ModelMachine machine = Machines.of();
+        Arena arena = Arena.ofConfined()) {
+      TestDevice device = new TestDevice();
+      DeviceSlot slot = machine.plug(Machines.FIRST, device, SlotOptions.DEFAULT.withTranslation(Translation.IDENTITY));
+      slot.busMaster(true);
+      MemoryBlock data = machine.memory().allocate(4096, MemoryPlacement.CONTIGUOUS);
+      long phys = data.phys(0);
+      MemorySegment buffer = arena.allocate(4096);
+      Timers timers = machine.timers();
+      long[] done = new long[1];
+      device.work =
+          budget -> {
+            done[0] += device.bus.write(phys, buffer, 0, 4096) == BusMaster.OK ? 1 : 0;
+            return false;
+          };
+      long bytes =
+          Allocation.leastBytesOf(
+              () -> {
+                device.signals.wake();
+                timers.pause();
+                timers.pause();
+              });
+      assertThat(bytes).isZero();
+      assertThat(done[0]).isPositive();
     }
   }
 
