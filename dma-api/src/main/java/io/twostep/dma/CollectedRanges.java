@@ -42,10 +42,10 @@ final class CollectedRanges implements PhysRanges {
    *
    * @throws IllegalStateException if there was none
    */
-  DmaDirection direction() {
+  DmaDirection direction(String device) {
     DmaDirection begun = direction;
     if (begun == null) {
-      throw new IllegalStateException("nothing is being collected: call begin() first");
+      throw new IllegalStateException(device + ": nothing is being collected: call begin() first");
     }
     return begun;
   }

@@ -71,7 +71,7 @@ public final class DmaBuffer extends DmaHandle {
   }
 
   private void allocateBelow(long highestPhys) {
-    claim();
+    claim("allocateCoherent");
     try {
       AttachedStack stack = stack();
       long granule = Math.max(stack.granule, stack.memory.frameSize());
@@ -131,7 +131,7 @@ public final class DmaBuffer extends DmaHandle {
 
   /** Return the CPU's view, exactly {@link #length} bytes. */
   public MemorySegment segment() {
-    requireActive();
+    requireActive("segment");
     MemorySegment view = segment;
     if (view == null) {
       throw new IllegalStateException("allocated without a segment");
@@ -141,7 +141,7 @@ public final class DmaBuffer extends DmaHandle {
 
   /** Return the address the device uses for the first byte. */
   public long dmaAddress() {
-    requireActive();
+    requireActive("dmaAddress");
     return state().dmaAddress;
   }
 

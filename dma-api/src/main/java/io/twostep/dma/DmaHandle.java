@@ -1,6 +1,7 @@
 package io.twostep.dma;
 
 import io.twostep.dma.DmaMappingException.Reason;
+import io.twostep.dma.spi.DmaOps;
 import io.twostep.dma.spi.MapFlags;
 import io.twostep.dma.spi.MappingState;
 import io.twostep.dma.spi.MemoryKind;
@@ -25,7 +26,10 @@ abstract sealed class DmaHandle implements AutoCloseable, HandleRegistry.Holder
   private static final int BUSY = 2;
   private static final int CLOSED = 3;
   private static final int ORPHANED = 4;
-  private static final String[] NAMES = {"idle", "mapped", "in use by another call", "closed", "without its mapper, which was closed"};
+  private static final String MAPPED = "mapped";
+  private static final String[] NAMES = {
+    "is idle", "is " + MAPPED, "is in use by another call", "is closed", "holds nothing, and its mapper was closed"
+  };
 
   private static final VarHandle PHASE;
 
@@ -101,9 +105,9 @@ abstract sealed class DmaHandle implements AutoCloseable, HandleRegistry.Holder
   }
 
   /** Claim the idle handle for a request; it must end in {@link #activate} or {@link #abandon}. */
-  final void claim() {
+  final void claim(String call) {
     if (!PHASE.compareAndSet(this, IDLE, BUSY)) {
-      throw wrongPhase("idle");
+      throw notIdle(call);
     }
     if (mapper.isDetached() || mapper.currentStack() != stack) {
       rebindOrAbandon();
@@ -170,10 +174,10 @@ abstract sealed class DmaHandle implements AutoCloseable, HandleRegistry.Holder
   }
 
   /** Tear the active handle down and go idle; what fails on the way is quarantined, and thrown at the end. */
-  final void tearDownWith(@Nullable InvalidationBatch batch) {
+  final void tearDownWith(String call, @Nullable InvalidationBatch batch) {
     Retirement retirement = retirementOf(batch);
     if (!PHASE.compareAndSet(this, ACTIVE, BUSY)) {
-      throw wrongPhase("mapped");
+      throw notMappedAnyMore(call);
     }
     try {
       RuntimeException failure = takeDown(retirement);
@@ -244,33 +248,54 @@ abstract sealed class DmaHandle implements AutoCloseable, HandleRegistry.Holder
     return earlier;
   }
 
-  final void requireActive() {
+  final void requireActive(String call) {
     if ((int) PHASE.getOpaque(this) != ACTIVE) {
-      throw wrongPhase("mapped");
+      throw notMapped(call);
     }
   }
 
-  final void requireIdle() {
+  final void requireIdle(String call) {
     if ((int) PHASE.getOpaque(this) != IDLE) {
-      throw wrongPhase("idle");
+      throw notIdle(call);
     }
   }
 
   /** As {@link #requireActive}, for calls that are not teardown and so need the device. */
-  final void requireAttachedActive() {
-    requireActive();
+  final void requireAttachedActive(String call) {
+    requireActive(call);
     if (mapper.isDetached()) {
       throw mapper.detachedException();
     }
   }
 
-  private RuntimeException wrongPhase(String wanted) {
+  /** What a call that needs the handle idle throws otherwise. */
+  private RuntimeException notIdle(String call) {
     int now = (int) PHASE.getAcquire(this);
-    if (now == ORPHANED && wanted.equals("idle")) {
+    if (now == ORPHANED) {
       return mapper.detachedException();
     }
-    return new IllegalStateException(
-        stack.device + ": this " + getClass().getSimpleName() + " is " + NAMES[now] + "; the call needs it " + wanted);
+    return wrongPhase(call, now == ACTIVE ? "is " + MAPPED + "; take that down first" : NAMES[now]);
+  }
+
+  /** What a call that needs the handle mapped throws otherwise. */
+  private RuntimeException notMapped(String call) {
+    int now = (int) PHASE.getAcquire(this);
+    return wrongPhase(call, now == IDLE ? howToMap() : NAMES[now]);
+  }
+
+  /** What a teardown of a handle that is not mapped throws. */
+  private RuntimeException notMappedAnyMore(String call) {
+    int now = (int) PHASE.getAcquire(this);
+    return wrongPhase(call, now == IDLE ? "holds nothing: it was never mapped, or was torn down already" : NAMES[now]);
+  }
+
+  private IllegalStateException wrongPhase(String call, String what) {
+    return new IllegalStateException(stack.device + ": " + call + "(): this " + getClass().getSimpleName() + " " + what);
+  }
+
+  /** Say that the idle handle holds nothing, and what makes it. */
+  String howToMap() {
+    return "is not mapped; call map() first";
   }
 
   /**
@@ -287,7 +312,7 @@ abstract sealed class DmaHandle implements AutoCloseable, HandleRegistry.Holder
     }
     try {
       if (now == ACTIVE) {
-        tearDownWith(null);
+        tearDownWith("close", null);
       }
     } finally {
       end();
@@ -302,7 +327,7 @@ abstract sealed class DmaHandle implements AutoCloseable, HandleRegistry.Holder
     } else if (PHASE.compareAndSet(this, ORPHANED, CLOSED)) {
       ended();
     } else if ((int) PHASE.getAcquire(this) != CLOSED) {
-      throw wrongPhase("idle or mapped");
+      throw wrongPhase("close", NAMES[(int) PHASE.getAcquire(this)]);
     }
   }
 
@@ -310,8 +335,12 @@ abstract sealed class DmaHandle implements AutoCloseable, HandleRegistry.Holder
   void ended() {}
 
   /** Check attributes and return the flags of a request. */
-  static int requestFlags(DmaDirection direction, int attributes) {
-    return direction.access() | DmaAttributes.check(attributes);
+  final int requestFlags(DmaDirection direction, int attributes) {
+    if ((attributes & ~DmaAttributes.ALL) != 0) {
+      throw new IllegalArgumentException(
+          stack.device + ": unknown attribute bits " + Hex.of(attributes & ~DmaAttributes.ALL) + "; see DmaAttributes");
+    }
+    return direction.access() | attributes;
   }
 
   /** Check that a range is not empty and does not wrap; the last byte may be the last there is. */
@@ -339,7 +368,7 @@ abstract sealed class DmaHandle implements AutoCloseable, HandleRegistry.Holder
     return new IllegalArgumentException(
         stack.device
             + ": "
-            + Hex.range(offset, length)
+            + (offset < 0 || length <= 0 ? offset + " and " + length + " bytes on" : Hex.range(offset, length))
             + " is outside this "
             + getClass().getSimpleName()
             + " of "
@@ -383,7 +412,7 @@ abstract sealed class DmaHandle implements AutoCloseable, HandleRegistry.Holder
 
   /** Move ownership of a part of {@code whole} bytes that begin at {@code base} of the state, if anything of it needs that. */
   final void syncPart(long base, long offset, long length, long whole, int toward) {
-    requireAttachedActive();
+    requireAttachedActive(toward == DmaOps.TOWARD_CPU ? "syncForCpu" : "syncForDevice");
     requireWithin(offset, length, whole);
     if (state.has(MapFlags.NEEDS_SYNC)) {
       stack.ops.sync(state, base + offset, length, toward);

@@ -50,7 +50,7 @@ public final class DmaMapping extends DmaHandle {
   public DmaMapping map(long phys, long length, DmaDirection direction, int attributes) {
     int flags = requestFlags(direction, attributes);
     requirePhysRange(phys, length);
-    claim();
+    claim("map");
     try {
       mapRange(phys, length, flags);
     } catch (RuntimeException e) {
@@ -69,7 +69,7 @@ public final class DmaMapping extends DmaHandle {
     if (segment.byteSize() == 0) {
       throw new IllegalArgumentException(stack().device + ": an empty segment cannot be mapped");
     }
-    claim();
+    claim("map");
     try {
       mapSegment(segment, flags);
     } catch (RuntimeException e) {
@@ -169,19 +169,19 @@ public final class DmaMapping extends DmaHandle {
 
   /** Return the address the device uses for the first byte. */
   public long dmaAddress() {
-    requireActive();
+    requireActive("dmaAddress");
     return state().dmaAddress + skipped;
   }
 
   /** Return the bytes mapped. */
   public long length() {
-    requireActive();
+    requireActive("length");
     return length;
   }
 
   /** Return the direction it was mapped with. */
   public DmaDirection direction() {
-    requireActive();
+    requireActive("direction");
     DmaDirection mapped = direction;
     if (mapped == null) {
       throw new IllegalStateException("mapped without a direction");
@@ -191,13 +191,13 @@ public final class DmaMapping extends DmaHandle {
 
   /** Tell whether ownership must be moved by sync calls; without need they are free. */
   public boolean needsSync() {
-    requireActive();
+    requireActive("needsSync");
     return state().has(MapFlags.NEEDS_SYNC);
   }
 
   /** Tell whether unmap has work to do below; it is legal, and needed for the handle, in any case. */
   public boolean needsUnmap() {
-    requireActive();
+    requireActive("needsUnmap");
     return state().has(MapFlags.NEEDS_UNMAP);
   }
 
@@ -218,12 +218,12 @@ public final class DmaMapping extends DmaHandle {
    * @throws DmaMappingException QUARANTINED if the device could not be proved away from the memory
    */
   public void unmap() {
-    tearDownWith(null);
+    tearDownWith("unmap", null);
   }
 
   /** Unmap and go idle; the memory is the caller's again once {@code batch} completes. */
   public void unmap(InvalidationBatch batch) {
-    tearDownWith(batch);
+    tearDownWith("unmap", batch);
   }
 
   @Override

@@ -33,7 +33,7 @@ public final class DmaTransfer extends DmaHandle {
    * @throws IllegalStateException unless idle
    */
   public TransferPlan plan(PhysRanges source) {
-    claim();
+    claim("plan");
     try {
       return request.plan(source);
     } finally {
@@ -57,7 +57,7 @@ public final class DmaTransfer extends DmaHandle {
    */
   public long map(PhysRanges source, DmaDirection direction, int attributes, DmaSink sink) {
     int flags = requestFlags(direction, attributes);
-    claim();
+    claim("map");
     long entries;
     try {
       entries = request.map(source, flags, sink);
@@ -75,13 +75,13 @@ public final class DmaTransfer extends DmaHandle {
 
   /** Return the bytes of the mapped request. */
   public long length() {
-    requireActive();
+    requireActive("length");
     return request.bytes();
   }
 
   /** Tell whether ownership must be moved by sync calls. */
   public boolean needsSync() {
-    requireActive();
+    requireActive("needsSync");
     return request.needsSync();
   }
 
@@ -100,7 +100,7 @@ public final class DmaTransfer extends DmaHandle {
   }
 
   private void syncRequest(long offset, long length, int toward) {
-    requireAttachedActive();
+    requireAttachedActive(toward == DmaOps.TOWARD_CPU ? "syncForCpu" : "syncForDevice");
     requireWithin(offset, length, request.bytes());
     request.sync(offset, length, toward);
   }
@@ -112,12 +112,12 @@ public final class DmaTransfer extends DmaHandle {
    * @throws DmaMappingException QUARANTINED if the device could not be proved away from the memory
    */
   public void unmap() {
-    tearDownWith(null);
+    tearDownWith("unmap", null);
   }
 
   /** Unmap and go idle; the memory is the caller's again once {@code batch} completes. */
   public void unmap(InvalidationBatch batch) {
-    tearDownWith(batch);
+    tearDownWith("unmap", batch);
   }
 
   @Override
@@ -137,7 +137,7 @@ public final class DmaTransfer extends DmaHandle {
     if (maxBytes <= 0) {
       throw new IllegalArgumentException(stack().device + ": maxBytes " + maxBytes + " must be positive");
     }
-    requireIdle();
+    requireIdle("begin");
     collected.begin(maxBytes, direction, attributes);
   }
 
@@ -148,16 +148,16 @@ public final class DmaTransfer extends DmaHandle {
    * @throws IllegalStateException unless idle and begun
    */
   public boolean add(long phys, long length) {
-    requireIdle();
-    collected.direction();
+    requireIdle("add");
+    collected.direction(stack().device);
     requirePhysRange(phys, length);
     return collected.add(phys, length, mapper().deviceLimits().maxSegments());
   }
 
   /** Map what was collected; as {@link #map}. After a failure the transfer is idle and nothing is collected. */
   public long finish(DmaSink sink) {
-    requireIdle();
-    DmaDirection direction = collected.direction();
+    requireIdle("finish");
+    DmaDirection direction = collected.direction(stack().device);
     boolean mapped = false;
     try {
       long entries = map(collected, direction, collected.attributes(), sink);

@@ -80,7 +80,7 @@ public final class IovaReservation extends DmaHandle {
       throw new IllegalArgumentException(
           stack().device + ": alignment " + Hex.of(alignment) + " of a reservation must be a power of two");
     }
-    claim();
+    claim("tryAlloc");
     AttachedStack stack = stack();
     if (!stack.translates) {
       unclaim();
@@ -110,13 +110,13 @@ public final class IovaReservation extends DmaHandle {
 
   /** Return the address the device uses for the window's first byte; it keeps {@code phys mod granule}. */
   public long address() {
-    requireActive();
+    requireActive("address");
     return address;
   }
 
   /** Return the bytes reserved. */
   public long length() {
-    requireActive();
+    requireActive("length");
     return length;
   }
 
@@ -135,7 +135,7 @@ public final class IovaReservation extends DmaHandle {
    * @throws IllegalArgumentException for a range outside the window
    */
   public long link(long offset, long phys, long length) {
-    requireAttachedActive();
+    requireAttachedActive("link");
     requirePhysRange(phys, length);
     requireWithin(offset, length, this.length);
     AttachedStack stack = stack();
@@ -167,7 +167,7 @@ public final class IovaReservation extends DmaHandle {
    * @throws IllegalArgumentException for a range of length 0, one that wraps, or ranges that leave the window
    */
   public long link(long offset, PhysRanges source) {
-    requireAttachedActive();
+    requireAttachedActive("link");
     if (offset < 0 || offset > length) {
       requireWithin(offset, 1, length);
     }
@@ -284,7 +284,7 @@ public final class IovaReservation extends DmaHandle {
    * @throws DmaMappingException if the machine refused, such as a host's limits; what was linked stays linked and unusable
    */
   public void sync(long offset, long length) {
-    requireAttachedActive();
+    requireAttachedActive("sync");
     requireWithin(offset, length, this.length);
     try {
       stack().ops.publish(state(), skipped + offset, length, own());
@@ -306,7 +306,7 @@ public final class IovaReservation extends DmaHandle {
 
   /** Tell whether ownership must be moved by sync calls. */
   public boolean needsSync() {
-    requireActive();
+    requireActive("needsSync");
     return state().has(MapFlags.NEEDS_SYNC);
   }
 
@@ -328,7 +328,7 @@ public final class IovaReservation extends DmaHandle {
   }
 
   private void unlinkWith(long offset, long length, @Nullable InvalidationBatch batch) {
-    requireActive();
+    requireActive("unlink");
     requireWithin(offset, length, this.length);
     requireUnits(offset, length);
     stack().ops.unlink(state(), skipped + offset, length, retirementOf(batch));
@@ -372,7 +372,7 @@ public final class IovaReservation extends DmaHandle {
    * @throws IllegalStateException if something is linked; use {@link #destroy()}
    */
   public void free() {
-    requireActive();
+    requireActive("free");
     if (linkedGranules != 0) {
       throw new IllegalStateException(
           stack().device + ": " + linkedGranules + " granules are still linked; unlink them or call destroy()");
@@ -386,12 +386,17 @@ public final class IovaReservation extends DmaHandle {
    * @throws DmaMappingException QUARANTINED if the device could not be proved away from the memory
    */
   public void destroy() {
-    tearDownWith(null);
+    tearDownWith("destroy", null);
   }
 
   /** As {@link #destroy()}; memory and I/O addresses are released once {@code batch} completes. */
   public void destroy(InvalidationBatch batch) {
-    tearDownWith(batch);
+    tearDownWith("destroy", batch);
+  }
+
+  @Override
+  String howToMap() {
+    return "holds no window; call tryAlloc() first";
   }
 
   @Override

@@ -136,9 +136,28 @@ final class RegionPins {
               + ": "
               + Hex.range(phys, length)
               + " is "
-              + (region.kind() == MemoryKind.MMIO ? "device registers, not memory" : "not, or not wholly, one piece of memory of this machine")
-              + "; allocate from memory()");
+              + (region.kind() == MemoryKind.MMIO ? "device registers, not memory; allocate from memory()" : whyAbsent(stack, phys, length)));
     }
+  }
+
+  /** Tell garbage from memory that is only in several pieces. */
+  private static String whyAbsent(AttachedStack stack, long phys, long length) {
+    if (stack.memory.regionOf(phys, 1).kind() == MemoryKind.ABSENT) {
+      return "not memory of this machine; allocate from memory()";
+    }
+    long piece = 1;
+    long beyond = length;
+    while (beyond - piece > 1) {
+      long middle = piece + (beyond - piece) / 2;
+      if (stack.memory.regionOf(phys, middle).kind() == MemoryKind.ABSENT) {
+        beyond = middle;
+      } else {
+        piece = middle;
+      }
+    }
+    return "not one piece of memory: only the first "
+        + Hex.of(piece)
+        + " bytes are; map each range of MemoryBlock.ranges(), or use a transfer";
   }
 
   static DmaMappingException closed(AttachedStack stack, MemoryRegion region, long phys, long length) {

@@ -29,7 +29,7 @@ public final class SparseWindow extends DmaHandle {
 
   void open(long length, long unit, DmaDirection direction, int attributes) {
     flags = requestFlags(direction, attributes) | MapFlags.STRICT | MapFlags.WINDOW;
-    claim();
+    claim("newWindow");
     try {
       reserve(length, unit);
     } catch (RuntimeException e) {
@@ -80,7 +80,7 @@ public final class SparseWindow extends DmaHandle {
    * @throws IllegalStateException where nothing translates: each unit has an address of its own there, given by {@link #link}
    */
   public long address() {
-    requireActive();
+    requireActive("address");
     if (direct != null) {
       throw new IllegalStateException(stack().device + ": nothing translates, so the window has no address of its own; see link");
     }
@@ -100,7 +100,7 @@ public final class SparseWindow extends DmaHandle {
    * @throws IllegalArgumentException for ranges that leave the window or do not lie on units
    */
   public long link(long offset, PhysRanges source, DmaDirection access, @Nullable DmaSink sink) {
-    requireAttachedActive();
+    requireAttachedActive("link");
     int linkFlags = linkFlags(access);
     WindowScratch scratch = WindowScratch.take();
     scratch.linkedTo = offset;
@@ -128,7 +128,7 @@ public final class SparseWindow extends DmaHandle {
 
   /** Link one physical range; as {@link #link(long, PhysRanges, DmaDirection, DmaSink)}. Returns the address of its first byte. */
   public long link(long offset, long phys, long length, DmaDirection access) {
-    requireAttachedActive();
+    requireAttachedActive("link");
     int linkFlags = linkFlags(access);
     WindowScratch scratch = WindowScratch.take();
     scratch.linkedTo = offset;
@@ -286,7 +286,7 @@ public final class SparseWindow extends DmaHandle {
 
   /** Tell whether the unit that {@code offset} lies in is linked. */
   public boolean isLinked(long offset) {
-    requireActive();
+    requireActive("isLinked");
     requireWithin(offset, 1, length);
     return physAt(offset & -unit) != DmaOps.ABSENT;
   }
@@ -302,7 +302,7 @@ public final class SparseWindow extends DmaHandle {
    * @throws DmaMappingException NOT_LINKED for a hole, before anything changes; UNSUPPORTED where nothing translates or the stack cannot
    */
   public void protect(long offset, long length, DmaDirection access) {
-    requireAttachedActive();
+    requireAttachedActive("protect");
     int linkFlags = linkFlags(access);
     requireUnits(offset, length);
     if (direct != null) {
@@ -332,7 +332,7 @@ public final class SparseWindow extends DmaHandle {
    * @throws DmaMappingException NOT_LINKED for a hole, before anything changes; QUARANTINED if the device could not be proved away
    */
   public void unlink(long offset, long length) {
-    requireActive();
+    requireActive("unlink");
     requireUnits(offset, length);
     WindowScratch scratch = WindowScratch.take();
     try {
@@ -345,7 +345,7 @@ public final class SparseWindow extends DmaHandle {
 
   /** Unlink units; the device may still reach them, and their memory stays held, until {@code batch} completes. */
   public void unlink(long offset, long length, InvalidationBatch batch) {
-    requireActive();
+    requireActive("unlink");
     requireUnits(offset, length);
     Retirement retirement = batch.retirementFor(stack());
     WindowScratch scratch = WindowScratch.take();

@@ -318,7 +318,7 @@ class FailureAtEveryCallTest {
         try {
           teardown.run();
         } catch (IllegalStateException idle) {
-          assertThat(idle).hasMessageContaining("is idle");
+          assertThat(idle).hasMessageContaining("torn down already");
         }
       }
       batch.complete();

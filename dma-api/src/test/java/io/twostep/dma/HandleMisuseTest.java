@@ -266,6 +266,23 @@ class HandleMisuseTest {
   }
 
   @Test
+  void messagesNameTheDeviceTheCallAndWhatToDo() {
+    IovaReservation window = rig.mapper.newReservation();
+    assertThatThrownBy(window::address)
+        .hasMessage("nvme0: address(): this IovaReservation holds no window; call tryAlloc() first");
+    assertThatThrownBy(() -> window.syncForCpu(0, 1)).hasMessageContaining("syncForCpu(): ");
+    DmaMapping mapping = rig.mapper.map(block.phys(0), PAGE, TO_DEVICE, NONE);
+    assertThatThrownBy(() -> mapping.map(block.phys(0), PAGE, TO_DEVICE, NONE)).hasMessageContaining("take that down first");
+    assertThatThrownBy(() -> window.tryAlloc(0, 1, TO_DEVICE, 1)).hasMessageContaining("nvme0: unknown attribute bits 0x1");
+    assertThatThrownBy(() -> rig.mapper.newTransfer().add(0, 1)).hasMessageContaining("nvme0: nothing is being collected");
+    assertThatThrownBy(() -> mapping.syncForDevice(-4, 1)).hasMessageContaining("-4").hasMessageContaining("nvme0");
+    mapping.unmap();
+    assertThatThrownBy(mapping::unmap).hasMessageContaining("unmap(): ").hasMessageContaining("torn down already");
+    mapping.close();
+    assertThatThrownBy(mapping::length).hasMessageContaining("length(): this DmaMapping is closed");
+  }
+
+  @Test
   void windowsOfWrongShapeAreRefused() {
     String before = rig.accounts();
     misuse(() -> rig.mapper.newWindow(0, PAGE, TO_DEVICE, NONE));

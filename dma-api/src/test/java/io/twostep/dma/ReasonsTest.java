@@ -83,6 +83,17 @@ class ReasonsTest {
   }
 
   @Test
+  void notBackedTellsGarbageFromMemoryInSeveralPieces() {
+    Rig rig = new Rig(Rig.Kind.TRANSLATING);
+    FakeBlock block = rig.allocate(3 * PAGE, MemoryPlacement.SCATTERED);
+    assertThatThrownBy(() -> rig.mapper.map(block.phys(100), 3 * PAGE, TO_DEVICE, NONE))
+        .hasMessageContaining("only the first 0xf9c bytes")
+        .hasMessageContaining("ranges()");
+    assertThatThrownBy(() -> rig.mapper.map(0x7777_0000_0000L, PAGE, TO_DEVICE, NONE))
+        .hasMessageContaining("allocate from memory()");
+  }
+
+  @Test
   void notLinear() {
     Rig direct = new Rig(Rig.Kind.DIRECT);
     FakeBlock scattered = direct.allocate(3 * PAGE, MemoryPlacement.SCATTERED);
