@@ -3,6 +3,7 @@ package io.twostep.examples;
 import io.twostep.backend.iommu.IommuBackend;
 import io.twostep.backend.iommu.IommuConfig;
 import io.twostep.dma.DeviceLimits;
+import io.twostep.dma.DmaAttributes;
 import io.twostep.dma.DmaDirection;
 import io.twostep.dma.DmaMapper;
 import io.twostep.dma.DmaStack;
@@ -32,7 +33,9 @@ public final class MapABuffer {
       pages.segment().setString(4090, "hello, device");
       try (DmaMapper mapper = DmaStack.of(iommu).attach(machine, slot, DeviceLimits.ofBits(48));
           IovaReservation window = mapper.newReservation()) {
-        window.tryAlloc(pages.phys(0), 8192, DmaDirection.TO_DEVICE, 0);
+        if (!window.tryAlloc(pages.phys(0), 8192, DmaDirection.TO_DEVICE, DmaAttributes.NONE)) {
+          throw new IllegalStateException("nothing translates for this device; use a DmaTransfer");
+        }
         window.link(0, pages.phys(0), 4096);
         window.link(4096, pages.phys(4096), 4096);
         window.sync(0, 8192);

@@ -3,6 +3,7 @@ package io.twostep.examples;
 import com.google.inject.Guice;
 import com.google.inject.Inject;
 import com.google.inject.name.Named;
+import io.twostep.dma.DmaAttributes;
 import io.twostep.dma.DmaDirection;
 import io.twostep.dma.DmaMapper;
 import io.twostep.dma.IovaReservation;
@@ -41,7 +42,9 @@ public final class MapABufferWithGuice {
     try (MemoryBlock pages = memory.allocate(8192, MemoryPlacement.SCATTERED);
         IovaReservation window = mapper.newReservation()) {
       pages.segment().setString(4090, "hello, device");
-      window.tryAlloc(pages.phys(0), 8192, DmaDirection.TO_DEVICE, 0);
+      if (!window.tryAlloc(pages.phys(0), 8192, DmaDirection.TO_DEVICE, DmaAttributes.NONE)) {
+        throw new IllegalStateException("nothing translates for this device; use a DmaTransfer");
+      }
       window.link(0, pages.phys(0), 4096);
       window.link(4096, pages.phys(4096), 4096);
       window.sync(0, 8192);
