@@ -176,10 +176,8 @@ public final class Retirement {
     RuntimeException failure = null;
     releasing = true;
     try {
-      for (int phase = 0; phase < PHASES; phase++) {
-        if ((phasesPresent & 1 << phase) != 0) {
-          failure = release(phase, failure);
-        }
+      for (int left = phasesPresent; left != 0; left &= left - 1) {
+        failure = release(Integer.numberOfTrailingZeros(left), failure);
       }
     } finally {
       Arrays.fill(owners, 0, count, null);
