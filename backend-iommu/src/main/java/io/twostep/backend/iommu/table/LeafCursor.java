@@ -3,24 +3,24 @@ package io.twostep.backend.iommu.table;
 /**
  * Remembers the table in which a handle put leaves last, so that the next link nearby need not walk from the root.
  *
- * <p>Lives in the handle that owns the range, belongs to one page table, and follows that handle's thread rules. It is
- * sound because no table inside a live reservation is freed; whoever frees the range's tables resets it.
+ * <p>Lives in a handle, belongs to one page table, and follows that handle's thread rules. It outlives reservations: no
+ * table inside a live one is detached, and what was detached in between shows in the count of {@link
+ * TableTree#detachments()}, which makes it forget. Whoever gets a range after its tables went sees that count, because it
+ * changed before the range was given back.
  */
 public final class LeafCursor {
-  private static final long EMPTY = -1;
+  /** No level is this high, so that no place equals it. */
+  private static final long NOWHERE = -1;
 
-  private long region;
-  private long table = EMPTY;
-  private int level;
+  /** The region that the table spans, with the table's level in the low three bits. */
+  private long place = NOWHERE;
 
-  /** Forgets the table. */
-  public void reset() {
-    table = EMPTY;
-  }
+  private long table;
+  private long detachments;
 
-  /** Tells whether a table of {@code at} is remembered that covers all of [first, last]. */
-  boolean covers(long first, long last, int at) {
-    return (((first ^ region) | (last ^ region)) >>> TableTree.wordShift(at + 1)) == 0 && level == at && table != EMPTY;
+  /** Tells whether the table of {@code level} for {@code iova} is remembered and has stood ever since. */
+  boolean holds(long iova, int level, long detachmentsNow) {
+    return place == placeOf(iova, level) && detachments == detachmentsNow;
   }
 
   /** Returns the segment offset of the remembered table. */
@@ -28,9 +28,15 @@ public final class LeafCursor {
     return table;
   }
 
-  void remember(long iova, int tableLevel, long tableOffset) {
-    region = iova;
-    level = tableLevel;
+  /** Remembers a table that was found in a walk which began when the count stood at {@code detachmentsBefore}. */
+  void remember(long iova, int level, long tableOffset, long detachmentsBefore) {
+    place = placeOf(iova, level);
     table = tableOffset;
+    detachments = detachmentsBefore;
+  }
+
+  /** A root that spans all there is has one region, whatever bits of the address the shift leaves. */
+  private static long placeOf(long iova, int level) {
+    return iova >>> TableTree.wordShift(level + 1) << TableTree.LEVEL_BITS | level;
   }
 }

@@ -207,7 +207,7 @@ public final class RadixPageTable {
 
   /**
    * Unlinks whatever is linked in [iova, last] and detaches every table whose whole span lies in it: the end of a
-   * reservation. Resets the cursor, because the range and its tables may now belong to others.
+   * reservation.
    *
    * @return {@code OK}, {@code NOT_SPLITTABLE} or {@code OUT_OF_BOUNDS}
    */
@@ -215,11 +215,7 @@ public final class RadixPageTable {
     if (!limits.contains(iova, last)) {
       return TableResult.OUT_OF_BOUNDS;
     }
-    int result = clearer.clear(limits.roundDown(iova), limits.roundUp(last), false, cursor, detached);
-    if (cursor != null && result == TableResult.OK) {
-      cursor.reset();
-    }
-    return result;
+    return clearer.clear(limits.roundDown(iova), limits.roundUp(last), false, cursor, detached);
   }
 
   /**

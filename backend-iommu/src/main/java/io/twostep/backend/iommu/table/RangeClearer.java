@@ -42,7 +42,7 @@ final class RangeClearer {
   }
 
   private int clearInLeafTable(long first, long last, boolean refuseHoles, @Nullable LeafCursor cursor) {
-    long table = cursor != null && cursor.covers(first, last, 0) ? cursor.table() : tree.find(first, 0);
+    long table = cursor != null && cursor.holds(first, 0, tree.detachments()) ? cursor.table() : tree.find(first, 0);
     if (table == TableTree.LEAF_ABOVE) {
       return TableResult.NOT_SPLITTABLE;
     }

@@ -39,6 +39,9 @@ final class RangeLinker {
       long sizes,
       @Nullable LeafCursor cursor,
       TablePages detached) {
+    if (last - first < PAGE) {
+      return linkPage(first, phys | attributes, cursor);
+    }
     if ((first ^ last) >>> TableTree.LEAF_TABLE_SHIFT == 0 && !mayBeLarge(last - first)) {
       return linkInLeafTable(first, last, phys, attributes, sizes, cursor);
     }
@@ -76,7 +79,7 @@ final class RangeLinker {
     long at = first;
     while (true) {
       long end = endInLeafTable(at, last);
-      long table = table(at, end, 0, cursor);
+      long table = table(at, 0, cursor);
       if (table < 0) {
         return refusal(table);
       }
@@ -107,10 +110,10 @@ final class RangeLinker {
       long end;
       if (level == 0) {
         end = endInLeafTable(at, last);
-        writeInLeafTable(table(at, end, 0, cursor), at, end, from, attributes, sizes);
+        writeInLeafTable(table(at, 0, cursor), at, end, from, attributes, sizes);
       } else {
         end = at + size - 1;
-        long slot = TableTree.slot(table(at, end, level, cursor), level, at);
+        long slot = TableTree.slot(table(at, level, cursor), level, at);
         writeLarge(slot, size, level, leaf(from | attributes, size, level), detached);
       }
       if (end == last) {
@@ -173,14 +176,19 @@ final class RangeLinker {
     return (at ^ last) >>> TableTree.LEAF_TABLE_SHIFT == 0 ? last : at | LEAF_TABLE_LAST;
   }
 
-  /** Returns the table of {@code level} for [first, last], remembered, found or built, or why there is none. */
-  long table(long first, long last, int level, @Nullable LeafCursor cursor) {
-    if (cursor != null && cursor.covers(first, last, level)) {
-      return cursor.table();
+  /** Returns the table of {@code level} for {@code iova}, remembered, found or built, or why there is none. */
+  long table(long iova, int level, @Nullable LeafCursor cursor) {
+    if (cursor == null) {
+      return tree.build(iova, level);
     }
-    long table = tree.build(first, level);
-    if (cursor != null && table >= 0) {
-      cursor.remember(first, level, table);
+    long detachments = tree.detachments();
+    return cursor.holds(iova, level, detachments) ? cursor.table() : walk(iova, level, cursor, detachments);
+  }
+
+  private long walk(long iova, int level, LeafCursor cursor, long detachments) {
+    long table = tree.build(iova, level);
+    if (table >= 0) {
+      cursor.remember(iova, level, table, detachments);
     }
     return table;
   }
@@ -189,9 +197,23 @@ final class RangeLinker {
     return walk == TableTree.NO_MEMORY ? TableResult.TABLE_MEMORY : TableResult.ALREADY_LINKED;
   }
 
+  private int linkPage(long iova, long leaf, @Nullable LeafCursor cursor) {
+    long table = table(iova, 0, cursor);
+    if (table < 0) {
+      return refusal(table);
+    }
+    long slot = TableTree.slot(table, 0, iova);
+    if (TableTree.word(segment, slot) != 0) {
+      return TableResult.ALREADY_LINKED;
+    }
+    TableTree.setWord(segment, slot, leaf);
+    tree.stored(1);
+    return TableResult.OK;
+  }
+
   private int linkInLeafTable(
       long first, long last, long phys, long attributes, long sizes, @Nullable LeafCursor cursor) {
-    long table = table(first, last, 0, cursor);
+    long table = table(first, 0, cursor);
     if (table < 0) {
       return refusal(table);
     }
@@ -206,14 +228,14 @@ final class RangeLinker {
       long iova, long size, int level, long leaf, @Nullable LeafCursor cursor, TablePages detached) {
     int result = planLarge(iova, size, level, cursor);
     if (result == TableResult.OK) {
-      long slot = TableTree.slot(table(iova, iova + size - 1, level, cursor), level, iova);
+      long slot = TableTree.slot(table(iova, level, cursor), level, iova);
       writeLarge(slot, size, level, leaf, detached);
     }
     return result;
   }
 
   private int planLarge(long iova, long size, int level, @Nullable LeafCursor cursor) {
-    long table = table(iova, iova + size - 1, level, cursor);
+    long table = table(iova, level, cursor);
     if (table < 0) {
       return refusal(table);
     }
@@ -233,7 +255,6 @@ final class RangeLinker {
       long emptyTable = TableTree.word(segment, slot + (i << 3));
       TableTree.setWord(segment, slot + (i << 3), leaf);
       if (emptyTable != 0) {
-        // The cursor remembers the table of this slot by now, never one of those that go.
         tree.detach(emptyTable, level, detached);
       }
     }

@@ -90,7 +90,7 @@ final class RunLinker {
         continue;
       }
       if (table < 0 || (first ^ region) >>> TableTree.LEAF_TABLE_SHIFT != 0) {
-        table = linker.table(first, first, 0, cursor);
+        table = linker.table(first, 0, cursor);
         region = first;
       }
       if (last - first < RangeLinker.PAGE) {
@@ -103,7 +103,7 @@ final class RunLinker {
       linker.writeInLeafTable(table, first, end, start, attributes, sizes);
       if (end != last) {
         region = end + 1;
-        table = linker.table(region, last, 0, cursor);
+        table = linker.table(region, 0, cursor);
         linker.writeInLeafTable(table, region, last, start + (region - first), attributes, sizes);
       }
       next += length[i++];

@@ -30,7 +30,10 @@ final class TableTree {
   static final long LEAF_ABOVE = -2;
   static final long NO_MEMORY = -3;
 
-  private static final int LEVEL_MASK = 7;
+  /** The bits that hold a level beside something else. */
+  static final int LEVEL_BITS = 3;
+
+  private static final int LEVEL_MASK = (1 << LEVEL_BITS) - 1;
   private static final VarHandle WORD =
       ValueLayout.JAVA_LONG.withOrder(ByteOrder.LITTLE_ENDIAN).varHandle().withInvokeExactBehavior();
 
@@ -45,6 +48,7 @@ final class TableTree {
   private final long contiguousMask;
   private final long contiguousType;
   private final AtomicLong pages = new AtomicLong();
+  private final AtomicLong detachments = new AtomicLong();
   private final @Nullable LongAdder stores;
 
   /** The root's physical address with its level in the low bits: one word, so that both change at once. */
@@ -111,6 +115,11 @@ final class TableTree {
 
   int top() {
     return (int) root & LEVEL_MASK;
+  }
+
+  /** Returns how many tables were ever detached: while it stays the same, every table stays what it was. */
+  long detachments() {
+    return detachments.get();
   }
 
   long pages() {
@@ -270,6 +279,7 @@ final class TableTree {
 
   /** Hands one table, which nothing points to any more, to {@code detached}. */
   void handOver(long table, TablePages detached) {
+    detachments.getAndIncrement();
     pages.decrementAndGet();
     detached.add(table + base);
   }

@@ -274,13 +274,9 @@ class RandomHistoryTest {
       }
     }
 
-    /** Walks from the root or from the remembered table; a detaching call without the cursor would leave it stale. */
+    /** Walks from the root or from the remembered table; the cursor is not told of what a call without it detached. */
     private LeafCursor cursor(TableFixture fixture) {
-      if (random.nextInt(3) == 0) {
-        fixture.cursor.reset();
-        return null;
-      }
-      return fixture.cursor;
+      return random.nextInt(3) == 0 ? null : fixture.cursor;
     }
 
     private long physPage() {

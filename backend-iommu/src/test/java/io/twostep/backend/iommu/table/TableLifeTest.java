@@ -35,6 +35,32 @@ class TableLifeTest {
     }
   }
 
+  /** The page of the detached table serves another range at once, whose first leaf a stale cursor would find in its own slot. */
+  @ParameterizedTest
+  @MethodSource("formats")
+  void aRememberedTableIsForgottenOnceAnotherOwnerDetachedIt(TableFormat format) {
+    try (var fixture = new TableFixture(format)) {
+      var other = new LeafCursor();
+      fixture.map(TABLE, 0x1000, 0x1000);
+      fixture.table.clearAndDetach(TABLE, TABLE + 0xfff, fixture.cursor, fixture.detached);
+      assertThat(fixture.detached.count()).as("the table is shared and stays").isZero();
+
+      fixture.table.clearAndDetach(TABLE, 2 * TABLE - 1, other, fixture.detached);
+      assertThat(fixture.detached.count()).isEqualTo(1);
+      fixture.detached.freeAll();
+      assertThat(fixture.table.map(9 * TABLE, 0x2000, 0x1000, RW, RadixPageTable.ANY_LEAF, other, fixture.detached))
+          .isEqualTo(TableResult.OK);
+
+      assertThat(fixture.map(TABLE, 0x3000, 0x1000)).isEqualTo(TableResult.OK);
+      assertThat(fixture.table.unlink(TABLE, TABLE + 0xfff, fixture.cursor)).isEqualTo(TableResult.OK);
+      assertThat(fixture.map(TABLE, 0x4000, 0x1000)).isEqualTo(TableResult.OK);
+      assertThat(fixture.hardware.translate(TABLE)).isTrue();
+      assertThat(fixture.hardware.phys).isEqualTo(0x4000);
+      assertThat(fixture.hardware.translate(9 * TABLE)).isTrue();
+      assertThat(fixture.hardware.phys).isEqualTo(0x2000);
+    }
+  }
+
   @ParameterizedTest
   @MethodSource("formats")
   void tableLeftBehindGivesWayToALargeLeafAndWaitsForTheInvalidation(TableFormat format) {
