@@ -99,7 +99,7 @@ class CommandLineTest {
     refused(Run.of("nvme", work.resolve("none").toString()), "none does not exist");
     refused(Run.of("nvme", work.toString()), "is not a file");
     refused(Run.of("nvme"), "Missing required parameter: 'FILE'");
-    refused(Run.of("nmve", "x"), "unknown command 'nmve'; there is: nvme, plugins (try: twostep --help)");
+    refused(Run.of("nmve", "x"), "unknown command 'nmve'; did you mean 'nvme'? (try: twostep --help)");
   }
 
   private static void refused(Run run, String message) {
