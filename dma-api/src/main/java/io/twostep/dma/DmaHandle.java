@@ -6,6 +6,7 @@ import io.twostep.dma.spi.MapFlags;
 import io.twostep.dma.spi.MappingState;
 import io.twostep.dma.spi.MemoryKind;
 import io.twostep.dma.spi.MemoryRegion;
+import io.twostep.dma.spi.Misuse;
 import io.twostep.dma.spi.Retirement;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
@@ -268,9 +269,36 @@ abstract sealed class DmaHandle implements AutoCloseable, HandleRegistry.Holder
     }
   }
 
+  /** Return the state below that tells best what this handle did before. */
+  MappingState witness() {
+    return state;
+  }
+
+  /** Tell the stack of a call that is about to be refused. */
+  final void refused(Misuse misuse, String call, long first, long length) {
+    stack.ops.refused(witness(), misuse, call, first, length);
+  }
+
+  private void refusedIn(int phase, String call) {
+    if (phase == ORPHANED) {
+      return;
+    }
+    refused(
+        switch (phase) {
+          case IDLE -> Misuse.NOT_MAPPED;
+          case ACTIVE -> Misuse.ALREADY_MAPPED;
+          case BUSY -> Misuse.IN_USE;
+          default -> Misuse.CLOSED;
+        },
+        call,
+        0,
+        0);
+  }
+
   /** What a call that needs the handle idle throws otherwise. */
   private RuntimeException notIdle(String call) {
     int now = (int) PHASE.getAcquire(this);
+    refusedIn(now, call);
     if (now == ORPHANED) {
       return mapper.detachedException();
     }
@@ -280,12 +308,14 @@ abstract sealed class DmaHandle implements AutoCloseable, HandleRegistry.Holder
   /** What a call that needs the handle mapped throws otherwise. */
   private RuntimeException notMapped(String call) {
     int now = (int) PHASE.getAcquire(this);
+    refusedIn(now, call);
     return wrongPhase(call, now == IDLE ? howToMap() : NAMES[now]);
   }
 
   /** What a teardown of a handle that is not mapped throws. */
   private RuntimeException notMappedAnyMore(String call) {
     int now = (int) PHASE.getAcquire(this);
+    refusedIn(now, call);
     return wrongPhase(call, now == IDLE ? "holds nothing: it was never mapped, or was torn down already" : NAMES[now]);
   }
 
@@ -327,7 +357,9 @@ abstract sealed class DmaHandle implements AutoCloseable, HandleRegistry.Holder
     } else if (PHASE.compareAndSet(this, ORPHANED, CLOSED)) {
       ended();
     } else if ((int) PHASE.getAcquire(this) != CLOSED) {
-      throw wrongPhase("close", NAMES[(int) PHASE.getAcquire(this)]);
+      int now = (int) PHASE.getAcquire(this);
+      refusedIn(now, "close");
+      throw wrongPhase("close", NAMES[now]);
     }
   }
 
@@ -337,6 +369,7 @@ abstract sealed class DmaHandle implements AutoCloseable, HandleRegistry.Holder
   /** Check attributes and return the flags of a request. */
   final int requestFlags(DmaDirection direction, int attributes) {
     if ((attributes & ~DmaAttributes.ALL) != 0) {
+      refused(Misuse.UNKNOWN_ATTRIBUTES, "map", 0, 0);
       throw new IllegalArgumentException(
           stack.device + ": unknown attribute bits " + Hex.of(attributes & ~DmaAttributes.ALL) + "; see DmaAttributes");
     }
@@ -351,6 +384,7 @@ abstract sealed class DmaHandle implements AutoCloseable, HandleRegistry.Holder
   }
 
   private IllegalArgumentException badRange(long phys, long length) {
+    refused(length <= 0 ? Misuse.BAD_LENGTH : Misuse.WRAPS, "map", phys, length);
     return new IllegalArgumentException(
         length <= 0
             ? stack.device + ": length " + length + " of " + Hex.of(phys) + " must be positive"
@@ -365,6 +399,7 @@ abstract sealed class DmaHandle implements AutoCloseable, HandleRegistry.Holder
   }
 
   private IllegalArgumentException outside(long offset, long length, long whole) {
+    refused(length <= 0 ? Misuse.BAD_LENGTH : Misuse.OUTSIDE, "use", offset, length);
     return new IllegalArgumentException(
         stack.device
             + ": "
@@ -396,6 +431,7 @@ abstract sealed class DmaHandle implements AutoCloseable, HandleRegistry.Holder
   }
 
   final DmaMappingException busAddress(long phys, long length) {
+    refused(Misuse.BUS_ADDRESS, "link", phys, length);
     return new DmaMappingException(
         Reason.BUS_ADDRESS,
         stack.device
@@ -414,7 +450,7 @@ abstract sealed class DmaHandle implements AutoCloseable, HandleRegistry.Holder
   final void syncPart(long base, long offset, long length, long whole, int toward) {
     requireAttachedActive(toward == DmaOps.TOWARD_CPU ? "syncForCpu" : "syncForDevice");
     requireWithin(offset, length, whole);
-    if (state.has(MapFlags.NEEDS_SYNC)) {
+    if ((state.flags & MapFlags.HEARS_SYNC) != 0) {
       stack.ops.sync(state, base + offset, length, toward);
     }
   }

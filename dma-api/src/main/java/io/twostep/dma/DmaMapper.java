@@ -247,6 +247,10 @@ public final class DmaMapper implements AutoCloseable {
     }
     closed = true;
     int live = detach();
+    for (AttachedStack earlier : earlierStacks) {
+      tellClosed(earlier);
+    }
+    tellClosed(stack);
     if (live != 0) {
       LOG.warn("{}: closed with {} live mappings; their memory stays held until they are torn down", slot.address(), live);
     }
@@ -257,6 +261,16 @@ public final class DmaMapper implements AutoCloseable {
       handles.orphanIdle();
     } finally {
       stack.letGo();
+    }
+  }
+
+  private static void tellClosed(AttachedStack stack) {
+    if (stack.tryHold()) {
+      try {
+        stack.ops.mapperClosed();
+      } finally {
+        stack.letGo();
+      }
     }
   }
 

@@ -1,6 +1,7 @@
 package io.twostep.dma;
 
 import io.twostep.dma.spi.DmaOps;
+import io.twostep.dma.spi.MappingState;
 import io.twostep.dma.spi.Retirement;
 import org.jspecify.annotations.Nullable;
 
@@ -118,6 +119,12 @@ public final class DmaTransfer extends DmaHandle {
   /** Unmap and go idle; the memory is the caller's again once {@code batch} completes. */
   public void unmap(InvalidationBatch batch) {
     tearDownWith("unmap", batch);
+  }
+
+  @Override
+  MappingState witness() {
+    MappingState segment = request.firstSegment();
+    return segment == null ? super.witness() : segment;
   }
 
   @Override

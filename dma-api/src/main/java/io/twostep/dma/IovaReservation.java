@@ -3,6 +3,7 @@ package io.twostep.dma;
 import io.twostep.dma.DmaMappingException.Reason;
 import io.twostep.dma.spi.DmaOps;
 import io.twostep.dma.spi.MapFlags;
+import io.twostep.dma.spi.Misuse;
 import io.twostep.dma.spi.Retirement;
 import org.jspecify.annotations.Nullable;
 
@@ -249,6 +250,7 @@ public final class IovaReservation extends DmaHandle {
   }
 
   private DmaMappingException sharesGranule(long offset, long phys, long length) {
+    refused(Misuse.MISALIGNED, "link", offset, length);
     return new DmaMappingException(
         Reason.MISALIGNED,
         stack().device
@@ -262,6 +264,7 @@ public final class IovaReservation extends DmaHandle {
   }
 
   private DmaMappingException misaligned(long offset, long phys, long length) {
+    refused(Misuse.MISALIGNED, "link", offset, length);
     return new DmaMappingException(
         Reason.MISALIGNED,
         stack().device
@@ -348,6 +351,7 @@ public final class IovaReservation extends DmaHandle {
     boolean startFits = offset == 0 || (address + offset & mask) == 0;
     boolean endFits = offset + length == this.length || (address + offset + length & mask) == 0;
     if (!startFits || !endFits) {
+      refused(Misuse.MISALIGNED, "unlink", offset, length);
       throw new DmaMappingException(
           Reason.MISALIGNED,
           stack().device
@@ -374,6 +378,7 @@ public final class IovaReservation extends DmaHandle {
   public void free() {
     requireActive("free");
     if (linkedGranules != 0) {
+      refused(Misuse.STILL_LINKED, "free", 0, length);
       throw new IllegalStateException(
           stack().device + ": " + linkedGranules + " granules are still linked; unlink them or call destroy()");
     }

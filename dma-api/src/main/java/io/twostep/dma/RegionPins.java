@@ -3,6 +3,7 @@ package io.twostep.dma;
 import io.twostep.dma.DmaMappingException.Reason;
 import io.twostep.dma.spi.MemoryKind;
 import io.twostep.dma.spi.MemoryRegion;
+import io.twostep.dma.spi.Misuse;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
@@ -130,6 +131,7 @@ final class RegionPins {
 
   static void requireMemory(AttachedStack stack, MemoryRegion region, long phys, long length) {
     if (region.kind() == MemoryKind.ABSENT || region.kind() == MemoryKind.MMIO) {
+      stack.ops.refused(null, Misuse.NOT_MEMORY, "map or link", phys, length);
       throw new DmaMappingException(
           Reason.NOT_BACKED,
           stack.device
@@ -161,6 +163,7 @@ final class RegionPins {
   }
 
   static DmaMappingException closed(AttachedStack stack, MemoryRegion region, long phys, long length) {
+    stack.ops.refused(null, Misuse.NOT_MEMORY, "map or link", phys, length);
     return new DmaMappingException(
         Reason.NOT_BACKED, stack.device + ": " + Hex.range(phys, length) + " lies in " + region + ", which is closed");
   }

@@ -1,6 +1,8 @@
 package io.twostep.dma;
 
 import io.twostep.dma.spi.MapFlags;
+import io.twostep.dma.spi.MappingState;
+import io.twostep.dma.spi.Misuse;
 import io.twostep.dma.spi.Retirement;
 import org.jspecify.annotations.Nullable;
 
@@ -129,6 +131,7 @@ final class RequestMapper {
   }
 
   private IllegalArgumentException changed() {
+    handle.refused(Misuse.SOURCE_CHANGED, "map or sync", 0, bytes);
     return new IllegalArgumentException(
         handle.stack().device + ": the source gave other ranges when it was read again; it must not change until unmap");
   }
@@ -206,12 +209,21 @@ final class RequestMapper {
     return window && handle.state().has(MapFlags.NEEDS_SYNC);
   }
 
+  private boolean windowHearsSync() {
+    return window && (handle.state().flags & MapFlags.HEARS_SYNC) != 0;
+  }
+
+  /** Return the state of the request's first range that has one of its own, or null. */
+  @Nullable MappingState firstSegment() {
+    return segments.first();
+  }
+
   /** Move ownership of a part of the request. */
   void sync(long offset, long length, int toward) {
-    if (segments.needsSync()) {
+    if (segments.hearsSync()) {
       segments.sync(handle.stack().ops, offset, length, toward);
     }
-    if (windowNeedsSync()) {
+    if (windowHearsSync()) {
       if (contiguous) {
         handle.stack().ops.sync(handle.state(), linkedFrom + offset, length, toward);
       } else {

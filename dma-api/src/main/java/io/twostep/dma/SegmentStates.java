@@ -16,15 +16,15 @@ final class SegmentStates {
   private @Nullable MappingState[] states = {};
   private long[] offsets = {};
   private int count;
-  private boolean needsSync;
+  private int flags;
 
   /** Map a range and return its DMA address. */
-  long map(AttachedStack stack, long phys, long length, int flags, long requestOffset, Retirement undo) {
+  long map(AttachedStack stack, long phys, long length, int request, long requestOffset, Retirement undo) {
     MappingState state = free(stack);
-    stack.ops.map(state, phys, length, flags, undo);
-    if ((state.flags & (MapFlags.NEEDS_UNMAP | MapFlags.NEEDS_SYNC)) != 0) {
+    stack.ops.map(state, phys, length, request, undo);
+    if ((state.flags & (MapFlags.NEEDS_UNMAP | MapFlags.HEARS_SYNC)) != 0) {
       offsets[count++] = requestOffset;
-      needsSync |= state.has(MapFlags.NEEDS_SYNC);
+      flags |= state.flags;
     }
     return state.dmaAddress;
   }
@@ -45,7 +45,17 @@ final class SegmentStates {
   }
 
   boolean needsSync() {
-    return needsSync;
+    return (flags & MapFlags.NEEDS_SYNC) != 0;
+  }
+
+  /** Tell whether sync goes down the stack, be it only because a layer watches. */
+  boolean hearsSync() {
+    return (flags & MapFlags.HEARS_SYNC) != 0;
+  }
+
+  /** Return the state that mapped the first range last, or null if none ever did. */
+  @Nullable MappingState first() {
+    return states.length == 0 ? null : states[0];
   }
 
   /** Move ownership of the part of the request from {@code offset} on. */
@@ -53,7 +63,7 @@ final class SegmentStates {
     long end = offset + length;
     for (int i = firstAt(offset); i < count && offsets[i] < end; i++) {
       MappingState state = states[i];
-      if (state != null && state.has(MapFlags.NEEDS_SYNC)) {
+      if (state != null && (state.flags & MapFlags.HEARS_SYNC) != 0) {
         long from = Math.max(offset, offsets[i]);
         long to = Math.min(end, offsets[i] + state.length);
         if (from < to) {
@@ -82,7 +92,7 @@ final class SegmentStates {
         }
       }
     }
-    needsSync = false;
+    flags = 0;
     return failures;
   }
 

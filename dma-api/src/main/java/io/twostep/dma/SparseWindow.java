@@ -5,6 +5,7 @@ import io.twostep.dma.spi.DmaOps;
 import io.twostep.dma.spi.MapFlags;
 import io.twostep.dma.spi.MappingState;
 import io.twostep.dma.spi.MemoryRegion;
+import io.twostep.dma.spi.Misuse;
 import io.twostep.dma.spi.Retirement;
 import org.jspecify.annotations.Nullable;
 
@@ -175,6 +176,7 @@ public final class SparseWindow extends DmaHandle {
     requirePhysRange(phys, bytes);
     requireUnits(offset, bytes);
     if ((phys & (unit - 1)) != 0) {
+      refused(Misuse.MISALIGNED, "link", offset, bytes);
       throw new DmaMappingException(
           Reason.MISALIGNED,
           stack().device
@@ -380,6 +382,7 @@ public final class SparseWindow extends DmaHandle {
 
   private void requireLinked(long offset, long phys) {
     if (phys == DmaOps.ABSENT) {
+      refused(Misuse.NOT_LINKED, "unlink or protect", offset, unit);
       throw new DmaMappingException(
           Reason.NOT_LINKED, stack().device + ": the unit at " + Hex.of(offset) + " of the window is not linked");
     }
@@ -403,6 +406,7 @@ public final class SparseWindow extends DmaHandle {
   private void requireUnits(long offset, long bytes) {
     requireWithin(offset, bytes, length);
     if (((offset | bytes) & (unit - 1)) != 0) {
+      refused(Misuse.NOT_UNITS, "link, unlink or protect", offset, bytes);
       throw new IllegalArgumentException(
           stack().device + ": " + Hex.range(offset, bytes) + " does not lie on units of " + Hex.of(unit));
     }
@@ -411,6 +415,7 @@ public final class SparseWindow extends DmaHandle {
   /** Return the flags of a link with a permission, which must lie within the window's. */
   private int linkFlags(DmaDirection access) {
     if ((access.access() & ~flags & MapFlags.ACCESS) != 0) {
+      refused(Misuse.WIDER_ACCESS, "link or protect", 0, length);
       throw new IllegalArgumentException(stack().device + ": " + access + " is wider than the window's direction");
     }
     return (flags & ~MapFlags.ACCESS) | access.access();

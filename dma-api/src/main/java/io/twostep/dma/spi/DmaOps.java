@@ -3,6 +3,7 @@ package io.twostep.dma.spi;
 import io.twostep.dma.DmaMappingException;
 import io.twostep.dma.DmaMappingException.Reason;
 import java.lang.foreign.MemorySegment;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The primitives of one device's mapping stack, on longs; one implementation per layer, composed when the device is attached.
@@ -161,6 +162,21 @@ public interface DmaOps extends AutoCloseable {
    * @param phase the phase it was registered in
    */
   default void retire(int phase, long a, long b, long c) {}
+
+  /**
+   * Hear of a call that the mapper refuses, just before it throws; for checkers, which know what happened earlier.
+   *
+   * <p>Must neither throw nor block. Comes on the thread that made the mistake, which may be another one than the handle's, and perhaps after {@link #close}.
+   *
+   * @param state the handle's; null where the mistake is not about one handle
+   * @param call the refused call
+   * @param first first byte of what was asked for: an offset where a call takes offsets, else an address; 0 where there is no range
+   * @param length bytes asked for, whatever their sense
+   */
+  default void refused(@Nullable MappingState state, Misuse misuse, String call, long first, long length) {}
+
+  /** Hear that the mapper is closed: whatever is still mapped now was left behind. Must neither throw nor block. */
+  default void mapperClosed() {}
 
   /** Complete every deferred invalidation and release what waits for it; returns when done. */
   default void quiesce() {}

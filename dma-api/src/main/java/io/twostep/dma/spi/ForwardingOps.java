@@ -2,6 +2,7 @@ package io.twostep.dma.spi;
 
 import java.lang.foreign.MemorySegment;
 import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Passes every call on: the base of a layer, which overrides what concerns it.
@@ -123,6 +124,16 @@ public abstract class ForwardingOps implements DmaOps {
   @Override
   public long nextLinked(MappingState state, long offset, long step) {
     return next.nextLinked(state, offset, step);
+  }
+
+  @Override
+  public void refused(@Nullable MappingState state, Misuse misuse, String call, long first, long length) {
+    next.refused(state, misuse, call, first, length);
+  }
+
+  @Override
+  public void mapperClosed() {
+    next.mapperClosed();
   }
 
   @Override

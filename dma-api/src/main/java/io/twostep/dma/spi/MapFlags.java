@@ -4,7 +4,7 @@ package io.twostep.dma.spi;
  * The bits that travel with a mapping through the stack: the caller's direction and attributes, what the mapper derived, and
  * what a layer found out.
  *
- * <p>Bits 0-1 are permissions, 8-11 are {@link io.twostep.dma.DmaAttributes}, 16-23 are set by the mapper or a layer for those below, 24-26 are
+ * <p>Bits 0-1 are permissions, 8-11 are {@link io.twostep.dma.DmaAttributes}, 16-23 are set by the mapper or a layer for those below, 24-27 are
  * set in {@link MappingState#flags} by whoever did the work.
  */
 public final class MapFlags {
@@ -49,6 +49,14 @@ public final class MapFlags {
 
   /** Some part lives in bounce slots. */
   public static final int BOUNCED = 1 << 26;
+
+  /**
+   * A layer wants to hear of every sync, also where nothing needs it; it passes on those that {@link #NEEDS_SYNC} asks for. Changes nothing that drivers see.
+   */
+  public static final int WATCHES_SYNC = 1 << 27;
+
+  /** What makes a sync go down the stack. */
+  public static final int HEARS_SYNC = NEEDS_SYNC | WATCHES_SYNC;
 
   private MapFlags() {}
 }
