@@ -29,6 +29,7 @@ final class ControllerCore {
 
   private volatile @Nullable ControllerFacts facts;
   private volatile CommandLimits limits = CommandLimits.unknown(SMALLEST_TRANSFER);
+  private volatile @Nullable ControllerMemoryBuffer memoryBuffer;
   private volatile @Nullable String resetReason;
   private volatile Runnable service = () -> {};
 
@@ -112,6 +113,14 @@ final class ControllerCore {
 
   void limits(CommandLimits known) {
     limits = known;
+  }
+
+  @Nullable ControllerMemoryBuffer memoryBuffer() {
+    return memoryBuffer;
+  }
+
+  void memoryBuffer(@Nullable ControllerMemoryBuffer found) {
+    memoryBuffer = found;
   }
 
   long retryDelayNanos(int code) {

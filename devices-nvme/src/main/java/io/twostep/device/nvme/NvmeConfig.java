@@ -5,6 +5,7 @@ import io.twostep.dma.spi.Settings;
 import java.util.List;
 import java.util.ServiceLoader;
 import java.util.TreeSet;
+import java.util.function.Consumer;
 
 /**
  * How a controller is driven.
@@ -13,6 +14,8 @@ import java.util.TreeSet;
  * @param queueDepth entries of each I/O queue, 2 to 4096; one stays empty; the controller may want fewer
  * @param completion how completions are found
  * @param shadowDoorbells whether to use shadow doorbells where the controller has them
+ * @param cmbQueues whether submission queues go into the controller's memory buffer where it takes them
+ * @param cmbAddress the DMA address at which the controller is told to find its memory buffer, a multiple of 4096; 0 for the buffer's bus address
  * @param sglThreshold average bytes of a range from which an SGL is preferred to PRPs; 0 for only where PRPs cannot describe a request
  * @param maxTransfer the most bytes of one command; 0 for what controller and mapping layer like best
  * @param pageSize the controller page wanted, bytes; the nearest the controller has is used
@@ -26,6 +29,8 @@ public record NvmeConfig(
     int queueDepth,
     Completion completion,
     boolean shadowDoorbells,
+    boolean cmbQueues,
+    long cmbAddress,
     long sglThreshold,
     long maxTransfer,
     long pageSize,
@@ -44,13 +49,14 @@ public record NvmeConfig(
   /** One queue pair of 128 entries, polled; retries and timeouts as other systems have them. */
   public static final NvmeConfig DEFAULT =
       new NvmeConfig(
-          1, 128, Completion.POLLED, true, 32768, 0, 4096, 5, 30_000_000_000L, 60_000_000_000L, RequestMapper.twoStep());
+          1, 128, Completion.POLLED, true, true, 0, 32768, 0, 4096, 5, 30_000_000_000L, 60_000_000_000L, RequestMapper.twoStep());
 
   private static final long MILLISECOND = 1_000_000;
 
   public NvmeConfig {
     require(ioQueues >= 0 && ioQueues <= 0xfffe, "io-queues", ioQueues);
     require(queueDepth >= 2 && queueDepth <= 4096, "queue-depth", queueDepth);
+    require((cmbAddress & 4095) == 0, "cmb-address", cmbAddress);
     require(sglThreshold >= 0, "sgl-threshold", sglThreshold);
     require(maxTransfer >= 0, "max-transfer", maxTransfer);
     require(pageSize >= 4096 && Long.bitCount(pageSize) == 1 && pageSize <= 1L << 27, "page-size", pageSize);
@@ -66,6 +72,11 @@ public record NvmeConfig(
         new Setting("queue-depth", "128", "entries of each I/O queue, 2 to 4096; one stays empty"),
         new Setting("completion", "polled", "how completions are found: polled or interrupt"),
         new Setting("shadow-doorbells", "true", "use shadow doorbells where the controller has them"),
+        new Setting("cmb-queues", "true", "put submission queues into the controller's memory buffer where it takes them"),
+        new Setting(
+            "cmb-address",
+            "0",
+            "DMA address at which the controller is told to find its memory buffer, where it will reach nothing else; 0 for the buffer's bus address"),
         new Setting(
             "sgl-threshold", "32K", "average bytes of a range from which an SGL is preferred to PRPs; 0 for only where PRPs cannot do"),
         new Setting("max-transfer", "0", "most bytes of one command; 0 for what controller and mapping layer like best"),
@@ -87,6 +98,8 @@ public record NvmeConfig(
         settings.number("queue-depth", 2, 4096),
         settings.choice("completion", Completion.class),
         settings.flag("shadow-doorbells"),
+        settings.flag("cmb-queues"),
+        settings.number("cmb-address"),
         settings.bytes("sgl-threshold"),
         settings.bytes("max-transfer"),
         settings.bytes("page-size"),
@@ -119,161 +132,121 @@ public record NvmeConfig(
 
   /** Return a copy with another {@link #ioQueues}. */
   public NvmeConfig withIoQueues(int queues) {
-    return new NvmeConfig(
-        queues,
-        queueDepth,
-        completion,
-        shadowDoorbells,
-        sglThreshold,
-        maxTransfer,
-        pageSize,
-        retries,
-        ioTimeoutNanos,
-        adminTimeoutNanos,
-        requestMapper);
+    return with(draft -> draft.ioQueues = queues);
   }
 
   /** Return a copy with another {@link #queueDepth}. */
   public NvmeConfig withQueueDepth(int depth) {
-    return new NvmeConfig(
-        ioQueues,
-        depth,
-        completion,
-        shadowDoorbells,
-        sglThreshold,
-        maxTransfer,
-        pageSize,
-        retries,
-        ioTimeoutNanos,
-        adminTimeoutNanos,
-        requestMapper);
+    return with(draft -> draft.queueDepth = depth);
   }
 
   /** Return a copy with another {@link #completion}. */
   public NvmeConfig withCompletion(Completion how) {
-    return new NvmeConfig(
-        ioQueues,
-        queueDepth,
-        how,
-        shadowDoorbells,
-        sglThreshold,
-        maxTransfer,
-        pageSize,
-        retries,
-        ioTimeoutNanos,
-        adminTimeoutNanos,
-        requestMapper);
+    return with(draft -> draft.completion = how);
   }
 
   /** Return a copy with other {@link #shadowDoorbells}. */
   public NvmeConfig withShadowDoorbells(boolean use) {
-    return new NvmeConfig(
-        ioQueues,
-        queueDepth,
-        completion,
-        use,
-        sglThreshold,
-        maxTransfer,
-        pageSize,
-        retries,
-        ioTimeoutNanos,
-        adminTimeoutNanos,
-        requestMapper);
+    return with(draft -> draft.shadowDoorbells = use);
+  }
+
+  /** Return a copy with other {@link #cmbQueues}. */
+  public NvmeConfig withCmbQueues(boolean use) {
+    return with(draft -> draft.cmbQueues = use);
+  }
+
+  /** Return a copy with another {@link #cmbAddress}. */
+  public NvmeConfig withCmbAddress(long address) {
+    return with(draft -> draft.cmbAddress = address);
   }
 
   /** Return a copy with another {@link #sglThreshold}. */
   public NvmeConfig withSglThreshold(long bytes) {
-    return new NvmeConfig(
-        ioQueues,
-        queueDepth,
-        completion,
-        shadowDoorbells,
-        bytes,
-        maxTransfer,
-        pageSize,
-        retries,
-        ioTimeoutNanos,
-        adminTimeoutNanos,
-        requestMapper);
+    return with(draft -> draft.sglThreshold = bytes);
   }
 
   /** Return a copy with another {@link #maxTransfer}. */
   public NvmeConfig withMaxTransfer(long bytes) {
-    return new NvmeConfig(
-        ioQueues,
-        queueDepth,
-        completion,
-        shadowDoorbells,
-        sglThreshold,
-        bytes,
-        pageSize,
-        retries,
-        ioTimeoutNanos,
-        adminTimeoutNanos,
-        requestMapper);
+    return with(draft -> draft.maxTransfer = bytes);
   }
 
   /** Return a copy with another {@link #pageSize}. */
   public NvmeConfig withPageSize(long bytes) {
-    return new NvmeConfig(
-        ioQueues,
-        queueDepth,
-        completion,
-        shadowDoorbells,
-        sglThreshold,
-        maxTransfer,
-        bytes,
-        retries,
-        ioTimeoutNanos,
-        adminTimeoutNanos,
-        requestMapper);
+    return with(draft -> draft.pageSize = bytes);
   }
 
   /** Return a copy with other {@link #retries}. */
   public NvmeConfig withRetries(int count) {
-    return new NvmeConfig(
-        ioQueues,
-        queueDepth,
-        completion,
-        shadowDoorbells,
-        sglThreshold,
-        maxTransfer,
-        pageSize,
-        count,
-        ioTimeoutNanos,
-        adminTimeoutNanos,
-        requestMapper);
+    return with(draft -> draft.retries = count);
   }
 
   /** Return a copy with other timeouts, nanoseconds. */
   public NvmeConfig withTimeouts(long ioNanos, long adminNanos) {
-    return new NvmeConfig(
-        ioQueues,
-        queueDepth,
-        completion,
-        shadowDoorbells,
-        sglThreshold,
-        maxTransfer,
-        pageSize,
-        retries,
-        ioNanos,
-        adminNanos,
-        requestMapper);
+    return with(
+        draft -> {
+          draft.ioTimeoutNanos = ioNanos;
+          draft.adminTimeoutNanos = adminNanos;
+        });
   }
 
   /** Return a copy with another {@link #requestMapper}. */
   public NvmeConfig withRequestMapper(RequestMapper mapper) {
-    return new NvmeConfig(
-        ioQueues,
-        queueDepth,
-        completion,
-        shadowDoorbells,
-        sglThreshold,
-        maxTransfer,
-        pageSize,
-        retries,
-        ioTimeoutNanos,
-        adminTimeoutNanos,
-        mapper);
+    return with(draft -> draft.requestMapper = mapper);
+  }
+
+  private NvmeConfig with(Consumer<Draft> change) {
+    Draft draft = new Draft(this);
+    change.accept(draft);
+    return draft.build();
+  }
+
+  /** A copy being changed. */
+  private static final class Draft {
+    private int ioQueues;
+    private int queueDepth;
+    private Completion completion;
+    private boolean shadowDoorbells;
+    private boolean cmbQueues;
+    private long cmbAddress;
+    private long sglThreshold;
+    private long maxTransfer;
+    private long pageSize;
+    private int retries;
+    private long ioTimeoutNanos;
+    private long adminTimeoutNanos;
+    private RequestMapper requestMapper;
+
+    Draft(NvmeConfig from) {
+      ioQueues = from.ioQueues;
+      queueDepth = from.queueDepth;
+      completion = from.completion;
+      shadowDoorbells = from.shadowDoorbells;
+      cmbQueues = from.cmbQueues;
+      cmbAddress = from.cmbAddress;
+      sglThreshold = from.sglThreshold;
+      maxTransfer = from.maxTransfer;
+      pageSize = from.pageSize;
+      retries = from.retries;
+      ioTimeoutNanos = from.ioTimeoutNanos;
+      adminTimeoutNanos = from.adminTimeoutNanos;
+      requestMapper = from.requestMapper;
+    }
+
+    NvmeConfig build() {
+      return new NvmeConfig(
+          ioQueues,
+          queueDepth,
+          completion,
+          shadowDoorbells,
+          cmbQueues,
+          cmbAddress,
+          sglThreshold,
+          maxTransfer,
+          pageSize,
+          retries,
+          ioTimeoutNanos,
+          adminTimeoutNanos,
+          requestMapper);
+    }
   }
 }

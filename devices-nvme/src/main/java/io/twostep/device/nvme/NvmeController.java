@@ -125,6 +125,7 @@ public final class NvmeController implements Driver {
       if (!bringUp.tryStop()) {
         throw NvmeException.ofController(core.name(), NvmeErrorKind.PROTOCOL, "the controller could not be stopped before its start");
       }
+      core.memoryBuffer(ControllerMemoryBuffer.find(core));
       bringUp.start();
       bringUp.identify(adminData);
       makeQueues(bringUp.negotiateQueues(mostQueues()));
@@ -149,16 +150,26 @@ public final class NvmeController implements Driver {
 
   private void makeQueues(int count) {
     TransferRules rules = transferRules();
-    int depth = Math.min(core.config().queueDepth(), core.maxQueueEntries());
+    QueuePlacement placement = QueuePlacement.of(core, count);
     int vectorCount = vectorCount();
     for (int id = 1; id <= count; id++) {
-      queues.add(new NvmeQueue(core, id, depth, rules));
+      queues.add(makeQueue(id, placement, rules));
       vectors.add(vectorCount == 0 ? -1 : Math.min(id, vectorCount - 1));
     }
     if (core.config().shadowDoorbells() && core.facts().hasShadowDoorbells() && count != 0) {
       long length = Math.max(core.pageSize(), ShadowDoorbellLayout.length(count, core.doorbellStride()));
       shadow = core.mapper().allocateCoherent(length);
       shadowEvents = core.mapper().allocateCoherent(length);
+    }
+  }
+
+  private NvmeQueue makeQueue(int id, QueuePlacement placement, TransferRules rules) {
+    SubmissionMemory memory = placement.submissionMemory(id);
+    try {
+      return new NvmeQueue(core, id, placement.depth(), rules, memory);
+    } catch (RuntimeException e) {
+      memory.close();
+      throw e;
     }
   }
 
@@ -419,6 +430,11 @@ public final class NvmeController implements Driver {
     return memory;
   }
 
+  /** Return the controller's own memory; null if it has none that can be used. */
+  public @Nullable ControllerMemoryBuffer memoryBuffer() {
+    return core.memoryBuffer();
+  }
+
   /** Return the controller's way to memory, for example for mappings that it shares with others. */
   public DmaMapper mapper() {
     return core.mapper();
@@ -543,6 +559,10 @@ public final class NvmeController implements Driver {
 
   private void restart() {
     become(NvmeState.CONNECTING);
+    ControllerMemoryBuffer buffer = core.memoryBuffer();
+    if (buffer != null) {
+      buffer.claimAgain();
+    }
     bringUp.start();
     bringUp.identify(adminData);
     int granted = bringUp.negotiateQueues(queues.size());

@@ -44,7 +44,7 @@ public final class NvmeQueue {
   private final int depth;
   private final Timers timers;
   private final QueueGuard guard = new QueueGuard();
-  private final DmaBuffer submissionMemory;
+  private final SubmissionMemory submissionMemory;
   private final DmaBuffer completionMemory;
   private final SubmissionQueue submissions;
   private final CompletionQueue completions;
@@ -76,24 +76,19 @@ public final class NvmeQueue {
   private long droppedCount;
   private long recoveredCount;
 
-  NvmeQueue(ControllerCore core, int id, int depth, TransferRules rules) {
+  NvmeQueue(ControllerCore core, int id, int depth, TransferRules rules, SubmissionMemory memory) {
     this.core = core;
     this.id = id;
     this.depth = depth;
     timers = core.timers();
     DmaMapper mapper = core.mapper();
+    submissionMemory = memory;
     // A queue begins on a page of the controller: coherent memory is aligned to its own size.
-    submissionMemory = mapper.allocateCoherent(Math.max(core.pageSize(), depth * SqeLayout.SIZE));
-    try {
-      completionMemory = mapper.allocateCoherent(Math.max(core.pageSize(), depth * CqeLayout.SIZE));
-    } catch (RuntimeException e) {
-      submissionMemory.close();
-      throw e;
-    }
+    completionMemory = mapper.allocateCoherent(Math.max(core.pageSize(), depth * CqeLayout.SIZE));
     int dstrd = core.doorbellStride();
     Doorbell tail = new Doorbell(core.registers().mmio(), DoorbellLayout.submissionTail(id, dstrd));
     Doorbell head = new Doorbell(core.registers().mmio(), DoorbellLayout.completionHead(id, dstrd));
-    submissions = new SubmissionQueue(submissionMemory.segment(), depth, tail);
+    submissions = submissionMemory.queue(depth, tail);
     completions = new CompletionQueue(completionMemory.segment(), depth, head);
     lists = new CoherentListPages(mapper, core.pageSize());
     batch = mapper.newBatch();
@@ -691,7 +686,7 @@ public final class NvmeQueue {
   }
 
   long submissionAddress() {
-    return submissionMemory.dmaAddress();
+    return submissionMemory.controllerAddress();
   }
 
   long completionAddress() {

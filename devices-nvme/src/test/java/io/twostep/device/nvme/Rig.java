@@ -36,6 +36,7 @@ final class Rig implements AutoCloseable {
 
   final ModelHost machine;
   final NvmeControllerModel model;
+  final LyingModel registers;
   final DeviceSlot slot;
   final List<DmaMapper> mappers = new ArrayList<>();
   final TerminalBackend backend;
@@ -64,7 +65,8 @@ final class Rig implements AutoCloseable {
   Rig(NvmeModelConfig config, Stack kind, Map<String, String> settings) {
     machine = machine(kind);
     model = new NvmeControllerModel(config);
-    slot = machine.plug(ADDRESS, model, options(kind));
+    registers = new LyingModel(model);
+    slot = machine.plug(ADDRESS, registers, options(kind));
     backend = backend(kind);
     stack = DmaStack.of(backend);
     this.settings = settings;

@@ -1,5 +1,6 @@
 package io.twostep.device.nvme.host;
 
+import io.twostep.device.nvme.wire.CmbLayout;
 import io.twostep.device.nvme.wire.RegisterLayout;
 import io.twostep.dma.spi.Mmio;
 
@@ -57,6 +58,34 @@ public final class Registers {
     mmio.write32(RegisterLayout.AQA.offset(), attributes);
     write64(RegisterLayout.ASQ.offset(), submissionBase);
     write64(RegisterLayout.ACQ.offset(), completionBase);
+  }
+
+  /** Return CMBLOC. */
+  public int bufferLocation() {
+    return mmio.read32(RegisterLayout.CMBLOC.offset());
+  }
+
+  /** Return CMBSZ. */
+  public int bufferSize() {
+    return mmio.read32(RegisterLayout.CMBSZ.offset());
+  }
+
+  /** Let CMBLOC and CMBSZ be read. */
+  public void showBuffer() {
+    mmio.write32(RegisterLayout.CMBMSC.offset(), CmbLayout.CRE.with(0, 1));
+  }
+
+  /**
+   * Have the controller claim its memory buffer at {@code address}; returns whether it does.
+   *
+   * <p>The half that starts the claim goes last, so that no half-written address is claimed.
+   */
+  public boolean tryClaimBuffer(long address) {
+    long offset = RegisterLayout.CMBMSC.offset();
+    mmio.write32(offset, CmbLayout.CRE.with(0, 1));
+    mmio.write32(offset + 4, (int) (address >>> 32));
+    mmio.write32(offset, (int) address | CmbLayout.CRE.with(CmbLayout.CMSE.with(0, 1), 1));
+    return !CmbLayout.CBAI.isSet(mmio.read32(RegisterLayout.CMBSTS.offset()));
   }
 
   /** Tell whether the controller no longer answers: CSTS reads all ones. */

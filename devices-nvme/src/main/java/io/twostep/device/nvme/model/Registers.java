@@ -61,6 +61,7 @@ final class Registers {
   private long asq;
   private long acq;
   private long cmbmsc;
+  private boolean addressRefused;
 
   Registers(
       NvmeModelConfig config, ControllerState state, HostMemory memory, Violations violations, Control control) {
@@ -80,7 +81,7 @@ final class Registers {
     asq = 0;
     acq = 0;
     cmbmsc = 0;
-    memory.release();
+    claimBuffer();
   }
 
   /** Return the length of BAR 0. */
@@ -130,6 +131,7 @@ final class Registers {
         | half(RegisterLayout.CMBLOC, offset, bufferShown ? cmbloc : 0)
         | half(RegisterLayout.CMBSZ, offset, bufferShown ? cmbsz : 0)
         | half(RegisterLayout.CMBMSC, offset, cmbmsc)
+        | half(RegisterLayout.CMBSTS, offset, CmbLayout.CBAI.with(0, addressRefused ? 1 : 0))
         | half(RegisterLayout.CRTO, offset, RegisterLayout.CRTO_CRWMT.with(0, config.readyTimeoutUnits()));
   }
 
@@ -243,10 +245,12 @@ final class Registers {
   }
 
   private void claimBuffer() {
-    if (CmbLayout.CRE.isSet(cmbmsc) && CmbLayout.CMSE.isSet(cmbmsc)) {
-      memory.claim(CmbLayout.CBA.get(cmbmsc) << 12);
-    } else {
-      memory.release();
+    memory.release();
+    boolean wanted = CmbLayout.CRE.isSet(cmbmsc) && CmbLayout.CMSE.isSet(cmbmsc);
+    long address = CmbLayout.CBA.get(cmbmsc) << 12;
+    addressRefused = wanted && Long.compareUnsigned(address + config.cmbSize(), address) < 0;
+    if (wanted && !addressRefused) {
+      memory.claim(address);
     }
   }
 

@@ -1,7 +1,7 @@
 package io.twostep.device.nvme.wire;
 
 /**
- * Name the bits of CMBLOC, CMBSZ and CMBMSC, the controller memory buffer (Base 3.1.3.11, 3.1.3.12, 3.1.3.16).
+ * Name the bits of CMBLOC, CMBSZ, CMBMSC and CMBSTS, the controller memory buffer (Base 3.1.3.11, 3.1.3.12, 3.1.3.16, 3.1.3.17).
  *
  * <pre>
  *         63                              12 11       2  1    0
@@ -50,6 +50,9 @@ public final class CmbLayout {
 
   /** In CMBMSC: bus address of the buffer, in units of 4 KiB. */
   public static final Bits CBA = new Bits(63, 12);
+
+  /** In CMBSTS: CBA is no address that the controller can claim, and it claims none. */
+  public static final Bits CBAI = Bits.bit(0);
 
   private CmbLayout() {}
 

@@ -15,6 +15,7 @@ package io.twostep.device.nvme.wire;
  * 0x38 |     CMBSZ     |    CMBLOC     |
  * 0x40 |           boot partition      |
  * 0x50 |            CMBMSC             |
+ * 0x58 |    reserved   |    CMBSTS     |
  * 0x68 |    reserved   |     CRTO      |
  * 0x1000  doorbells: {@link DoorbellLayout}
  * </pre>
@@ -70,6 +71,9 @@ public final class RegisterLayout {
 
   /** Controller memory buffer memory space control: {@link CmbLayout}. */
   public static final U64 CMBMSC = new U64(0x50);
+
+  /** Controller memory buffer status: {@link CmbLayout#CBAI}. */
+  public static final U32 CMBSTS = new U32(0x58);
 
   /** Controller ready timeouts: {@link #CRTO_CRWMT} and {@link #CRTO_CRIMT}. */
   public static final U32 CRTO = new U32(0x68);

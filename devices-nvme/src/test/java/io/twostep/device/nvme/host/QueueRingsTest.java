@@ -8,15 +8,17 @@ import io.twostep.device.nvme.wire.SqeLayout;
 import io.twostep.dma.spi.Mmio;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.IntConsumer;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class QueueRingsTest {
   private final List<Integer> rung = new ArrayList<>();
-  private final Doorbell doorbell = new Doorbell(new RecordingMmio(rung), 0x1008);
+  private final Doorbell doorbell = new Doorbell(new RecordingMmio(rung::add), 0x1008);
 
   @Test
   void submissionsAreRungInBatches() {
@@ -39,6 +41,32 @@ class QueueRingsTest {
       int last = rung.isEmpty() ? 0 : rung.getLast();
       assertThat((i + 1) % depth).as("the tail after one more entry").isNotEqualTo(last);
     }
+  }
+
+  @Test
+  void entryInTheControllerIsWholeBeforeItsDoorbellRings() {
+    MemorySegment remote = Arena.ofAuto().allocate(4L * SqeLayout.SIZE, 64);
+    List<Integer> seen = new ArrayList<>();
+    RecordingMmio bar =
+        new RecordingMmio(
+            tail -> {
+              long entry = (tail + 3) % 4 * (long) SqeLayout.SIZE;
+              seen.add(SqeLayout.COMMAND_ID.get(remote, entry));
+              assertThat(SqeLayout.CDW15.get(remote, entry)).as("last word").isEqualTo(SqeLayout.COMMAND_ID.get(remote, entry));
+            });
+    SubmissionQueue queue = SubmissionQueue.inController(remote, 4, new Doorbell(bar, 0x1008));
+    for (int id = 1; id <= 9; id++) {
+      SqeLayout.COMMAND_ID.set(queue.entries(), queue.slot(), id);
+      SqeLayout.CDW15.set(queue.entries(), queue.slot(), id);
+      long entry = (id - 1) % 4 * (long) SqeLayout.SIZE;
+      assertThat(SqeLayout.COMMAND_ID.get(remote, entry)).as("nothing is there before it is appended").isNotEqualTo(id);
+      queue.advance();
+      assertThat(SqeLayout.COMMAND_ID.get(remote, entry)).isEqualTo(id);
+      queue.ring();
+    }
+    assertThat(seen).containsExactly(1, 2, 3, 4, 5, 6, 7, 8, 9);
+    queue.reset();
+    assertThat(remote.toArray(ValueLayout.JAVA_BYTE)).containsOnly(0);
   }
 
   @Test
@@ -79,7 +107,7 @@ class QueueRingsTest {
   }
 
   /** Registers that only remember what the doorbell was told. */
-  private record RecordingMmio(List<Integer> writes) implements Mmio {
+  private record RecordingMmio(IntConsumer writes) implements Mmio {
     @Override
     public long length() {
       return 0x2000;
@@ -98,7 +126,7 @@ class QueueRingsTest {
     @Override
     public void write32(long offset, int value) {
       assertThat(offset).isEqualTo(0x1008);
-      writes.add(value);
+      writes.accept(value);
     }
 
     @Override
