@@ -11,6 +11,8 @@ import io.twostep.dma.spi.Retirement;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * What all handles share: the states idle, mapped, orphaned and closed, changed by compare-and-set so that a second teardown or a second thread is
@@ -22,6 +24,7 @@ import org.jspecify.annotations.Nullable;
  */
 abstract sealed class DmaHandle implements AutoCloseable, HandleRegistry.Holder
     permits DmaMapping, IovaReservation, DmaTransfer, SparseWindow, DmaBuffer {
+  private static final Logger LOG = LoggerFactory.getLogger(DmaHandle.class);
   private static final int IDLE = 0;
   private static final int ACTIVE = 1;
   private static final int BUSY = 2;
@@ -43,7 +46,7 @@ abstract sealed class DmaHandle implements AutoCloseable, HandleRegistry.Holder
   }
 
   private final DmaMapper mapper;
-  private final RegionPins pins = new RegionPins();
+  private final RegionPins pins;
   private Retirement own = new Retirement(true);
 
   @SuppressWarnings("unused") // written through PHASE
@@ -52,8 +55,15 @@ abstract sealed class DmaHandle implements AutoCloseable, HandleRegistry.Holder
   private AttachedStack stack;
   private MappingState state;
 
+  /** There from the first peer memory on. */
+  private @Nullable PeerHolds peers;
+
+  private volatile @Nullable Runnable onRevoke;
+
   DmaHandle(DmaMapper mapper) {
     this.mapper = mapper;
+    // A window keeps account of peer memory by itself, because its pins are those of its units.
+    this.pins = new RegionPins(this instanceof SparseWindow ? null : this);
     this.stack = mapper.holdStack();
     this.state = new MappingState(stack.layers);
     mapper.handles().add(this);
@@ -130,6 +140,7 @@ abstract sealed class DmaHandle implements AutoCloseable, HandleRegistry.Holder
 
   final void activate() {
     PHASE.setRelease(this, ACTIVE);
+    leavePeers();
   }
 
   /** Return a claimed handle to idle; nothing was done. */
@@ -140,7 +151,81 @@ abstract sealed class DmaHandle implements AutoCloseable, HandleRegistry.Holder
   /** Return a claimed handle to idle, undoing what the stack registered and letting go of memory; {@code cause} is why. */
   final void abandon(RuntimeException cause) {
     undo(0, cause);
+    leavePeers();
     goIdle();
+  }
+
+  /** Return the account of peer memory, made when it is first needed, during a call. */
+  final PeerHolds holdPeers() {
+    PeerHolds held = peers;
+    if (held == null) {
+      held = new PeerHolds(this);
+      peers = held;
+    }
+    return held;
+  }
+
+  /** Begin a call that uses the active handle's state; end it with {@link #leavePeers}. */
+  final void enterPeers(String call) {
+    PeerHolds held = peers;
+    if (held != null) {
+      held.enter(call);
+    }
+  }
+
+  /** Tell whether the handle holds peer memory. */
+  final boolean importsPeers() {
+    PeerHolds held = peers;
+    return held != null && held.any();
+  }
+
+  /** End a call that may have begun, or used, mappings of peer memory. */
+  final void leavePeers() {
+    PeerHolds held = peers;
+    if (held != null) {
+      held.leave();
+    }
+  }
+
+  /**
+   * Be told when peer memory that this handle maps is taken back by its owner: then unmap soon; every other call throws REVOKED.
+   *
+   * <p>Runs on the thread that takes it back, after translations are gone, and must not block; or on the handle's own thread, at the end of the call during
+   * which it happened. What has no translation, such as bus addresses, is still reachable: stop the device's requests first.
+   *
+   * @param task null to be told nothing
+   */
+  public final void onRevoke(@Nullable Runnable task) {
+    onRevoke = task;
+  }
+
+  final void tellRevoked() {
+    Runnable task = onRevoke;
+    if (task != null) {
+      try {
+        task.run();
+      } catch (RuntimeException e) {
+        // Other importers must be told too, and the owner of the memory cannot do anything about it.
+        LOG.warn("{}: the task that onRevoke() was given failed", stack.device, e);
+      }
+    }
+  }
+
+  /** Take everything down without deferring anything; called by who has the handle to itself. Returns the first failure. */
+  final @Nullable RuntimeException takeDownStrictly() {
+    Retirement strict = holdPeers().strict();
+    RuntimeException failure = takeDown(strict);
+    try {
+      strict.complete();
+    } catch (RuntimeException e) {
+      if (!strict.isEmpty()) {
+        mapper.quarantine().withhold(strict, pins, stack);
+        holdPeers().renewStrict();
+      }
+      failure = join(failure, e);
+    }
+    pins.releaseAll();
+    return failure;
   }
 
   /** Undo what a failed call registered, and let go of the memory it held; what goes wrong on the way is added to {@code cause}. */
@@ -176,6 +261,11 @@ abstract sealed class DmaHandle implements AutoCloseable, HandleRegistry.Holder
 
   /** Tear the active handle down and go idle; what fails on the way is quarantined, and thrown at the end. */
   final void tearDownWith(String call, @Nullable InvalidationBatch batch) {
+    PeerHolds held = peers;
+    if (held != null && held.any()) {
+      tearDownPeers(call, held);
+      return;
+    }
     Retirement retirement = retirementOf(batch);
     if (!PHASE.compareAndSet(this, ACTIVE, BUSY)) {
       throw notMappedAnyMore(call);
@@ -188,6 +278,21 @@ abstract sealed class DmaHandle implements AutoCloseable, HandleRegistry.Holder
       } else {
         pins.moveTo(batch.pins());
       }
+      if (failure != null) {
+        throw failure;
+      }
+    } finally {
+      goIdle();
+    }
+  }
+
+  /** Tear down a handle with peer memory: strictly and by itself, so that its owner can take it back at once. */
+  private void tearDownPeers(String call, PeerHolds held) {
+    if (!PHASE.compareAndSet(this, ACTIVE, BUSY)) {
+      throw notMappedAnyMore(call);
+    }
+    try {
+      RuntimeException failure = held.tearDown();
       if (failure != null) {
         throw failure;
       }
@@ -422,7 +527,9 @@ abstract sealed class DmaHandle implements AutoCloseable, HandleRegistry.Holder
   }
 
   private int peerFlags(long phys, long length) {
-    return switch (stack.ops.classify(phys, length)) {
+    int kind = stack.ops.classify(phys, length);
+    pins.found(stack, kind);
+    return switch (kind) {
       case RangeKind.LOCAL -> 0;
       case RangeKind.BRIDGE_PEER -> MapFlags.PEER;
       case RangeKind.BUS_PEER -> throw busAddress(phys, length);
@@ -443,15 +550,24 @@ abstract sealed class DmaHandle implements AutoCloseable, HandleRegistry.Holder
   static DmaMappingException unreachable(AttachedStack stack, long phys, long length) {
     return new DmaMappingException(
         Reason.PEER_UNREACHABLE,
-        stack.device + ": peer memory " + Hex.range(phys, length) + " cannot be reached by this device; copy it through host memory");
+        stack.device
+            + ": peer memory "
+            + Hex.range(phys, length)
+            + " cannot be reached by this device: "
+            + stack.ops.whyUnreachable(phys, length));
   }
 
   /** Move ownership of a part of {@code whole} bytes that begin at {@code base} of the state, if anything of it needs that. */
   final void syncPart(long base, long offset, long length, long whole, int toward) {
     requireAttachedActive(toward == DmaOps.TOWARD_CPU ? "syncForCpu" : "syncForDevice");
     requireWithin(offset, length, whole);
-    if ((state.flags & MapFlags.HEARS_SYNC) != 0) {
-      stack.ops.sync(state, base + offset, length, toward);
+    enterPeers(toward == DmaOps.TOWARD_CPU ? "syncForCpu" : "syncForDevice");
+    try {
+      if ((state.flags & MapFlags.HEARS_SYNC) != 0) {
+        stack.ops.sync(state, base + offset, length, toward);
+      }
+    } finally {
+      leavePeers();
     }
   }
 }

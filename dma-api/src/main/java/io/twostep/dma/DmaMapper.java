@@ -185,6 +185,36 @@ public final class DmaMapper implements AutoCloseable {
         !ops.reaches(lastFrame, now.memory.frameSize()));
   }
 
+  /**
+   * Publish a part of this device's own BAR for other devices to use; as {@link PeerMemory#publish}.
+   *
+   * @throws DmaMappingException DETACHED after {@link #detach}
+   */
+  public PeerMemory publish(int bar, long offset, long length) {
+    requireAttached();
+    return PeerMemory.publish(machine, slot, bar, offset, length);
+  }
+
+  /** Keep the device from reaching anything: it did not let go of what was taken back. */
+  void stopDevice() {
+    detach();
+    try {
+      slot.busMaster(false);
+    } catch (RuntimeException e) {
+      resetInstead(e);
+    }
+    LOG.warn("{}: stopped, because it held on to peer memory that was taken back", slot.address());
+  }
+
+  private void resetInstead(RuntimeException cause) {
+    try {
+      slot.reset();
+    } catch (RuntimeException e) {
+      e.addSuppressed(cause);
+      throw e;
+    }
+  }
+
   /** Return the device. */
   public DeviceSlot slot() {
     return slot;

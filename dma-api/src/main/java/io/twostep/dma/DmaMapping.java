@@ -86,7 +86,11 @@ public final class DmaMapping extends DmaHandle {
   private void mapRange(long phys, long length, int flags) {
     AttachedStack stack = stack();
     MemoryRegion region = pins().pin(stack, phys, length);
-    int kind = region.kind() == MemoryKind.PEER ? stack.ops.classify(phys, length) : RangeKind.LOCAL;
+    int kind = RangeKind.LOCAL;
+    if (region.kind() == MemoryKind.PEER) {
+      kind = stack.ops.classify(phys, length);
+      pins().found(stack, kind);
+    }
     if (kind == RangeKind.UNREACHABLE) {
       throw unreachable(stack, phys, length);
     }

@@ -103,7 +103,12 @@ public final class DmaTransfer extends DmaHandle {
   private void syncRequest(long offset, long length, int toward) {
     requireAttachedActive(toward == DmaOps.TOWARD_CPU ? "syncForCpu" : "syncForDevice");
     requireWithin(offset, length, request.bytes());
-    request.sync(offset, length, toward);
+    enterPeers(toward == DmaOps.TOWARD_CPU ? "syncForCpu" : "syncForDevice");
+    try {
+      request.sync(offset, length, toward);
+    } finally {
+      leavePeers();
+    }
   }
 
   /**

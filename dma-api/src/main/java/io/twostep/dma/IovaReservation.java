@@ -144,6 +144,7 @@ public final class IovaReservation extends DmaHandle {
     if (((linkAddress ^ phys) & stack.alignMask) != 0) {
       throw misaligned(offset, phys, length);
     }
+    enterPeers("link");
     int mark = pins().mark();
     try {
       int peer = pinForLink(phys, length);
@@ -151,6 +152,8 @@ public final class IovaReservation extends DmaHandle {
     } catch (RuntimeException e) {
       undo(mark, e);
       throw e;
+    } finally {
+      leavePeers();
     }
     linkedGranules += granules(linkAddress, length);
     return linkAddress;
@@ -177,6 +180,7 @@ public final class IovaReservation extends DmaHandle {
       from = new RangeReader();
       reader = from;
     }
+    enterPeers("link");
     int mark = pins().mark();
     long end = offset;
     long linked = linkedGranules;
@@ -193,6 +197,7 @@ public final class IovaReservation extends DmaHandle {
       throw e;
     } finally {
       from.finish();
+      leavePeers();
     }
   }
 
@@ -289,11 +294,14 @@ public final class IovaReservation extends DmaHandle {
   public void sync(long offset, long length) {
     requireAttachedActive("sync");
     requireWithin(offset, length, this.length);
+    enterPeers("sync");
     try {
       stack().ops.publish(state(), skipped + offset, length, own());
     } catch (RuntimeException e) {
       undo(pins().mark(), e);
       throw e;
+    } finally {
+      leavePeers();
     }
   }
 
@@ -334,6 +342,16 @@ public final class IovaReservation extends DmaHandle {
     requireActive("unlink");
     requireWithin(offset, length, this.length);
     requireUnits(offset, length);
+    enterPeers("unlink");
+    try {
+      // What may be peer memory is proved unreachable here and now, so that its owner can take it back at once.
+      takeOut(offset, length, importsPeers() ? null : batch);
+    } finally {
+      leavePeers();
+    }
+  }
+
+  private void takeOut(long offset, long length, @Nullable InvalidationBatch batch) {
     stack().ops.unlink(state(), skipped + offset, length, retirementOf(batch));
     linkedGranules -= granules(address + offset, length);
     if (batch != null) {

@@ -80,7 +80,7 @@ final class RangeReader {
           }
           toPhys[joined] = at;
           toLength[joined] = bytes;
-          toKind[joined++] = region.kind() == MemoryKind.RAM ? RangeKind.LOCAL : classify(stack, at, bytes);
+          toKind[joined++] = region.kind() == MemoryKind.RAM ? RangeKind.LOCAL : classify(stack, pins, at, bytes);
           open = region;
         }
         openEnd = at + bytes;
@@ -144,8 +144,11 @@ final class RangeReader {
     return region;
   }
 
-  private static int classify(AttachedStack stack, long at, long bytes) {
+  private static int classify(AttachedStack stack, @Nullable RegionPins holder, long at, long bytes) {
     int kind = stack.ops.classify(at, bytes);
+    if (holder != null) {
+      holder.found(stack, kind);
+    }
     if (kind == RangeKind.UNREACHABLE) {
       throw DmaHandle.unreachable(stack, at, bytes);
     }

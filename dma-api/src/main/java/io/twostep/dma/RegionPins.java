@@ -4,6 +4,7 @@ import io.twostep.dma.DmaMappingException.Reason;
 import io.twostep.dma.spi.MemoryKind;
 import io.twostep.dma.spi.MemoryRegion;
 import io.twostep.dma.spi.Misuse;
+import io.twostep.dma.spi.PeerRange;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
@@ -20,6 +21,17 @@ final class RegionPins {
   private long[] times = {};
   private int count;
   private @Nullable MemoryRegion latest;
+
+  /** Whose regions these are, to be known to the owners of peer memory; null where a batch or the quarantine holds on for somebody else. */
+  private final @Nullable DmaHandle handle;
+
+  RegionPins() {
+    this(null);
+  }
+
+  RegionPins(@Nullable DmaHandle handle) {
+    this.handle = handle;
+  }
 
   /**
    * Hold the region of a range and return it.
@@ -48,8 +60,35 @@ final class RegionPins {
     if (!region.tryPin()) {
       return false;
     }
+    if (region.peer() != null && !importPeer(region)) {
+      region.unpin();
+      return false;
+    }
     append(region, 1);
     return true;
+  }
+
+  private boolean importPeer(MemoryRegion region) {
+    DmaHandle importer = handle;
+    PeerRange range = region.peer();
+    return importer == null || range == null || importer.holdPeers().add(range);
+  }
+
+  /** Let go of a region that {@link #append} noted. */
+  private void letGo(MemoryRegion region, long pins) {
+    DmaHandle importer = handle;
+    PeerRange range = region.peer();
+    if (importer != null && range != null) {
+      importer.holdPeers().remove(range);
+    }
+    region.unpin(pins);
+  }
+
+  /** Note how a range that is held is reached: what no translation guards, nobody but the driver can let go of. */
+  void found(AttachedStack stack, int kind) {
+    if (handle != null && (kind == RangeKind.BUS_PEER || !stack.translates)) {
+      handle.holdPeers().reachedPastTranslation();
+    }
   }
 
   /** Take over pins that somebody else made; they stay apart from what was held before the mark. */
@@ -87,7 +126,7 @@ final class RegionPins {
       MemoryRegion region = held[--count];
       held[count] = null;
       if (region != null) {
-        region.unpin(times[count]);
+        letGo(region, times[count]);
       }
     }
     latest = count == 0 ? null : held[count - 1];
@@ -110,10 +149,21 @@ final class RegionPins {
   void shareWith(RegionPins other) {
     for (int i = 0; i < count; i++) {
       MemoryRegion region = held[i];
-      if (region != null && !other.hold(region)) {
-        throw new IllegalStateException(region + " was closed while it was mapped");
+      if (region != null) {
+        other.holdAgain(region);
       }
     }
+  }
+
+  /** Hold a region that somebody else holds, so that it may be revoked but not gone. */
+  private void holdAgain(MemoryRegion region) {
+    for (int i = count - 1; i >= Math.max(0, count - SEARCHED); i--) {
+      if (held[i] == region) {
+        return;
+      }
+    }
+    region.pinAgain();
+    append(region, 1);
   }
 
   /** Hand everything over to {@code other}. */
@@ -163,6 +213,10 @@ final class RegionPins {
   }
 
   static DmaMappingException closed(AttachedStack stack, MemoryRegion region, long phys, long length) {
+    if (region.peer() != null) {
+      return new DmaMappingException(
+          Reason.REVOKED, stack.device + ": peer memory " + Hex.range(phys, length) + " was taken back by its owner, " + region.name());
+    }
     stack.ops.refused(null, Misuse.NOT_MEMORY, "map or link", phys, length);
     return new DmaMappingException(
         Reason.NOT_BACKED, stack.device + ": " + Hex.range(phys, length) + " lies in " + region + ", which is closed");

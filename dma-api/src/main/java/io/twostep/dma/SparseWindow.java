@@ -6,6 +6,7 @@ import io.twostep.dma.spi.MapFlags;
 import io.twostep.dma.spi.MappingState;
 import io.twostep.dma.spi.MemoryRegion;
 import io.twostep.dma.spi.Misuse;
+import io.twostep.dma.spi.PeerRange;
 import io.twostep.dma.spi.Retirement;
 import org.jspecify.annotations.Nullable;
 
@@ -23,6 +24,9 @@ public final class SparseWindow extends DmaHandle {
   private long unit;
   private int flags;
   private @Nullable DirectUnits direct;
+
+  /** There from the first peer memory on. */
+  private @Nullable WindowImports imports;
 
   SparseWindow(DmaMapper mapper) {
     super(mapper);
@@ -198,8 +202,30 @@ public final class SparseWindow extends DmaHandle {
     if (!region.tryPin(bytes / unit)) {
       throw RegionPins.closed(stack, region, phys, bytes);
     }
+    PeerRange range = region.peer();
+    if (range != null && !imports().add(range)) {
+      region.unpin(bytes / unit);
+      throw RegionPins.closed(stack, region, phys, bytes);
+    }
     scratch.region(i, region);
     return kindFlags;
+  }
+
+  private synchronized WindowImports imports() {
+    WindowImports known = imports;
+    if (known == null) {
+      known = new WindowImports(this);
+      imports = known;
+    }
+    return known;
+  }
+
+  @Override
+  synchronized void ended() {
+    WindowImports known = imports;
+    if (known != null) {
+      known.clear();
+    }
   }
 
   /** Link the ranges of one kind from index {@code from} on; returns the index behind them. */

@@ -1,5 +1,7 @@
 package io.twostep.dma.spi;
 
+import io.twostep.dma.DmaMappingException;
+import io.twostep.dma.DmaMappingException.Reason;
 import java.lang.foreign.MemorySegment;
 
 /** A device's place in a machine: its registers, memory, interrupts and standing. Compared by identity; thread-safe unless said otherwise. */
@@ -43,6 +45,23 @@ public interface DeviceSlot {
    * @throws IllegalArgumentException unless the BAR is {@link Bar.Kind#MEMORY}
    */
   MemorySegment memory(int bar);
+
+  /**
+   * Publish a part of a BAR as peer memory: from now on its physical addresses are {@link MemoryKind#PEER}. Drivers call {@link
+   * io.twostep.dma.PeerMemory#publish}, which checks the range.
+   *
+   * @param offset first byte within the BAR, on a frame
+   * @param length bytes, whole frames within the BAR
+   * @return the region, with its {@link MemoryRegion#peer}
+   * @throws io.twostep.dma.DmaMappingException UNSUPPORTED if this machine has no peer memory; DETACHED if the device is gone
+   * @throws IllegalArgumentException if a part of it is published already
+   */
+  default MemoryRegion publish(int bar, long offset, long length) {
+    throw new DmaMappingException(Reason.UNSUPPORTED, address() + ": this machine cannot publish BAR " + bar + " to peers");
+  }
+
+  /** Take back what {@link #publish} made, once nothing holds it; also after the device was pulled out: until then its addresses stay those of the region. */
+  default void withdraw(MemoryRegion region) {}
 
   /** Return the device's interrupts. */
   Interrupts interrupts();

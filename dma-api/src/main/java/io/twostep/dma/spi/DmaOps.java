@@ -56,6 +56,11 @@ public interface DmaOps extends AutoCloseable {
   /** Return how the device reaches the range, a {@link io.twostep.dma.RangeKind}. */
   int classify(long phys, long length);
 
+  /** Say in words why the device does not reach the range, as the end of a sentence that names both. */
+  default String whyUnreachable(long phys, long length) {
+    return "no layer of the stack knows a way to it; add the p2p layer, or copy through host memory";
+  }
+
   /**
    * Map one contiguous range and make it visible.
    *

@@ -60,6 +60,11 @@ public abstract class ForwardingOps implements DmaOps {
   }
 
   @Override
+  public String whyUnreachable(long phys, long length) {
+    return next.whyUnreachable(phys, length);
+  }
+
+  @Override
   public void map(MappingState state, long phys, long length, int flags, Retirement undo) {
     next.map(state, phys, length, flags, undo);
   }

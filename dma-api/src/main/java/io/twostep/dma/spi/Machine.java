@@ -31,6 +31,11 @@ public interface Machine extends AutoCloseable {
   /** Return the address space of a slot: the same object for every member of a group. */
   AddressSpace addressSpaceFor(DeviceSlot slot);
 
+  /** Return how the devices reach each other; a machine that does not know says {@link Topology#NONE}, and its devices reach no peers. */
+  default Topology topology() {
+    return Topology.NONE;
+  }
+
   /** Return the clock. */
   Timers timers();
 

@@ -2,6 +2,7 @@ package io.twostep.dma.spi;
 
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A piece of a machine's memory with one kind and one lifetime, such as the frames of one block; counts the mappings that hold it.
@@ -27,12 +28,25 @@ public final class MemoryRegion {
 
   private final MemoryKind kind;
   private final String name;
+  private final @Nullable PeerRange peer;
+
+  /** How many mappings hold the region; with the sign bit once no more may. */
   private volatile long pins;
+
+  private volatile @Nullable Runnable whenFree;
 
   /** Create a region; {@code name} appears in messages. */
   public MemoryRegion(MemoryKind kind, String name) {
     this.kind = kind;
     this.name = name;
+    this.peer = null;
+  }
+
+  /** Create the region of published peer memory. */
+  public MemoryRegion(PeerRange peer) {
+    this.kind = MemoryKind.PEER;
+    this.name = peer.toString();
+    this.peer = peer;
   }
 
   /** Return what the region is. */
@@ -45,17 +59,22 @@ public final class MemoryRegion {
     return name;
   }
 
-  /** Return how many mappings hold the region. */
-  public long pins() {
-    return Math.max(0, pins);
+  /** Return whose memory it is; null unless a machine made it of a {@link PeerRange}. */
+  public @Nullable PeerRange peer() {
+    return peer;
   }
 
-  /** Hold the region; returns false once it is retired. */
+  /** Return how many mappings hold the region. */
+  public long pins() {
+    return pins & Long.MAX_VALUE;
+  }
+
+  /** Hold the region; returns false once it is retired or revoked. */
   public boolean tryPin() {
     return tryPin(1);
   }
 
-  /** Hold the region {@code times} times at once, a positive number; returns false, and changes nothing, once it is retired. */
+  /** Hold the region {@code times} times at once, a positive number; returns false, and changes nothing, once it is retired or revoked. */
   public boolean tryPin(long times) {
     while (true) {
       long now = pins;
@@ -64,6 +83,23 @@ public final class MemoryRegion {
       }
       if (PINS.compareAndSet(this, now, now + times)) {
         return true;
+      }
+    }
+  }
+
+  /**
+   * Hold the region once more on behalf of somebody who holds it, even if it is revoked.
+   *
+   * @throws IllegalStateException if nobody holds it
+   */
+  public void pinAgain() {
+    while (true) {
+      long now = pins;
+      if ((now & Long.MAX_VALUE) == 0) {
+        throw new IllegalStateException(name + ": nobody holds it");
+      }
+      if (PINS.compareAndSet(this, now, now + 1)) {
+        return;
       }
     }
   }
@@ -85,12 +121,44 @@ public final class MemoryRegion {
   public void unpin(long times) {
     while (true) {
       long now = pins;
-      if (now < times) {
+      if ((now & Long.MAX_VALUE) < times) {
         throw new IllegalStateException(name + ": unpinned more often than pinned");
       }
       if (PINS.compareAndSet(this, now, now - times)) {
+        if (now - times == RETIRED) {
+          runWhenFree();
+        }
         return;
       }
+    }
+  }
+
+  /**
+   * Let nobody hold the region any more, and run {@code whenFree} once, as soon as those who do have let go: now, or on the thread that lets go last.
+   *
+   * @throws IllegalStateException if it is retired or revoked already
+   */
+  public void revoke(Runnable whenFree) {
+    this.whenFree = whenFree;
+    while (true) {
+      long now = pins;
+      if (now < 0) {
+        throw new IllegalStateException(name + ": taken back already");
+      }
+      if (PINS.compareAndSet(this, now, now | RETIRED)) {
+        if (now == 0) {
+          runWhenFree();
+        }
+        return;
+      }
+    }
+  }
+
+  private void runWhenFree() {
+    Runnable task = whenFree;
+    if (task != null) {
+      whenFree = null;
+      task.run();
     }
   }
 

@@ -1,0 +1,160 @@
+package io.twostep.dma;
+
+import io.twostep.dma.DmaMappingException.Reason;
+import io.twostep.dma.spi.DeviceSlot;
+import io.twostep.dma.spi.PeerImporter;
+import io.twostep.dma.spi.PeerRange;
+import io.twostep.dma.spi.Retirement;
+import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The peer memory that one handle uses, and the meeting point of the thread that uses the handle with the one that takes the memory back.
+ *
+ * <p>While a call of the handle is under way nobody else touches its state: the revoker leaves a note and the call acts on it when it returns. Otherwise the revoker
+ * takes the translations down itself, under the monitor that every later call must enter. Handles that never held peer memory have none of this.
+ */
+final class PeerHolds implements PeerImporter {
+  private final DmaHandle handle;
+  private @Nullable PeerRange[] ranges = new PeerRange[2];
+  private int count;
+  private boolean busy;
+
+  /** Whether some of it is reached past translation, so that only the driver can let go of it. */
+  private boolean untranslated;
+
+  private boolean revoked;
+  private boolean takenDown;
+  private boolean tellDriver;
+  private @Nullable RuntimeException failure;
+  private Retirement strict = new Retirement();
+
+  PeerHolds(DmaHandle handle) {
+    this.handle = handle;
+  }
+
+  /** Note, during a call, that the handle uses a range. Returns false if the range was taken back. */
+  synchronized boolean add(PeerRange range) {
+    busy = true;
+    if (!range.add(this)) {
+      return false;
+    }
+    if (count == ranges.length) {
+      ranges = Arrays.copyOf(ranges, count * 2);
+    }
+    ranges[count++] = range;
+    return true;
+  }
+
+  /** Note that the handle let go of a range. */
+  synchronized void remove(PeerRange range) {
+    for (int i = count - 1; i >= 0; i--) {
+      if (ranges[i] == range) {
+        ranges[i] = ranges[--count];
+        ranges[count] = null;
+        range.remove(this);
+        return;
+      }
+    }
+    throw new IllegalStateException("the handle does not hold " + range);
+  }
+
+  /** Note that a range of this call is reached without translation. */
+  synchronized void reachedPastTranslation() {
+    untranslated = true;
+  }
+
+  /**
+   * Begin a call on the active handle.
+   *
+   * @throws DmaMappingException REVOKED if memory of it was taken back
+   */
+  synchronized void enter(String call) {
+    if (revoked) {
+      throw new DmaMappingException(
+          Reason.REVOKED, handle.stack().device + ": " + call + "(): peer memory of this request was taken back by its owner; unmap it");
+    }
+    busy = true;
+  }
+
+  /** End a call, and do what a revocation left to it. */
+  void leave() {
+    boolean tell;
+    synchronized (this) {
+      busy = false;
+      if (count == 0 && !takenDown) {
+        forget();
+      } else if (revoked) {
+        takeDownTranslated();
+      }
+      tell = tellDriver;
+      tellDriver = false;
+    }
+    if (tell) {
+      handle.tellRevoked();
+    }
+  }
+
+  @Override
+  public void revoked(PeerRange range) {
+    synchronized (this) {
+      if (!Arrays.asList(ranges).contains(range)) {
+        return;
+      }
+      revoked = true;
+      tellDriver = busy;
+      if (busy) {
+        return;
+      }
+      takeDownTranslated();
+    }
+    handle.tellRevoked();
+  }
+
+  /** Take everything down unless only the driver can; what fails is quarantined and reported by the handle's own teardown. */
+  private void takeDownTranslated() {
+    if (!untranslated && !takenDown) {
+      takenDown = true;
+      failure = handle.takeDownStrictly();
+    }
+  }
+
+  /** Tell whether teardown concerns peer memory. */
+  synchronized boolean any() {
+    return count != 0 || takenDown;
+  }
+
+  /** Tear the handle down for its owner, unless a revocation did; returns what failed. */
+  synchronized @Nullable RuntimeException tearDown() {
+    RuntimeException failed = takenDown ? failure : handle.takeDownStrictly();
+    forget();
+    return failed;
+  }
+
+  private void forget() {
+    untranslated = false;
+    revoked = false;
+    takenDown = false;
+    tellDriver = false;
+    failure = null;
+  }
+
+  /** The retirement of teardowns with peer memory: never deferred, so that nothing stale outlives them. */
+  Retirement strict() {
+    return strict;
+  }
+
+  void renewStrict() {
+    strict = new Retirement();
+  }
+
+  @Override
+  public DeviceSlot device() {
+    return handle.mapper().slot();
+  }
+
+  @Override
+  public void stop() {
+    handle.mapper().stopDevice();
+  }
+}
