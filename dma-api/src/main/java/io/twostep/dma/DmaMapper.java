@@ -37,6 +37,7 @@ public final class DmaMapper implements AutoCloseable {
   private final DeviceLimits deviceLimits;
   private final HandleRegistry handles = new HandleRegistry();
   private final Quarantine quarantine = new Quarantine();
+  private final DirtyTracking tracking = new DirtyTracking(this);
   private final List<AttachedStack> earlierStacks = new ArrayList<>();
   private volatile AttachedStack stack;
   private volatile boolean detached;
@@ -167,6 +168,20 @@ public final class DmaMapper implements AutoCloseable {
     }
   }
 
+  /**
+   * Return what tells which pages the device wrote.
+   *
+   * @return the same object every time, idle until it is started
+   * @throws DmaMappingException UNSUPPORTED where the stack cannot track; {@link DmaLimits#dirtyTracking} says so beforehand
+   */
+  public DirtyTracking dirtyTracking() {
+    AttachedStack now = stack;
+    if (now.ops.dirtyTracker() == null) {
+      throw DirtyTracking.unsupported(now);
+    }
+    return tracking;
+  }
+
   /** Return what the device may expect of its mappings. */
   public DmaLimits limits() {
     AttachedStack now = stack;
@@ -181,7 +196,7 @@ public final class DmaMapper implements AutoCloseable {
         ops.optimalMappingLength(),
         now.translates ? now.alignMask : 0,
         deviceLimits,
-        false,
+        ops.dirtyTracker() != null,
         !ops.reaches(lastFrame, now.memory.frameSize()));
   }
 
@@ -243,11 +258,18 @@ public final class DmaMapper implements AutoCloseable {
   /**
    * Serve later mappings through another stack; live mappings keep theirs.
    *
-   * @throws DmaMappingException DETACHED after {@link #detach}, or as {@link DmaStack#attach} does; the stack is unchanged then
+   * @throws DmaMappingException DETACHED after {@link #detach}, UNSUPPORTED if writes through it would escape the {@link #dirtyTracking} that is on, or as
+   *     {@link DmaStack#attach} does; the stack is unchanged then
    */
   public synchronized void restack(DmaStack other) {
     requireAttached();
     AttachedStack next = other.compose(machine, slot, deviceLimits);
+    try {
+      tracking.requireSeen(next);
+    } catch (DmaMappingException e) {
+      next.letGo();
+      throw e;
+    }
     AttachedStack previous = stack;
     stack = next;
     earlierStacks.removeIf(AttachedStack::isClosed);
@@ -288,6 +310,7 @@ public final class DmaMapper implements AutoCloseable {
       LOG.warn("{}: closed with {} quarantined; reset the device and call releaseQuarantined()", slot.address(), quarantine.count());
     }
     try {
+      tracking.stop();
       handles.orphanIdle();
     } finally {
       stack.letGo();

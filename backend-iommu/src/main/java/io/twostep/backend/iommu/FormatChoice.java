@@ -34,7 +34,7 @@ record FormatChoice(TableFormat hardware, io.twostep.backend.iommu.table.TableFo
     int bits = Long.SIZE - Long.numberOfLeadingZeros(iommu.highestIova());
     for (TableFormat offered : iommu.formats()) {
       if (wanted.equals(IommuConfig.AUTO) || wanted.equals(offered.name())) {
-        var format = describe(offered, bits);
+        var format = describe(offered, bits, iommu.tracksDirty());
         if (format != null) {
           return new FormatChoice(offered, format);
         }
@@ -50,15 +50,16 @@ record FormatChoice(TableFormat hardware, io.twostep.backend.iommu.table.TableFo
     return Long.lowestOneBit(hardware.pageSizes() & format.pageSizes());
   }
 
-  private static io.twostep.backend.iommu.table.@Nullable TableFormat describe(TableFormat offered, int bits) {
+  private static io.twostep.backend.iommu.table.@Nullable TableFormat describe(
+      TableFormat offered, int bits, boolean dirty) {
     return switch (offered.name()) {
-      case TableFormat.VTD_SECOND_STAGE -> vtd(offered, bits);
-      case TableFormat.AMD_V1 -> amd(offered, bits);
+      case TableFormat.VTD_SECOND_STAGE -> vtd(offered, bits, dirty);
+      case TableFormat.AMD_V1 -> amd(offered, bits, dirty);
       default -> null;
     };
   }
 
-  private static io.twostep.backend.iommu.table.@Nullable TableFormat vtd(TableFormat offered, int bits) {
+  private static io.twostep.backend.iommu.table.@Nullable TableFormat vtd(TableFormat offered, int bits, boolean dirty) {
     int fewest = Math.max(offered.minLevels(), VTD_FEWEST_LEVELS);
     int most = Math.min(offered.maxLevels(), VTD_MOST_LEVELS);
     long sizes = offered.pageSizes() & VtdSecondStage.ALL_PAGE_SIZES;
@@ -67,16 +68,16 @@ record FormatChoice(TableFormat hardware, io.twostep.backend.iommu.table.TableFo
     }
     int needed = (bits - PAGE_SHIFT + LEVEL_BITS - 1) / LEVEL_BITS;
     int levels = Math.clamp(needed, fewest, most);
-    return VtdSecondStage.format(levels, physBits(offered), withWalkersPage(sizes), true, false, false);
+    return VtdSecondStage.format(levels, physBits(offered), withWalkersPage(sizes), true, dirty, false);
   }
 
-  private static io.twostep.backend.iommu.table.@Nullable TableFormat amd(TableFormat offered, int bits) {
+  private static io.twostep.backend.iommu.table.@Nullable TableFormat amd(TableFormat offered, int bits, boolean dirty) {
     long sizes = offered.pageSizes() & AmdV1.ALL_PAGE_SIZES;
     if (offered.minLevels() > AMD_FIRST_LEVELS || offered.maxLevels() < AMD_FIRST_LEVELS || sizes == 0) {
       return null;
     }
     int walkable = PAGE_SHIFT + LEVEL_BITS * offered.maxLevels();
-    return AmdV1.format(Math.min(bits, walkable), physBits(offered), withWalkersPage(sizes), false);
+    return AmdV1.format(Math.min(bits, walkable), physBits(offered), withWalkersPage(sizes), dirty);
   }
 
   /**

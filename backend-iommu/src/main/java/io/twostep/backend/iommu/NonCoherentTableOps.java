@@ -2,11 +2,13 @@ package io.twostep.backend.iommu;
 
 import io.twostep.dma.DmaAttributes;
 import io.twostep.dma.spi.AttachContext;
+import io.twostep.dma.spi.DirtyTracker;
 import io.twostep.dma.spi.DmaOps;
 import io.twostep.dma.spi.MapFlags;
 import io.twostep.dma.spi.MappingState;
 import io.twostep.dma.spi.PhysicalMemory;
 import io.twostep.dma.spi.Retirement;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The primitives of one device that does not see CPU caches: those of {@link TableOps}, with ownership of cache lines moved when memory changes hands.
@@ -177,6 +179,11 @@ final class NonCoherentTableOps implements DmaOps {
   @Override
   public long nextLinked(MappingState state, long offset, long step) {
     return next.nextLinked(state, offset, step);
+  }
+
+  @Override
+  public @Nullable DirtyTracker dirtyTracker() {
+    return next.dirtyTracker();
   }
 
   @Override

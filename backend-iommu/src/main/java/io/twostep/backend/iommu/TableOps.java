@@ -10,6 +10,7 @@ import io.twostep.backend.iommu.table.TablePages;
 import io.twostep.backend.iommu.table.TableResult;
 import io.twostep.dma.RangeKind;
 import io.twostep.dma.spi.AttachContext;
+import io.twostep.dma.spi.DirtyTracker;
 import io.twostep.dma.spi.DmaOps;
 import io.twostep.dma.spi.MapFlags;
 import io.twostep.dma.spi.MappingState;
@@ -244,7 +245,7 @@ final class TableOps implements DmaOps {
     iommu.publish(first & ~granuleMask, last | granuleMask);
     if (!replaced.isEmpty()) {
       iommu.invalidate(first & ~granuleMask, last | granuleMask, true);
-      replaced.freeAll();
+      space.freeTables(replaced.takeChain());
     }
   }
 
@@ -383,8 +384,13 @@ final class TableOps implements DmaOps {
     if (phase == Retirement.IOVA) {
       allocator.free(a, b);
     } else {
-      TablePages.freeChain(space.arena, a);
+      space.freeTables(a);
     }
+  }
+
+  @Override
+  public @Nullable DirtyTracker dirtyTracker() {
+    return space.tracker;
   }
 
   @Override

@@ -36,6 +36,9 @@ final class TableSpace extends SharedSpace {
   final TableArena arena;
   final RadixPageTable table;
 
+  /** Reads the dirty bits of the tables; null where hardware sets none. */
+  final @Nullable TableTracker tracker;
+
   /** Words stored into tables; null unless they are counted. */
   private final @Nullable LongAdder tableWrites;
 
@@ -62,6 +65,7 @@ final class TableSpace extends SharedSpace {
     arena = arena(context.machine(), config);
     tableWrites = config.countTableWrites() ? new LongAdder() : null;
     table = root(context);
+    tracker = iommu.tracksDirty() ? new TableTracker(name, iommu, table, arena, granule, highestIova) : null;
     windowPages = ThreadLocal.withInitial(() -> new TablePages(arena));
     boolean lazy = config.flush() == FlushPolicy.LAZY && !untrusted;
     queue = lazy ? queue(context.machine()) : null;
@@ -125,8 +129,18 @@ final class TableSpace extends SharedSpace {
   }
 
   private void releaseDeferred(long base, long granules, long tableChain) {
-    TablePages.freeChain(arena, tableChain);
+    freeTables(tableChain);
     iova.free(base, granules);
+  }
+
+  /** Frees a chain of table pages that nothing but a read of dirty bits may still look at. */
+  void freeTables(long chain) {
+    TableTracker reader = tracker;
+    if (reader == null) {
+      TablePages.freeChain(arena, chain);
+    } else {
+      reader.free(chain);
+    }
   }
 
   @Override

@@ -49,6 +49,16 @@ class WrappedIommu implements TableWalkingIommu {
   }
 
   @Override
+  public boolean tracksDirty() {
+    return real.tracksDirty();
+  }
+
+  @Override
+  public void trackDirty(boolean on) {
+    real.trackDirty(on);
+  }
+
+  @Override
   public void publish(long firstIova, long lastIova) {
     real.publish(firstIova, lastIova);
   }

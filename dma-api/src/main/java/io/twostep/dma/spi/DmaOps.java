@@ -183,6 +183,14 @@ public interface DmaOps extends AutoCloseable {
   /** Hear that the mapper is closed: whatever is still mapped now was left behind. Must neither throw nor block. */
   default void mapperClosed() {}
 
+  /**
+   * Return what tracks device writes in the address space, or null where nothing does. A layer that may hand out bus addresses, which no translation
+   * sees, answers null.
+   */
+  default @Nullable DirtyTracker dirtyTracker() {
+    return null;
+  }
+
   /** Complete every deferred invalidation and release what waits for it; returns when done. */
   default void quiesce() {}
 

@@ -142,6 +142,11 @@ public abstract class ForwardingOps implements DmaOps {
   }
 
   @Override
+  public @Nullable DirtyTracker dirtyTracker() {
+    return next.dirtyTracker();
+  }
+
+  @Override
   public void quiesce() {
     next.quiesce();
   }

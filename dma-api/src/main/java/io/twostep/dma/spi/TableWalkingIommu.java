@@ -36,6 +36,24 @@ public non-sealed interface TableWalkingIommu extends Iommu, Invalidator {
   /** Make table stores for the range visible; returns when that is complete. Bytes, last inclusive. */
   void publish(long firstIova, long lastIova);
 
+  /** Tell whether the hardware can set the dirty bit of a leaf when a device writes through it. */
+  default boolean tracksDirty() {
+    return false;
+  }
+
+  /**
+   * Have dirty bits set, or no longer.
+   *
+   * <p>With {@code on}, and once an invalidation of everything has completed, the hardware sets a leaf's dirty bit, by an atomic update of an entry that is
+   * present, before the first write through each translation that it caches; further writes through that cached translation leave the bit alone. Whoever
+   * clears a bit therefore invalidates before trusting it again. Without, no bit is set once an invalidation of everything has completed.
+   *
+   * @throws UnsupportedOperationException unless {@link #tracksDirty}
+   */
+  default void trackDirty(boolean on) {
+    throw new UnsupportedOperationException("this IOMMU sets no dirty bits");
+  }
+
   /** Invalidate everything of this address space; returns when complete. */
   default void invalidateAll() {
     invalidate(0, -1L, true);

@@ -6,4 +6,7 @@ public interface DeviceView {
 
   /** Return the physical address that an access reaches, or {@link #NOTHING} if it is refused; {@code access} as in MapFlags. */
   long phys(long dmaAddress, int access);
+
+  /** Note that the device wrote there. */
+  default void written(long dmaAddress) {}
 }

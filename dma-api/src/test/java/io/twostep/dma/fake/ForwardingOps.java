@@ -1,9 +1,11 @@
 package io.twostep.dma.fake;
 
+import io.twostep.dma.spi.DirtyTracker;
 import io.twostep.dma.spi.DmaOps;
 import io.twostep.dma.spi.MappingState;
 import io.twostep.dma.spi.Retirement;
 import java.lang.foreign.MemorySegment;
+import org.jspecify.annotations.Nullable;
 
 /** A layer that passes everything on, for layers that change a little; each call that may fail asks {@link Faults} first. */
 class ForwardingOps implements DmaOps {
@@ -109,6 +111,11 @@ class ForwardingOps implements DmaOps {
   @Override
   public long physOf(MappingState state, long offset) {
     return next.physOf(state, offset);
+  }
+
+  @Override
+  public @Nullable DirtyTracker dirtyTracker() {
+    return next.dirtyTracker();
   }
 
   @Override

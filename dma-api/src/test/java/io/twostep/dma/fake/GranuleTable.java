@@ -18,11 +18,18 @@ final class GranuleTable implements Invalidator, DeviceView {
   final FakeIova iova = new FakeIova(GRANULES);
   private final Faults faults;
   long invalidations;
+  final GranuleTracker tracker;
 
   GranuleTable(long granule, Faults faults) {
     this.granule = granule;
     this.shift = Long.numberOfTrailingZeros(granule);
     this.faults = faults;
+    this.tracker = new GranuleTracker(granule, faults);
+  }
+
+  @Override
+  public void written(long dmaAddress) {
+    tracker.written(dmaAddress);
   }
 
   int index(long iovaAddress) {

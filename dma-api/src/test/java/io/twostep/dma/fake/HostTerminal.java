@@ -2,10 +2,12 @@ package io.twostep.dma.fake;
 
 import io.twostep.dma.DmaMappingException.Reason;
 import io.twostep.dma.spi.AttachContext;
+import io.twostep.dma.spi.DirtyTracker;
 import io.twostep.dma.spi.DmaOps;
 import io.twostep.dma.spi.MapFlags;
 import io.twostep.dma.spi.MappingState;
 import io.twostep.dma.spi.Retirement;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A terminal over a host that maps whole runs on request and never cuts one: runs are formed within one link, mapped by publish, and unmapped at once.
@@ -37,6 +39,11 @@ public final class HostTerminal extends TranslatingTerminal {
   private final class HostOps extends TableOps {
     HostOps(AttachContext context, GranuleTable table) {
       super(context, table);
+    }
+
+    @Override
+    public @Nullable DirtyTracker dirtyTracker() {
+      return null;
     }
 
     @Override

@@ -2,12 +2,14 @@ package io.twostep.dma.fake;
 
 import io.twostep.dma.RangeKind;
 import io.twostep.dma.spi.AttachContext;
+import io.twostep.dma.spi.DirtyTracker;
 import io.twostep.dma.spi.DmaOps;
 import io.twostep.dma.spi.LayerBackend;
 import io.twostep.dma.spi.MappingState;
 import io.twostep.dma.spi.MemoryKind;
 import io.twostep.dma.spi.MemoryRegion;
 import io.twostep.dma.spi.Retirement;
+import org.jspecify.annotations.Nullable;
 
 /** A layer that answers bus addresses for peers whose region is named "bus", passes "bridge" on, and reaches no other peer. */
 public final class PeerLayer implements LayerBackend {
@@ -52,6 +54,12 @@ public final class PeerLayer implements LayerBackend {
         case "bridge" -> RangeKind.BRIDGE_PEER;
         default -> RangeKind.UNREACHABLE;
       };
+    }
+
+    /** Return nothing: what goes by bus address is seen by nobody. */
+    @Override
+    public @Nullable DirtyTracker dirtyTracker() {
+      return null;
     }
 
     @Override

@@ -116,6 +116,7 @@ public final class Rig {
     long phys = reached(dmaAddress, MapFlags.DEVICE_WRITES);
     assertThat(phys).as("device writes 0x%x", dmaAddress).isNotEqualTo(DeviceView.NOTHING);
     memory.put(phys, value);
+    view.written(dmaAddress);
   }
 
   public int slotsUsed() {

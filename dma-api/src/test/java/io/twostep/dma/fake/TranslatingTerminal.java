@@ -3,11 +3,13 @@ package io.twostep.dma.fake;
 import io.twostep.dma.DmaMappingException.Reason;
 import io.twostep.dma.spi.AddressSpace;
 import io.twostep.dma.spi.AttachContext;
+import io.twostep.dma.spi.DirtyTracker;
 import io.twostep.dma.spi.DmaOps;
 import io.twostep.dma.spi.MapFlags;
 import io.twostep.dma.spi.MappingState;
 import io.twostep.dma.spi.Retirement;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /** A terminal that translates by granule: links are seen after publish only, and removals after an invalidation only. */
 public class TranslatingTerminal extends FakeTerminal {
@@ -76,6 +78,11 @@ public class TranslatingTerminal extends FakeTerminal {
     @Override
     public boolean reaches(long phys, long length) {
       return true;
+    }
+
+    @Override
+    public @Nullable DirtyTracker dirtyTracker() {
+      return table.tracker;
     }
 
     @Override

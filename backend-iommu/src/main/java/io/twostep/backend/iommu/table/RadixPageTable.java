@@ -36,6 +36,7 @@ public final class RadixPageTable {
   private final RunLinker runs;
   private final RangeClearer clearer;
   private final RangeScan scan;
+  private final DirtyScan dirtyScan;
   private final long[] attributes = new long[8];
 
   /**
@@ -62,7 +63,8 @@ public final class RadixPageTable {
     this.linker = new RangeLinker(tree, format);
     this.runs = new RunLinker(linker, limits);
     this.scan = new RangeScan(tree, format);
-    this.clearer = new RangeClearer(tree, scan);
+    this.dirtyScan = new DirtyScan(tree, format);
+    this.clearer = new RangeClearer(tree, scan, format.dirtyBit());
     for (int access = 0; access < attributes.length; access++) {
       attributes[access] = format.encodeAccess(access);
     }
@@ -274,18 +276,31 @@ public final class RadixPageTable {
 
   /**
    * Shows the dirty leaves that touch [iova, last] and returns how many bytes they span; nothing where hardware does not
-   * track.
+   * track. The caller need not own the range, but no table page may be freed meanwhile.
    */
   public long readDirty(long iova, long last, DirtyVisitor visitor) {
-    return scan.dirty(iova, last, false, visitor);
+    return dirtyScan.visit(iova, last, false, visitor);
   }
 
   /**
    * Shows the dirty leaves that touch [iova, last], cleans them, and returns how many bytes they span. Writes are
-   * reported again only after the caller's invalidation; data is to be copied after it.
+   * reported again only after the caller's invalidation; data is to be copied after it. As {@link #readDirty} otherwise.
    */
   public long readAndClearDirty(long iova, long last, DirtyVisitor visitor) {
-    return scan.dirty(iova, last, true, visitor);
+    return dirtyScan.visit(iova, last, true, visitor);
+  }
+
+  /**
+   * From now on shows dirty leaves that are cleared to {@code visitor}, which must allow several threads; null for nobody. Clearing takes words out one by one then, so
+   * that no bit is lost which hardware sets meanwhile.
+   */
+  public void harvestInto(@Nullable DirtyVisitor visitor) {
+    clearer.harvestInto(visitor);
+  }
+
+  /** Returns how many tables were ever detached, with volatile order: what was detached before is seen gone by walks that begin after. */
+  public long detachments() {
+    return tree.detachments();
   }
 
   /**

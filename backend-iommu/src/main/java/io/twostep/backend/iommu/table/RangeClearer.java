@@ -8,11 +8,19 @@ final class RangeClearer {
   private final TableTree tree;
   private final RangeScan scan;
   private final MemorySegment segment;
+  private final long dirtyBit;
+  private volatile @Nullable DirtyVisitor harvester;
 
-  RangeClearer(TableTree tree, RangeScan scan) {
+  RangeClearer(TableTree tree, RangeScan scan, long dirtyBit) {
     this.tree = tree;
     this.scan = scan;
     this.segment = tree.segment;
+    this.dirtyBit = dirtyBit;
+  }
+
+  /** Shows dirty leaves that are cleared from now on to {@code visitor}; null for nobody. */
+  void harvestInto(@Nullable DirtyVisitor visitor) {
+    harvester = visitor;
   }
 
   /**
@@ -58,8 +66,7 @@ final class RangeClearer {
     if (refuseHoles && !LeafWords.noneZero(segment, offset, words)) {
       return TableResult.NOT_LINKED;
     }
-    LeafWords.zero(segment, offset, words);
-    tree.stored(words);
+    zero(offset, words, first, 0);
     return TableResult.OK;
   }
 
@@ -84,8 +91,7 @@ final class RangeClearer {
       return false;
     }
     int words = (int) (mask >>> TableTree.wordShift(level)) + 1;
-    LeafWords.zero(segment, offset, words);
-    tree.stored(words);
+    zero(offset, words, first, level);
     return true;
   }
 
@@ -95,8 +101,7 @@ final class RangeClearer {
     int from = (int) ((first - tableFirst) >>> shift);
     int to = (int) ((last - tableFirst) >>> shift);
     if (level == 0) {
-      LeafWords.zero(segment, table + ((long) from << 3), to - from + 1);
-      tree.stored(to - from + 1);
+      zero(table + ((long) from << 3), to - from + 1, tableFirst + ((long) from << shift), 0);
       return;
     }
     for (int i = from; i <= to; i++) {
@@ -114,8 +119,28 @@ final class RangeClearer {
           tree.handOver(child, detached);
         }
       } else if (word != 0) {
-        TableTree.setWord(segment, slot, 0);
-        tree.stored(1);
+        zero(slot, 1, tableFirst + ((long) i << shift), level);
+      }
+    }
+  }
+
+  /** Zeroes the words of leaves, of which the first is that of {@code iova} at {@code level}. */
+  private void zero(long offset, int words, long iova, int level) {
+    DirtyVisitor visitor = harvester;
+    if (visitor == null) {
+      LeafWords.zero(segment, offset, words);
+    } else {
+      takeOut(offset, words, iova, level, visitor);
+    }
+    tree.stored(words);
+  }
+
+  private void takeOut(long offset, int words, long iova, int level, DirtyVisitor visitor) {
+    for (int i = 0; i < words; i++) {
+      long word = tree.take(offset + ((long) i << 3));
+      if ((word & dirtyBit) != 0) {
+        long mask = (1L << tree.leafShift(word, level)) - 1;
+        visitor.dirty((iova + ((long) i << TableTree.wordShift(level))) & ~mask, mask + 1);
       }
     }
   }

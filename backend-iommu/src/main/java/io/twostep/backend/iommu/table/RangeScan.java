@@ -3,7 +3,7 @@ package io.twostep.backend.iommu.table;
 import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
 
-/** Looks at the leaves of ranges entry by entry: whether linked, where they end, who wrote, what is allowed. */
+/** Looks at the leaves of ranges entry by entry: whether linked, where they end, what is allowed. */
 final class RangeScan {
   private final TableTree tree;
   private final TableFormat format;
@@ -138,48 +138,6 @@ final class RangeScan {
       entry = after(entry, at, end);
       at = end + 1;
     }
-  }
-
-  /** Shows every dirty leaf that touches [first, last], cleans it if asked, and returns how many bytes they span. */
-  long dirty(long first, long last, boolean clean, DirtyVisitor visitor) {
-    if (format.dirtyBit() == 0 || !tree.spans(first)) {
-      return 0;
-    }
-    long lastSpanned = tree.clip(last);
-    long bytes = 0;
-    long at = first;
-    long entry = tree.locate(at);
-    while (true) {
-      long word = wordOf(entry);
-      long mask = spanOf(word, entry) - 1;
-      if (word != 0 && dirtyOf(entry, at & ~mask, at, mask, clean)) {
-        bytes += mask + 1;
-        visitor.dirty(at & ~mask, mask + 1);
-      }
-      long end = at | mask;
-      if (Long.compareUnsigned(end, lastSpanned) >= 0) {
-        return bytes;
-      }
-      entry = after(entry, at, end);
-      at = end + 1;
-    }
-  }
-
-  /** Reads and cleans the dirty bits of all words of one leaf, of which {@code entry} is the one for {@code at}. */
-  private boolean dirtyOf(long entry, long leafFirst, long at, long leafMask, boolean clean) {
-    int shift = TableTree.wordShift(TableTree.levelOf(entry));
-    long words = (leafMask >>> shift) + 1;
-    long offset = TableTree.offsetOfEntry(entry) - (((at - leafFirst) >>> shift) << 3);
-    boolean dirty = false;
-    for (long i = 0; i < words; i++) {
-      if ((tree.acquire(offset + (i << 3)) & format.dirtyBit()) != 0) {
-        dirty = true;
-        if (clean) {
-          tree.clearBits(offset + (i << 3), format.dirtyBit());
-        }
-      }
-    }
-    return dirty;
   }
 
   private boolean splitsBefore(long iova, long edge) {

@@ -103,10 +103,19 @@ final class TableTree {
     return WORD.compareAndSet(segment, offset, expected, word);
   }
 
-  /** Clears bits that hardware sets concurrently. */
-  void clearBits(long offset, long bits) {
-    long before = (long) WORD.getAndBitwiseAnd(segment, offset, ~bits);
-    assert before != 0 : "cleared bits of a hole";
+  /** Takes a word out, with the bits that hardware set up to that moment. */
+  long take(long offset) {
+    return (long) WORD.getAndSet(segment, offset, 0L);
+  }
+
+  /** Returns the root's physical address with its level in the low bits, as one. */
+  long rootEntry() {
+    return root;
+  }
+
+  /** Returns the highest address below a root of {@code level}. */
+  static long lastBelow(int level) {
+    return spanOf(level + 1) - 1;
   }
 
   long rootPhys() {

@@ -15,7 +15,8 @@ import org.jspecify.annotations.Nullable;
  */
 final class History {
   private static final int MOST_ENTRIES = 1 << 20;
-  private static final long ACCESS = 3;
+  private static final long ACCESS = Walk.READ | Walk.WRITE;
+  private static final long BITS = ACCESS | Walk.MARKED;
 
   @SuppressWarnings({"unchecked", "rawtypes"})
   private final @Nullable Map<Long, long[]>[] leaves = new @Nullable Map[64];
@@ -25,10 +26,10 @@ final class History {
 
   private int entries;
 
-  /** Remember the leaf and the tables of a walk. */
-  void remember(long iova, Walk walk, int topLevel) {
+  /** Remember the leaf of a walk, {@link Walk#MARKED} or 0, and its tables. */
+  void remember(long iova, Walk walk, int topLevel, int marked) {
     if (walk.cause == null) {
-      add(leaves, walk.shift, iova >>> walk.shift, walk.leafPhys | walk.access);
+      add(leaves, walk.shift, iova >>> walk.shift, walk.leafPhys | walk.access | marked);
     }
     for (int level = walk.lastLevel; level < topLevel && level <= walk.firstLevel; level++) {
       if (walk.tables[level] == 0) {
@@ -38,7 +39,7 @@ final class History {
     }
   }
 
-  /** Put the remembered answers for {@code iova} into {@code out}: physical address of its page, permissions in the low bits. Returns how many. */
+  /** Put the remembered answers for {@code iova} into {@code out}: physical address of its page, permissions and mark in the low bits. Returns how many. */
   int leavesFor(long iova, long[] out) {
     int n = 0;
     for (int shift = TableWalker.PAGE_SHIFT; shift < 64; shift++) {
@@ -141,6 +142,6 @@ final class History {
 
   /** Return the address of an answer. */
   static long address(long answer) {
-    return answer & ~ACCESS;
+    return answer & ~BITS;
   }
 }

@@ -30,7 +30,7 @@ public final class ModelIommu implements TableWalkingIommu {
 
   private static final int PAGE_SHIFT = TableWalker.PAGE_SHIFT;
   private static final int LARGE_SHIFT = 21;
-  private static final int MARKED = 4;
+  private static final int MARKED = Walk.MARKED;
 
   private final String name;
   private final ModelMemory memory;
@@ -55,6 +55,7 @@ public final class ModelIommu implements TableWalkingIommu {
   private @Nullable TableWalker walker;
   private long rootPhys;
   private int levels;
+  private boolean trackDirty;
 
   private long hits;
   private long misses;
@@ -154,6 +155,21 @@ public final class ModelIommu implements TableWalkingIommu {
   }
 
   @Override
+  public boolean tracksDirty() {
+    return true;
+  }
+
+  @Override
+  public void trackDirty(boolean on) {
+    lock.enter();
+    try {
+      trackDirty = on;
+    } finally {
+      lock.exit();
+    }
+  }
+
+  @Override
   public void publish(long firstIova, long lastIova) {
     Ranges.requireOrdered(name, firstIova, lastIova);
     memory.requireOpen();
@@ -179,7 +195,7 @@ public final class ModelIommu implements TableWalkingIommu {
       long end = runEnd(reader, iova, lastIova, leaf);
       if (leaf) {
         published.add(iova >>> PAGE_SHIFT, end >>> PAGE_SHIFT);
-        rememberScan(iova);
+        rememberScan(reader, iova);
       }
       if (end == -1L) {
         return;
@@ -235,7 +251,7 @@ public final class ModelIommu implements TableWalkingIommu {
       boolean leaf = scan(reader, page << PAGE_SHIFT);
       long end = runEnd(reader, page << PAGE_SHIFT, lastIova, leaf) >>> PAGE_SHIFT;
       if (leaf) {
-        rememberScan(page << PAGE_SHIFT);
+        rememberScan(reader, page << PAGE_SHIFT);
       } else {
         published.remove(page, end);
       }
@@ -265,10 +281,15 @@ public final class ModelIommu implements TableWalkingIommu {
     return scan.cause == Cause.BEYOND_WIDTH || scan.shift >= 64 ? -1L : iova | ((1L << scan.shift) - 1);
   }
 
-  private void rememberScan(long iova) {
+  private void rememberScan(TableWalker reader, long iova) {
     if (mode == IotlbMode.ADVERSARIAL) {
-      history.remember(iova, scan, levels - 1);
+      history.remember(iova, scan, levels - 1, marked(reader, scan));
     }
+  }
+
+  /** Return {@link #MARKED} if writes through a translation cached now leave the leaf's dirty bit alone: it is set, or nobody tracks. */
+  private int marked(TableWalker reader, Walk found) {
+    return trackDirty && reader.needsMark(found.item, true) ? 0 : MARKED;
   }
 
   /**
@@ -293,7 +314,7 @@ public final class ModelIommu implements TableWalkingIommu {
     return miss(iova, write, wanted, device);
   }
 
-  /** An entry answers if it has the permission, and for a write only once the leaf's dirty bit was set through it. */
+  /** An entry answers if it has the permission, and for a write only if that needs no dirty bit any more. */
   private static boolean allows(int info, int wanted, boolean write) {
     return (info & wanted) != 0 && (!write || (info & MARKED) != 0);
   }
@@ -310,7 +331,7 @@ public final class ModelIommu implements TableWalkingIommu {
     if (mode == IotlbMode.ADVERSARIAL) {
       int known = history.leavesFor(iova, candidates);
       int pick = rng.below(known + 1);
-      if (pick < known) {
+      if (pick < known && (!write || (candidates[pick] & MARKED) != 0)) {
         return answerFromHistory(reader, candidates[pick], iova, write, wanted, device);
       }
     }
@@ -337,7 +358,7 @@ public final class ModelIommu implements TableWalkingIommu {
       if ((walk.access & wanted) == 0) {
         return Cause.PERMISSION;
       }
-      if (!reader.needsMark(walk.item, write) || !published.contains(iova >>> PAGE_SHIFT) || reader.mark(walk, write)) {
+      if (!trackDirty || !reader.needsMark(walk.item, write) || !published.contains(iova >>> PAGE_SHIFT) || reader.mark(walk, write)) {
         return null;
       }
     }
@@ -363,7 +384,7 @@ public final class ModelIommu implements TableWalkingIommu {
 
   private void cache(TableWalker reader, long iova, long phys) {
     if (mode == IotlbMode.NORMAL) {
-      int info = walk.access | (reader.needsMark(walk.item, true) ? 0 : MARKED);
+      int info = walk.access | marked(reader, walk);
       if (walk.shift >= LARGE_SHIFT) {
         largePages.put(iova, phys & -(1L << LARGE_SHIFT), info);
       } else {
@@ -373,11 +394,11 @@ public final class ModelIommu implements TableWalkingIommu {
         leafTables.put(iova, walk.tables[0], walk.tableAccess[0]);
       }
     } else if (mode == IotlbMode.ADVERSARIAL) {
-      history.remember(iova, walk, levels - 1);
+      history.remember(iova, walk, levels - 1, marked(reader, walk));
     }
   }
 
-  /** Answer with something that was valid once; counts it as stale if the tables no longer say so. */
+  /** Answer with something that was valid once, and set no dirty bit again; counts it as stale if the tables no longer say so. */
   private long answerFromHistory(TableWalker reader, long answer, long iova, boolean write, int wanted, DeviceAddress device) {
     hits++;
     long page = History.address(answer);
@@ -387,8 +408,6 @@ public final class ModelIommu implements TableWalkingIommu {
             && ((scan.leafPhys + (iova & ((1L << scan.shift) - 1))) >>> PAGE_SHIFT) == page >>> PAGE_SHIFT;
     if (!current) {
       staleAnswers++;
-    } else if (reader.needsMark(scan.item, write)) {
-      reader.mark(scan, write);
     }
     if ((History.access(answer) & wanted) == 0) {
       return refuse(iova, write, device, Cause.PERMISSION);

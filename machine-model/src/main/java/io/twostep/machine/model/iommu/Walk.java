@@ -11,6 +11,9 @@ final class Walk {
   /** The device may write. */
   static final int WRITE = 2;
 
+  /** Of a cached translation: writes through it set no dirty bit any more. */
+  static final int MARKED = 4;
+
   /** The most levels any format has. */
   static final int MOST_LEVELS = 6;
 

@@ -203,6 +203,12 @@ class TranslationTest {
   void theDirtyBitIsSetOnceByTheFirstWrite() {
     Fixture f = new Fixture("normal");
     f.link(IOVA, 0);
+    f.write(IOVA);
+    assertThat(f.tables.item(IOVA, 0) & 0x300).as("nobody tracks").isZero();
+    f.iommu.trackDirty(true);
+    f.write(IOVA);
+    assertThat(f.tables.item(IOVA, 0) & 0x300).as("cached before").isZero();
+    f.iommu.invalidateAll();
     f.read(IOVA);
     assertThat(f.tables.item(IOVA, 0) & 0x300).isEqualTo(0x100);
     assertThat(f.write(IOVA)).isTrue();
@@ -213,6 +219,25 @@ class TranslationTest {
     f.iommu.invalidate(IOVA, IOVA + 4095, false);
     f.write(IOVA);
     assertThat(f.tables.item(IOVA, 0) & 0x300).isEqualTo(0x300);
+  }
+
+  @Test
+  void adversarialCachesLoseTheDirtyBitOfAForgottenInvalidationAndOfNoOther() {
+    Fixture f = new Fixture("adversarial");
+    f.link(IOVA, 0);
+    f.iommu.trackDirty(true);
+    int lost = 0;
+    for (int round = 0; round < 50; round++) {
+      f.tables.map(IOVA, f.frame(0), TestTables.RW);
+      f.iommu.invalidate(IOVA, IOVA + 4095, false);
+      f.read(IOVA);
+      assertThat(f.write(IOVA)).isTrue();
+      assertThat(f.tables.item(IOVA, 0) & 0x200).as("a clean translation in the cache sets the bit").isEqualTo(0x200);
+      f.tables.map(IOVA, f.frame(0), TestTables.RW);
+      f.write(IOVA);
+      lost += (f.tables.item(IOVA, 0) & 0x200) == 0 ? 1 : 0;
+    }
+    assertThat(lost).isPositive();
   }
 
   @Test
