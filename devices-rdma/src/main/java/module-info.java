@@ -1,0 +1,8 @@
+/** RDMA: memory that adapters reach, registered for good or page by page on demand. */
+module io.twostep.device.rdma {
+  requires transitive io.twostep.dma;
+  requires org.slf4j;
+
+  exports io.twostep.device.rdma;
+  exports io.twostep.device.rdma.umem;
+}
