@@ -9,6 +9,7 @@ import io.twostep.dma.spi.FaultRecord;
 import io.twostep.dma.spi.ModelHost;
 import io.twostep.dma.spi.PhysicalMemory;
 import io.twostep.dma.spi.Timers;
+import io.twostep.dma.spi.Topology;
 import io.twostep.machine.model.iommu.CostModel;
 import io.twostep.machine.model.iommu.HardwareFormats;
 import io.twostep.machine.model.iommu.ModelIommu;
@@ -16,11 +17,14 @@ import io.twostep.machine.model.memory.MmioMap;
 import io.twostep.machine.model.memory.ModelMemory;
 import io.twostep.machine.model.memory.PhysicalLayout;
 import io.twostep.machine.model.memory.Rng;
+import io.twostep.machine.model.pci.AccessControl;
+import io.twostep.machine.model.pci.BusTraffic;
 import io.twostep.machine.model.pci.HostBridge;
 import io.twostep.machine.model.pci.InterruptQueue;
 import io.twostep.machine.model.pci.ModelSlot;
 import io.twostep.machine.model.pci.ModelSlot.PciHost;
 import io.twostep.machine.model.pci.ModelSpace;
+import io.twostep.machine.model.pci.PciFabric;
 import io.twostep.machine.model.run.MachineLock;
 import io.twostep.machine.model.run.Scheduler;
 import java.util.ArrayList;
@@ -48,6 +52,7 @@ public final class ModelMachine implements ModelHost {
   private final InterruptQueue interrupts = new InterruptQueue();
   private final Scheduler scheduler;
   private final HostBridge bridge;
+  private final @Nullable PciFabric fabric;
   private final PciHost host;
   private final List<ModelSlot> slots = new ArrayList<>();
   private final List<ModelSlot> everPlugged = new ArrayList<>();
@@ -66,7 +71,8 @@ public final class ModelMachine implements ModelHost {
         new Scheduler(lock, config.virtualTime(), config.stepNanos(), config.randomOrder() ? rng.split("turns") : null, interrupts);
     bridge = new HostBridge(config.inboundWindows(), config.busBits() == 64 ? -1L : (1L << config.busBits()) - 1);
     Predicate<FailNth.Kind> fails = failNth::hits;
-    host = new PciHost(memory, mmio, bridge, lock, scheduler, interrupts, config.isolateFunctions(), fails);
+    fabric = config.tree().isBlank() ? null : new PciFabric(config.tree());
+    host = new PciHost(memory, mmio, bridge, lock, scheduler, interrupts, config.isolateFunctions(), fabric, fails);
   }
 
   /** Make a machine. */
@@ -100,6 +106,42 @@ public final class ModelMachine implements ModelHost {
   }
 
   @Override
+  public Topology topology() {
+    return fabric == null ? Topology.NONE : fabric;
+  }
+
+  /**
+   * Set the access control of a port of the tree, as software does at run time; groups stay as they are.
+   *
+   * @param port such as {@code 0000:02:00.0}
+   * @param services words joined by {@code +}: {@code sv tb rr cr uf ec dt}, {@code isolate}, {@code none}
+   * @throws IllegalArgumentException if there is no such port or word
+   */
+  public void accessControl(String port, String services) {
+    if (fabric == null) {
+      throw new IllegalArgumentException(port + ": the machine has no tree; set 'tree'");
+    }
+    int bits = AccessControl.parse(services);
+    lock.enter();
+    try {
+      fabric.accessControl(new DeviceAddress(port), bits);
+    } finally {
+      lock.exit();
+    }
+  }
+
+  /** Return the bytes that a device moved to and from its peers. */
+  public PeerBytes peerBytes(DeviceSlot slot) {
+    BusTraffic traffic = own(slot).traffic();
+    lock.enter();
+    try {
+      return new PeerBytes(traffic.directPeerBytes(), traffic.bridgedPeerBytes());
+    } finally {
+      lock.exit();
+    }
+  }
+
+  @Override
   public Timers timers() {
     return scheduler;
   }
@@ -129,14 +171,16 @@ public final class ModelMachine implements ModelHost {
 
   @Override
   public void unplug(DeviceAddress address) {
+    ModelSlot slot;
     lock.enter();
     try {
-      ModelSlot slot = own(slot(address));
+      slot = own(slot(address));
       slots.remove(slot);
       slot.remove();
     } finally {
       lock.exit();
     }
+    slot.revokePublished();
   }
 
   /** Return the switch that makes chosen calls fail. */
@@ -240,6 +284,9 @@ public final class ModelMachine implements ModelHost {
     if (!options.group().isEmpty()) {
       return options.group();
     }
+    if (fabric != null) {
+      return fabric.group(address);
+    }
     return config.isolateFunctions() ? address.text() : address.text().substring(0, address.text().lastIndexOf(':'));
   }
 
@@ -259,7 +306,7 @@ public final class ModelMachine implements ModelHost {
               bits,
               rng.split(name));
     }
-    return new ModelSpace(name, translation, bits, iommu, bridge);
+    return new ModelSpace(name, translation, bits, iommu, bridge, fabric == null);
   }
 
   private ModelSlot own(DeviceSlot slot) {

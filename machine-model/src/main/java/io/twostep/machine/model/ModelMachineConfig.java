@@ -27,7 +27,8 @@ import java.util.Objects;
  * @param virtualTime whether time is virtual
  * @param stepNanos virtual nanoseconds a pause takes in which something happened
  * @param randomOrder whether models get their turns in random order instead of first come, first served
- * @param isolateFunctions whether every function is its own group; false puts functions of one bus into one group
+ * @param isolateFunctions whether every function is its own group; false puts functions of one bus into one group; without meaning where there is a tree
+ * @param tree the PCI tree, as the setting {@code tree} describes it; empty for a flat machine whose devices do not reach each other
  */
 public record ModelMachineConfig(
     long memory,
@@ -47,11 +48,13 @@ public record ModelMachineConfig(
     boolean virtualTime,
     long stepNanos,
     boolean randomOrder,
-    boolean isolateFunctions) {
+    boolean isolateFunctions,
+    String tree) {
 
   public ModelMachineConfig {
     Objects.requireNonNull(directory, "directory");
     Objects.requireNonNull(iotlb, "iotlb");
+    Objects.requireNonNull(tree, "tree");
     formats = List.copyOf(formats);
     inboundWindows = List.copyOf(inboundWindows);
     require(!formats.isEmpty(), "at least one table format is needed");

@@ -52,7 +52,11 @@ public final class ModelMachinePlugin implements MachinePlugin {
         new Setting("time", "virtual", "virtual or real"),
         new Setting("step-nanos", "1000", "virtual nanoseconds that pass while devices work for a moment"),
         new Setting("order", "round-robin", "in which order models get their turns: round-robin or random"),
-        new Setting("isolation", "true", "whether every function is a group of its own; false puts functions of one bus into one group"));
+        new Setting("isolation", "true", "whether every function is a group of its own; false puts functions of one bus into one group"),
+        new Setting(
+            "tree",
+            "",
+            "host bridges, root ports and switches, so that devices reach each other: host-bridge 8086:2020 bus=00-1f; root-port 00:01.0 bus=01-0f; ...; empty for a flat machine"));
   }
 
   @Override
@@ -82,7 +86,8 @@ public final class ModelMachinePlugin implements MachinePlugin {
         settings.choice("time", Time.class) == Time.VIRTUAL,
         settings.number("step-nanos", 1, 1_000_000_000),
         settings.choice("order", Order.class) == Order.RANDOM,
-        settings.flag("isolation"));
+        settings.flag("isolation"),
+        settings.text("tree"));
   }
 
   private enum Cache {

@@ -24,15 +24,18 @@ final class BarSet {
   private final boolean[] wide = new boolean[ConfigRegisters.BARS];
   private final HostBridge bridge;
   private final MmioMap map;
+  private final long busToPhys;
   private final int ownIndex;
 
   /**
    * Place the model's BARs, and the machine's own in the last free index.
    *
+   * @param busToPhys what turns a bus address of the function into a physical one when added
    * @param own the machine's own, NONE if it needs none; left out if no index is free
    */
-  BarSet(String device, DeviceModel model, BarSpec own, ConfigRegisters config, HostBridge bridge, MmioMap map) {
+  BarSet(String device, DeviceModel model, BarSpec own, ConfigRegisters config, HostBridge bridge, long busToPhys, MmioMap map) {
     this.bridge = bridge;
+    this.busToPhys = busToPhys;
     this.map = map;
     List<BarSpec> specs = model.bars();
     requireShape(device, model, specs);
@@ -91,7 +94,7 @@ final class BarSet {
     boolean memory = spec.kind() == Bar.Kind.MEMORY;
     MemorySegment segment = memory ? requireMemory(device, model, index, spec) : null;
     long bus = bridge.place(device, spec.length());
-    long phys = HostBridge.physOf(bus);
+    long phys = bus + busToPhys;
     map.add(phys, spec.length(), device + " BAR " + index, segment);
     wide[index] = spec.length() > HostBridge.LARGEST_32;
     int register = ConfigRegisters.BAR_0 + 4 * index;
@@ -116,6 +119,26 @@ final class BarSet {
 
   Bar get(int index) {
     return bars[index];
+  }
+
+  /** Return the index of the BAR that holds a bus address, -1 if none does. */
+  int atBusAddress(long busAddress) {
+    for (int i = 0; i < bars.length; i++) {
+      if (Long.compareUnsigned(busAddress - bars[i].busAddress(), bars[i].length()) < 0) {
+        return i;
+      }
+    }
+    return -1;
+  }
+
+  /** Return the index of the BAR that holds a physical address, -1 if none does. */
+  int atPhys(long phys) {
+    for (int i = 0; i < bars.length; i++) {
+      if (Long.compareUnsigned(phys - bars[i].phys(), bars[i].length()) < 0) {
+        return i;
+      }
+    }
+    return -1;
   }
 
   /** Tell whether a BAR's register holds the address the machine gave it. */

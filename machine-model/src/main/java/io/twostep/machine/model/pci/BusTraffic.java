@@ -8,6 +8,8 @@ public final class BusTraffic {
   private long bytesWritten;
   private long strays;
   private long notMaster;
+  private long directPeerBytes;
+  private long bridgedPeerBytes;
 
   BusTraffic() {}
 
@@ -18,6 +20,14 @@ public final class BusTraffic {
     } else {
       reads++;
       bytesRead += length;
+    }
+  }
+
+  void countPeer(long length, boolean direct) {
+    if (direct) {
+      directPeerBytes += length;
+    } else {
+      bridgedPeerBytes += length;
     }
   }
 
@@ -47,6 +57,16 @@ public final class BusTraffic {
   /** Return bytes of the writes. */
   public long bytesWritten() {
     return bytesWritten;
+  }
+
+  /** Return bytes moved to and from peers by bus address, past host bridge and translation. */
+  public long directPeerBytes() {
+    return directPeerBytes;
+  }
+
+  /** Return bytes moved to and from peers through the host bridge. */
+  public long bridgedPeerBytes() {
+    return bridgedPeerBytes;
   }
 
   /** Return accesses refused because the function could not master the bus. */

@@ -22,7 +22,8 @@ public final class HostBridge {
   /** The most bytes of a BAR that goes into the 32-bit window. */
   static final long LARGEST_32 = 1L << 26;
 
-  private static final long BUS_TO_PHYS = 0x1000_0000_0000L;
+  /** What turns bus addresses into physical ones where the tree says nothing else. */
+  static final long BUS_TO_PHYS = 0x1000_0000_0000L;
   private static final long SMALLEST_STEP = 1L << 12;
 
   private final List<AddressRange> reserved = List.of(MSI, WINDOW_32, WINDOW_64);
@@ -48,9 +49,14 @@ public final class HostBridge {
     return busLimit;
   }
 
-  /** Tell whether the bridge answers an address itself, so that it never reaches memory or translation. */
+  /** Tell whether an address is one of interrupts, which never reach memory or translation. */
+  boolean signals(long busAddress) {
+    return in(MSI, busAddress);
+  }
+
+  /** Tell whether an address lies where BARs are. */
   boolean claims(long busAddress) {
-    return in(MSI, busAddress) || in(WINDOW_32, busAddress) || in(WINDOW_64, busAddress);
+    return in(WINDOW_32, busAddress) || in(WINDOW_64, busAddress);
   }
 
   /** Return the physical address of an untranslated inbound address, or REFUSED. */
@@ -66,11 +72,6 @@ public final class HostBridge {
       }
     }
     return ModelSpace.REFUSED;
-  }
-
-  /** Return the physical address at which the CPU sees a bus address of a window. */
-  static long physOf(long busAddress) {
-    return busAddress + BUS_TO_PHYS;
   }
 
   /** Find room for a BAR, aligned to its length; returns its bus address. */

@@ -9,6 +9,7 @@ import io.twostep.machine.model.memory.PhysicalLayout;
 import io.twostep.machine.model.run.MachineLock;
 import java.lang.foreign.MemorySegment;
 import java.util.function.Predicate;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A function's way to memory: page by page through its address space, under its own address as requester.
@@ -27,10 +28,19 @@ final class ModelBus implements BusMaster {
   private final CacheView cache;
   private final MachineLock lock;
   private final BusTraffic traffic;
+  private final @Nullable PeerPath peers;
   private final boolean coherent;
   private final Predicate<FailNth.Kind> fails;
 
-  ModelBus(ModelSlot slot, ModelSpace space, ModelMemory memory, MachineLock lock, BusTraffic traffic, boolean coherent, Predicate<FailNth.Kind> fails) {
+  ModelBus(
+      ModelSlot slot,
+      ModelSpace space,
+      ModelMemory memory,
+      MachineLock lock,
+      BusTraffic traffic,
+      @Nullable PeerPath peers,
+      boolean coherent,
+      Predicate<FailNth.Kind> fails) {
     this.slot = slot;
     this.device = slot.address();
     this.space = space;
@@ -40,6 +50,7 @@ final class ModelBus implements BusMaster {
     this.cache = memory.cache();
     this.lock = lock;
     this.traffic = traffic;
+    this.peers = peers;
     this.coherent = coherent;
     this.fails = fails;
   }
@@ -93,33 +104,53 @@ final class ModelBus implements BusMaster {
     long left = length;
     while (left > 0) {
       long piece = Math.min(left, PAGE - (at & (PAGE - 1)));
-      long phys = space.resolve(at, write, device);
-      if (phys == ModelSpace.REFUSED) {
-        return UNSUPPORTED_REQUEST;
-      }
-      if (!layout.holds(phys)) {
-        return UNSUPPORTED_REQUEST;
-      }
-      long stored = memory.locate(phys);
-      if (stored < 0) {
-        stray(phys, write);
-        stored = ~stored;
-      }
-      if (!coherent) {
-        copyPastCaches(phys, buffer, from, piece, write);
-      } else if (write) {
-        MemorySegment.copy(buffer, from, storage, stored, piece);
-        if (cache.active()) {
-          cache.snoopedWrite(phys, piece);
+      int peer = peers == null ? PeerPath.UPWARD : peers.direct(at, buffer, from, piece, write);
+      if (peer == PeerPath.UPWARD) {
+        long phys = space.resolve(at, write, device);
+        if (phys == ModelSpace.REFUSED) {
+          return UNSUPPORTED_REQUEST;
         }
-      } else {
-        MemorySegment.copy(storage, stored, buffer, from, piece);
+        if (layout.holds(phys)) {
+          memory(phys, buffer, from, piece, write);
+        } else {
+          peer = bridged(at, phys, buffer, from, piece, write);
+        }
+      }
+      if (peer > OK) {
+        return peer;
       }
       at += piece;
       from += piece;
       left -= piece;
     }
     return OK;
+  }
+
+  /** Move bytes to or from a peer whose address came out of translation, and record what the host bridge refuses. */
+  private int bridged(long dmaAddress, long phys, MemorySegment buffer, long from, long length, boolean write) {
+    int status = peers == null ? UNSUPPORTED_REQUEST : peers.throughBridge(phys, buffer, from, length, write);
+    if (status == UNSUPPORTED_REQUEST && peers != null) {
+      space.refuse(dmaAddress, write, device);
+    }
+    return status;
+  }
+
+  private void memory(long phys, MemorySegment buffer, long from, long piece, boolean write) {
+    long stored = memory.locate(phys);
+    if (stored < 0) {
+      stray(phys, write);
+      stored = ~stored;
+    }
+    if (!coherent) {
+      copyPastCaches(phys, buffer, from, piece, write);
+    } else if (write) {
+      MemorySegment.copy(buffer, from, storage, stored, piece);
+      if (cache.active()) {
+        cache.snoopedWrite(phys, piece);
+      }
+    } else {
+      MemorySegment.copy(storage, stored, buffer, from, piece);
+    }
   }
 
   private void copyPastCaches(long phys, MemorySegment buffer, long offset, long length, boolean write) {

@@ -8,8 +8,10 @@ import io.twostep.dma.spi.DeviceModel;
 import io.twostep.dma.spi.DeviceModel.BarSpec;
 import io.twostep.dma.spi.DeviceSlot;
 import io.twostep.dma.spi.Interrupts;
+import io.twostep.dma.spi.MemoryRegion;
 import io.twostep.dma.spi.Mmio;
 import io.twostep.dma.spi.ModelHost.SlotOptions;
+import io.twostep.dma.spi.PeerRange;
 import io.twostep.machine.model.FailNth;
 import io.twostep.machine.model.memory.MmioMap;
 import io.twostep.machine.model.memory.ModelMemory;
@@ -28,6 +30,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class ModelSlot implements DeviceSlot, Scheduler.Turn, DeviceModel.Signals {
   private final PciAddress place;
+  private final @Nullable PciPort port;
   private final DeviceAddress address;
   private final DeviceModel model;
   private final SlotOptions options;
@@ -55,11 +58,13 @@ public final class ModelSlot implements DeviceSlot, Scheduler.Turn, DeviceModel.
       Scheduler scheduler,
       InterruptQueue interrupts,
       boolean isolated,
+      @Nullable PciFabric fabric,
       Predicate<FailNth.Kind> fails) {}
 
   /** Put a model in its place; {@link #connect} makes it live. */
   public ModelSlot(DeviceAddress address, DeviceModel model, SlotOptions options, ModelSpace space, PciHost host) {
     this.place = PciAddress.of(address);
+    this.port = host.fabric() == null ? null : host.fabric().above(place);
     this.address = address;
     this.model = model;
     this.options = options;
@@ -70,8 +75,8 @@ public final class ModelSlot implements DeviceSlot, Scheduler.Turn, DeviceModel.
     this.interrupts = new ModelInterrupts(address.text(), model.vectors(), host.interrupts(), this::letSignal);
     MsixTable msix = new MsixTable(interrupts);
     BarSpec msixBar = interrupts.count() == 0 ? BarSpec.NONE : msix.bar();
-    this.bars = new BarSet(address.text(), model, msixBar, config, host.bridge(), host.mmio());
-    Capabilities.addExpress(config, host.isolated());
+    this.bars = new BarSet(address.text(), model, msixBar, config, host.bridge(), port == null ? HostBridge.BUS_TO_PHYS : port.hostBridge().busToPhys, host.mmio());
+    Capabilities.addExpress(config, host.isolated() && port == null);
     if (bars.ownIndex() >= 0) {
       Capabilities.addMsix(config, interrupts.count(), bars.ownIndex(), msix.pendingOffset());
     }
@@ -88,7 +93,12 @@ public final class ModelSlot implements DeviceSlot, Scheduler.Turn, DeviceModel.
   /** Give the model its side of the bus; the caller holds the machine's lock. */
   public void connect() {
     space.join(this);
-    model.connect(new ModelBus(this, space, host.memory(), lock, traffic, options.coherent(), host.fails()), this);
+    PciFabric fabric = host.fabric();
+    if (fabric != null) {
+      fabric.join(this);
+    }
+    PeerPath peers = fabric == null ? null : new PeerPath(this, fabric, host.bridge(), traffic);
+    model.connect(new ModelBus(this, space, host.memory(), lock, traffic, peers, options.coherent(), host.fails()), this);
   }
 
   @Override
@@ -133,6 +143,26 @@ public final class ModelSlot implements DeviceSlot, Scheduler.Turn, DeviceModel.
       throw new IllegalArgumentException(address + ": BAR " + bar + " is not memory, it is " + bar(bar).kind());
     }
     return model.memory(bar);
+  }
+
+  @Override
+  public MemoryRegion publish(int bar, long offset, long length) {
+    requirePresent();
+    Bar whole = bar(bar);
+    PeerRange range = new PeerRange(this, bar, offset, whole.phys() + offset, whole.busAddress() + offset, length);
+    MemoryRegion region = new MemoryRegion(range);
+    host.mmio().publish(region, range);
+    return region;
+  }
+
+  @Override
+  public void withdraw(MemoryRegion region) {
+    host.mmio().withdraw(region);
+  }
+
+  /** Take back what is published of a function that was pulled out; without the machine's lock. */
+  public void revokePublished() {
+    host.mmio().publishedOf(this).forEach(PeerRange::revoke);
   }
 
   @Override
@@ -182,6 +212,10 @@ public final class ModelSlot implements DeviceSlot, Scheduler.Turn, DeviceModel.
     interrupts.clear();
     bars.remove();
     space.leave(this);
+    PciFabric fabric = host.fabric();
+    if (fabric != null) {
+      fabric.leave(this);
+    }
     model.close();
   }
 
@@ -246,6 +280,37 @@ public final class ModelSlot implements DeviceSlot, Scheduler.Turn, DeviceModel.
   /** Return the place in the tree. */
   public PciAddress place() {
     return place;
+  }
+
+  /** Return the port above; only where there is a tree. */
+  PciPort port() {
+    PciPort above = port;
+    if (above == null) {
+      throw new IllegalStateException(address + ": the machine has no tree");
+    }
+    return above;
+  }
+
+  /** Return the BAR that decodes a bus address, -1 if none does. */
+  int barAtBusAddress(long busAddress) {
+    int bar = bars.atBusAddress(busAddress);
+    return bar >= 0 && decodes[bar] ? bar : -1;
+  }
+
+  /** Return the BAR that decodes a physical address, -1 if none does. */
+  int barAtPhys(long phys) {
+    int bar = bars.atPhys(phys);
+    return bar >= 0 && decodes[bar] ? bar : -1;
+  }
+
+  /** Return the registers of a BAR, null if it has none. */
+  @Nullable ModelMmio registers(int bar) {
+    return registers[bar];
+  }
+
+  /** Return the memory of a BAR for peers. */
+  MemorySegment barMemory(int bar) {
+    return model.memory(bar);
   }
 
   boolean masters() {

@@ -22,15 +22,23 @@ public final class ModelSpace implements AddressSpace {
   private final int addressBits;
   private final @Nullable ModelIommu iommu;
   private final HostBridge bridge;
+  private final boolean refusesBars;
   private final CopyOnWriteArrayList<ModelSlot> members = new CopyOnWriteArrayList<>();
 
-  /** Create a space; {@code iommu} is there exactly for TRANSLATED. */
-  public ModelSpace(String name, Translation translation, int addressBits, @Nullable ModelIommu iommu, HostBridge bridge) {
+  /**
+   * Create a space.
+   *
+   * @param iommu there exactly for TRANSLATED
+   * @param refusesBars whether bus addresses of BARs are refused before translation, because there is no tree that says where they lead
+   */
+  public ModelSpace(
+      String name, Translation translation, int addressBits, @Nullable ModelIommu iommu, HostBridge bridge, boolean refusesBars) {
     this.name = name;
     this.translation = translation;
     this.addressBits = addressBits;
     this.iommu = iommu;
     this.bridge = bridge;
+    this.refusesBars = refusesBars;
   }
 
   @Override
@@ -91,7 +99,10 @@ public final class ModelSpace implements AddressSpace {
 
   /** Return the physical address behind an access that stays inside a 4 KiB page, or {@link #REFUSED}; under the machine's lock. */
   long resolve(long dmaAddress, boolean write, DeviceAddress device) {
-    if (Long.compareUnsigned(dmaAddress, bridge.busLimit()) > 0 || bridge.claims(dmaAddress)) {
+    if (Long.compareUnsigned(dmaAddress, bridge.busLimit()) > 0 || bridge.signals(dmaAddress)) {
+      return refuse(dmaAddress, write, device);
+    }
+    if (refusesBars && bridge.claims(dmaAddress)) {
       return refuse(dmaAddress, write, device);
     }
     return switch (translation) {
@@ -102,7 +113,8 @@ public final class ModelSpace implements AddressSpace {
     };
   }
 
-  private long refuse(long dmaAddress, boolean write, DeviceAddress device) {
+  /** Record an access that was refused behind translation, or for want of it; returns {@link #REFUSED}. */
+  long refuse(long dmaAddress, boolean write, DeviceAddress device) {
     if (iommu != null) {
       iommu.refused(dmaAddress, write, device, Cause.RESERVED);
     }
