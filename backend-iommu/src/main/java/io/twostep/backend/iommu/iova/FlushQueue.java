@@ -23,7 +23,6 @@ public final class FlushQueue implements AutoCloseable {
   private final FlushAction flush;
   private final ReleaseAction release;
   private final FlushTimer timer;
-  private final Stripes<FlushRing> stripes;
   private final FlushRing[] rings;
   private final AtomicLong started = new AtomicLong();
   private final AtomicLong finished = new AtomicLong();
@@ -46,7 +45,6 @@ public final class FlushQueue implements AutoCloseable {
     for (int index = 0; index < rings.length; index++) {
       rings[index] = new FlushRing();
     }
-    this.stripes = new Stripes<>(rings);
   }
 
   /**
@@ -70,7 +68,7 @@ public final class FlushQueue implements AutoCloseable {
   }
 
   private boolean tryAdd(long iova, long granules, long tableChain) {
-    FlushRing ring = stripes.lock();
+    FlushRing ring = Stripes.lock(rings);
     try {
       if (closed) {
         throw new IllegalStateException(

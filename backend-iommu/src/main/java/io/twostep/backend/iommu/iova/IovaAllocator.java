@@ -26,6 +26,7 @@ public final class IovaAllocator {
 
   private final IovaSpace space;
   private final int granuleShift;
+  private final long granuleMask;
   private final long endGranule;
   private final SharedFreeTree tree;
   private final RangeCache cache;
@@ -42,6 +43,7 @@ public final class IovaAllocator {
   public IovaAllocator(IovaSpace space, int stripes) {
     this.space = space;
     granuleShift = space.granuleShift();
+    granuleMask = space.granuleBytes() - 1;
     endGranule = space.endGranule();
     FreeTree free = new FreeTree(endGranule);
     free.free(space.firstGranule(), endGranule);
@@ -74,31 +76,37 @@ public final class IovaAllocator {
     if (granules > endGranule) {
       return NO_IOVA;
     }
-    long size = RangeSize.roundUp(granules);
-    int alignOrder = Math.max(RangeSize.order(granules), Long.numberOfTrailingZeros(alignmentGranules));
-    long highestStart = IovaSpace.endGranule(highestIova, space.granuleBytes()) - size;
+    int order = RangeSize.order(granules);
     long start = FreeTree.NONE;
     if (Long.compareUnsigned(preferredIova, highestIova) < 0) {
-      start = take(size, alignOrder, IovaSpace.endGranule(preferredIova, space.granuleBytes()) - size);
+      start = take(granules, order, alignmentGranules, endGranule(preferredIova));
     }
     if (start == FreeTree.NONE) {
-      start = take(size, alignOrder, highestStart);
+      start = take(granules, order, alignmentGranules, endGranule(highestIova));
     }
     if (start == FreeTree.NONE) {
-      start = takeDraining(size, alignOrder, highestStart);
+      start = takeDraining(granules, order, alignmentGranules, endGranule(highestIova));
     }
     if (start == FreeTree.NONE) {
       return NO_IOVA;
     }
-    live.mark(start, granules);
+    live.mark(start, granules, order);
     return start << granuleShift;
   }
 
-  private long take(long size, int alignOrder, long highestStart) {
-    if (size <= RangeSize.CACHED_LIMIT && alignOrder == RangeSize.order(size)) {
-      return cache.take(RangeSize.sizeClass(size), highestStart);
+  /** Compute the granule behind the last one that ends at or below an address. */
+  private long endGranule(long lastIova) {
+    return (lastIova >>> granuleShift) + (((lastIova & granuleMask) + 1) >>> granuleShift);
+  }
+
+  private long take(long granules, int order, long alignmentGranules, long end) {
+    if (granules <= RangeSize.CACHED_LIMIT && alignmentGranules <= 1L << order) {
+      return granules <= RangeSize.SMALL_LIMIT
+          ? cache.take(order, end - (1L << order))
+          : cache.take(RangeSize.classOf(granules), end - RangeSize.roundUp(granules));
     }
-    long start = tree.take(size, alignOrder, highestStart);
+    long size = RangeSize.roundUp(granules);
+    long start = tree.take(size, Math.max(order, Long.numberOfTrailingZeros(alignmentGranules)), end - size);
     if (start != FreeTree.NONE) {
       cache.countAllocation();
     }
@@ -106,14 +114,14 @@ public final class IovaAllocator {
   }
 
   /** Empty the caches and try again; others may fill them meanwhile, so look more than once. */
-  private long takeDraining(long size, int alignOrder, long highestStart) {
+  private long takeDraining(long granules, int order, long alignmentGranules, long end) {
     long start = FreeTree.NONE;
     for (int attempt = 0; attempt < DRAIN_ATTEMPTS && start == FreeTree.NONE; attempt++) {
       if (statistics().cachedRanges() == 0) {
         break;
       }
       cache.drain();
-      start = take(size, alignOrder, highestStart);
+      start = take(granules, order, alignmentGranules, end);
     }
     return start;
   }
@@ -127,14 +135,14 @@ public final class IovaAllocator {
    */
   public void free(long iova, long granules) {
     long start = iova >>> granuleShift;
-    if (start << granuleShift != iova || !live.tryClear(start, granules)) {
+    int order = RangeSize.order(granules);
+    if ((iova & granuleMask) != 0 || !live.tryClear(start, granules, order)) {
       throw badFree(iova, granules);
     }
-    long size = RangeSize.roundUp(granules);
-    if (size <= RangeSize.CACHED_LIMIT) {
-      cache.give(RangeSize.sizeClass(size), start);
+    if (granules <= RangeSize.CACHED_LIMIT) {
+      cache.give(granules <= RangeSize.SMALL_LIMIT ? order : RangeSize.classOf(granules), start);
     } else {
-      tree.free(start, size);
+      tree.free(start, RangeSize.roundUp(granules));
     }
   }
 

@@ -1,71 +1,100 @@
 package io.twostep.backend.iommu.iova;
 
+import org.jspecify.annotations.Nullable;
+
 /**
- * Remember the sizes of the live ranges that begin in one aligned block of 16,384 granules.
+ * Remember the sizes of the live ranges that begin in one aligned block of 65,536 granules.
  *
- * <p>A range of up to 32 granules occupies 2^order of them and is aligned to that, so it is a node of a binary tree over
- * the block. One byte for each node, in heap order, keeps ranges of one order next to each other:
+ * <p>A range is aligned to the power of two that is not below its size, so it is a node of a binary tree over the block.
+ * One element for each node, in heap order, keeps ranges of one order next to each other, however many granules lie
+ * between them: the less there is to touch, the more of it stays in the processor's caches.
  *
  * <pre>
- *   bytes 16384..32767   ranges of 1 granule, by start
- *   bytes  8192..16383   ranges of 2 granules, by start / 2
- *   bytes  4096.. 8191   ranges of 4 granules, by start / 4
+ *   bytes 65536..131071   ranges of 1 granule, by start
+ *   bytes 32768.. 65535   ranges of 2 granules, by start / 2
  *   ...
- *   bytes   512.. 1023   ranges of 32 granules, by start / 32
+ *   bytes  2048..  4095   ranges up to 32 granules, by start / 32
+ *   chars  1024..  2047   ranges up to 64 granules, by start / 64
+ *   ...
+ *   chars   128..   255   ranges up to 512 granules, by start / 512
+ *   longs     0..    63   larger ranges, by start / 1024
  * </pre>
  *
- * Larger ranges begin at multiples of 64 granules and have a word each.
+ * <p>Each of the three comes into being with the first range it is for.
  */
 final class LiveChunk {
   /** The order of the number of granules in a block. */
-  static final int ORDER = 14;
+  static final int ORDER = 16;
 
   private static final int GRANULES = 1 << ORDER;
-  private static final int LARGE_ORDER = RangeSize.SMALL_ORDER + 1;
+  private static final int MEDIUM_ORDER = RangeSize.order(RangeSize.CACHED_LIMIT);
+  private static final int LARGE_ORDER = MEDIUM_ORDER + 1;
 
   /** Which block this is: the first granule shifted right by the {@linkplain #ORDER order}. */
   final long number;
 
-  private final byte[] small = new byte[2 * GRANULES];
-  private final long[] large = new long[GRANULES >>> LARGE_ORDER];
+  // Read without a lock: an array is zero from birth for whoever sees it, and who does not see it yet looks again.
+  private byte @Nullable [] small;
+  private char @Nullable [] medium;
+  private long @Nullable [] large;
 
   LiveChunk(long number) {
     this.number = number;
   }
 
-  void mark(long start, long size) {
-    if (size <= RangeSize.SMALL_LIMIT) {
-      small[node(start, RangeSize.order(size))] = (byte) size;
+  void mark(long start, long size, int order) {
+    if (order <= RangeSize.SMALL_ORDER) {
+      byte[] sizes = small;
+      (sizes != null ? sizes : smallSizes())[node(start, order)] = (byte) size;
+    } else if (order <= MEDIUM_ORDER) {
+      char[] sizes = medium;
+      (sizes != null ? sizes : mediumSizes())[node(start, order)] = (char) size;
     } else {
-      large[place(start)] = size;
+      long[] sizes = large;
+      (sizes != null ? sizes : largeSizes())[place(start)] = size;
     }
   }
 
-  boolean tryClear(long start, long size) {
-    if (size <= RangeSize.SMALL_LIMIT) {
-      int order = RangeSize.order(size);
+  boolean tryClear(long start, long size, int order) {
+    if (order <= RangeSize.SMALL_ORDER) {
+      byte[] sizes = small;
       int node = node(start, order);
-      if (small[node] != size || !isAligned(start, order)) {
+      if (sizes == null || sizes[node] != size || !isAligned(start, order)) {
         return false;
       }
-      small[node] = 0;
-      return true;
+      sizes[node] = 0;
+    } else if (order <= MEDIUM_ORDER) {
+      char[] sizes = medium;
+      int node = node(start, order);
+      if (sizes == null || sizes[node] != size || !isAligned(start, order)) {
+        return false;
+      }
+      sizes[node] = 0;
+    } else {
+      long[] sizes = large;
+      int place = place(start);
+      if (sizes == null || sizes[place] != size || !isAligned(start, LARGE_ORDER)) {
+        return false;
+      }
+      sizes[place] = 0;
     }
-    int place = place(start);
-    if (large[place] != size || !isAligned(start, LARGE_ORDER)) {
-      return false;
-    }
-    large[place] = 0;
     return true;
   }
 
   /** Look up the size of the live range that starts here, or 0. */
   long sizeAt(long start) {
-    long size = isAligned(start, LARGE_ORDER) ? large[place(start)] : 0;
-    for (int order = 0; size == 0 && order <= RangeSize.SMALL_ORDER && isAligned(start, order); order++) {
-      size = small[node(start, order)];
+    byte[] small = this.small;
+    char[] medium = this.medium;
+    long[] large = this.large;
+    long size = 0;
+    for (int order = 0; size == 0 && order <= MEDIUM_ORDER && isAligned(start, order); order++) {
+      if (order <= RangeSize.SMALL_ORDER) {
+        size = small == null ? 0 : small[node(start, order)];
+      } else {
+        size = medium == null ? 0 : medium[node(start, order)];
+      }
     }
-    return size;
+    return size != 0 || large == null || !isAligned(start, LARGE_ORDER) ? size : large[place(start)];
   }
 
   void forEach(LiveRangeVisitor visitor) {
@@ -76,6 +105,33 @@ final class LiveChunk {
         visitor.visit(start, size);
       }
     }
+  }
+
+  private synchronized byte[] smallSizes() {
+    byte[] sizes = small;
+    if (sizes == null) {
+      sizes = new byte[2 * GRANULES];
+      small = sizes;
+    }
+    return sizes;
+  }
+
+  private synchronized char[] mediumSizes() {
+    char[] sizes = medium;
+    if (sizes == null) {
+      sizes = new char[GRANULES >>> RangeSize.SMALL_ORDER];
+      medium = sizes;
+    }
+    return sizes;
+  }
+
+  private synchronized long[] largeSizes() {
+    long[] sizes = large;
+    if (sizes == null) {
+      sizes = new long[GRANULES >>> LARGE_ORDER];
+      large = sizes;
+    }
+    return sizes;
   }
 
   private static int node(long start, int order) {

@@ -28,19 +28,19 @@ final class LiveRanges {
     this.granules = granules;
   }
 
-  /** Record a range; allocates memory only where no range ever lived near it. */
-  void mark(long start, long size) {
+  /** Record a range of an {@linkplain RangeSize#order order}; allocates memory only where no range ever lived near it. */
+  void mark(long start, long size, int order) {
     LiveChunk chunk = find(table, start >>> LiveChunk.ORDER);
-    (chunk != null ? chunk : findOrCreate(start >>> LiveChunk.ORDER)).mark(start, size);
+    (chunk != null ? chunk : findOrCreate(start >>> LiveChunk.ORDER)).mark(start, size, order);
   }
 
   /** Forget a range if exactly this one is live. */
-  boolean tryClear(long start, long size) {
+  boolean tryClear(long start, long size, int order) {
     if (start >= granules || size <= 0) {
       return false;
     }
     LiveChunk chunk = chunk(start);
-    return chunk != null && chunk.tryClear(start, size);
+    return chunk != null && chunk.tryClear(start, size, order);
   }
 
   /** Look up the size of the live range that starts here, or 0. */

@@ -5,17 +5,20 @@ import org.jspecify.annotations.Nullable;
 /**
  * Keep full magazines of one size class for whichever stripe runs dry, and empty ones for reuse.
  *
- * <p>Bounded; what does not fit and what was not needed for a while goes back to the tree. Thread-safe; its lock comes
- * after that of a stripe and before that of the tree.
+ * <p>A magazine is 127 range starts. Bounded; what does not fit and what was not needed for a while goes back to the
+ * tree. Thread-safe; its lock comes after that of a stripe and before that of the tree.
  */
 final class MagazineDepot extends SpinLock {
+  /** How many ranges a magazine holds. */
+  static final int MAGAZINE = 127;
+
   /** The most full magazines that are kept. */
   static final int CAPACITY = 64;
 
   private final SharedFreeTree tree;
   private final long size;
-  private final @Nullable Magazine[] full = new Magazine[CAPACITY];
-  private final @Nullable Magazine[] empty = new Magazine[CAPACITY];
+  private final long[] @Nullable [] full = new long[CAPACITY][];
+  private final long[] @Nullable [] empty = new long[CAPACITY][];
   private int fullCount;
   private int emptyCount;
   private int leastSinceTrim;
@@ -27,43 +30,45 @@ final class MagazineDepot extends SpinLock {
     this.size = size;
   }
 
-  /** Trade an empty magazine for a full one; without a full one the empty one comes back. */
-  Magazine tradeEmpty(Magazine given) {
+  /** Copy a magazine to {@code starts} from {@code at} on; false when there is none. */
+  boolean tryTake(long[] starts, int at) {
     lock();
     try {
       // While everything is drained nothing may slip into a stripe that was drained already.
       if (fullCount == 0 || draining != 0) {
-        return given;
+        return false;
       }
-      Magazine taken = take(full, --fullCount);
+      long[] magazine = take(full, --fullCount);
       leastSinceTrim = Math.min(leastSinceTrim, fullCount);
-      keepEmpty(given);
-      return taken;
+      System.arraycopy(magazine, 0, starts, at, MAGAZINE);
+      keepEmpty(magazine);
+      return true;
     } finally {
       unlock();
     }
   }
 
-  /** Trade a full magazine for an empty one; when the depot is full, the ranges go back to the tree. */
-  Magazine tradeFull(Magazine given) {
+  /** Keep a copy of the magazine at {@code at} of {@code starts}; when the depot is full, the ranges go back to the tree. */
+  void give(long[] starts, int at) {
     lock();
     try {
       if (fullCount < CAPACITY) {
-        full[fullCount++] = given;
-        return emptyCount > 0 ? take(empty, --emptyCount) : new Magazine();
+        long[] magazine = emptyCount > 0 ? take(empty, --emptyCount) : new long[MAGAZINE];
+        System.arraycopy(starts, at, magazine, 0, MAGAZINE);
+        full[fullCount++] = magazine;
+        return;
       }
     } finally {
       unlock();
     }
-    tree.freeAll(given, size);
-    return given;
+    tree.freeAll(starts, at, MAGAZINE, size);
   }
 
   /** Count the ranges held here. */
   long cachedRanges() {
     lock();
     try {
-      return (long) fullCount * Magazine.CAPACITY;
+      return (long) fullCount * MAGAZINE;
     } finally {
       unlock();
     }
@@ -107,19 +112,19 @@ final class MagazineDepot extends SpinLock {
   }
 
   private void freeOne() {
-    Magazine magazine = take(full, --fullCount);
-    tree.freeAll(magazine, size);
+    long[] magazine = take(full, --fullCount);
+    tree.freeAll(magazine, 0, MAGAZINE, size);
     keepEmpty(magazine);
   }
 
-  private void keepEmpty(Magazine magazine) {
+  private void keepEmpty(long[] magazine) {
     if (emptyCount < CAPACITY) {
       empty[emptyCount++] = magazine;
     }
   }
 
-  private static Magazine take(@Nullable Magazine[] stack, int index) {
-    Magazine magazine = stack[index];
+  private static long[] take(long[] @Nullable [] stack, int index) {
+    long[] magazine = stack[index];
     stack[index] = null;
     if (magazine == null) {
       throw new IllegalStateException("a magazine is missing at index " + index);

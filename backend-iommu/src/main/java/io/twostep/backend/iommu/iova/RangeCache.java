@@ -7,7 +7,6 @@ package io.twostep.backend.iommu.iova;
  */
 final class RangeCache {
   private final CacheStripe[] parts;
-  private final Stripes<CacheStripe> stripes;
   private final MagazineDepot[] depots = new MagazineDepot[RangeSize.CACHED_CLASSES];
 
   /** Create an empty cache with a power of two of stripes. */
@@ -19,12 +18,11 @@ final class RangeCache {
     for (int index = 0; index < stripeCount; index++) {
       parts[index] = new CacheStripe(tree, depots);
     }
-    stripes = new Stripes<>(parts);
   }
 
   /** Take a range of a cached class that starts at or below {@code highestStart}. */
   long take(int sizeClass, long highestStart) {
-    CacheStripe stripe = stripes.lock();
+    CacheStripe stripe = Stripes.lock(parts);
     try {
       long start = stripe.take(sizeClass, highestStart);
       if (start != FreeTree.NONE) {
@@ -38,7 +36,7 @@ final class RangeCache {
 
   /** Keep a range of a cached class that came back. */
   void give(int sizeClass, long start) {
-    CacheStripe stripe = stripes.lock();
+    CacheStripe stripe = Stripes.lock(parts);
     try {
       stripe.give(sizeClass, start);
     } finally {
@@ -48,7 +46,7 @@ final class RangeCache {
 
   /** Count a range that the caller took from the tree. */
   void countAllocation() {
-    CacheStripe stripe = stripes.lock();
+    CacheStripe stripe = Stripes.lock(parts);
     stripe.countAllocation();
     stripe.unlock();
   }

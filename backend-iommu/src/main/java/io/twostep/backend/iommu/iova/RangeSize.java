@@ -21,7 +21,6 @@ final class RangeSize {
   /** The number of sizes that caches hold: 1, 2, 4, 8, 16, 32, 40, 48, 56, 64, 80, ... 512. */
   static final int CACHED_CLASSES = 22;
 
-
   private RangeSize() {}
 
   /** Round a size from 1 to 2^61 granules up to the next step. */
@@ -60,8 +59,10 @@ final class RangeSize {
   }
 
   /** Number the steps from 0: the {@linkplain #CACHED_CLASSES first} of them are what caches hold. */
-  static int sizeClass(long rounded) {
-    return rounded <= SMALL_LIMIT ? order(rounded) : floorCode(rounded) - (powerCode(SMALL_ORDER) - SMALL_ORDER);
+  static int classOf(long granules) {
+    return granules <= SMALL_LIMIT
+        ? order(granules)
+        : floorCode(roundUp(granules)) - (powerCode(SMALL_ORDER) - SMALL_ORDER);
   }
 
   /** Compute the rounded size of a class. */

@@ -49,12 +49,12 @@ final class SharedFreeTree extends SpinLock {
     }
   }
 
-  /** Give back everything in a magazine, which is empty afterwards. */
-  void freeAll(Magazine magazine, long size) {
+  /** Give back the {@code count} ranges whose starts are in an array from {@code at} on. */
+  void freeAll(long[] starts, int at, int count, long size) {
     lock();
     try {
-      for (long start = magazine.pop(Long.MAX_VALUE); start != Magazine.NONE; start = magazine.pop(Long.MAX_VALUE)) {
-        giveBack(start, size);
+      for (int index = at; index < at + count; index++) {
+        giveBack(starts[index], size);
       }
     } finally {
       unlock();

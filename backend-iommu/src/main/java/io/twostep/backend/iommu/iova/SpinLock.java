@@ -26,13 +26,14 @@ abstract class SpinLock extends SpinLockWord {
 
   final boolean tryLock() {
     // Acquire suffices: the section must not begin before the lock is taken, what came before may move in.
-    return locked == 0 && (int) LOCKED.compareAndExchangeAcquire(this, 0, 1) == 0;
+    return LOCKED.weakCompareAndSetAcquire(this, 0, 1);
   }
 
   @SuppressWarnings("ThreadPriorityCheck") // correctness does not rest on the yield, only the waiting time does
   final void lock() {
     int spins = 0;
-    while (!tryLock()) {
+    // Waits by reading: a compare-and-set that fails would take the line from the holder.
+    while (locked != 0 || !tryLock()) {
       if (++spins < SPINS) {
         Thread.onSpinWait();
       } else {

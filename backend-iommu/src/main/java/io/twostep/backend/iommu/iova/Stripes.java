@@ -5,19 +5,14 @@ package io.twostep.backend.iommu.iova;
  *
  * <p>A part that is busy is passed over: which part serves a call must never matter for its result.
  */
-final class Stripes<T extends SpinLock> {
+final class Stripes {
   /** Spreads consecutive thread ids evenly (2^64 divided by the golden ratio). */
   private static final long SPREAD = 0x9e3779b97f4a7c15L;
 
   private static final int ROUNDS = 8;
   private static final int MOST = 1 << 16;
 
-  private final T[] parts;
-
-  /** Share out the parts, a power of two of them. */
-  Stripes(T[] parts) {
-    this.parts = parts;
-  }
+  private Stripes() {}
 
   /** Compute how many parts serve a number of threads without waiting. */
   static int count(String name, int threads) {
@@ -27,14 +22,14 @@ final class Stripes<T extends SpinLock> {
     return 1 << RangeSize.order(threads);
   }
 
-  /** Lock a part for the calling thread, which unlocks it. */
-  T lock() {
+  /** Lock one of the parts, a power of two of them, for the calling thread, which unlocks it. */
+  static <T extends SpinLock> T lock(T[] parts) {
     int home = (int) ((Thread.currentThread().threadId() * SPREAD) >>> 32) & (parts.length - 1);
     T part = parts[home];
-    return part.tryLock() ? part : lockAnother(home);
+    return part.tryLock() ? part : lockAnother(parts, home);
   }
 
-  private T lockAnother(int home) {
+  private static <T extends SpinLock> T lockAnother(T[] parts, int home) {
     for (int offset = 1; offset < ROUNDS * parts.length; offset++) {
       T part = parts[(home + offset) & (parts.length - 1)];
       if (part.tryLock()) {

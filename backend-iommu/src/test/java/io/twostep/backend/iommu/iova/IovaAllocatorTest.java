@@ -172,6 +172,27 @@ class IovaAllocatorTest {
     assertThat(allocator.statistics().liveRanges()).isZero();
   }
 
+  @Test
+  void everySizeIsFreedOnceAndOnlyAsItWasAllocated() {
+    IovaAllocator allocator = allocator(0, LIMIT_48);
+    long[] sizes = {1, 2, 3, 4, 17, 31, 32, 33, 40, 64, 65, 255, 256, 257, 511, 512, 513, 1024, 1025, 65_536, 70_000};
+    long[] iovas = new long[sizes.length];
+    for (int i = 0; i < sizes.length; i++) {
+      iovas[i] = allocator.allocate(sizes[i], -1L);
+    }
+    for (int i = 0; i < sizes.length; i++) {
+      for (long other : sizes) {
+        if (other != sizes[i]) {
+          refuses(allocator, iovas[i], other, "allocated with " + sizes[i] + " granules");
+        }
+      }
+      refuses(allocator, iovas[i] + 1, sizes[i], "no live range begins there");
+      allocator.free(iovas[i], sizes[i]);
+      refuses(allocator, iovas[i], sizes[i], "no live range begins there");
+    }
+    assertThat(allocator.statistics().liveRanges()).isZero();
+  }
+
   private static void refuses(IovaAllocator allocator, long iova, long granules, String reason) {
     assertThatIllegalArgumentException()
         .isThrownBy(() -> allocator.free(iova, granules))
@@ -257,6 +278,6 @@ class IovaAllocatorTest {
     allocator.trim(now + IovaAllocator.TRIM_INTERVAL_NANOS - 1);
     assertThat(allocator.statistics().cachedRanges()).as("nothing is idle for a whole interval yet").isEqualTo(cached);
     allocator.trim(now + IovaAllocator.TRIM_INTERVAL_NANOS);
-    assertThat(allocator.statistics().cachedRanges()).isLessThanOrEqualTo(2 * Magazine.CAPACITY);
+    assertThat(allocator.statistics().cachedRanges()).isLessThanOrEqualTo(CacheStripe.CAPACITY);
   }
 }
