@@ -2,6 +2,7 @@
 module io.twostep.examples {
   requires static org.jspecify;
   requires info.picocli;
+  requires io.twostep.backend.debug;
   requires io.twostep.backend.direct;
   requires io.twostep.backend.iommu;
   requires io.twostep.backend.swiotlb;

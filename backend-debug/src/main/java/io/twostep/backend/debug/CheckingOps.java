@@ -1,0 +1,467 @@
+package io.twostep.backend.debug;
+
+import io.twostep.dma.DmaAttributes;
+import io.twostep.dma.spi.DmaOps;
+import io.twostep.dma.spi.ForwardingOps;
+import io.twostep.dma.spi.MapFlags;
+import io.twostep.dma.spi.MappingState;
+import io.twostep.dma.spi.MemoryRegion;
+import io.twostep.dma.spi.Misuse;
+import io.twostep.dma.spi.Retirement;
+import java.lang.foreign.MemorySegment;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One device's checker: follows every call, judges it before it goes down where the caller is to blame, and after where a layer below is.
+ *
+ * <p>Passes down exactly what came, and syncs and unmaps only where the layers below asked for them.
+ */
+final class CheckingOps extends ForwardingOps {
+  private final Device device;
+  private final int layer;
+  private final DebugBackend backend;
+  private final Reports reports;
+  private final Ledger ledger;
+  private final SpaceLedger space;
+  private final BelowChecks below;
+  private final LinkBook book;
+  private final RefusalCheck refusals;
+
+  CheckingOps(DmaOps next, Device device, DebugBackend backend, SpaceLedger space) {
+    super(next);
+    this.device = device;
+    this.backend = backend;
+    this.layer = device.context.layer();
+    this.reports = backend.reports();
+    this.ledger = backend.ledger();
+    this.space = space;
+    this.below = new BelowChecks(device, next, reports, space);
+    Handovers handovers = new Handovers(device, reports, backend.written(), ledger.uses, backend.config().contents());
+    this.book = new LinkBook(device, ledger, handovers, reports);
+    this.refusals = new RefusalCheck(device, reports, ledger.uses);
+    below.attached();
+  }
+
+  @Override
+  public int classify(long phys, long length) {
+    return below.kind(next.classify(phys, length), phys, length);
+  }
+
+  @Override
+  public void map(MappingState state, long phys, long length, int flags, Retirement undo) {
+    if ((flags & MapFlags.WINDOW) != 0 || !ledger.admits(2)) {
+      // A unit of a window where nothing translates: nothing is held.
+      next.map(state, phys, length, flags, undo);
+      return;
+    }
+    HandleHistory history = enter(state, "map");
+    try {
+      requireFree(history, "map");
+      below.geometry();
+      book.handovers.before(phys, length, flags);
+      book.handovers.requireWritten(phys, length, flags);
+      try {
+        next.map(state, phys, length, flags, undo);
+      } catch (RuntimeException e) {
+        below.mapFailed("map", state, e);
+        throw e;
+      }
+      Tracked tracked = follow(history, state, false, flags, length, null, "mapped");
+      below.answered(tracked, state, phys, device.translates ? device.alignMask : 0, length);
+      below.placed(tracked, state, 0, phys, length, flags);
+      begin(tracked);
+      Link link = book.add(tracked, 0, phys, length, flags, tracked.made);
+      link.published = true;
+      book.handovers.toDevice(link, tracked.below);
+      watch(state);
+    } finally {
+      history.leave();
+    }
+  }
+
+  @Override
+  public void mapSegment(MappingState state, MemorySegment segment, int flags, Retirement undo) {
+    if (!ledger.admits(2)) {
+      next.mapSegment(state, segment, flags, undo);
+      return;
+    }
+    HandleHistory history = enter(state, "map");
+    try {
+      requireFree(history, "map");
+      try {
+        next.mapSegment(state, segment, flags, undo);
+      } catch (RuntimeException e) {
+        below.mapFailed("mapSegment", state, e);
+        throw e;
+      }
+      Tracked tracked = follow(history, state, false, flags, segment.byteSize(), segment, "mapped");
+      below.answered(tracked, state, state.dmaAddress, 0, segment.byteSize());
+      begin(tracked);
+      Link link = book.add(tracked, 0, -1, segment.byteSize(), flags, tracked.made);
+      link.published = true;
+      book.handovers.toDevice(link, tracked.below);
+      watch(state);
+    } finally {
+      history.leave();
+    }
+  }
+
+  @Override
+  public void unmap(MappingState state, Retirement batch) {
+    tearDown(state, batch, false);
+  }
+
+  @Override
+  public void release(MappingState state, Retirement batch) {
+    tearDown(state, batch, true);
+  }
+
+  private void tearDown(MappingState state, Retirement batch, boolean window) {
+    HandleHistory history = enter(state, window ? "release" : "unmap");
+    try {
+      Tracked tracked = history.current;
+      if (tracked == null) {
+        passTearDown(state, batch, window);
+        return;
+      }
+      if (tracked.window != window) {
+        reports.note(Rule.WRONG_TEARDOWN, device.name, tracked.dmaAddress, tracked.length, window ? "release of a mapping" : "unmap of a window", tracked.made);
+      }
+      if (state.word(layer) != tracked.id) {
+        reports.note(Rule.STATE_WORD_OVERWRITTEN, device.name, tracked.dmaAddress, tracked.length, "word " + layer + " of the state changed", tracked.made);
+      }
+      Origin at = reports.origin(window ? "window given back" : "unmapped");
+      book.ending(tracked, state);
+      tracked.ending = true;
+      try {
+        if (window || (tracked.below & MapFlags.NEEDS_UNMAP) != 0) {
+          passTearDown(state, batch, window);
+        }
+      } catch (RuntimeException e) {
+        tracked.withheld = true;
+        throw e;
+      }
+      tracked.tornDown = at;
+      book.clear(tracked);
+      history.current = null;
+      ledger.forget(tracked);
+      if (device.translates) {
+        space.tearDown(tracked);
+      }
+      owe(tracked, batch, true, at);
+    } finally {
+      history.leave();
+    }
+  }
+
+  private void passTearDown(MappingState state, Retirement batch, boolean window) {
+    if (window) {
+      next.release(state, batch);
+    } else {
+      next.unmap(state, batch);
+    }
+  }
+
+  /** Register with the first two phases: what is followed must be settled before its address can be given to somebody else. */
+  private void owe(Tracked tracked, Retirement batch, boolean whole, @Nullable Origin at) {
+    long id = ledger.nextId();
+    ledger.owe(id, new Ledger.Debt(tracked, this, whole, at));
+    batch.retire(Retirement.COPY_OUT, this, id, 0, 0);
+    batch.retire(Retirement.TABLES, this, id, 0, 0);
+  }
+
+  @Override
+  public void retire(int phase, long id, long b, long c) {
+    Ledger.Debt debt = ledger.debt(id);
+    int expected = phase == Retirement.TABLES ? 1 << Retirement.COPY_OUT : 0;
+    if (debt == null || debt.phases != expected) {
+      reports.note(
+          Rule.RETIRED_OUT_OF_ORDER,
+          device.name,
+          debt == null ? 0 : debt.tracked.dmaAddress,
+          debt == null ? 0 : debt.tracked.length,
+          "phase " + phase + (debt == null ? " of a release that does not wait" : " came with phases " + Integer.toBinaryString(debt.phases) + " done"),
+          debt == null ? null : debt.at);
+    }
+    if (debt != null) {
+      debt.phases |= 1 << phase;
+      if (phase != Retirement.COPY_OUT) {
+        ledger.settle(id);
+        if (debt.whole) {
+          space.retire(debt.tracked);
+        }
+      }
+    }
+  }
+
+  @Override
+  public void reserve(MappingState state, long offsetInGranule, long length, long alignment, long highest, int flags) {
+    if (!ledger.admits(1)) {
+      next.reserve(state, offsetInGranule, length, alignment, highest, flags);
+      return;
+    }
+    HandleHistory history = enter(state, "reserve");
+    try {
+      requireFree(history, "reserve");
+      below.geometry();
+      try {
+        next.reserve(state, offsetInGranule, length, alignment, highest, flags);
+      } catch (RuntimeException e) {
+        below.mapFailed("reserve", state, e);
+        throw e;
+      }
+      Tracked tracked = follow(history, state, true, flags, length, null, "window reserved");
+      below.answered(tracked, state, offsetInGranule, device.granule - 1, length);
+      begin(tracked);
+      watch(state);
+    } finally {
+      history.leave();
+    }
+  }
+
+  @Override
+  public void link(MappingState state, long offset, long phys, long length, int flags, Retirement undo) {
+    Tracked tracked = windowOf(state, "link");
+    if (tracked == null || !ledger.admits(1)) {
+      next.link(state, offset, phys, length, flags, undo);
+      return;
+    }
+    HandleHistory history = enterUnlessWindow(state, tracked, "link");
+    try {
+      boolean clashes = book.beforeLink(tracked, offset, phys, length, flags);
+      try {
+        next.link(state, offset, phys, length, flags, undo);
+      } catch (RuntimeException e) {
+        below.linkFailed(tracked, state, offset, length, clashes, e);
+        throw e;
+      }
+      linked(tracked, state, offset, phys, length, flags, clashes, reports.origin("linked"));
+    } finally {
+      leave(history);
+    }
+  }
+
+  @Override
+  public void linkRun(
+      MappingState state, long offset, long[] phys, long[] length, int from, int to, int flags, Retirement undo) {
+    Tracked tracked = windowOf(state, "link");
+    if (tracked == null || !ledger.admits(to - from)) {
+      next.linkRun(state, offset, phys, length, from, to, flags, undo);
+      return;
+    }
+    HandleHistory history = enterUnlessWindow(state, tracked, "link");
+    try {
+      boolean clashes = false;
+      long at = offset;
+      for (int i = from; i < to; i++) {
+        clashes |= book.beforeLink(tracked, at, phys[i], length[i], flags);
+        at += length[i];
+      }
+      try {
+        next.linkRun(state, offset, phys, length, from, to, flags, undo);
+      } catch (RuntimeException e) {
+        below.linkFailed(tracked, state, offset, at - offset, clashes, e);
+        throw e;
+      }
+      Origin origin = reports.origin("linked");
+      at = offset;
+      for (int i = from; i < to; i++) {
+        linked(tracked, state, at, phys[i], length[i], flags, clashes, origin);
+        at += length[i];
+      }
+    } finally {
+      leave(history);
+    }
+  }
+
+  private void linked(
+      Tracked tracked, MappingState state, long offset, long phys, long length, int flags, boolean clashes, @Nullable Origin origin) {
+    if (clashes) {
+      below.accepted(tracked, offset, length, "a link over what is linked", tracked.made);
+    }
+    below.placed(tracked, state, offset, phys, length, flags);
+    below.physOf(tracked, state, offset, phys, length);
+    book.add(tracked, offset, phys, length, flags, origin);
+  }
+
+  @Override
+  public void publish(MappingState state, long offset, long length, Retirement undo) {
+    Tracked tracked = windowOf(state, "sync");
+    if (tracked == null) {
+      next.publish(state, offset, length, undo);
+      return;
+    }
+    List<Link> links = book.beforePublish(tracked, offset, length);
+    next.publish(state, offset, length, undo);
+    book.published(links, state.flags);
+  }
+
+  @Override
+  public void unlink(MappingState state, long offset, long length, Retirement batch) {
+    Tracked tracked = windowOf(state, "unlink");
+    if (tracked == null) {
+      next.unlink(state, offset, length, batch);
+      return;
+    }
+    HandleHistory history = enterUnlessWindow(state, tracked, "unlink");
+    try {
+      List<Link> touching = tracked.touching(offset, length);
+      boolean hole = book.unlinksHole(tracked, touching, offset, length);
+      try {
+        next.unlink(state, offset, length, batch);
+      } catch (RuntimeException e) {
+        below.failed("unlink", e);
+        if (BelowChecks.isSplit(e)) {
+          book.split(tracked, touching, offset, length);
+        }
+        throw e;
+      }
+      if (hole) {
+        below.accepted(tracked, offset, length, "an unlink of a hole", tracked.made);
+      }
+      Origin at = reports.origin("unlinked");
+      book.unlinked(tracked, touching, offset, length, state.flags, at);
+      below.unlinked(tracked, state, Math.max(offset, touching.isEmpty() ? offset : touching.getFirst().offset), length);
+      owe(tracked, batch, false, at);
+    } finally {
+      leave(history);
+    }
+  }
+
+  @Override
+  public void protect(MappingState state, long offset, long length, int access, Retirement batch) {
+    Tracked tracked = windowOf(state, "protect");
+    if (tracked != null) {
+      book.beforeProtect(tracked, offset, length, access);
+    }
+    next.protect(state, offset, length, access, batch);
+  }
+
+  @Override
+  public void sync(MappingState state, long offset, long length, int toward) {
+    HandleHistory history = historyOf(state);
+    Tracked tracked = history.current;
+    if (tracked == null) {
+      if (history.last != null) {
+        reports.crime(Rule.STATE_UNKNOWN, device.name, offset, length, "sync of a state that was torn down", history.last.tornDown);
+      }
+      next.sync(state, offset, length, toward);
+      return;
+    }
+    List<Link> links = book.beforeSync(tracked, offset, length, toward, state.flags);
+    int asked = tracked.window ? state.flags : tracked.below;
+    if ((asked & MapFlags.NEEDS_SYNC) != 0) {
+      next.sync(state, offset, length, toward);
+    }
+    book.synced(links, toward, state.flags);
+  }
+
+  @Override
+  public void refused(@Nullable MappingState state, Misuse misuse, String call, long first, long length) {
+    refusals.refused(state == null ? null : existingHistory(state), misuse, call, first, length);
+    next.refused(state, misuse, call, first, length);
+  }
+
+  @Override
+  public void mapperClosed() {
+    backend.leaks(this);
+    next.mapperClosed();
+  }
+
+  private @Nullable HandleHistory existingHistory(MappingState state) {
+    return state.layers() > layer && state.object(layer) instanceof HandleHistory history ? history : null;
+  }
+
+  private HandleHistory historyOf(MappingState state) {
+    if (state.object(layer) instanceof HandleHistory history) {
+      return history;
+    }
+    HandleHistory history = new HandleHistory();
+    state.object(layer, history);
+    return history;
+  }
+
+  private HandleHistory enter(MappingState state, String call) {
+    HandleHistory history = historyOf(state);
+    Thread other = history.enter();
+    if (other != null) {
+      Tracked tracked = history.last;
+      reports.note(
+          Rule.USED_BY_TWO_THREADS,
+          device.name,
+          tracked == null ? 0 : tracked.dmaAddress,
+          tracked == null ? 0 : tracked.length,
+          call + " while thread " + other.getName() + " is in a call on the same state",
+          tracked == null ? null : tracked.made);
+    }
+    return history;
+  }
+
+  private @Nullable HandleHistory enterUnlessWindow(MappingState state, Tracked tracked, String call) {
+    return (tracked.asked & MapFlags.WINDOW) != 0 ? null : enter(state, call);
+  }
+
+  private static void leave(@Nullable HandleHistory history) {
+    if (history != null) {
+      history.leave();
+    }
+  }
+
+  private void requireFree(HandleHistory history, String call) {
+    Tracked tracked = history.current;
+    if (tracked != null && !tracked.withheld) {
+      reports.crime(Rule.STATE_REUSED, device.name, tracked.dmaAddress, tracked.length, call + " with a state that holds this", tracked.made);
+    }
+  }
+
+  /** Return the window a state holds, or null if it is not followed. */
+  private @Nullable Tracked windowOf(MappingState state, String call) {
+    HandleHistory history = historyOf(state);
+    Tracked tracked = history.current;
+    if (tracked == null && history.last != null) {
+      Tracked last = history.last;
+      reports.crime(Rule.STATE_UNKNOWN, device.name, last.dmaAddress, last.length, call + " with a state that was given back", last.tornDown);
+    } else if (tracked != null && !tracked.window) {
+      reports.crime(Rule.STATE_UNKNOWN, device.name, tracked.dmaAddress, tracked.length, call + " with the state of a mapping, not of a window", tracked.made);
+      return null;
+    }
+    return tracked;
+  }
+
+  private Tracked follow(
+      HandleHistory history, MappingState state, boolean window, int flags, long length, @Nullable MemorySegment foreign, String what) {
+    Tracked tracked =
+        new Tracked(device.name, ledger.nextId(), window, flags, state.dmaAddress, length, device.granule, foreign, reports.origin(what));
+    tracked.below = state.flags;
+    state.word(layer, tracked.id);
+    history.current = tracked;
+    history.last = tracked;
+    return tracked;
+  }
+
+  private void begin(Tracked tracked) {
+    if (device.translates) {
+      space.add(tracked);
+    }
+    tracked.owner(this);
+    ledger.follow(tracked);
+    if (ledger.liveCount() == backend.config().maxLive() + 1) {
+      reports.note(
+          Rule.TOO_MANY_MAPPINGS, device.name, tracked.dmaAddress, tracked.length, ledger.liveCount() + " mappings live; this is the latest", tracked.made);
+    }
+  }
+
+  /** Hear of every sync, and of the unmap. */
+  private void watch(MappingState state) {
+    state.flags |= MapFlags.WATCHES_SYNC | MapFlags.NEEDS_UNMAP;
+  }
+
+  /** Return the region of memory that is linked. */
+  static @Nullable MemoryRegion regionOf(Device device, long phys, long length) {
+    return phys == -1 ? null : device.memory.regionOf(phys, length);
+  }
+
+  /** The attributes that a link must share with its window. */
+  static final int KEPT = DmaAttributes.ALL;
+}

@@ -1,0 +1,128 @@
+package io.twostep.backend.debug;
+
+import io.twostep.dma.spi.AddressSpace;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.IdentityHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Everything that is followed now, over all devices of one checker; bounded. Thread-safe. */
+final class Ledger {
+  private static final Logger LOG = LoggerFactory.getLogger(DebugBackend.class);
+
+  /** A teardown that waits for its batch. */
+  static final class Debt {
+    final Tracked tracked;
+    final CheckingOps owner;
+    final boolean whole;
+    final @Nullable Origin at;
+    int phases;
+
+    Debt(Tracked tracked, CheckingOps owner, boolean whole, @Nullable Origin at) {
+      this.tracked = tracked;
+      this.owner = owner;
+      this.whole = whole;
+      this.at = at;
+    }
+  }
+
+  final Uses uses = new Uses();
+  private final IdentityHashMap<AddressSpace, SpaceLedger> spaces = new IdentityHashMap<>();
+  private final Map<Long, Debt> debts = new HashMap<>();
+  private final Map<Long, Tracked> live = new ConcurrentHashMap<>();
+  private final AtomicInteger entries = new AtomicInteger();
+  private final AtomicLong ids = new AtomicLong();
+  private final AtomicLong followed = new AtomicLong();
+  private final AtomicBoolean exhausted = new AtomicBoolean();
+  private final int limit;
+
+  Ledger(int limit) {
+    this.limit = limit;
+  }
+
+  synchronized SpaceLedger space(AddressSpace space) {
+    return spaces.computeIfAbsent(space, key -> new SpaceLedger());
+  }
+
+  long nextId() {
+    return ids.incrementAndGet();
+  }
+
+  /** Tell whether there is room for another mapping or link; the first time there is none, checking ends for good. */
+  boolean admits(int more) {
+    if (exhausted.get()) {
+      return false;
+    }
+    if (entries.get() <= limit - more) {
+      return true;
+    }
+    if (exhausted.compareAndSet(false, true)) {
+      LOG.error(
+          "checking has ended: {} mappings and links are followed and there is no room for more; what is mapped from now on is not checked;"
+              + " raise 'entries', or look for a leak",
+          entries.get());
+    }
+    return false;
+  }
+
+  boolean isExhausted() {
+    return exhausted.get();
+  }
+
+  void follow(Tracked tracked) {
+    live.put(tracked.id, tracked);
+    entries.incrementAndGet();
+    followed.incrementAndGet();
+  }
+
+  void forget(Tracked tracked) {
+    if (live.remove(tracked.id) != null) {
+      entries.decrementAndGet();
+    }
+  }
+
+  void count(int links) {
+    entries.addAndGet(links);
+  }
+
+  /** Return the mappings that live. */
+  List<Tracked> live() {
+    return new ArrayList<>(live.values());
+  }
+
+  int liveCount() {
+    return live.size();
+  }
+
+  int entries() {
+    return entries.get();
+  }
+
+  long followed() {
+    return followed.get();
+  }
+
+  synchronized void owe(long id, Debt debt) {
+    debts.put(id, debt);
+  }
+
+  synchronized @Nullable Debt debt(long id) {
+    return debts.get(id);
+  }
+
+  synchronized void settle(long id) {
+    debts.remove(id);
+  }
+
+  synchronized List<Debt> debts() {
+    return new ArrayList<>(debts.values());
+  }
+}

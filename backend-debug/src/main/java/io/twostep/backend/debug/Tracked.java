@@ -1,0 +1,164 @@
+package io.twostep.backend.debug;
+
+import io.twostep.dma.spi.MapFlags;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
+
+/** One mapping or window that lives, or is being torn down. Its links are guarded by itself: disjoint parts of a sparse window come and go at once. */
+final class Tracked {
+  private static final int REMEMBERED = 16;
+
+  /** A part that was unlinked. */
+  record Gone(long offset, long length, @Nullable Origin at) {}
+
+  final String device;
+  final long id;
+  final boolean window;
+  final int asked;
+  final long dmaAddress;
+  final long length;
+  final long granule;
+  final @Nullable MemorySegment foreign;
+  final @Nullable Origin made;
+  volatile @Nullable Origin tornDown;
+
+  /** Set when teardown begins. */
+  volatile boolean ending;
+
+  /** Set when a leak was reported. */
+  volatile boolean leaked;
+
+  /** Set when a teardown failed: the mapper keeps what is left in quarantine. */
+  volatile boolean withheld;
+
+  /** The ops that made it; set before it is followed. */
+  private @Nullable CheckingOps owner;
+
+  /** What the layers below set, this layer's own bits not among it. */
+  int below;
+
+  private final TreeMap<Long, Link> links = new TreeMap<>();
+  private final ArrayDeque<Gone> unlinked = new ArrayDeque<>();
+
+  Tracked(
+      String device, long id, boolean window, int asked, long dmaAddress, long length, long granule, @Nullable MemorySegment foreign, @Nullable Origin made) {
+    this.device = device;
+    this.id = id;
+    this.window = window;
+    this.asked = asked;
+    this.dmaAddress = dmaAddress;
+    this.length = length;
+    this.granule = granule;
+    this.foreign = foreign;
+    this.made = made;
+  }
+
+  void owner(CheckingOps ops) {
+    owner = ops;
+  }
+
+  boolean isOf(CheckingOps ops) {
+    return owner == ops;
+  }
+
+  boolean coherent() {
+    return (asked & MapFlags.COHERENT_MEMORY) != 0;
+  }
+
+  long firstGranule() {
+    return dmaAddress & -granule;
+  }
+
+  long lastByte() {
+    return dmaAddress + (length - 1) | (granule - 1);
+  }
+
+  boolean holds(long address) {
+    return Long.compareUnsigned(address, firstGranule()) >= 0 && Long.compareUnsigned(address, lastByte()) <= 0;
+  }
+
+  synchronized void add(Link link) {
+    links.put(link.offset, link);
+  }
+
+  synchronized List<Link> all() {
+    return new ArrayList<>(links.values());
+  }
+
+  /** Return the links that share a granule with the range, in order. */
+  synchronized List<Link> touching(long offset, long bytes) {
+    List<Link> found = new ArrayList<>(1);
+    long first = granuleOf(offset);
+    long last = granuleOf(offset + bytes - 1);
+    Map.Entry<Long, Link> before = links.floorEntry(offset);
+    if (before != null) {
+      before = links.lowerEntry(before.getKey()) == null ? before : links.lowerEntry(before.getKey());
+    }
+    for (Link link : links.tailMap(before == null ? 0L : before.getKey(), true).values()) {
+      if (granuleOf(link.offset) > last) {
+        break;
+      }
+      if (granuleOf(link.end() - 1) >= first) {
+        found.add(link);
+      }
+    }
+    return found;
+  }
+
+  /** Return the number of the granule that an offset lies in, counted from the first of the window. */
+  private long granuleOf(long offset) {
+    return ((dmaAddress & (granule - 1)) + offset) >>> Long.numberOfTrailingZeros(granule);
+  }
+
+  /** Return the first offset of a range at which a whole granule is linked to nothing, or -1. */
+  long firstHole(List<Link> touching, long offset, long bytes) {
+    long next = granuleOf(offset);
+    for (Link link : touching) {
+      if (granuleOf(link.offset) > next) {
+        break;
+      }
+      next = Math.max(next, granuleOf(link.end() - 1) + 1);
+    }
+    long last = granuleOf(offset + bytes - 1);
+    return next > last ? -1 : Math.max(offset, (next << Long.numberOfTrailingZeros(granule)) - (dmaAddress & (granule - 1)));
+  }
+
+  /** Replace a link by its parts that remain. */
+  synchronized void replace(Link link, @Nullable Link head, @Nullable Link tail) {
+    links.remove(link.offset);
+    if (head != null) {
+      links.put(head.offset, head);
+    }
+    if (tail != null) {
+      links.put(tail.offset, tail);
+    }
+  }
+
+  synchronized void remember(long offset, long bytes, @Nullable Origin at) {
+    if (unlinked.size() == REMEMBERED) {
+      unlinked.removeFirst();
+    }
+    unlinked.addLast(new Gone(offset, bytes, at));
+  }
+
+  /** Return the latest unlink of an offset that is remembered, or null. */
+  synchronized @Nullable Gone unlinkOf(long offset) {
+    Gone latest = null;
+    for (Gone gone : unlinked) {
+      if (offset >= gone.offset() && offset - gone.offset() < gone.length()) {
+        latest = gone;
+      }
+    }
+    return latest;
+  }
+
+  @Nullable Link linkAt(long offset) {
+    List<Link> found = touching(offset, 1);
+    return found.isEmpty() ? null : found.getFirst();
+  }
+}
