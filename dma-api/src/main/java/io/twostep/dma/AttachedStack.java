@@ -80,7 +80,11 @@ final class AttachedStack {
 
   void letGo() {
     if (holders.decrementAndGet() == 0) {
-      ops.close();
+      try {
+        ops.close();
+      } finally {
+        SpaceOwners.release(space);
+      }
     }
   }
 }

@@ -4,6 +4,7 @@ import io.twostep.dma.DmaMappingException.Reason;
 import io.twostep.dma.spi.DmaOps;
 import io.twostep.dma.spi.MapFlags;
 import io.twostep.dma.spi.MappingState;
+import io.twostep.dma.spi.Retirement;
 import java.util.concurrent.atomic.AtomicLongArray;
 
 /**
@@ -24,7 +25,7 @@ final class DirectUnits {
    *
    * @throws DmaMappingException UNSUPPORTED if there are more units than a table holds, or memory that the device does not reach
    */
-  DirectUnits(AttachedStack stack, long length, long unit, boolean coherent) {
+  DirectUnits(AttachedStack stack, long length, long unit, boolean coherent, int flags) {
     this.stack = stack;
     this.shift = Long.numberOfTrailingZeros(unit);
     long count = length >>> shift;
@@ -38,7 +39,29 @@ final class DirectUnits {
               ? "would hold memory that the device cannot address"
               : "would hold memory whose caches must be maintained");
     }
+    requireNoUnmap(flags);
     this.units = new AtomicLongArray((int) count);
+  }
+
+  /** Map one frame to see whether a layer must hear of its unmap: units of a window are taken out without one. */
+  private void requireNoUnmap(int flags) {
+    long frame = stack.memory.frameSize();
+    MappingState probe = new MappingState(stack.layers);
+    Retirement undo = new Retirement();
+    try (MemoryBlock block = stack.memory.allocate(frame, MemoryPlacement.CONTIGUOUS)) {
+      RegionPins pins = new RegionPins();
+      try {
+        pins.pin(stack, block.phys(0), frame);
+        stack.ops.map(probe, block.phys(0), frame, flags, undo);
+        if (probe.has(MapFlags.NEEDS_UNMAP)) {
+          stack.ops.unmap(probe, undo);
+          throw unsupported("lies below a layer that must hear of every unmap, or bounces");
+        }
+      } finally {
+        undo.complete();
+        pins.releaseAll();
+      }
+    }
   }
 
   private DmaMappingException unsupported(String why) {

@@ -270,6 +270,9 @@ abstract sealed class DmaHandle implements AutoCloseable, HandleRegistry.Holder
     if (!PHASE.compareAndSet(this, ACTIVE, BUSY)) {
       throw notMappedAnyMore(call);
     }
+    if (mapper.isDetached()) {
+      retirement.makeStrict();
+    }
     try {
       RuntimeException failure = takeDown(retirement);
       if (batch == null) {
@@ -477,6 +480,9 @@ abstract sealed class DmaHandle implements AutoCloseable, HandleRegistry.Holder
       refused(Misuse.UNKNOWN_ATTRIBUTES, "map", 0, 0);
       throw new IllegalArgumentException(
           stack.device + ": unknown attribute bits " + Hex.of(attributes & ~DmaAttributes.ALL) + "; see DmaAttributes");
+    }
+    if (direction == null) {
+      throw new NullPointerException(stack.device + ": the direction must not be null");
     }
     return direction.access() | attributes;
   }

@@ -31,7 +31,7 @@ public final class DmaMappingException extends RuntimeException {
     BUS_ADDRESS(false),
     /** An edge does not lie where the granule, the unit or the device demands. */
     MISALIGNED(false),
-    /** The range leaves the reservation, the window or the address width. */
+    /** The range leaves the reservation, the window or the address width, or is longer than the address space. */
     OUT_OF_BOUNDS(false),
     /** Part of the range is linked already. */
     ALREADY_LINKED(false),

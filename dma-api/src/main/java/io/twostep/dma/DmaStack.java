@@ -46,7 +46,7 @@ public final class DmaStack {
    * Attach the device at an address.
    *
    * @throws IllegalArgumentException if there is no such device
-   * @throws DmaMappingException if a backend cannot serve it; nothing stays attached then
+   * @throws DmaMappingException if a backend cannot serve it, or if another terminal owns the translations of its address space; nothing stays attached then
    */
   public DmaMapper attach(Machine machine, String address, DeviceLimits limits) {
     return attach(machine, machine.slot(new DeviceAddress(address)), limits);
@@ -59,12 +59,22 @@ public final class DmaStack {
 
   AttachedStack compose(Machine machine, DeviceSlot slot, DeviceLimits limits) {
     AttachContext context = new AttachContext(machine, slot, machine.addressSpaceFor(slot), limits, -1);
+    SpaceOwners.claim(context, terminal);
+    try {
+      return new AttachedStack(attachAll(context), layers.size(), context);
+    } catch (RuntimeException e) {
+      SpaceOwners.release(context.space());
+      throw e;
+    }
+  }
+
+  private DmaOps attachAll(AttachContext context) {
     DmaOps ops = terminal.attach(context);
     try {
       for (int i = layers.size() - 1; i >= 0; i--) {
-        ops = layers.get(i).attach(new AttachContext(machine, slot, context.space(), limits, i), ops);
+        ops = layers.get(i).attach(new AttachContext(context.machine(), context.slot(), context.space(), context.limits(), i), ops);
       }
-      return new AttachedStack(ops, layers.size(), context);
+      return ops;
     } catch (RuntimeException e) {
       ops.close();
       throw e;

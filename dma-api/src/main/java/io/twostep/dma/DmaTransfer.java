@@ -21,6 +21,7 @@ import org.jspecify.annotations.Nullable;
 public final class DmaTransfer extends DmaHandle {
   private final RequestMapper request = new RequestMapper(this);
   private final CollectedRanges collected = new CollectedRanges();
+  private long entries;
 
   DmaTransfer(DmaMapper mapper) {
     super(mapper);
@@ -59,7 +60,6 @@ public final class DmaTransfer extends DmaHandle {
   public long map(PhysRanges source, DmaDirection direction, int attributes, DmaSink sink) {
     int flags = requestFlags(direction, attributes);
     claim("map");
-    long entries;
     try {
       entries = request.map(source, flags, sink);
     } catch (RuntimeException e) {
@@ -78,6 +78,26 @@ public final class DmaTransfer extends DmaHandle {
   public long length() {
     requireActive("length");
     return request.bytes();
+  }
+
+  /** Return how many entries the sink took. */
+  public long entries() {
+    requireActive("entries");
+    return entries;
+  }
+
+  /**
+   * Return the address the device uses for the first byte of a request that became one entry.
+   *
+   * @throws IllegalStateException unless mapped as exactly one entry; what became several has an address each, which only the sink heard
+   */
+  public long address() {
+    requireActive("address");
+    if (entries != 1) {
+      throw new IllegalStateException(
+          stack().device + ": address(): the request became " + entries + " entries, and only one has an address; take them from the sink");
+    }
+    return request.firstAddress();
   }
 
   /** Tell whether ownership must be moved by sync calls. */

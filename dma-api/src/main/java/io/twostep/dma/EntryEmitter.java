@@ -15,6 +15,7 @@ final class EntryEmitter {
   private long openLength;
   private int openKind;
   private long entries;
+  private long firstAddress;
 
   void start(DmaSink sink, String device, DeviceLimits limits) {
     this.sink = sink;
@@ -46,6 +47,11 @@ final class EntryEmitter {
       flush();
     }
     return entries;
+  }
+
+  /** Return the address of the first entry, if there was one. */
+  long firstAddress() {
+    return firstAddress;
   }
 
   /** Forget the sink, so that it is not kept reachable. */
@@ -83,6 +89,8 @@ final class EntryEmitter {
     if (!to.accept(address, length, openKind)) {
       throw new SinkRefused(device, entries);
     }
-    entries++;
+    if (entries++ == 0) {
+      firstAddress = address;
+    }
   }
 }

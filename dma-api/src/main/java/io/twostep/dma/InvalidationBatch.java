@@ -9,6 +9,10 @@ import org.jspecify.annotations.Nullable;
 /**
  * Lets many teardowns share one invalidation.
  *
+ * <p>A batch saves invalidations and is no stricter than the teardowns it is given: behind a lazy flush policy, plain unmaps and releases cost it no invalidation at all, and the device may reach
+ * their memory for a while after {@link #complete}, as it may after an unmap without a batch. What is always strict stays so: windows, unlinking, bounced mappings, coherent memory, untrusted
+ * devices, and everything after detach.
+ *
  * <p>Teardown calls that are given a batch clear translations at once and register what must wait. Until {@link #complete} the memory is still the
  * device's and the I/O addresses stay taken, and the stacks involved stay open. A batch belongs to one address space from its first use to the next
  * complete, and to one thread. A warm batch allocates nothing.
@@ -16,7 +20,7 @@ import org.jspecify.annotations.Nullable;
 public final class InvalidationBatch implements AutoCloseable {
   private final Quarantine quarantine;
   private final RegionPins pins = new RegionPins();
-  private Retirement retirement = new Retirement();
+  private Retirement retirement = new Retirement(true);
   private @Nullable AttachedStack[] stacks = new AttachedStack[1];
   private int stackCount;
 
@@ -46,7 +50,7 @@ public final class InvalidationBatch implements AutoCloseable {
     } catch (RuntimeException e) {
       if (!retirement.isEmpty()) {
         quarantine.withhold(retirement, pins, involved());
-        retirement = new Retirement();
+        retirement = new Retirement(true);
       }
       throw e;
     } finally {

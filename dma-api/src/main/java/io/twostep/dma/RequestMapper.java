@@ -196,6 +196,11 @@ final class RequestMapper {
     return failure;
   }
 
+  /** Return the DMA address of the first entry, if there was one. */
+  long firstAddress() {
+    return emitter.firstAddress();
+  }
+
   /** Return the bytes of the mapped request. */
   long bytes() {
     return bytes;

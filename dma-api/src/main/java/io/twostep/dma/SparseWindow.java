@@ -64,7 +64,7 @@ public final class SparseWindow extends DmaHandle {
     if (stack.translates) {
       stack.ops.reserve(state, 0, length, Math.max(unit, stack.alignment), -1L, flags);
     } else {
-      direct = new DirectUnits(stack, length, unit, mapper().slot().coherent());
+      direct = new DirectUnits(stack, length, unit, mapper().slot().coherent(), flags);
       state.length = length;
     }
   }

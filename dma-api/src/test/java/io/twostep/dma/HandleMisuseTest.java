@@ -372,4 +372,11 @@ class HandleMisuseTest {
     assertThatThrownBy(call::run)
         .isInstanceOfSatisfying(DmaMappingException.class, e -> assertThat(e.reason()).isEqualTo(reason));
   }
+
+  @Test
+  @SuppressWarnings("NullAway")
+  void missingDirectionNamesTheDevice() {
+    Rig rig = new Rig(Rig.Kind.DIRECT);
+    assertThatThrownBy(() -> rig.mapper.map(0, 1, null, 0)).isInstanceOf(NullPointerException.class).hasMessageContaining("nvme0");
+  }
 }

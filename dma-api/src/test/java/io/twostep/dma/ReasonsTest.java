@@ -10,6 +10,13 @@ import io.twostep.dma.DmaMappingException.Reason;
 import io.twostep.dma.fake.FakeBlock;
 import io.twostep.dma.fake.HostTerminal;
 import io.twostep.dma.fake.Rig;
+import io.twostep.dma.spi.AttachContext;
+import io.twostep.dma.spi.DmaOps;
+import io.twostep.dma.spi.ForwardingOps;
+import io.twostep.dma.spi.LayerBackend;
+import io.twostep.dma.spi.MapFlags;
+import io.twostep.dma.spi.MappingState;
+import io.twostep.dma.spi.Retirement;
 import java.lang.foreign.MemorySegment;
 import org.junit.jupiter.api.Test;
 
@@ -39,7 +46,8 @@ class ReasonsTest {
   @Test
   void iovaExhausted() {
     Rig rig = new Rig(Rig.Kind.TRANSLATING);
-    refused(rig, Reason.IOVA_EXHAUSTED, () -> rig.mapper.newWindow(1L << 40, PAGE, TO_DEVICE, NONE));
+    refused(rig, Reason.OUT_OF_BOUNDS, () -> rig.mapper.newWindow(1L << 40, PAGE, TO_DEVICE, NONE));
+    assertThat(new DmaMappingException(Reason.OUT_OF_BOUNDS, "x").isRetryable()).as("no waiting makes an address space longer").isFalse();
     assertThat(new DmaMappingException(Reason.IOVA_EXHAUSTED, "x").isRetryable()).isTrue();
   }
 
@@ -191,5 +199,64 @@ class ReasonsTest {
             Reason.MAPPING_SLOTS,
             Reason.PIN_LIMIT,
             Reason.QUOTA);
+  }
+
+  @Test
+  void windowBelowALayerThatMustSeeEveryUnmapIsRefusedAtOnce() {
+    Rig rig = new Rig(Rig.Kind.DIRECT);
+    DmaMapper mapper = DmaStack.of(rig.terminal, new WatchfulLayer()).attach(rig.machine, rig.slot, DeviceLimits.UNLIMITED);
+    String before = rig.accounts();
+    assertThatThrownBy(() -> mapper.newWindow(PAGE, PAGE, TO_DEVICE, NONE))
+        .hasMessageContaining("nvme0")
+        .hasMessageContaining("must hear of every unmap")
+        .isInstanceOfSatisfying(DmaMappingException.class, e -> assertThat(e.reason()).isEqualTo(Reason.UNSUPPORTED));
+    assertThat(rig.accounts()).isEqualTo(before);
+    mapper.close();
+  }
+
+  /** Wants to see the unmap of whatever it saw mapped. */
+  private static final class WatchfulLayer implements LayerBackend {
+    @Override
+    public String name() {
+      return "watchful";
+    }
+
+    @Override
+    public DmaOps attach(AttachContext context, DmaOps next) {
+      return new ForwardingOps(next) {
+        @Override
+        public void map(MappingState state, long phys, long length, int flags, Retirement undo) {
+          next.map(state, phys, length, flags, undo);
+          state.flags |= MapFlags.NEEDS_UNMAP;
+        }
+
+        @Override
+        public void unmap(MappingState state, Retirement batch) {}
+      };
+    }
+
+    @Override
+    public void close() {}
+  }
+
+  @Test
+  void publishingAgainCopiesNothingOverWhatTheDeviceOwns() {
+    Rig rig = new Rig(Rig.Kind.BOUNCE_TRANSLATING);
+    FakeBlock block = rig.allocate(PAGE, MemoryPlacement.CONTIGUOUS);
+    for (int attributes : new int[] {NONE, DmaAttributes.OVERWRITE}) {
+      rig.memory.put(block.phys(0), (byte) 1);
+      try (IovaReservation window = rig.mapper.newReservation()) {
+        window.tryAlloc(block.phys(0), PAGE, BIDIRECTIONAL, attributes);
+        window.link(0, block.phys(0), PAGE);
+        window.sync(0, PAGE);
+        assertThat(rig.deviceRead(window.address()) == 1).isEqualTo(attributes == NONE);
+        rig.deviceWrite(window.address(), (byte) 2);
+        window.sync(0, PAGE);
+        assertThat(rig.deviceRead(window.address())).as("published again").isEqualTo((byte) 2);
+        rig.memory.put(block.phys(0), (byte) 3);
+        window.syncForDevice(0, PAGE);
+        assertThat(rig.deviceRead(window.address())).as("handed over again").isEqualTo((byte) (attributes == NONE ? 3 : 2));
+      }
+    }
   }
 }

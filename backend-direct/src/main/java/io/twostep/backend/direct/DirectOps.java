@@ -11,6 +11,7 @@ import io.twostep.dma.spi.MappingState;
 import io.twostep.dma.spi.MemoryKind;
 import io.twostep.dma.spi.PhysicalMemory;
 import io.twostep.dma.spi.Retirement;
+import java.lang.foreign.MemorySegment;
 
 /**
  * The primitives of one device that nothing translates for.
@@ -89,6 +90,14 @@ final class DirectOps implements DmaOps {
     state.length = length;
     state.allocated = 0;
     state.flags = flags | work;
+  }
+
+  @Override
+  public void mapSegment(MappingState state, MemorySegment segment, int flags, Retirement undo) {
+    throw new DmaMappingException(
+        Reason.NOT_BACKED,
+        "%s: cannot map a segment of 0x%x bytes: it is not this machine's memory and no layer of the stack bounces it; allocate from memory() or add the swiotlb layer"
+            .formatted(device, segment.byteSize()));
   }
 
   @Override

@@ -12,6 +12,7 @@ import io.twostep.dma.spi.MappingState;
 import io.twostep.dma.spi.MemoryKind;
 import io.twostep.dma.spi.PhysicalMemory;
 import io.twostep.dma.spi.Retirement;
+import java.lang.foreign.MemorySegment;
 
 /**
  * The primitives of one device whose IOMMU a host kernel programs.
@@ -99,6 +100,11 @@ final class HostOps implements DmaOps {
     mine.runs.add(first, phys & ~granuleMask, bytes - (first - base), flags & MapFlags.ACCESS);
     mine.runs.setMapped(0, mine.publishes);
     take(state, mine, base, low, length, bytes, flags);
+  }
+
+  @Override
+  public void mapSegment(MappingState state, MemorySegment segment, int flags, Retirement undo) {
+    throw refusals.foreign(segment.byteSize());
   }
 
   @Override
@@ -364,7 +370,7 @@ final class HostOps implements DmaOps {
     long limit = reach.highest(highest, flags);
     long base = allocator.allocate(bytes >>> granuleShift, alignmentGranules, reach.preferred(), limit);
     if (base == IovaAllocator.NO_IOVA) {
-      throw refusals.exhausted(bytes, limit, space.name);
+      throw refusals.noRoom(bytes, granuleMask + 1, limit, space.name);
     }
     return base;
   }

@@ -8,6 +8,7 @@ import io.twostep.dma.spi.MapFlags;
 import io.twostep.dma.spi.MappingState;
 import io.twostep.dma.spi.PhysicalMemory;
 import io.twostep.dma.spi.Retirement;
+import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -84,6 +85,11 @@ final class NonCoherentTableOps implements DmaOps {
       state.flags |= MapFlags.NEEDS_SYNC;
       notePartials(state, state.dmaAddress, length);
     }
+  }
+
+  @Override
+  public void mapSegment(MappingState state, MemorySegment segment, int flags, Retirement undo) {
+    next.mapSegment(state, segment, flags, undo);
   }
 
   @Override

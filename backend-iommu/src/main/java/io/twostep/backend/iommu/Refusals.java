@@ -26,6 +26,13 @@ final class Refusals {
         : range(Reason.NOT_BACKED, phys, length, "it is not, or not wholly, one piece of memory of this machine; allocate from memory()");
   }
 
+  DmaMappingException foreign(long length) {
+    return new DmaMappingException(
+        Reason.NOT_BACKED,
+        "%s: cannot map a segment of 0x%x bytes: it is not this machine's memory and no layer of the stack bounces it; allocate from memory() or add the swiotlb layer"
+            .formatted(device, length));
+  }
+
   DmaMappingException edges(long phys, long length, long granule, boolean untrusted) {
     return range(
         Reason.BOUNCE_FORBIDDEN,
@@ -47,7 +54,18 @@ final class Refusals {
     return new DmaMappingException(reason, "%s: cannot map 0x%x+0x%x: %s".formatted(device, phys, length, why));
   }
 
-  DmaMappingException exhausted(long bytes, long limit, String space) {
+  /** Refuses a range that found no room: for good if it is longer than all there is. The first granule is never handed out. */
+  DmaMappingException noRoom(long bytes, long granule, long limit, String space) {
+    if (Long.compareUnsigned(bytes, limit - (granule - 1)) > 0) {
+      return new DmaMappingException(
+          Reason.OUT_OF_BOUNDS,
+          "%s: 0x%x bytes of I/O addresses do not fit at or below 0x%x, whatever is free in %s; split the request or raise the device's mask"
+              .formatted(device, bytes, limit, space));
+    }
+    return exhausted(bytes, limit, space);
+  }
+
+  private DmaMappingException exhausted(long bytes, long limit, String space) {
     return new DmaMappingException(
         Reason.IOVA_EXHAUSTED,
         "%s: no 0x%x bytes of I/O addresses are left at or below 0x%x in %s; unmap something or raise the device's mask"

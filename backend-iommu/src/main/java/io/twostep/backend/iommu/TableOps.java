@@ -18,6 +18,7 @@ import io.twostep.dma.spi.MemoryKind;
 import io.twostep.dma.spi.PhysicalMemory;
 import io.twostep.dma.spi.Retirement;
 import io.twostep.dma.spi.TableWalkingIommu;
+import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -129,6 +130,11 @@ final class TableOps implements DmaOps {
       clearStrictly(state, mine, undo);
       throw e;
     }
+  }
+
+  @Override
+  public void mapSegment(MappingState state, MemorySegment segment, int flags, Retirement undo) {
+    throw refusals.foreign(segment.byteSize());
   }
 
   @Override
@@ -424,7 +430,7 @@ final class TableOps implements DmaOps {
       base = allocator.allocate(granules, alignmentGranules, reach.preferred(), limit);
     }
     if (base == IovaAllocator.NO_IOVA) {
-      throw refusals.exhausted(bytes, limit, space.name);
+      throw refusals.noRoom(bytes, granuleMask + 1, limit, space.name);
     }
     return base;
   }

@@ -11,6 +11,7 @@ import io.twostep.dma.DmaMapper;
 import io.twostep.dma.DmaMapping;
 import io.twostep.dma.DmaMappingException;
 import io.twostep.dma.DmaMappingException.Reason;
+import io.twostep.dma.DmaStack;
 import io.twostep.dma.IovaReservation;
 import io.twostep.dma.MemoryBlock;
 import io.twostep.dma.MemoryPlacement;
@@ -22,6 +23,7 @@ import io.twostep.dma.spi.MapFlags;
 import io.twostep.dma.spi.MappingState;
 import io.twostep.dma.spi.ModelHost.SlotOptions;
 import io.twostep.dma.spi.Retirement;
+import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
@@ -412,5 +414,47 @@ class IommuBackendTest {
       assertThat(backend.statistics().liveRanges()).isZero();
     }
     block.close();
+  }
+
+  @Test
+  void lengthThatNoAddressSpaceHoldsIsNotWorthWaitingFor() {
+    DeviceSlot slot = rig.plug(device, SlotOptions.DEFAULT.withAddressBits(39));
+    IommuBackend backend = new IommuBackend(IommuConfig.defaults());
+    try (DmaMapper mapper = rig.attach(backend, slot, DeviceLimits.ofBits(32));
+        IovaReservation window = mapper.newReservation()) {
+      for (long length : new long[] {1L << 32, (1L << 32) - 4095, 1L << 40, Long.MAX_VALUE}) {
+        DmaMappingException e = catchThrowableOfType(DmaMappingException.class, () -> window.tryAlloc(0, length, DmaDirection.TO_DEVICE, 0));
+        assertThat(e.reason()).as("%x", length).isEqualTo(Reason.OUT_OF_BOUNDS);
+        assertThat(e.isRetryable()).isFalse();
+      }
+      window.tryAlloc(0, 1L << 30, DmaDirection.TO_DEVICE, 0);
+    }
+    backend.close();
+  }
+
+  @Test
+  void addressSpaceHasOneOwner() {
+    DeviceSlot slot = rig.plug(device, SlotOptions.DEFAULT);
+    IommuBackend first = new IommuBackend(IommuConfig.defaults());
+    IommuBackend second = new IommuBackend(IommuConfig.defaults());
+    try (DmaMapper mapper = rig.attach(first, slot, DeviceLimits.UNLIMITED)) {
+      assertThat(reasonOf(() -> rig.attach(second, slot, DeviceLimits.UNLIMITED))).isEqualTo(Reason.UNSUPPORTED);
+      assertThat(reasonOf(() -> mapper.restack(DmaStack.of(second)))).isEqualTo(Reason.UNSUPPORTED);
+      rig.attach(first, slot, DeviceLimits.UNLIMITED).close();
+    }
+    rig.attach(second, slot, DeviceLimits.UNLIMITED).close();
+    first.close();
+    second.close();
+  }
+
+  @Test
+  void foreignSegmentWithoutABounceLayerNamesTheDevice() {
+    DeviceSlot slot = rig.plug(device, SlotOptions.DEFAULT);
+    IommuBackend backend = new IommuBackend(IommuConfig.defaults());
+    try (DmaMapper mapper = rig.attach(backend, slot, DeviceLimits.UNLIMITED)) {
+      assertThat(reasonOf(() -> mapper.map(MemorySegment.ofArray(new byte[8]), DmaDirection.TO_DEVICE, 0)))
+          .isEqualTo(Reason.NOT_BACKED);
+    }
+    backend.close();
   }
 }

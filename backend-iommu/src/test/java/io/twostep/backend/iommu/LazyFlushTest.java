@@ -114,15 +114,64 @@ class LazyFlushTest {
   }
 
   @Test
-  void batchesWindowsUnlinkAndCoherentMemoryAreStrict() {
+  void batchOfPlainUnmapsIsDeferredAsAWhole() {
     long before = invalidations();
+    try (InvalidationBatch batch = mapper.newBatch()) {
+      for (int i = 0; i < 10; i++) {
+        DmaMapping mapping = mapper.map(phys, 4096, DmaDirection.BIDIRECTIONAL, 0);
+        mapping.unmap(batch);
+        mapping.close();
+      }
+    }
+    assertThat(invalidations()).isEqualTo(before);
+    assertThat(backend.statistics().deferredRanges()).isEqualTo(10);
+    assertThat(backend.statistics().liveRanges()).as("no address is reused before the flush").isEqualTo(10);
+    mapper.awaitQuiescence();
+    assertThat(invalidations()).isEqualTo(before + 1);
+    assertThat(backend.statistics().liveRanges()).isZero();
+  }
+
+  @Test
+  void batchThatAlsoUnlinksInvalidatesForThat() {
+    IovaReservation reservation = mapper.newReservation();
+    reservation.tryAlloc(0, 8192, DmaDirection.BIDIRECTIONAL, 0);
+    reservation.link(0, phys, 8192);
+    reservation.sync(0, 8192);
+    long address = reservation.address();
     DmaMapping mapping = mapper.map(phys, 4096, DmaDirection.BIDIRECTIONAL, 0);
+    device.read(address, 1);
+    long before = invalidations();
     try (InvalidationBatch batch = mapper.newBatch()) {
       mapping.unmap(batch);
-      assertThat(invalidations()).isEqualTo(before);
+      reservation.unlink(0, 4096, batch);
     }
     assertThat(invalidations()).isEqualTo(before + 1);
+    assertThat(device.read(address, 1)).isNull();
     mapping.close();
+    reservation.close();
+  }
+
+  @Test
+  void teardownAfterDetachIsStrict() {
+    DmaMapping alone = mapper.map(phys, 4096, DmaDirection.BIDIRECTIONAL, 0);
+    DmaMapping batched = mapper.map(phys, 4096, DmaDirection.BIDIRECTIONAL, 0);
+    long first = alone.dmaAddress();
+    long second = batched.dmaAddress();
+    device.read(first, 1);
+    device.read(second, 1);
+    try (InvalidationBatch batch = mapper.newBatch()) {
+      mapper.detach();
+      alone.close();
+      assertThat(device.read(first, 1)).isNull();
+      batched.unmap(batch);
+    }
+    assertThat(device.read(second, 1)).isNull();
+    batched.close();
+  }
+
+  @Test
+  void windowsUnlinkAndCoherentMemoryAreStrict() {
+    long before = invalidations() - 1;
     var window = mapper.newWindow(1 << 20, 4096, DmaDirection.BIDIRECTIONAL, 0);
     window.link(0, phys, 4096, DmaDirection.BIDIRECTIONAL);
     window.unlink(0, 4096);

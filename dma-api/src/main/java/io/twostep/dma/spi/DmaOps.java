@@ -119,7 +119,12 @@ public interface DmaOps extends AutoCloseable {
   void linkRun(
       MappingState state, long offset, long[] phys, long[] length, int from, int to, int flags, Retirement undo);
 
-  /** Make what was linked in the range visible to the device, and hand it over; holes are skipped. On failure nothing was handed over and the links stay. */
+  /**
+   * Make what was linked in the range visible to the device, and hand it over; holes are skipped. On failure nothing was handed over and the links stay.
+   *
+   * <p>A layer that copies or maintains caches hands over what the device does not own yet, and only that: publishing again does not copy over what
+   * the device may have written since. {@link io.twostep.dma.DmaAttributes#OVERWRITE} spares the copy at every hand-over, here and in {@link #sync}.
+   */
   void publish(MappingState state, long offset, long length, Retirement undo);
 
   /**

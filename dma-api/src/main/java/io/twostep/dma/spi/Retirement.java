@@ -33,7 +33,7 @@ public final class Retirement {
   private static final int STRIDE = 4;
   private static final int FIRST_CAPACITY = 4;
 
-  private final boolean deferrable;
+  private boolean deferrable;
   private @Nullable Invalidator target;
   private long first = -1L;
   private long last;
@@ -58,6 +58,11 @@ public final class Retirement {
    */
   public Retirement(boolean deferrable) {
     this.deferrable = deferrable;
+  }
+
+  /** Have everything that is cleared from now on invalidated by {@link #complete}, whatever the flush policy: for the teardowns of a device that is gone. */
+  public void makeStrict() {
+    deferrable = false;
   }
 
   /** Tell whether invalidation may be left to a lazy flush policy. */

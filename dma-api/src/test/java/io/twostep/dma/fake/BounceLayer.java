@@ -59,6 +59,9 @@ public final class BounceLayer implements LayerBackend {
     long length;
     int flags;
     @Nullable MemorySegment segment;
+
+    /** Whether the device owns all of it, so that publishing again copies nothing over what it wrote. */
+    boolean handed;
   }
 
   private final class BounceOps extends ForwardingOps {
@@ -294,8 +297,9 @@ public final class BounceLayer implements LayerBackend {
       for (Piece piece : linked(state)) {
         long from = Math.max(offset, piece.offset);
         long to = Math.min(offset + length, piece.offset + piece.length);
-        if (from < to) {
+        if (from < to && !piece.handed) {
           copyIn(piece, from - piece.offset, to - from);
+          piece.handed = to - from == piece.length;
         }
       }
     }
@@ -347,7 +351,7 @@ public final class BounceLayer implements LayerBackend {
 
     private void syncPiece(Piece piece, long at, long length, int toward) {
       if (toward == TOWARD_DEVICE) {
-        copy(piece, at, length, true);
+        copyIn(piece, at, length);
       } else if ((piece.flags & MapFlags.DEVICE_WRITES) != 0) {
         copy(piece, at, length, false);
       }

@@ -123,6 +123,9 @@ public class TranslatingTerminal extends FakeTerminal {
       long limit = Long.compareUnsigned(highest, context.highestAddress()) < 0 ? highest : context.highestAddress();
       long last = limit == -1L ? Long.MAX_VALUE : (limit + 1 >>> table.shift) - 1;
       int first = count > GranuleTable.GRANULES ? -1 : table.iova.allocate(count, align, last);
+      if (count >= GranuleTable.GRANULES) {
+        throw refuse(Reason.OUT_OF_BOUNDS, "no address space holds " + count + " granules");
+      }
       if (first < 0) {
         throw refuse(Reason.IOVA_EXHAUSTED, "no room for " + count + " granules");
       }

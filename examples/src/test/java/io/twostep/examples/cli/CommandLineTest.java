@@ -7,6 +7,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Random;
+import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -65,6 +66,22 @@ class CommandLineTest {
   void aGranuleLargerThanAFrameWorks() throws Exception {
     Run run = Run.of("nvme", file(300_001).toString(), "--backends", "iommu", "--granule", "64K", "--flush", "lazy");
     assertThat(run.status()).as(run.err()).isZero();
+  }
+
+  @Test
+  void lazyFlushingShowsFewerInvalidations() throws Exception {
+    Path file = file(1_000_000);
+    long strict = invalidations(file, "strict");
+    long lazy = invalidations(file, "lazy");
+    assertThat(lazy).isLessThan(strict / 2);
+  }
+
+  private static long invalidations(Path file, String flush) {
+    Run run = Run.of("nvme", file.toString(), "--backends", "iommu", "--strategy", "two-step", "--io-size", "16K", "--seed", "3", "--flush", flush, "--json");
+    assertThat(run.status()).as(run.err()).isZero();
+    Matcher found = Pattern.compile("\"invalidations\":([0-9]+)").matcher(run.out());
+    assertThat(found.find()).isTrue();
+    return Long.parseLong(found.group(1));
   }
 
   @ParameterizedTest
