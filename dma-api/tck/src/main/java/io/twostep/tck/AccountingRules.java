@@ -1,0 +1,129 @@
+package io.twostep.tck;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.twostep.dma.DmaBuffer;
+import io.twostep.dma.DmaDirection;
+import io.twostep.dma.DmaMapping;
+import io.twostep.dma.DmaMappingException;
+import io.twostep.dma.DmaTransfer;
+import io.twostep.dma.IovaReservation;
+import io.twostep.dma.MemoryBlock;
+import io.twostep.tck.FaultPlan.Call;
+import org.junit.jupiter.api.Test;
+
+/** Rules E13 and E2c: everything is counted, and nothing is lost, whichever call fails. */
+public interface AccountingRules extends TckFixture {
+  /** E13a. */
+  @Test
+  default void e13aBackendGivesBackAllItsMemory() {
+    TckRig other = open(setup());
+    MemoryBlock block = other.memory(256 << 10);
+    work(other, block);
+    other.close();
+    assertThat(other.machine().leaks()).isEmpty();
+  }
+
+  /** E13b. */
+  @Test
+  default void e13bWorkRepeatedHoldsNoMoreThanWorkDoneOnce() {
+    MemoryBlock block = rig().memory(256 << 10);
+    for (int i = 0; i < 20; i++) {
+      work(rig(), block);
+    }
+    rig().mapper().awaitQuiescence();
+    long held = rig().machine().bytesHeld();
+    for (int i = 0; i < 60; i++) {
+      work(rig(), block);
+    }
+    rig().mapper().awaitQuiescence();
+    assertThat(rig().machine().bytesHeld()).as("bytes held after work that was undone").isLessThanOrEqualTo(held);
+  }
+
+  /** E13c. */
+  @Test
+  default void e13cFailureOfAnyCallLeavesNothingBehind() {
+    boolean fired = true;
+    for (int n = 1; fired && n < 400; n++) {
+      TckRig one = open(setup());
+      MemoryBlock block = one.memory(256 << 10);
+      one.mapper();
+      one.machine().faults().arm(Call.ANY, n);
+      try {
+        work(one, block);
+      } catch (DmaMappingException e) {
+        assertThat(e.getMessage()).isNotBlank();
+      }
+      fired = one.machine().faults().fired();
+      one.machine().faults().disarm();
+      one.slot().reset();
+      one.slot().busMaster(true);
+      assertThat(one.mapper().releaseQuarantined()).as("quarantined after call %d failed and the device was reset", n).isZero();
+      work(one, block);
+      try {
+        one.close();
+      } catch (AssertionError | RuntimeException e) {
+        throw new AssertionError("after call " + n + " of the machine failed: " + e.getMessage(), e);
+      }
+    }
+  }
+
+  /** E2c. */
+  @Test
+  default void e2cRefusedCallsTakeNothing() {
+    MemoryBlock block = rig().memory(256 << 10);
+    work(rig(), block);
+    long unit = Math.max(rig().mapper().limits().unit(), rounded(1));
+    long beyond = (rig().machine().memory().highestAddress() | 0xfff_ffff) + 1;
+    for (int i = 0; i < 3000; i++) {
+      refused(() -> rig().mapper().map(beyond, 1 << 20, DmaDirection.TO_DEVICE, 0));
+    }
+    if (has(Behavior.TRANSLATES)) {
+      MemoryBlock small = rig().memory(unit * 2);
+      try (IovaReservation window = rig().mapper().newReservation()) {
+        window.tryAlloc(small.phys(0), unit * 4, DmaDirection.BIDIRECTIONAL, 0);
+        window.link(unit, small.phys(0), unit);
+        for (int i = 0; i < 3000; i++) {
+          refused(() -> window.link(unit, small.phys(unit), unit));
+          refused(() -> window.link(0, small.phys(0), unit * 2));
+        }
+        window.unlink(unit, unit);
+        window.free();
+      }
+    }
+    work(rig(), block);
+  }
+
+  private static void refused(Runnable work) {
+    try {
+      work.run();
+    } catch (DmaMappingException e) {
+      return;
+    }
+    throw new AssertionError("what was refused once must be refused again");
+  }
+
+  /** Some of everything, undone again. */
+  private void work(TckRig rig, MemoryBlock block) {
+    try (DmaMapping mapping = rig.map(block, crooked(), rounded(20_000), DmaDirection.BIDIRECTIONAL)) {
+      rig.device().tryRead(mapping.dmaAddress(), 64);
+    }
+    Ranges source = new Ranges().add(block.phys(crooked()), rounded(5000)).add(block.phys(64 << 10), rounded(9000)).add(block.phys(128 << 10), rounded(3));
+    try (DmaTransfer transfer = rig.mapper().newTransfer()) {
+      transfer.map(source, DmaDirection.FROM_DEVICE, 0, (address, length, kind) -> true);
+    }
+    try (DmaBuffer buffer = rig.mapper().allocateCoherent(3000)) {
+      rig.device().tryWrite(buffer.dmaAddress(), new byte[8]);
+    }
+    if (has(Behavior.TRANSLATES)) {
+      long unit = Math.max(rig.mapper().limits().unit(), rounded(1));
+      try (IovaReservation window = rig.mapper().newReservation()) {
+        window.tryAlloc(block.phys(0), unit * 4, DmaDirection.TO_DEVICE, 0);
+        window.link(0, block.phys(0), unit);
+        window.link(2 * unit, block.phys(0), unit);
+        window.sync(0, 4 * unit);
+        window.unlink(0, unit);
+      }
+    }
+  }
+}

@@ -1,0 +1,138 @@
+package io.twostep.tck;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.twostep.dma.DeviceLimits;
+import io.twostep.dma.DmaDirection;
+import io.twostep.dma.DmaMapping;
+import io.twostep.dma.DmaMappingException;
+import io.twostep.dma.DmaMappingException.Reason;
+import io.twostep.dma.DmaTransfer;
+import io.twostep.dma.IovaReservation;
+import io.twostep.dma.MemoryBlock;
+import io.twostep.dma.spi.OffsetWindow;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+/** Rules E2 and E9: windows are freed as they were allocated, are disjoint, and keep the low bits of what is linked. */
+public interface AddressRules extends TckFixture {
+  /** E2a. */
+  @Test
+  default void e2aDestroyFreesTheWholeWindowWhateverWasLinked() {
+    if (!has(Behavior.TRANSLATES)) {
+      return;
+    }
+    // A device of few address bits runs out within this many rounds if any window is given back short.
+    TckRig small = open(setup().withLimits(DeviceLimits.ofBits(26)));
+    long unit = Math.max(small.mapper().limits().unit(), rounded(1));
+    MemoryBlock block = small.memory(unit * 2);
+    try (IovaReservation window = small.mapper().newReservation()) {
+      for (int round = 0; round < 400; round++) {
+        long units = (1 + round % 8) * (1L << 20) / unit + 5;
+        window.tryAlloc(block.phys(0), units * unit, DmaDirection.TO_DEVICE, 0);
+        if (round % 3 != 0) {
+          window.link((units - 1) * unit, block.phys(unit), unit);
+          window.sync((units - 1) * unit, unit);
+        }
+        if (round % 3 == 1) {
+          window.unlink((units - 1) * unit, unit);
+        }
+        window.destroy();
+      }
+    }
+  }
+
+  /** E2b. */
+  @Test
+  default void e2bLiveWindowsAreDisjoint() {
+    long length = Math.max(rounded(5000), rig().mapper().limits().granule());
+    MemoryBlock block = rig().memory(length * 24);
+    List<DmaMapping> live = new ArrayList<>();
+    for (int i = 0; i < 24; i++) {
+      live.add(rig().map(block, i * length, length, DmaDirection.BIDIRECTIONAL));
+    }
+    for (int i = 0; i < live.size(); i++) {
+      for (int j = 0; j < i; j++) {
+        long distance = Math.abs(live.get(i).dmaAddress() - live.get(j).dmaAddress());
+        assertThat(distance).as("distance of two live mappings").isGreaterThanOrEqualTo(length);
+      }
+      assertThat(rig().device().read(live.get(i).dmaAddress(), 32)).isEqualTo(Bytes.of(block, i * length, 32));
+    }
+    live.forEach(DmaMapping::close);
+  }
+
+  /** E9a. */
+  @Test
+  default void e9aLowBitsOfTheAddressAreKept() {
+    for (long mask : new long[] {0, 511, 4095, 8191}) {
+      TckRig masked = open(setup().withLimits(setup().limits().withMinAlignMask(mask)));
+      MemoryBlock block = masked.memory(128 << 10);
+      long kept = Math.max(mask, masked.mapper().limits().granule() - 1);
+      for (long offset = crooked(); offset < 32 << 10; offset += rounded(3700)) {
+        try (DmaMapping mapping = masked.map(block, offset, rounded(9000), DmaDirection.TO_DEVICE)) {
+          assertThat(mapping.dmaAddress() & kept).as("low bits under mask 0x%x", kept).isEqualTo(block.phys(offset) & kept);
+          assertThat(masked.device().read(mapping.dmaAddress(), 256)).isEqualTo(Bytes.of(block, offset, 256));
+        }
+      }
+    }
+  }
+
+  /** E9b. */
+  @Test
+  default void e9bTransfersKeepTheLowBitsOfTheirRanges() {
+    for (long mask : new long[] {0, 4095}) {
+      TckRig masked = open(setup().withLimits(setup().limits().withMinAlignMask(mask)));
+      MemoryBlock block = masked.memory(128 << 10);
+      long kept = Math.max(mask, masked.mapper().limits().granule() - 1);
+      Ranges source = new Ranges().add(block.phys(crooked()), rounded(5000)).add(block.phys(64 << 10), rounded(700));
+      List<long[]> entries = new ArrayList<>();
+      try (DmaTransfer transfer = masked.mapper().newTransfer()) {
+        transfer.map(source, DmaDirection.TO_DEVICE, 0, (address, length, kind) -> entries.add(new long[] {address, length}));
+        assertThat(entries.getFirst()[0] & kept).isEqualTo(source.list().getFirst().phys() & kept);
+      }
+    }
+  }
+
+  /** E9c. */
+  @Test
+  default void e9cReservationHonoursAlignmentAndHighestAddress() {
+    if (!has(Behavior.TRANSLATES)) {
+      return;
+    }
+    MemoryBlock block = rig().memory(rounded(64 << 10));
+    try (IovaReservation window = rig().mapper().newReservation()) {
+      for (long alignment = rig().mapper().limits().granule(); alignment <= 1 << 22; alignment <<= 2) {
+        long highest = (1L << 28) - 1;
+        window.tryAlloc(block.phys(0), block.length(), alignment, highest, DmaDirection.TO_DEVICE, 0, false);
+        long first = window.address() & -rig().mapper().limits().granule();
+        assertThat(first & alignment - 1).as("alignment of the granule the window starts in").isZero();
+        assertThat(Long.compareUnsigned(window.address() + block.length() - 1, highest)).isNotPositive();
+        window.free();
+      }
+    }
+  }
+
+  /** E9d. */
+  @Test
+  default void e9dAddressesStayWithinTheDevicesReach() {
+    for (int bits : new int[] {27, 30, 32}) {
+      TckRig small = open(setup().withLimits(DeviceLimits.ofBits(bits)));
+      MemoryBlock block = small.memory(rounded(32 << 10));
+      long last = block.phys(block.length() - 1);
+      for (OffsetWindow window : small.machine().addressSpaceFor(small.slot()).offsetWindows()) {
+        last += window.holdsPhys(block.phys(0), block.length()) ? window.firstDmaAddress() - window.firstPhys() : 0;
+      }
+      boolean within = has(Behavior.TRANSLATES) || has(Behavior.BOUNCES) || last >>> bits == 0;
+      if (within) {
+        try (DmaMapping mapping = small.map(block, 0, block.length(), DmaDirection.TO_DEVICE)) {
+          assertThat((mapping.dmaAddress() + block.length() - 1) >>> bits).as("bits above the device's %d", bits).isZero();
+        }
+      } else {
+        assertThatThrownBy(() -> small.map(block, 0, block.length(), DmaDirection.TO_DEVICE))
+            .isInstanceOfSatisfying(DmaMappingException.class, e -> assertThat(e.reason()).isEqualTo(Reason.OUT_OF_REACH));
+      }
+    }
+  }
+}

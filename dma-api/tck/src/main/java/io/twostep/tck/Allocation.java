@@ -1,0 +1,30 @@
+package io.twostep.tck;
+
+import com.sun.management.ThreadMXBean;
+import java.lang.management.ManagementFactory;
+
+/** Measures heap bytes that the current thread allocates. */
+public final class Allocation {
+  private static final ThreadMXBean THREADS = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+  private static final int WARM_UP = 15_000;
+  private static final int ROUNDS = 8;
+  private static final int RUNS = 500;
+
+  private Allocation() {}
+
+  /** Return the fewest bytes that one of several warm rounds of {@code work} allocates. */
+  public static long leastBytesOf(Runnable work) {
+    for (int i = 0; i < WARM_UP; i++) {
+      work.run();
+    }
+    long least = Long.MAX_VALUE;
+    for (int round = 0; round < ROUNDS && least != 0; round++) {
+      long before = THREADS.getCurrentThreadAllocatedBytes();
+      for (int i = 0; i < RUNS; i++) {
+        work.run();
+      }
+      least = Math.min(least, THREADS.getCurrentThreadAllocatedBytes() - before);
+    }
+    return least;
+  }
+}

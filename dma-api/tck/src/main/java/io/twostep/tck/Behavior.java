@@ -1,0 +1,33 @@
+package io.twostep.tck;
+
+/**
+ * What a stack offers beyond the least there is.
+ *
+ * <p>Where a stack declares one, the kit proves that it works; where it does not, the kit proves that it is refused as the contract says.
+ */
+public enum Behavior {
+  /** I/O addresses are translated: reservations exist, and what is not mapped faults. */
+  TRANSLATES,
+  /** Permissions are enforced in both directions: a device that may only write cannot read. */
+  WRITE_ONLY,
+  /** Sparse windows exist. */
+  SPARSE_WINDOWS,
+  /** The permission of linked units can be changed. */
+  CHANGES_PERMISSION,
+  /** Single granules can be taken out of what one link put in. */
+  SPLITS_LINKS,
+  /** Unmapped memory may stay reachable until the flush policy says otherwise. */
+  LAZY,
+  /** Heap arrays and foreign segments can be mapped. */
+  STAGES_FOREIGN_MEMORY,
+  /** What cannot be mapped where it lies is bounced. */
+  BOUNCES,
+  /** Contiguous memory is mapped where it lies: a device's access moves the caller's own bytes. */
+  IN_PLACE,
+  /** Table memory can be set aside at reserve. */
+  TABLES_AHEAD,
+  /** Untrusted devices are served. */
+  SERVES_UNTRUSTED,
+  /** Devices that do not snoop CPU caches are served. */
+  SERVES_NON_COHERENT
+}

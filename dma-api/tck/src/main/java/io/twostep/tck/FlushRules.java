@@ -1,0 +1,111 @@
+package io.twostep.tck;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.twostep.dma.DmaBuffer;
+import io.twostep.dma.DmaDirection;
+import io.twostep.dma.DmaMapping;
+import io.twostep.dma.InvalidationBatch;
+import io.twostep.dma.MemoryBlock;
+import org.junit.jupiter.api.Test;
+
+/** Rules E7: strict unless asked to be lazy, and lazy only where nobody can be hurt. */
+public interface FlushRules extends TckFixture {
+  /** Rounds of a test that stale translations may survive by luck. */
+  int ROUNDS = 12;
+
+  /** E7a. */
+  @Test
+  default void e7aStrictTeardownNeedsNothingElse() {
+    if (has(Behavior.TRANSLATES) && !has(Behavior.LAZY)) {
+      teardowns(false);
+    }
+  }
+
+  /** E7b. */
+  @Test
+  default void e7bBatchIsAsStrictAsItsTeardowns() {
+    if (has(Behavior.TRANSLATES)) {
+      teardowns(true);
+    }
+  }
+
+  private void teardowns(boolean batched) {
+    long length = Math.max(rounded(8192), rig().mapper().limits().granule());
+    MemoryBlock block = rig().memory(length);
+    for (int round = 0; round < ROUNDS; round++) {
+      DmaMapping mapping = rig().map(block, 0, length, DmaDirection.BIDIRECTIONAL);
+      long at = mapping.dmaAddress();
+      rig().device().read(at, 16);
+      if (batched) {
+        try (InvalidationBatch batch = rig().mapper().newBatch()) {
+          mapping.unmap(batch);
+        }
+        if (has(Behavior.LAZY)) {
+          rig().mapper().awaitQuiescence();
+        }
+      } else {
+        mapping.unmap();
+      }
+      rig().device().requireRefused(at + length / 2, "it was unmapped");
+      rig().device().requireRefused(at, "it was unmapped");
+      mapping.close();
+    }
+  }
+
+  /** E7c. */
+  @Test
+  default void e7cBouncedMemoryIsSafeOnceUnmapReturns() {
+    if (!has(Behavior.BOUNCES)) {
+      return;
+    }
+    int length = (int) rounded(3000);
+    MemoryBlock block = rig().memory(64 << 10);
+    for (int round = 0; round < ROUNDS; round++) {
+      DmaMapping mapping = rig().map(block, crooked(), length, DmaDirection.BIDIRECTIONAL);
+      long at = mapping.dmaAddress();
+      rig().device().write(at, Bytes.random(length, round));
+      mapping.unmap();
+      byte[] after = Bytes.of(block, 0, block.length());
+      rig().device().tryWrite(at, Bytes.random(length, ~round));
+      assertThat(Bytes.of(block, 0, block.length())).isEqualTo(after);
+      mapping.close();
+    }
+  }
+
+  /** E7d. */
+  @Test
+  default void e7dCoherentMemoryIsOutOfReachOnceFreed() {
+    if (!has(Behavior.TRANSLATES)) {
+      return;
+    }
+    for (int round = 0; round < ROUNDS; round++) {
+      DmaBuffer buffer = rig().mapper().allocateCoherent(4096);
+      long at = buffer.dmaAddress();
+      rig().device().read(at, 16);
+      buffer.close();
+      rig().device().requireRefused(at, "its coherent memory was freed");
+    }
+  }
+
+  /** E7e. */
+  @Test
+  default void e7eNothingIsReachableAfterQuiescence() {
+    if (!has(Behavior.TRANSLATES)) {
+      return;
+    }
+    long length = Math.max(rounded(8192), rig().mapper().limits().granule());
+    MemoryBlock block = rig().memory(length);
+    long[] at = new long[64];
+    for (int i = 0; i < at.length; i++) {
+      try (DmaMapping mapping = rig().map(block, 0, length, DmaDirection.BIDIRECTIONAL)) {
+        at[i] = mapping.dmaAddress();
+        rig().device().read(at[i], 16);
+      }
+    }
+    rig().mapper().awaitQuiescence();
+    for (long address : at) {
+      rig().device().requireRefused(address, "quiescence was awaited");
+    }
+  }
+}

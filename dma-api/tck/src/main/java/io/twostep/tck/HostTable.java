@@ -1,0 +1,122 @@
+package io.twostep.tck;
+
+import io.twostep.dma.DmaMappingException;
+import io.twostep.dma.DmaMappingException.Reason;
+import io.twostep.dma.spi.AddressRange;
+import io.twostep.dma.spi.BusMaster;
+import io.twostep.dma.spi.HostManagedIommu;
+import io.twostep.tck.FaultPlan.Call;
+import java.lang.foreign.MemorySegment;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+
+/** A host kernel's mappings: runs that can only be unmapped whole, at most so many, and the way a device goes through them. */
+final class HostTable implements HostManagedIommu {
+  private static final long GRANULE = 4096;
+  private static final long HIGHEST = (1L << 39) - 1;
+  private static final long SLOTS = 4096;
+
+  private record Run(long phys, long length, int access) {}
+
+  private final FaultPlan faults;
+  private final TreeMap<Long, Run> runs = new TreeMap<>(Long::compareUnsigned);
+
+  HostTable(FaultPlan faults) {
+    this.faults = faults;
+  }
+
+  @Override
+  public long granule() {
+    return GRANULE;
+  }
+
+  @Override
+  public List<AddressRange> windows() {
+    return List.of(new AddressRange(0, HIGHEST, "all that the host translates"));
+  }
+
+  @Override
+  public long highestIova() {
+    return HIGHEST;
+  }
+
+  @Override
+  public void onFault(FaultListener listener) {}
+
+  @Override
+  public synchronized long mappingSlots() {
+    return SLOTS - runs.size();
+  }
+
+  @Override
+  public synchronized void map(long iova, long phys, long length, int access) {
+    if (faults.hits(Call.HOST_MAP)) {
+      throw new DmaMappingException(Reason.PIN_LIMIT, "the host pins no more: the kit says so");
+    }
+    if (mappingSlots() == 0) {
+      throw new DmaMappingException(Reason.MAPPING_SLOTS, "the host has no slot left");
+    }
+    Map.Entry<Long, Run> before = runs.floorEntry(iova + length - 1);
+    if (((iova | phys | length) & GRANULE - 1) != 0 || length == 0 || access == 0 || (before != null && before.getKey() + before.getValue().length > iova)) {
+      throw new DmaMappingException(Reason.ALREADY_LINKED, "bad or overlapping 0x%x+0x%x".formatted(iova, length));
+    }
+    runs.put(iova, new Run(phys, length, access));
+  }
+
+  @Override
+  public synchronized long unmap(long iova, long length) {
+    if (faults.hits(Call.HOST_UNMAP)) {
+      return 0;
+    }
+    long done = 0;
+    while (done < length) {
+      Run run = runs.get(iova + done);
+      if (run == null || run.length > length - done) {
+        throw new IllegalStateException("0x%x+0x%x is not made of whole runs".formatted(iova, length));
+      }
+      runs.remove(iova + done);
+      done += run.length;
+    }
+    return done;
+  }
+
+  /** Returns what stands between a device and the bus. */
+  BusMaster translate(BusMaster bus) {
+    return new BusMaster() {
+      @Override
+      public int read(long dmaAddress, MemorySegment target, long offset, long length) {
+        return pieces(dmaAddress, length, 1, (phys, at, bytes) -> bus.read(phys, target, offset + at, bytes));
+      }
+
+      @Override
+      public int write(long dmaAddress, MemorySegment source, long offset, long length) {
+        return pieces(dmaAddress, length, 2, (phys, at, bytes) -> bus.write(phys, source, offset + at, bytes));
+      }
+    };
+  }
+
+  private interface Access {
+    int move(long phys, long at, long bytes);
+  }
+
+  private int pieces(long iova, long length, int access, Access move) {
+    for (long at = 0; at < length; ) {
+      long bytes = Math.min(length - at, GRANULE - (iova + at & GRANULE - 1));
+      long phys = physOf(iova + at, access);
+      int status = phys == -1 ? BusMaster.UNSUPPORTED_REQUEST : move.move(phys, at, bytes);
+      if (status != BusMaster.OK) {
+        return status;
+      }
+      at += bytes;
+    }
+    return BusMaster.OK;
+  }
+
+  private synchronized long physOf(long iova, int access) {
+    Map.Entry<Long, Run> run = runs.floorEntry(iova);
+    return run == null || iova - run.getKey() >= run.getValue().length || (run.getValue().access & access) == 0
+        ? -1
+        : run.getValue().phys + (iova - run.getKey());
+  }
+}

@@ -1,0 +1,189 @@
+package io.twostep.tck;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.twostep.dma.DmaDirection;
+import io.twostep.dma.DmaMapping;
+import io.twostep.dma.DmaTransfer;
+import io.twostep.dma.InvalidationBatch;
+import io.twostep.dma.IovaReservation;
+import io.twostep.dma.MemoryBlock;
+import io.twostep.dma.SparseWindow;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import org.junit.jupiter.api.Test;
+
+/** Rules E8 and E10: a warm path makes no garbage, keeps nothing per page, and serves threads side by side. */
+public interface HotPathRules extends TckFixture {
+  /** Threads that share one mapper. */
+  int THREADS = 4;
+
+  /** Tell whether all garbage is the stack's: a host's bookkeeping is the kit's, and CPU caches are the machine's. */
+  private boolean isMeasurable() {
+    return !setup().hostManaged() && setup().device().coherent();
+  }
+
+  /** E8a. */
+  @Test
+  default void e8aWarmMappingsMakeNoGarbage() {
+    if (!isMeasurable()) {
+      return;
+    }
+    TckRig calm = open(setup().calm());
+    MemoryBlock block = calm.memory(64 << 10);
+    long phys = block.phys(crooked());
+    long length = rounded(5000);
+    try (DmaMapping mapping = calm.mapper().newMapping();
+        InvalidationBatch batch = calm.mapper().newBatch()) {
+      assertThat(
+              Allocation.leastBytesOf(
+                  () -> {
+                    mapping.map(phys, length, DmaDirection.BIDIRECTIONAL, 0);
+                    mapping.syncForDevice(0, length);
+                    mapping.syncForCpu(0, length);
+                    mapping.unmap(batch);
+                    batch.complete();
+                  }))
+          .as("heap bytes of 500 warm mappings")
+          .isZero();
+    }
+  }
+
+  /** E8b. */
+  @Test
+  default void e8bWarmTransfersMakeNoGarbage() {
+    if (!isMeasurable()) {
+      return;
+    }
+    TckRig calm = open(setup().calm());
+    MemoryBlock block = calm.memory(64 << 10);
+    Ranges source = new Ranges().add(block.phys(crooked()), rounded(3000)).add(block.phys(16 << 10), 8192).add(block.phys(40 << 10), rounded(77));
+    try (DmaTransfer transfer = calm.mapper().newTransfer()) {
+      long[] sum = new long[1];
+      assertThat(
+              Allocation.leastBytesOf(
+                  () -> {
+                    transfer.map(
+                        source,
+                        DmaDirection.TO_DEVICE,
+                        0,
+                        (address, length, kind) -> {
+                          sum[0] += address;
+                          return true;
+                        });
+                    transfer.unmap();
+                  }))
+          .as("heap bytes of 500 warm transfers")
+          // The sink above captures: one small object for each map, and no more.
+          .isLessThanOrEqualTo(500L * 32);
+    }
+  }
+
+  /** E10a. */
+  @Test
+  default void e10aLinkingManyUnitsCostsNoHeap() {
+    if (!has(Behavior.TRANSLATES) || !isMeasurable()) {
+      return;
+    }
+    TckRig calm = open(setup().calm());
+    long unit = Math.max(calm.mapper().limits().granule(), rounded(1));
+    int units = (int) Math.min(32, (4 << 20) / unit);
+    MemoryBlock block = calm.memory(unit * units);
+    try (IovaReservation window = calm.mapper().newReservation()) {
+      assertThat(
+              Allocation.leastBytesOf(
+                  () -> {
+                    window.tryAlloc(block.phys(0), unit * units, DmaDirection.BIDIRECTIONAL, 0);
+                    for (int i = 0; i < units; i++) {
+                      window.link(i * unit, block.phys((units - 1 - i) * unit), unit);
+                    }
+                    window.sync(0, unit * units);
+                    window.destroy();
+                  }))
+          .as("heap bytes of 500 warm windows of %d units", units)
+          .isZero();
+    }
+  }
+
+  /** E8c. */
+  @Test
+  default void e8cThreadsMapSideBySide() throws InterruptedException {
+    int length = (int) Math.max(rounded(6000), has(Behavior.TRANSLATES) ? rig().mapper().limits().granule() : 1);
+    List<MemoryBlock> blocks = new ArrayList<>();
+    for (int i = 0; i < THREADS; i++) {
+      blocks.add(rig().memory(length * 2L));
+    }
+    rig().mapper();
+    concurrently(
+        thread -> {
+          MemoryBlock block = blocks.get(thread);
+          try (DmaMapping one = rig().mapper().newMapping();
+              DmaMapping two = rig().mapper().newMapping()) {
+            for (int round = 0; round < 150 * TckScale.factor(); round++) {
+              byte[] mine = Bytes.random(64, thread * 1000L + round);
+              Bytes.put(block, 0, mine);
+              one.map(block.phys(0), length, DmaDirection.BIDIRECTIONAL, 0);
+              two.map(block.phys(length), length, DmaDirection.FROM_DEVICE, 0);
+              assertThat(rig().device().read(one.dmaAddress(), 64)).as("thread %d", thread).isEqualTo(mine);
+              rig().device().write(two.dmaAddress(), mine);
+              one.unmap();
+              two.unmap();
+              assertThat(Bytes.of(block, length, 64)).as("thread %d", thread).isEqualTo(mine);
+            }
+          }
+        });
+  }
+
+  /** E8d. */
+  @Test
+  default void e8dThreadsLinkDisjointUnitsOfOneWindow() throws InterruptedException {
+    if (!has(Behavior.SPARSE_WINDOWS)) {
+      return;
+    }
+    long unit = Math.max(4096, rig().mapper().limits().granule());
+    int each = 16;
+    MemoryBlock block = rig().memory(unit * each);
+    try (SparseWindow window = rig().mapper().newWindow(unit * each * THREADS, unit, DmaDirection.BIDIRECTIONAL, 0)) {
+      concurrently(
+          thread -> {
+            for (int round = 0; round < 12 * TckScale.factor(); round++) {
+              for (int i = 0; i < each; i++) {
+                long offset = (i * (long) THREADS + thread) * unit;
+                long at = window.link(offset, block.phys((i + round) % each * unit), unit, DmaDirection.BIDIRECTIONAL);
+                assertThat(rig().device().read(at, 32)).as("thread %d, unit %d", thread, i).isEqualTo(Bytes.of(block, (i + round) % each * unit, 32));
+              }
+              for (int i = 0; i < each; i++) {
+                window.unlink((i * (long) THREADS + thread) * unit, unit);
+              }
+            }
+          });
+    }
+  }
+
+  /** Work of one thread. */
+  interface Work {
+    /** Do the work of thread number {@code thread}. */
+    void run(int thread);
+  }
+
+  private static void concurrently(Work work) throws InterruptedException {
+    try (ExecutorService threads = Executors.newFixedThreadPool(THREADS)) {
+      List<Future<?>> done = new ArrayList<>();
+      for (int i = 0; i < THREADS; i++) {
+        int thread = i;
+        done.add(threads.submit(() -> work.run(thread)));
+      }
+      for (Future<?> one : done) {
+        try {
+          one.get();
+        } catch (ExecutionException e) {
+          throw new AssertionError(e.getCause());
+        }
+      }
+    }
+  }
+}

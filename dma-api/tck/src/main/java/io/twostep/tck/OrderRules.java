@@ -1,0 +1,195 @@
+package io.twostep.tck;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
+
+import io.twostep.dma.DmaDirection;
+import io.twostep.dma.DmaMapping;
+import io.twostep.dma.DmaMappingException;
+import io.twostep.dma.DmaMappingException.Reason;
+import io.twostep.dma.InvalidationBatch;
+import io.twostep.dma.IovaReservation;
+import io.twostep.dma.MemoryBlock;
+import io.twostep.tck.FaultPlan.Call;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+/** Rules E1: clear, invalidate, copy out, release; nothing is reused while a stale translation may live. */
+public interface OrderRules extends TckFixture {
+  /** E1a. */
+  @Test
+  default void e1aMemoryIsOutOfReachOnceUnmapReturns() {
+    for (int round = 0; round < 8; round++) {
+      MemoryBlock block = rig().memory(rounded(20_000));
+      DmaMapping mapping = rig().map(block, 0, block.length(), DmaDirection.BIDIRECTIONAL);
+      long at = mapping.dmaAddress();
+      long middle = at + block.length() / 2;
+      rig().device().read(at, 16);
+      rig().device().read(middle, 16);
+      mapping.close();
+      rig().mapper().awaitQuiescence();
+      byte[] before = Bytes.of(block, 0, block.length());
+      if (has(Behavior.TRANSLATES)) {
+        rig().device().requireRefused(at, "it was unmapped");
+        rig().device().requireRefused(middle, "it was unmapped");
+      } else if (has(Behavior.BOUNCES)) {
+        rig().device().tryWrite(at, Bytes.random(64, round));
+      } else {
+        assertThat(rig().mapper().limits().translates()).as("nothing translates, and nothing pretends to").isFalse();
+      }
+      assertThat(Bytes.of(block, 0, block.length())).isEqualTo(before);
+    }
+  }
+
+  /** E1b. */
+  @Test
+  default void e1bAddressesOfAPendingBatchAreNotGivenOutAgain() {
+    if (!has(Behavior.TRANSLATES)) {
+      return;
+    }
+    long length = Math.max(rounded(8192), rig().mapper().limits().granule());
+    MemoryBlock block = rig().memory(length);
+    List<Long> pending = new ArrayList<>();
+    List<DmaMapping> later = new ArrayList<>();
+    try (InvalidationBatch batch = rig().mapper().newBatch()) {
+      for (int i = 0; i < 8; i++) {
+        DmaMapping mapping = rig().map(block, 0, length, DmaDirection.BIDIRECTIONAL);
+        pending.add(mapping.dmaAddress());
+        mapping.unmap(batch);
+        mapping.close();
+      }
+      for (int i = 0; i < 16; i++) {
+        later.add(rig().map(block, 0, length, DmaDirection.BIDIRECTIONAL));
+      }
+      for (DmaMapping mapping : later) {
+        for (long old : pending) {
+          assertThat(mapping.dmaAddress() - old).as("an address whose invalidation is not complete was given out").satisfiesAnyOf(
+              distance -> assertThat(distance).isGreaterThanOrEqualTo(length), distance -> assertThat(distance).isLessThanOrEqualTo(-length));
+        }
+      }
+    }
+    later.forEach(DmaMapping::close);
+  }
+
+  /** E1c. */
+  @Test
+  default void e1cWritesUpToTheInvalidationAreKept() {
+    if (!has(Behavior.TRANSLATES) || setup().hostManaged()) {
+      return;
+    }
+    long offset = crooked();
+    int length = (int) rounded(3000);
+    MemoryBlock block = rig().memory(64 << 10);
+    DmaMapping mapping = rig().map(block, offset, length, DmaDirection.FROM_DEVICE);
+    long at = mapping.dmaAddress();
+    byte[] first = Bytes.random(length, 41);
+    byte[] last = Bytes.random(length, 42);
+    rig().device().write(at, first);
+    boolean[] written = new boolean[1];
+    // Translations are cleared by now, and the device may still have them: what it writes counts.
+    rig().machine().beforeInvalidation(rig().slot(), () -> written[0] |= rig().device().tryWrite(at, last));
+    try (InvalidationBatch batch = rig().mapper().newBatch()) {
+      mapping.unmap(batch);
+    }
+    rig().machine().beforeInvalidation(rig().slot(), () -> {});
+    mapping.close();
+    assertThat(Bytes.of(block, offset, length)).isEqualTo(written[0] ? last : first);
+  }
+
+  /** E1d. */
+  @Test
+  default void e1dNothingIsReleasedWhileTheInvalidationFails() {
+    // Behind a lazy policy nobody waits for the invalidation that fails.
+    if (!has(Behavior.TRANSLATES) || has(Behavior.LAZY)) {
+      return;
+    }
+    long length = Math.max(rounded(8192), rig().mapper().limits().granule());
+    MemoryBlock block = rig().memory(length);
+    DmaMapping mapping = rig().map(block, 0, length, DmaDirection.BIDIRECTIONAL);
+    long stuck = mapping.dmaAddress();
+    rig().machine().faults().arm(setup().hostManaged() ? Call.HOST_UNMAP : Call.INVALIDATE, 1);
+    InvalidationBatch batch = rig().mapper().newBatch();
+    DmaMappingException refusal =
+        catchThrowableOfType(
+            DmaMappingException.class,
+            () -> {
+              mapping.unmap(batch);
+              batch.complete();
+            });
+    batch.close();
+    assertThat(refusal).as("a teardown that could not be confirmed").isNotNull();
+    assertThat(refusal.reason()).isEqualTo(Reason.QUARANTINED);
+    assertThat(rig().mapper().quarantined()).isEqualTo(1);
+    assertThatThrownBy(block::close).as("the device may still reach the memory").isInstanceOf(IllegalStateException.class);
+    MemoryBlock other = rig().memory(length);
+    for (int i = 0; i < 8; i++) {
+      try (DmaMapping next = rig().map(other, 0, length, DmaDirection.BIDIRECTIONAL)) {
+        assertThat(next.dmaAddress()).as("an address that may be reachable was given out").isNotEqualTo(stuck);
+      }
+    }
+    rig().slot().reset();
+    rig().slot().busMaster(true);
+    assertThat(rig().mapper().releaseQuarantined()).isZero();
+    mapping.close();
+    rig().device().requireRefused(stuck, "it was released from quarantine");
+  }
+
+  /** E1e. */
+  @Test
+  default void e1eStaleAddressesReachNothingThatWasMappedSince() {
+    int length = (int) rounded(6000);
+    MemoryBlock old = rig().memory(length);
+    MemoryBlock young = rig().memory(length);
+    List<DmaMapping> later = new ArrayList<>();
+    byte[] expected = Bytes.of(young, 0, length);
+    try (InvalidationBatch batch = rig().mapper().newBatch()) {
+      for (int i = 0; i < 6; i++) {
+        DmaMapping mapping = rig().map(old, 0, length, DmaDirection.BIDIRECTIONAL);
+        long stale = mapping.dmaAddress();
+        rig().device().read(stale, length);
+        mapping.unmap(batch);
+        mapping.close();
+        later.add(rig().map(young, 0, length, DmaDirection.BIDIRECTIONAL));
+        rig().device().tryWrite(stale, Bytes.random(length, i));
+        for (DmaMapping mapped : later) {
+          assertThat(rig().device().read(mapped.dmaAddress(), length)).as("what was mapped while a batch waited").isEqualTo(expected);
+        }
+      }
+    }
+    later.forEach(DmaMapping::close);
+    assertThat(Bytes.of(young, 0, length)).isEqualTo(expected);
+  }
+
+  /** E1f. */
+  @Test
+  default void e1fUnlinkedAndDestroyedWindowsAreOutOfReach() {
+    if (!has(Behavior.TRANSLATES)) {
+      assertThat(rig().mapper().newReservation().tryAlloc(0, 4096, DmaDirection.BIDIRECTIONAL, 0)).isFalse();
+      return;
+    }
+    long unit = Math.max(rig().mapper().limits().unit(), rounded(1));
+    MemoryBlock block = rig().memory(unit * 4);
+    try (IovaReservation window = rig().mapper().newReservation()) {
+      for (int round = 0; round < 6; round++) {
+        window.tryAlloc(block.phys(0), unit * 4, DmaDirection.BIDIRECTIONAL, 0);
+        long base = window.address();
+        for (int i = 0; i < 4; i++) {
+          window.link(i * unit, block.phys(i * unit), unit);
+        }
+        window.sync(0, unit * 4);
+        rig().device().read(base, 16);
+        rig().device().read(base + 2 * unit, 16);
+        window.unlink(2 * unit, unit);
+        rig().device().requireRefused(base + 2 * unit + unit / 2, "it was unlinked");
+        assertThat(rig().device().read(base + 3 * unit, 16)).isEqualTo(Bytes.of(block, 3 * unit, 16));
+        window.destroy();
+        rig().mapper().awaitQuiescence();
+        for (int i = 0; i < 4; i++) {
+          rig().device().requireRefused(base + i * unit, "its window was destroyed");
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,106 @@
+package io.twostep.tck;
+
+import io.twostep.dma.spi.BusMaster;
+import io.twostep.dma.spi.DeviceModel;
+import io.twostep.dma.spi.DeviceSlot.Bar;
+import java.lang.foreign.MemorySegment;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/** A device without a mind: the test says what it reads and writes, and a refusal is an answer. Thread-safe once plugged. */
+public final class ProbeDevice implements DeviceModel {
+  private volatile @Nullable BusMaster bus;
+
+  /** Create a probe, to be plugged into one machine. */
+  public ProbeDevice() {}
+
+  /** Return what the device reads, or null if any byte of it is refused. */
+  public byte @Nullable [] tryRead(long dmaAddress, int length) {
+    byte[] bytes = new byte[length];
+    return plugged().read(dmaAddress, MemorySegment.ofArray(bytes), 0, length) == BusMaster.OK ? bytes : null;
+  }
+
+  /** Write as the device and tell whether every byte was accepted. */
+  public boolean tryWrite(long dmaAddress, byte[] bytes) {
+    return plugged().write(dmaAddress, MemorySegment.ofArray(bytes), 0, bytes.length) == BusMaster.OK;
+  }
+
+  /** Return what the device reads; a refusal fails the test. */
+  public byte[] read(long dmaAddress, int length) {
+    byte[] bytes = tryRead(dmaAddress, length);
+    if (bytes == null) {
+      throw new AssertionError("the device was refused to read 0x%x+0x%x".formatted(dmaAddress, length));
+    }
+    return bytes;
+  }
+
+  /** Write as the device; a refusal fails the test. */
+  public void write(long dmaAddress, byte[] bytes) {
+    if (!tryWrite(dmaAddress, bytes)) {
+      throw new AssertionError("the device was refused to write 0x%x+0x%x".formatted(dmaAddress, bytes.length));
+    }
+  }
+
+  /** Fail the test if the device can read or write the byte at an address. */
+  public void requireRefused(long dmaAddress, String what) {
+    if (tryRead(dmaAddress, 1) != null) {
+      throw new AssertionError("the device can still read 0x%x: %s".formatted(dmaAddress, what));
+    }
+    if (tryWrite(dmaAddress, new byte[1])) {
+      throw new AssertionError("the device can still write 0x%x: %s".formatted(dmaAddress, what));
+    }
+  }
+
+  private BusMaster plugged() {
+    BusMaster connected = bus;
+    if (connected == null) {
+      throw new IllegalStateException("the probe is not plugged into a machine");
+    }
+    return connected;
+  }
+
+  /** Put a translation of the kit's own between the device and the bus. */
+  void through(java.util.function.UnaryOperator<BusMaster> translation) {
+    bus = translation.apply(plugged());
+  }
+
+  @Override
+  public Identity identity() {
+    return new Identity(0x1af4, 0x10fe, 0xff0000, 0);
+  }
+
+  /** Return one BAR of registers: addresses that are no memory. */
+  @Override
+  public List<BarSpec> bars() {
+    return List.of(new BarSpec(Bar.Kind.REGISTERS, 4096));
+  }
+
+  @Override
+  public int vectors() {
+    return 0;
+  }
+
+  @Override
+  public void connect(BusMaster master, Signals signals) {
+    bus = master;
+  }
+
+  @Override
+  public long read(int bar, long offset, int width) {
+    return 0;
+  }
+
+  @Override
+  public void write(int bar, long offset, int width, long value) {}
+
+  @Override
+  public void reset() {}
+
+  @Override
+  public boolean step(int budget) {
+    return false;
+  }
+
+  @Override
+  public void close() {}
+}

@@ -1,0 +1,278 @@
+package io.twostep.tck;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.twostep.dma.DeviceLimits;
+import io.twostep.dma.DmaDirection;
+import io.twostep.dma.DmaMapping;
+import io.twostep.dma.DmaMappingException;
+import io.twostep.dma.DmaMappingException.Reason;
+import io.twostep.dma.IovaReservation;
+import io.twostep.dma.MemoryBlock;
+import io.twostep.dma.spi.AddressSpace.Translation;
+import io.twostep.dma.spi.DmaOps;
+import io.twostep.dma.spi.MappingState;
+import io.twostep.dma.spi.MapFlags;
+import io.twostep.dma.spi.Retirement;
+import java.util.ArrayList;
+import java.util.EnumSet;
+import java.util.List;
+import org.assertj.core.api.Assertions;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+
+/** Rules E12: what cannot work is refused at the door, with its reason, and changes nothing. */
+public interface RefusalRules extends TckFixture {
+  /** E12a. */
+  @Test
+  default void e12aFullAddressSpaceIsRetryableAndRoomComesBack() {
+    if (!has(Behavior.TRANSLATES)) {
+      return;
+    }
+    TckRig small = open(setup().withLimits(DeviceLimits.ofBits(26)));
+    long size = 4 << 20;
+    List<IovaReservation> windows = new ArrayList<>();
+    DmaMappingException refusal = null;
+    while (refusal == null && windows.size() < 64) {
+      IovaReservation window = small.mapper().newReservation();
+      windows.add(window);
+      refusal = Assertions.catchThrowableOfType(DmaMappingException.class, () -> window.tryAlloc(0, size, DmaDirection.TO_DEVICE, 0));
+    }
+    requireRetryable(refusal, Reason.IOVA_EXHAUSTED);
+    windows.getFirst().destroy();
+    small.mapper().awaitQuiescence();
+    windows.getLast().tryAlloc(0, size, DmaDirection.TO_DEVICE, 0);
+    windows.forEach(IovaReservation::close);
+  }
+
+  /** E12b. */
+  @Test
+  default void e12bOccupiedGranuleIsRefusedAndKeepsWhatItHas() {
+    if (!has(Behavior.TRANSLATES)) {
+      return;
+    }
+    long unit = linkUnit();
+    MemoryBlock block = rig().memory(unit * 8);
+    try (IovaReservation window = rig().mapper().newReservation()) {
+      window.tryAlloc(block.phys(0), unit * 6, DmaDirection.BIDIRECTIONAL, 0);
+      window.link(2 * unit, block.phys(2 * unit), unit);
+      refuses(Reason.ALREADY_LINKED, () -> window.link(2 * unit, block.phys(7 * unit), unit));
+      refuses(Reason.ALREADY_LINKED, () -> window.link(unit, block.phys(5 * unit), 3 * unit));
+      window.sync(0, unit * 6);
+      assertThat(rig().device().read(window.address() + 2 * unit, 64)).isEqualTo(Bytes.of(block, 2 * unit, 64));
+      rig().device().requireRefused(window.address() + unit, "its link was refused");
+      rig().device().requireRefused(window.address() + 3 * unit, "its link was refused");
+      window.link(unit, block.phys(5 * unit), unit);
+      window.sync(unit, unit);
+      assertThat(rig().device().read(window.address() + unit, 64)).isEqualTo(Bytes.of(block, 5 * unit, 64));
+    }
+  }
+
+  /** E12c. */
+  @Test
+  default void e12cHoleCannotBeUnlinkedAndNothingChanges() {
+    if (!has(Behavior.TRANSLATES)) {
+      return;
+    }
+    long unit = linkUnit();
+    MemoryBlock block = rig().memory(unit * 4);
+    try (IovaReservation window = rig().mapper().newReservation()) {
+      window.tryAlloc(block.phys(0), unit * 4, DmaDirection.BIDIRECTIONAL, 0);
+      window.link(unit, block.phys(unit), unit);
+      window.sync(unit, unit);
+      refuses(Reason.NOT_LINKED, () -> window.unlink(3 * unit, unit));
+      refuses(Reason.NOT_LINKED, () -> window.unlink(unit, 2 * unit));
+      assertThat(rig().device().read(window.address() + unit, 64)).isEqualTo(Bytes.of(block, unit, 64));
+      window.unlink(unit, unit);
+      refuses(Reason.NOT_LINKED, () -> window.unlink(unit, unit));
+      window.free();
+    }
+  }
+
+  /** E12d. */
+  @Test
+  default void e12dPartOfALinkIsTakenOutWholeOrNotAtAll() {
+    if (!has(Behavior.TRANSLATES)) {
+      return;
+    }
+    long unit = linkUnit();
+    MemoryBlock block = rig().memory(unit * 4);
+    try (IovaReservation window = rig().mapper().newReservation()) {
+      window.tryAlloc(block.phys(0), unit * 4, DmaDirection.BIDIRECTIONAL, 0);
+      window.link(0, block.phys(0), unit * 4);
+      window.sync(0, unit * 4);
+      int gone = 0;
+      if (has(Behavior.SPLITS_LINKS)) {
+        window.unlink(unit, unit);
+        gone = 1;
+      } else {
+        refuses(Reason.NOT_SPLITTABLE, () -> window.unlink(unit, unit));
+      }
+      for (int i = 0; i < 4; i++) {
+        if (i == gone && gone != 0) {
+          rig().device().requireRefused(window.address() + i * unit, "it was unlinked");
+        } else {
+          assertThat(rig().device().read(window.address() + i * unit, 64)).as("unit %d", i).isEqualTo(Bytes.of(block, i * unit, 64));
+        }
+      }
+    }
+  }
+
+  /** E12e. */
+  @Test
+  default void e12eRunOfRangesIsLinkedWholeOrNotAtAll() {
+    if (!has(Behavior.TRANSLATES)) {
+      return;
+    }
+    DmaOps ops = rig().ops();
+    long unit = linkUnit();
+    MemoryBlock block = rig().memory(unit * 16);
+    MappingState state = new MappingState(rig().layers());
+    Retirement undo = new Retirement();
+    int flags = DmaDirection.BIDIRECTIONAL.access();
+    ops.reserve(state, 0, unit * 8, 0, -1L, flags);
+    ops.link(state, 5 * unit, block.phys(15 * unit), unit, flags, undo);
+    long[] phys = new long[6];
+    long[] length = new long[6];
+    for (int i = 0; i < 6; i++) {
+      phys[i] = block.phys(2L * i * unit);
+      length[i] = unit;
+    }
+    refuses(Reason.ALREADY_LINKED, () -> ops.linkRun(state, unit, phys, length, 0, 6, flags, undo));
+    undo.complete();
+    ops.publish(state, 0, unit * 8, undo);
+    for (int i = 1; i < 5; i++) {
+      assertThat(ops.physOf(state, i * unit)).as("what a refused run left at unit %d", i).isEqualTo(DmaOps.ABSENT);
+      rig().device().requireRefused(state.dmaAddress + i * unit, "the run it belonged to was refused");
+    }
+    assertThat(rig().device().read(state.dmaAddress + 5 * unit, 64)).isEqualTo(Bytes.of(block, 15 * unit, 64));
+    ops.linkRun(state, unit, phys, length, 0, 4, flags, undo);
+    ops.publish(state, 0, unit * 8, undo);
+    for (int i = 0; i < 4; i++) {
+      assertThat(rig().device().read(state.dmaAddress + (i + 1) * unit, 64)).isEqualTo(Bytes.of(block, 2L * i * unit, 64));
+    }
+    ops.release(state, undo);
+    undo.complete();
+  }
+
+  /** E12f. */
+  @Test
+  default void e12fWhatIsNoMemoryIsRefused() {
+    long beyond = (rig().machine().memory().highestAddress() | 0xfff_ffff) + 1;
+    refuses(Reason.NOT_BACKED, () -> rig().mapper().map(beyond, 4096, DmaDirection.TO_DEVICE, 0));
+    long registers = rig().slot().bar(0).phys();
+    refuses(
+        EnumSet.of(Reason.NOT_BACKED, Reason.PEER_UNREACHABLE), () -> rig().mapper().map(registers, 4096, DmaDirection.BIDIRECTIONAL, 0));
+    assertThat(rig().mapper().liveMappings()).isZero();
+  }
+
+  /** E12g. */
+  @Test
+  default void e12gAddressSpaceOfTheWrongKindIsRefusedAtAttach() {
+    if (setup().hostManaged()) {
+      return;
+    }
+    TckRig blocked = open(setup().withDevice(setup().device().withTranslation(Translation.BLOCKED)));
+    refuses(EnumSet.of(Reason.UNSUPPORTED), blocked::mapper);
+    Translation other = has(Behavior.TRANSLATES) ? Translation.NONE : Translation.TRANSLATED;
+    TckRig wrong = open(setup().withDevice(setup().device().withTranslation(other)));
+    refuses(EnumSet.of(Reason.UNSUPPORTED), wrong::mapper);
+  }
+
+  /** E12h. */
+  @Test
+  default void e12hDetachedDeviceIsRefusedAndTeardownIsNot() {
+    MemoryBlock block = rig().memory(64 << 10);
+    DmaMapping mapping = rig().map(block, crooked(), rounded(5000), DmaDirection.FROM_DEVICE);
+    byte[] written = Bytes.random((int) rounded(5000), 3);
+    rig().device().write(mapping.dmaAddress(), written);
+    assertThat(rig().mapper().detach()).isEqualTo(1);
+    refuses(Reason.DETACHED, () -> rig().map(block, 0, 4096, DmaDirection.TO_DEVICE));
+    refuses(Reason.DETACHED, () -> mapping.syncForCpu(0, 100));
+    mapping.close();
+    assertThat(Bytes.of(block, crooked(), written.length)).isEqualTo(written);
+  }
+
+  /** E12i. */
+  @Test
+  default void e12iEdgesTheStackCannotServeAreRefused() {
+    if (edge() == 1) {
+      return;
+    }
+    MemoryBlock block = rig().memory(edge() * 4);
+    EnumSet<Reason> reasons = EnumSet.of(Reason.BOUNCE_FORBIDDEN, Reason.COHERENCE_REQUIRED, Reason.MISALIGNED);
+    refuses(reasons, () -> rig().map(block, edge() / 2, edge(), DmaDirection.BIDIRECTIONAL));
+    refuses(reasons, () -> rig().map(block, 0, edge() + edge() / 2, DmaDirection.TO_DEVICE));
+    assertThat(rig().mapper().liveMappings()).isZero();
+  }
+
+  /** E12j. */
+  @Test
+  default void e12jBouncePoolThatIsFullOrTooSmallSaysWhich() {
+    long most = rig().mapper().limits().maxMappingLength();
+    if (!has(Behavior.BOUNCES) || has(Behavior.TRANSLATES) || most > 32 << 20) {
+      return;
+    }
+    MemoryBlock block = rig().memory(most * 2 + crooked());
+    long at = block.phys(crooked());
+    try (DmaMapping mapping = rig().mapper().map(at, most, DmaDirection.TO_DEVICE, 0)) {
+      if (!mapping.needsSync()) {
+        return;
+      }
+    }
+    refuses(Reason.BOUNCE_TOO_LARGE, () -> rig().mapper().map(at, most * 2, DmaDirection.TO_DEVICE, 0));
+    List<DmaMapping> live = new ArrayList<>();
+    DmaMappingException refusal = null;
+    while (refusal == null && live.size() < 100_000) {
+      refusal =
+          Assertions.catchThrowableOfType(DmaMappingException.class, () -> live.add(rig().mapper().map(at, most, DmaDirection.TO_DEVICE, 0)));
+    }
+    requireRetryable(refusal, Reason.BOUNCE_EXHAUSTED);
+    live.removeLast().close();
+    live.add(rig().mapper().map(at, most, DmaDirection.TO_DEVICE, 0));
+    live.forEach(DmaMapping::close);
+  }
+
+  /** E10b. */
+  @Test
+  default void e10bCallersAddressIsAnsweredAndNeverThatOfACopy() {
+    DmaOps ops = rig().ops();
+    MemoryBlock block = rig().memory(64 << 10);
+    MappingState state = new MappingState(rig().layers());
+    Retirement batch = new Retirement();
+    long length = rounded(9000);
+    ops.map(state, block.phys(crooked()), length, DmaDirection.BIDIRECTIONAL.access(), batch);
+    for (long offset : new long[] {0, 1, 4095, length - 1}) {
+      assertThat(ops.physOf(state, offset)).as("physOf(0x%x)", offset).isEqualTo(block.phys(crooked() + offset));
+    }
+    if (state.has(MapFlags.NEEDS_UNMAP)) {
+      ops.unmap(state, batch);
+      batch.complete();
+    }
+  }
+
+  /** Return a length that any number of links may have. */
+  private long linkUnit() {
+    return Math.max(rig().mapper().limits().unit(), rounded(1));
+  }
+
+  private static void requireRetryable(@Nullable DmaMappingException refusal, Reason reason) {
+    if (refusal == null) {
+      throw new AssertionError("nothing was refused; expected " + reason);
+    }
+    assertThat(refusal.reason()).isEqualTo(reason);
+    assertThat(refusal.isRetryable()).as(reason + " can pass").isTrue();
+  }
+
+  private static void refuses(Reason reason, ThrowingCallable work) {
+    refuses(EnumSet.of(reason), work);
+  }
+
+  private static void refuses(EnumSet<Reason> reasons, ThrowingCallable work) {
+    DmaMappingException refusal = Assertions.catchThrowableOfType(DmaMappingException.class, work);
+    assertThat(refusal).as("a refusal: one of " + reasons).isNotNull();
+    assertThat(refusal.reason()).as(refusal.getMessage()).isIn(reasons);
+    assertThat(refusal.getMessage()).isNotBlank();
+  }
+}

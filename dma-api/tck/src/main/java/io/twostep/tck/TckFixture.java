@@ -1,0 +1,39 @@
+package io.twostep.tck;
+
+import java.util.Set;
+
+/** What the groups of rules stand on; {@link BackendTck} provides it. */
+public interface TckFixture {
+  /** Return the world the stack is proved in. */
+  TckSetup setup();
+
+  /** Return what the stack offers; the rest must be refused. */
+  Set<Behavior> behaviors();
+
+  /**
+   * Return where edges of ranges may lie: 1 for anywhere, else a power of two such as the granule or a cache line, in bytes. Ranges with other edges must be
+   * refused.
+   */
+  long edge();
+
+  /** Return the rig of this test, made when first asked for. */
+  TckRig rig();
+
+  /** Make one more rig of the same stack in another world; closed with the test. */
+  TckRig open(TckSetup other);
+
+  /** Tell whether the stack offers it. */
+  default boolean has(Behavior behavior) {
+    return behaviors().contains(behavior);
+  }
+
+  /** Return an offset that is as crooked as the stack allows. */
+  default long crooked() {
+    return edge() == 1 ? 100 : edge();
+  }
+
+  /** Return {@code length} rounded up to where edges may lie. */
+  default long rounded(long length) {
+    return length + edge() - 1 & -edge();
+  }
+}

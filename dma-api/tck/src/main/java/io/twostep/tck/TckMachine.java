@@ -1,0 +1,174 @@
+package io.twostep.tck;
+
+import io.twostep.dma.spi.AddressRange;
+import io.twostep.dma.spi.AddressSpace;
+import io.twostep.dma.spi.DeviceAddress;
+import io.twostep.dma.spi.DeviceSlot;
+import io.twostep.dma.spi.Iommu;
+import io.twostep.dma.spi.Machine;
+import io.twostep.dma.spi.ModelHost;
+import io.twostep.dma.spi.ModelHost.SlotOptions;
+import io.twostep.dma.spi.OffsetWindow;
+import io.twostep.dma.spi.PhysicalMemory;
+import io.twostep.dma.spi.TableWalkingIommu;
+import io.twostep.dma.spi.Timers;
+import io.twostep.dma.spi.Topology;
+import java.util.IdentityHashMap;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A machine that watches what a backend does to it: counts what is taken, knows who took it, and fails the n-th call when told to.
+ *
+ * <p>Stands on any machine that hosts device models.
+ */
+public final class TckMachine implements Machine {
+  private final ModelHost real;
+  private final boolean hostManaged;
+  private final FaultPlan faults = new FaultPlan();
+  private final WatchedMemory memory;
+  private final IdentityHashMap<AddressSpace, Space> spaces = new IdentityHashMap<>();
+  private int plugged;
+
+  TckMachine(ModelHost real, boolean hostManaged) {
+    this.real = real;
+    this.hostManaged = hostManaged;
+    memory = new WatchedMemory(real.memory(), faults);
+  }
+
+  /** Plug a probe into the next slot and let it master the bus. */
+  public DeviceSlot plug(ProbeDevice device, SlotOptions options) {
+    boolean byHost = hostManaged && options.translation() == AddressSpace.Translation.TRANSLATED;
+    SlotOptions below = byHost ? options.withTranslation(AddressSpace.Translation.NONE) : options;
+    plugged++;
+    DeviceSlot slot = real.plug(new DeviceAddress("0000:%02x:00.0".formatted(plugged)), device, below);
+    slot.busMaster(true);
+    if (byHost) {
+      HostTable table = new HostTable(faults);
+      synchronized (spaces) {
+        Space space = new Space(real.addressSpaceFor(slot), table);
+        if (spaces.put(space.real, space) != null) {
+          throw new IllegalStateException(slot.address() + " shares its group: the kit gives every device a host's table of its own");
+        }
+      }
+      device.through(table::translate);
+    }
+    return slot;
+  }
+
+  /** Return what makes calls fail. */
+  public FaultPlan faults() {
+    return faults;
+  }
+
+  /** Return how many bytes of blocks are allocated, the backend's and the test's. */
+  public long bytesHeld() {
+    return memory.bytesHeld();
+  }
+
+  /** Return what was taken and not given back, each with the trace of who took it. */
+  public List<Throwable> leaks() {
+    return memory.leaks();
+  }
+
+  /** Run {@code task} whenever the backend asks for an invalidation of the slot's address space, before it happens. */
+  public void beforeInvalidation(DeviceSlot slot, Runnable task) {
+    WatchedIommu watched = spaceOf(slot).watched;
+    if (watched == null) {
+      throw new IllegalStateException(slot.address() + " has no tables that the backend invalidates");
+    }
+    watched.beforeInvalidation = task;
+  }
+
+  @Override
+  public String name() {
+    return real.name();
+  }
+
+  @Override
+  public PhysicalMemory memory() {
+    return memory;
+  }
+
+  @Override
+  public List<DeviceSlot> slots() {
+    return real.slots();
+  }
+
+  @Override
+  public AddressSpace addressSpaceFor(DeviceSlot slot) {
+    return spaceOf(slot);
+  }
+
+  private Space spaceOf(DeviceSlot slot) {
+    synchronized (spaces) {
+      return spaces.computeIfAbsent(real.addressSpaceFor(slot), space -> new Space(space, null));
+    }
+  }
+
+  @Override
+  public Topology topology() {
+    return real.topology();
+  }
+
+  @Override
+  public Timers timers() {
+    return real.timers();
+  }
+
+  @Override
+  public void close() {
+    real.close();
+  }
+
+  /** The machine's address space, with its hardware watched or replaced by a host. */
+  private final class Space implements AddressSpace {
+    private final AddressSpace real;
+    private final @Nullable HostTable host;
+    private final @Nullable WatchedIommu watched;
+
+    Space(AddressSpace real, @Nullable HostTable host) {
+      this.real = real;
+      this.host = host;
+      watched =
+          host == null && real.translation() == Translation.TRANSLATED && real.iommu() instanceof TableWalkingIommu tables
+              ? new WatchedIommu(tables, faults)
+              : null;
+    }
+
+    @Override
+    public String name() {
+      return real.name();
+    }
+
+    @Override
+    public Translation translation() {
+      return host == null ? real.translation() : Translation.TRANSLATED;
+    }
+
+    @Override
+    public Iommu iommu() {
+      return host != null ? host : watched != null ? watched : real.iommu();
+    }
+
+    @Override
+    public List<DeviceSlot> members() {
+      return real.members();
+    }
+
+    @Override
+    public List<AddressRange> reserved() {
+      return real.reserved();
+    }
+
+    @Override
+    public List<OffsetWindow> offsetWindows() {
+      return real.offsetWindows();
+    }
+
+    @Override
+    public long busLimit() {
+      return real.busLimit();
+    }
+  }
+}

@@ -1,0 +1,125 @@
+package io.twostep.tck;
+
+import io.twostep.dma.DeviceLimits;
+import io.twostep.dma.spi.AddressSpace.Translation;
+import io.twostep.dma.spi.DmaPlugin;
+import io.twostep.dma.spi.Machine;
+import io.twostep.dma.spi.MachinePlugin;
+import io.twostep.dma.spi.ModelHost;
+import io.twostep.dma.spi.ModelHost.SlotOptions;
+import io.twostep.dma.spi.Setting;
+import io.twostep.dma.spi.Settings;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.ServiceLoader;
+import java.util.TreeMap;
+
+/**
+ * The world a stack is proved in: a machine, found by name, and how the device stands in it. Immutable.
+ *
+ * @param machine name of a machine plugin whose machine hosts device models
+ * @param machineSettings settings of the machine, beside what the kit asks for where the machine has it: 256 MiB and caches that answer as unkindly as
+ *     hardware may
+ * @param device how the device stands
+ * @param limits what the device can address and digest
+ * @param hostManaged whether a host keeps the translations, instead of tables in memory
+ */
+public record TckSetup(
+    String machine, Map<String, String> machineSettings, SlotOptions device, DeviceLimits limits, boolean hostManaged) {
+  private static final Map<String, String> ASKED_FOR =
+      Map.of("memory", "256MiB", "iotlb", "adversarial", "cache", "adversarial", "seed", "7");
+
+  public TckSetup {
+    machineSettings = Map.copyOf(machineSettings);
+  }
+
+  /** Return a trusted, coherent device behind an IOMMU whose tables the backend writes. */
+  public static TckSetup translated() {
+    return new TckSetup("model", Map.of(), SlotOptions.DEFAULT, DeviceLimits.UNLIMITED, false);
+  }
+
+  /** Return a trusted, coherent device that nothing translates for. */
+  public static TckSetup untranslated() {
+    return translated().withDevice(SlotOptions.DEFAULT.withTranslation(Translation.NONE));
+  }
+
+  /** Return a copy with another {@link #machine}. */
+  public TckSetup withMachine(String name) {
+    return new TckSetup(name, machineSettings, device, limits, hostManaged);
+  }
+
+  /** Return a copy with one more setting of the machine. */
+  public TckSetup withMachineSetting(String name, String value) {
+    Map<String, String> more = new HashMap<>(machineSettings);
+    more.put(name, value);
+    return new TckSetup(machine, more, device, limits, hostManaged);
+  }
+
+  /** Return a copy with another {@link #device}. */
+  public TckSetup withDevice(SlotOptions other) {
+    return new TckSetup(machine, machineSettings, other, limits, hostManaged);
+  }
+
+  /** Return a copy with other {@link #limits}. */
+  public TckSetup withLimits(DeviceLimits other) {
+    return new TckSetup(machine, machineSettings, device, other, hostManaged);
+  }
+
+  /** Return a copy whose translations a host keeps. */
+  public TckSetup byHost() {
+    return new TckSetup(machine, machineSettings, device, limits, true);
+  }
+
+  /** Return a copy whose machine draws from another seed, if it has one. */
+  TckSetup withMachineSeed(long seed) {
+    boolean seeded = find(machine).settings().stream().anyMatch(setting -> setting.name().equals("seed"));
+    return seeded ? withMachineSetting("seed", Long.toString(seed)) : this;
+  }
+
+  /** Return a copy whose machine's caches answer as hardware usually does, for tests that measure. */
+  TckSetup calm() {
+    Map<String, String> calm = new HashMap<>(machineSettings);
+    for (Setting setting : find(machine).settings()) {
+      if (setting.name().equals("iotlb") || setting.name().equals("cache")) {
+        calm.put(setting.name(), setting.defaultValue());
+      }
+    }
+    return new TckSetup(machine, calm, device, limits, hostManaged);
+  }
+
+  /** Make the machine. */
+  TckMachine create() {
+    MachinePlugin plugin = find(machine);
+    Map<String, String> given = new TreeMap<>();
+    for (Setting setting : plugin.settings()) {
+      if (ASKED_FOR.containsKey(setting.name())) {
+        given.put(setting.name(), ASKED_FOR.get(setting.name()));
+      }
+    }
+    given.putAll(machineSettings);
+    Machine made = plugin.create(Settings.of(plugin, given));
+    if (!(made instanceof ModelHost host)) {
+      made.close();
+      throw new IllegalStateException("machine '" + machine + "' hosts no device models, and the kit needs to be the device");
+    }
+    return new TckMachine(host, hostManaged);
+  }
+
+  private static MachinePlugin find(String name) {
+    List<MachinePlugin> found =
+        ServiceLoader.load(DmaPlugin.class, TckSetup.class.getClassLoader()).stream()
+            .map(ServiceLoader.Provider::get)
+            .filter(MachinePlugin.class::isInstance)
+            .map(MachinePlugin.class::cast)
+            .toList();
+    return found.stream()
+        .filter(plugin -> plugin.name().equals(name))
+        .findFirst()
+        .orElseThrow(
+            () ->
+                new IllegalStateException(
+                    "no machine '" + name + "' is on the path, only " + found.stream().map(MachinePlugin::name).sorted().toList()
+                        + "; add twostep-machine-model to the tests"));
+  }
+}

@@ -1,0 +1,120 @@
+package io.twostep.tck;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.twostep.dma.DmaDirection;
+import io.twostep.dma.DmaMappingException;
+import io.twostep.dma.DmaMappingException.Reason;
+import io.twostep.dma.InvalidationBatch;
+import io.twostep.dma.MemoryBlock;
+import io.twostep.dma.SparseWindow;
+import org.junit.jupiter.api.Test;
+
+/** Rules E11: windows whose units come and go. */
+public interface WindowRules extends TckFixture {
+  /** E11a. */
+  @Test
+  default void e11aUnitsComeAndGo() {
+    long unit = windowUnit();
+    if (!has(Behavior.SPARSE_WINDOWS)) {
+      assertThatThrownBy(() -> rig().mapper().newWindow(unit * 4, unit, DmaDirection.BIDIRECTIONAL, 0))
+          .isInstanceOfSatisfying(DmaMappingException.class, e -> assertThat(e.reason()).isEqualTo(Reason.UNSUPPORTED));
+      return;
+    }
+    MemoryBlock block = rig().memory(unit * 8);
+    try (SparseWindow window = rig().mapper().newWindow(unit * 8, unit, DmaDirection.BIDIRECTIONAL, 0)) {
+      for (int round = 0; round < 40; round++) {
+        int at = round * 5 % 8;
+        long offset = at * unit;
+        if (window.isLinked(offset)) {
+          window.unlink(offset, unit);
+          if (has(Behavior.TRANSLATES)) {
+            rig().device().requireRefused(window.address() + offset + unit / 2, "its unit was unlinked");
+          }
+          assertThat(window.isLinked(offset)).isFalse();
+        } else {
+          long from = round * 3 % 8 * unit;
+          long address = window.link(offset, block.phys(from), unit, DmaDirection.BIDIRECTIONAL);
+          assertThat(rig().device().read(address, 128)).as("round %d", round).isEqualTo(Bytes.of(block, from, 128));
+          byte[] written = Bytes.random(64, round);
+          rig().device().write(address + 32, written);
+          window.syncForCpu(offset, unit);
+          assertThat(Bytes.of(block, from + 32, 64)).isEqualTo(written);
+          assertThat(window.isLinked(offset)).isTrue();
+        }
+      }
+    }
+  }
+
+  /** E11b. */
+  @Test
+  default void e11bHolesAndOccupiedUnitsAreRefused() {
+    if (!has(Behavior.SPARSE_WINDOWS)) {
+      return;
+    }
+    long unit = windowUnit();
+    MemoryBlock block = rig().memory(unit * 2);
+    try (SparseWindow window = rig().mapper().newWindow(unit * 4, unit, DmaDirection.BIDIRECTIONAL, 0)) {
+      window.link(unit, block.phys(0), unit, DmaDirection.BIDIRECTIONAL);
+      assertThatThrownBy(() -> window.link(unit, block.phys(unit), unit, DmaDirection.BIDIRECTIONAL))
+          .isInstanceOfSatisfying(DmaMappingException.class, e -> assertThat(e.reason()).isEqualTo(Reason.ALREADY_LINKED));
+      assertThatThrownBy(() -> window.unlink(unit, 2 * unit))
+          .isInstanceOfSatisfying(DmaMappingException.class, e -> assertThat(e.reason()).isEqualTo(Reason.NOT_LINKED));
+      assertThat(window.isLinked(unit)).isTrue();
+    }
+  }
+
+  /** E5d. */
+  @Test
+  default void e5dPermissionOfUnitsIsChangedOrTheChangeIsRefused() {
+    if (!has(Behavior.SPARSE_WINDOWS)) {
+      return;
+    }
+    long unit = windowUnit();
+    MemoryBlock block = rig().memory(unit * 2);
+    try (SparseWindow window = rig().mapper().newWindow(unit * 2, unit, DmaDirection.BIDIRECTIONAL, 0)) {
+      long at = window.link(0, block.phys(0), unit, DmaDirection.BIDIRECTIONAL);
+      if (!has(Behavior.CHANGES_PERMISSION)) {
+        assertThatThrownBy(() -> window.protect(0, unit, DmaDirection.TO_DEVICE))
+            .isInstanceOfSatisfying(DmaMappingException.class, e -> assertThat(e.reason()).isEqualTo(Reason.UNSUPPORTED));
+        return;
+      }
+      for (int round = 0; round < 6; round++) {
+        rig().device().write(at, new byte[] {1});
+        window.protect(0, unit, DmaDirection.TO_DEVICE);
+        assertThat(rig().device().tryWrite(at, new byte[] {2})).as("a write after its permission was taken").isFalse();
+        rig().device().read(at, 1);
+        window.protect(0, unit, DmaDirection.BIDIRECTIONAL);
+      }
+    }
+  }
+
+  /** E11c. */
+  @Test
+  default void e11cMemoryOfUnitsIsHeldUntilTheirBatchCompletes() {
+    if (!has(Behavior.SPARSE_WINDOWS)) {
+      return;
+    }
+    long unit = windowUnit();
+    MemoryBlock block = rig().memory(unit * 4);
+    try (SparseWindow window = rig().mapper().newWindow(unit * 4, unit, DmaDirection.BIDIRECTIONAL, 0)) {
+      for (int i = 0; i < 4; i++) {
+        window.link(i * unit, block.phys(i * unit), unit, DmaDirection.BIDIRECTIONAL);
+      }
+      InvalidationBatch batch = rig().mapper().newBatch();
+      window.unlink(0, 4 * unit, batch);
+      assertThatThrownBy(block::close).isInstanceOf(IllegalStateException.class);
+      batch.complete();
+      if (has(Behavior.TRANSLATES)) {
+        for (int i = 0; i < 4; i++) {
+          rig().device().requireRefused(window.address() + i * unit, "its batch is complete");
+        }
+      }
+    }
+  }
+
+  private long windowUnit() {
+    return Math.max(4096, rig().mapper().limits().granule());
+  }
+}
