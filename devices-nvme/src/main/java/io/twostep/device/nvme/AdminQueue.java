@@ -89,10 +89,13 @@ final class AdminQueue implements AutoCloseable {
     }
   }
 
-  /** Forget what was outstanding; the controller is stopped. */
+  /** Take events that came in time and forget what else was outstanding; the controller is stopped. */
   void cancelAll() {
     lock.lock();
     try {
+      if (!broken) {
+        reap();
+      }
       for (int tag = 0; tag < tags.count(); tag++) {
         if (tags.isLive(tag)) {
           tags.retire(tag);
@@ -213,15 +216,25 @@ final class AdminQueue implements AutoCloseable {
     }
   }
 
-  /** Look for completions unless another thread does; return an event that arrived, or null. */
-  @Nullable NvmeEvent tryPoll() {
+  /** Look for completions unless another thread does; tell whether an event waits to be taken. */
+  boolean hasEvents() {
     if (!lock.tryLock()) {
-      return null;
+      return false;
     }
     try {
       if (!broken) {
         reap();
       }
+      return !events.isEmpty();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Take the oldest event, null if none waits. */
+  @Nullable NvmeEvent takeEvent() {
+    lock.lock();
+    try {
       return events.poll();
     } finally {
       lock.unlock();

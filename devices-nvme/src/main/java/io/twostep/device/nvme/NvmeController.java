@@ -3,9 +3,12 @@ package io.twostep.device.nvme;
 import io.twostep.device.nvme.host.Registers;
 import io.twostep.device.nvme.wire.AdminOpcode;
 import io.twostep.device.nvme.wire.DoorbellLayout;
+import io.twostep.device.nvme.wire.ErrorLogLayout;
 import io.twostep.device.nvme.wire.IdentifyCommandLayout;
 import io.twostep.device.nvme.wire.LogPageCommandLayout;
 import io.twostep.device.nvme.wire.ShadowDoorbellLayout;
+import io.twostep.device.nvme.wire.SmartLogLayout;
+import io.twostep.device.nvme.wire.SqeLayout;
 import io.twostep.device.nvme.wire.StatusCode;
 import io.twostep.dma.DeviceLimits;
 import io.twostep.dma.DmaBuffer;
@@ -43,6 +46,7 @@ public final class NvmeController implements Driver {
   private static final long OFFSET_MASK = 4095;
 
   private static final ValueLayout.OfInt LIST_ENTRY = ValueLayout.JAVA_INT.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final int CHANGED_NAMESPACES_SIZE = 4096;
   private static final int LIST_ENTRIES = IdentifyCommandLayout.DATA_SIZE / 4;
 
   private final ControllerCore core;
@@ -375,7 +379,11 @@ public final class NvmeController implements Driver {
     }
   }
 
-  /** Call {@code listener} for every event the controller reports from now on, on a thread that polls or waits. */
+  /**
+   * Call {@code listener} for every event the controller reports from now on, on a thread that polls or waits.
+   *
+   * <p>Its log page was read by then. Events of one kind that come faster than that are one event.
+   */
   public void onEvent(Consumer<NvmeEvent> listener) {
     eventListener = listener;
   }
@@ -468,42 +476,61 @@ public final class NvmeController implements Driver {
 
   /** Take events and do a reset that is wanted, unless another thread is at it. */
   private void service() {
-    NvmeEvent event = core.admin().tryPoll();
-    if (event != null && state == NvmeState.LIVE) {
-      receive(event);
-    }
+    boolean events = core.admin().hasEvents();
     String reason = core.resetReason();
-    if (reason != null && lifecycle.tryLock()) {
-      try {
-        if (core.resetReason() != null && state == NvmeState.LIVE) {
-          LOG.warn("{}: resetting the controller: {}", core.name(), reason);
-          resetLocked();
-        }
-      } finally {
-        lifecycle.unlock();
-      }
+    if ((!events && reason == null) || !lifecycle.tryLock()) {
+      return;
     }
+    List<NvmeEvent> told = List.of();
+    try {
+      if (state == NvmeState.LIVE) {
+        told = takeEvents();
+      }
+      reason = core.resetReason();
+      if (reason != null && state == NvmeState.LIVE) {
+        LOG.warn("{}: resetting the controller: {}", core.name(), reason);
+        resetLocked();
+      }
+    } finally {
+      lifecycle.unlock();
+    }
+    told.forEach(this::tell);
   }
 
-  /** Read the event's log page, which lets the controller report the next of its kind, ask for more, and tell. */
-  private void receive(NvmeEvent event) {
-    if (lifecycle.tryLock()) {
+  /** Take what events arrived: read their log pages, which lets the controller report the next of their kind, and ask for more. */
+  private List<NvmeEvent> takeEvents() {
+    List<NvmeEvent> taken = new ArrayList<>();
+    for (NvmeEvent event = core.admin().takeEvent(); event != null; event = core.admin().takeEvent()) {
+      taken.add(event);
       try {
-        if (state == NvmeState.LIVE) {
-          int dwords = IdentifyCommandLayout.DATA_SIZE / 4 - 1;
-          core.admin()
-              .tryExecute(
-                  new AdminCommand("get log page", AdminOpcode.GET_LOG_PAGE)
-                      .namespace(LogPageCommandLayout.LID_CHANGED_NAMESPACES == event.logPage() ? 0 : -1)
-                      .data(adminData.dmaAddress(), 0)
-                      .word(10, event.logPage() | dwords << 16));
-        }
-      } finally {
-        lifecycle.unlock();
+        core.admin().tryExecute(readLog(event));
+      } catch (NvmeException e) {
+        core.wantReset("it did not answer when asked for the log page of an event: " + e.getMessage());
       }
     }
     core.admin().requestEvents();
-    eventListener.accept(event);
+    return taken;
+  }
+
+  private AdminCommand readLog(NvmeEvent event) {
+    int bytes =
+        switch (event.logPage()) {
+          case LogPageCommandLayout.LID_ERROR -> ErrorLogLayout.SIZE;
+          case LogPageCommandLayout.LID_CHANGED_NAMESPACES -> CHANGED_NAMESPACES_SIZE;
+          default -> SmartLogLayout.SIZE;
+        };
+    return new AdminCommand("get log page", AdminOpcode.GET_LOG_PAGE)
+        .namespace(LogPageCommandLayout.LID_CHANGED_NAMESPACES == event.logPage() ? 0 : SqeLayout.NSID_ALL)
+        .data(adminData.dmaAddress(), 0)
+        .word(10, event.logPage() | (bytes / Integer.BYTES - 1) << 16);
+  }
+
+  private void tell(NvmeEvent event) {
+    try {
+      eventListener.accept(event);
+    } catch (RuntimeException e) {
+      LOG.error("{}: the listener for events threw at {}", core.name(), event, e);
+    }
   }
 
   /**

@@ -1,5 +1,6 @@
 package io.twostep.device.nvme.model;
 
+import io.twostep.device.nvme.wire.AsyncEventLayout;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import org.jspecify.annotations.Nullable;
 
@@ -51,6 +52,7 @@ public final class FaultPlan {
   }
 
   private final ConcurrentLinkedQueue<Armed> armed = new ConcurrentLinkedQueue<>();
+  private final ConcurrentLinkedQueue<Integer> events = new ConcurrentLinkedQueue<>();
   private volatile boolean removed;
   private volatile boolean fatal;
   private volatile boolean powerLoss;
@@ -98,6 +100,12 @@ public final class FaultPlan {
     powerLoss = true;
   }
 
+  /** Have the controller report an event at its next step, whose numbers are those of {@link AsyncEventLayout}. */
+  public void reportEvent(int type, int information, int logPage) {
+    int word = AsyncEventLayout.INFORMATION.with(AsyncEventLayout.TYPE.with(0, type), information);
+    events.add(AsyncEventLayout.LOG_PAGE.with(word, logPage));
+  }
+
   /** Let abort commands take {@code nanos}. */
   public void delayAborts(long nanos) {
     abortDelayNanos = nanos;
@@ -116,6 +124,7 @@ public final class FaultPlan {
   /** Disarm everything but a removal. */
   public void clear() {
     armed.clear();
+    events.clear();
     fatal = false;
     powerLoss = false;
     abortDelayNanos = 0;
@@ -148,6 +157,11 @@ public final class FaultPlan {
     }
     powerLoss = false;
     return true;
+  }
+
+  /** Take the oldest event that was asked for; null for none. */
+  @Nullable Integer takeEvent() {
+    return events.poll();
   }
 
   long abortDelayNanos() {

@@ -1,5 +1,6 @@
 package io.twostep.device.nvme.model;
 
+import io.twostep.device.nvme.wire.AsyncEventLayout;
 import io.twostep.device.nvme.wire.FeatureCommandLayout;
 import io.twostep.device.nvme.wire.FeatureId;
 import io.twostep.device.nvme.wire.StatusCode;
@@ -37,6 +38,12 @@ final class Features {
   /** Tell whether the volatile write cache is in use. */
   boolean isCacheEnabled() {
     return FeatureId.WRITE_CACHE_ENABLE.isSet(words[FeatureId.VOLATILE_WRITE_CACHE]);
+  }
+
+  /** Tell whether the host asked for notices of this kind. */
+  boolean isNoticed(int information) {
+    return information == AsyncEventLayout.NOTICE_NAMESPACE_CHANGED
+        && AsyncEventLayout.CONFIGURE_NAMESPACE_NOTICES.isSet(words[FeatureId.ASYNC_EVENT_CONFIGURATION]);
   }
 
   private int initial(int id) {

@@ -1,5 +1,6 @@
 package io.twostep.device.nvme.model;
 
+import io.twostep.device.nvme.wire.AsyncEventLayout;
 import io.twostep.device.nvme.wire.CcLayout;
 import io.twostep.dma.spi.BusMaster;
 import io.twostep.dma.spi.DeviceModel;
@@ -159,6 +160,9 @@ public final class NvmeControllerModel implements DeviceModel {
     if (faults.takePowerLoss()) {
       losePower();
     }
+    for (Integer word = faults.takeEvent(); word != null; word = faults.takeEvent()) {
+      raise(word);
+    }
     long now = signals.nanoTime();
     long untilChange = state.advance(now);
     if (untilChange > 0) {
@@ -183,6 +187,14 @@ public final class NvmeControllerModel implements DeviceModel {
     events.reset();
     completer.reset();
     features.reset();
+  }
+
+  /** Report an event, unless it is a notice that the host did not ask for. */
+  private void raise(int word) {
+    int type = AsyncEventLayout.TYPE.get(word);
+    if (type != AsyncEventLayout.TYPE_NOTICE || features.isNoticed(AsyncEventLayout.INFORMATION.get(word))) {
+      events.raise(type, AsyncEventLayout.INFORMATION.get(word), AsyncEventLayout.LOG_PAGE.get(word));
+    }
   }
 
   private void losePower() {
