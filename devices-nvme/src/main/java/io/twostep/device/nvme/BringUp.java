@@ -8,6 +8,7 @@ import io.twostep.device.nvme.wire.CcLayout;
 import io.twostep.device.nvme.wire.CqeLayout;
 import io.twostep.device.nvme.wire.CstsLayout;
 import io.twostep.device.nvme.wire.FeatureId;
+import io.twostep.device.nvme.wire.HostMemoryBufferLayout;
 import io.twostep.device.nvme.wire.IdentifyCommandLayout;
 import io.twostep.device.nvme.wire.IdentifyControllerLayout;
 import io.twostep.device.nvme.wire.QueueCommandLayout;
@@ -186,8 +187,30 @@ final class BringUp {
     admin.requestEvents();
   }
 
-  /** Delete the I/O queues, submission queues first, and shut the running controller down in peace. */
-  void shutDown(Iterable<NvmeQueue> queues, ControllerFacts facts) {
+  /**
+   * Lend host memory to the controller.
+   *
+   * @param again whether it is what the controller had before a reset, untouched since
+   * @return false if the controller does not take it
+   */
+  boolean tryLend(HostMemoryLoan loan, boolean again) {
+    int flags = HostMemoryBufferLayout.MEMORY_RETURN.with(HostMemoryBufferLayout.ENABLE.with(0, 1), again ? 1 : 0);
+    AdminCommand lend =
+        new AdminCommand("lend host memory", AdminOpcode.SET_FEATURES)
+            .word(10, FeatureId.HOST_MEMORY_BUFFER)
+            .word(11, flags)
+            .word(12, (int) (loan.length() / core.pageSize()))
+            .word(13, (int) loan.listAddress())
+            .word(14, (int) (loan.listAddress() >>> 32))
+            .word(15, loan.pieces());
+    return admin.tryExecute(lend) == StatusCode.SUCCESS;
+  }
+
+  /** Take lent memory back and delete the I/O queues, submission queues first, and shut the running controller down in peace. */
+  void shutDown(Iterable<NvmeQueue> queues, boolean lent, ControllerFacts facts) {
+    if (lent) {
+      admin.tryExecute(new AdminCommand("take host memory back", AdminOpcode.SET_FEATURES).word(10, FeatureId.HOST_MEMORY_BUFFER));
+    }
     for (NvmeQueue queue : queues) {
       admin.tryExecute(
           new AdminCommand("delete submission queue", AdminOpcode.DELETE_SUBMISSION_QUEUE).word(10, queue.id()));

@@ -13,6 +13,9 @@ import org.jspecify.annotations.Nullable;
 
 /** What all parts of one controller's driver share. */
 final class ControllerCore {
+  /** Why a controller that is broken is reset. */
+  static final String BROKEN = "it reports a fatal status, is no longer ready, or is gone";
+
   private static final int SMALLEST_PAGE_SHIFT = 12;
   private static final long SMALLEST_TRANSFER = 4096;
 
@@ -131,10 +134,19 @@ final class ControllerCore {
     return admin.tryAbort(queueId, commandId, facts().abortLimit());
   }
 
-  /** Tell whether only a reset can help: a fatal status, a subsystem reset, or no controller at all. */
+  /** Tell whether only a reset can help a controller that was live: it says so, lost power or its readiness, or is gone. */
   boolean isBroken() {
     int csts = registers.csts();
-    return csts == RegisterLayout.GONE || CstsLayout.CFS.isSet(csts) || CstsLayout.NSSRO.isSet(csts);
+    return csts == RegisterLayout.GONE || CstsLayout.CFS.isSet(csts) || CstsLayout.NSSRO.isSet(csts) || !CstsLayout.RDY.isSet(csts);
+  }
+
+  /** Want a reset if the controller is broken; returns whether it is. Whoever resets looks again, for a reset may have been under way. */
+  boolean wantResetIfBroken() {
+    if (!isBroken()) {
+      return false;
+    }
+    wantReset(BROKEN);
+    return true;
   }
 
   /** Ask whoever calls the driver next to reset the controller. */

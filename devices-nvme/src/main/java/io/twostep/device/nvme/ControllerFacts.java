@@ -10,6 +10,10 @@ import java.lang.foreign.MemorySegment;
  *
  * @param maxTransfer the most data bytes of one command; Long.MAX_VALUE for no limit
  * @param maxDescriptors the most SGL data descriptors of one command
+ * @param hostMemoryPreferred bytes of host memory that the controller would like to borrow; 0 for none
+ * @param hostMemoryMinimum the least that is of use
+ * @param hostMemoryPiece the least bytes of one piece
+ * @param hostMemoryPieces the most pieces
  * @param retryDelay1 delay that a status may ask for, in units of 100 ms; and so on
  */
 record ControllerFacts(
@@ -27,6 +31,10 @@ record ControllerFacts(
     int optionalEvents,
     long shutdownNanos,
     int namespaces,
+    long hostMemoryPreferred,
+    long hostMemoryMinimum,
+    long hostMemoryPiece,
+    int hostMemoryPieces,
     int retryDelay1,
     int retryDelay2,
     int retryDelay3) {
@@ -34,11 +42,14 @@ record ControllerFacts(
   private static final long DEFAULT_SHUTDOWN = 5 * SECOND;
   private static final long LONGEST_SHUTDOWN = 60 * SECOND;
   private static final int DESCRIPTORS = 256;
+  private static final long HOST_MEMORY_UNIT = 4096;
+  private static final int MOST_PIECES = 1024;
 
   static ControllerFacts of(MemorySegment data, long cap) {
     int mdts = IdentifyControllerLayout.MDTS.get(data, 0);
     int shift = mdts + 12 + (int) CapLayout.MPSMIN.get(cap);
     int descriptors = IdentifyControllerLayout.MSDBD.get(data, 0);
+    int pieces = IdentifyControllerLayout.HMMAXD.get(data, 0);
     long exit = IdentifyControllerLayout.RTD3E.getUnsigned(data, 0) * 1_000;
     return new ControllerFacts(
         IdentifyControllerLayout.MN.getText(data, 0),
@@ -55,6 +66,10 @@ record ControllerFacts(
         IdentifyControllerLayout.OAES.get(data, 0),
         exit == 0 ? DEFAULT_SHUTDOWN : Math.clamp(exit, DEFAULT_SHUTDOWN, LONGEST_SHUTDOWN),
         IdentifyControllerLayout.NN.get(data, 0),
+        IdentifyControllerLayout.HMPRE.getUnsigned(data, 0) * HOST_MEMORY_UNIT,
+        IdentifyControllerLayout.HMMIN.getUnsigned(data, 0) * HOST_MEMORY_UNIT,
+        IdentifyControllerLayout.HMMINDS.getUnsigned(data, 0) * HOST_MEMORY_UNIT,
+        pieces == 0 ? MOST_PIECES : Math.min(pieces, MOST_PIECES),
         IdentifyControllerLayout.CRDT1.get(data, 0),
         IdentifyControllerLayout.CRDT2.get(data, 0),
         IdentifyControllerLayout.CRDT3.get(data, 0));

@@ -16,6 +16,7 @@ import java.util.function.Consumer;
  * @param shadowDoorbells whether to use shadow doorbells where the controller has them
  * @param cmbQueues whether submission queues go into the controller's memory buffer where it takes them
  * @param cmbAddress the DMA address at which the controller is told to find its memory buffer, a multiple of 4096; 0 for the buffer's bus address
+ * @param hostMemory the most bytes of host memory that the controller may borrow for itself; 0 for none
  * @param sglThreshold average bytes of a range from which an SGL is preferred to PRPs; 0 for only where PRPs cannot describe a request
  * @param maxTransfer the most bytes of one command; 0 for what controller and mapping layer like best
  * @param pageSize the controller page wanted, bytes; the nearest the controller has is used
@@ -31,6 +32,7 @@ public record NvmeConfig(
     boolean shadowDoorbells,
     boolean cmbQueues,
     long cmbAddress,
+    long hostMemory,
     long sglThreshold,
     long maxTransfer,
     long pageSize,
@@ -49,7 +51,7 @@ public record NvmeConfig(
   /** One queue pair of 128 entries, polled; retries and timeouts as other systems have them. */
   public static final NvmeConfig DEFAULT =
       new NvmeConfig(
-          1, 128, Completion.POLLED, true, true, 0, 32768, 0, 4096, 5, 30_000_000_000L, 60_000_000_000L, RequestMapper.twoStep());
+          1, 128, Completion.POLLED, true, true, 0, 128L << 20, 32768, 0, 4096, 5, 30_000_000_000L, 60_000_000_000L, RequestMapper.twoStep());
 
   private static final long MILLISECOND = 1_000_000;
 
@@ -57,6 +59,7 @@ public record NvmeConfig(
     require(ioQueues >= 0 && ioQueues <= 0xfffe, "io-queues", ioQueues);
     require(queueDepth >= 2 && queueDepth <= 4096, "queue-depth", queueDepth);
     require((cmbAddress & 4095) == 0, "cmb-address", cmbAddress);
+    require(hostMemory >= 0, "host-memory", hostMemory);
     require(sglThreshold >= 0, "sgl-threshold", sglThreshold);
     require(maxTransfer >= 0, "max-transfer", maxTransfer);
     require(pageSize >= 4096 && Long.bitCount(pageSize) == 1 && pageSize <= 1L << 27, "page-size", pageSize);
@@ -77,6 +80,7 @@ public record NvmeConfig(
             "cmb-address",
             "0",
             "DMA address at which the controller is told to find its memory buffer, where it will reach nothing else; 0 for the buffer's bus address"),
+        new Setting("host-memory", "128M", "most host memory that the controller may borrow for itself, where it asks for some; 0 for none"),
         new Setting(
             "sgl-threshold", "32K", "average bytes of a range from which an SGL is preferred to PRPs; 0 for only where PRPs cannot do"),
         new Setting("max-transfer", "0", "most bytes of one command; 0 for what controller and mapping layer like best"),
@@ -100,6 +104,7 @@ public record NvmeConfig(
         settings.flag("shadow-doorbells"),
         settings.flag("cmb-queues"),
         settings.number("cmb-address"),
+        settings.bytes("host-memory"),
         settings.bytes("sgl-threshold"),
         settings.bytes("max-transfer"),
         settings.bytes("page-size"),
@@ -160,6 +165,11 @@ public record NvmeConfig(
     return with(draft -> draft.cmbAddress = address);
   }
 
+  /** Return a copy with another {@link #hostMemory}. */
+  public NvmeConfig withHostMemory(long bytes) {
+    return with(draft -> draft.hostMemory = bytes);
+  }
+
   /** Return a copy with another {@link #sglThreshold}. */
   public NvmeConfig withSglThreshold(long bytes) {
     return with(draft -> draft.sglThreshold = bytes);
@@ -208,6 +218,7 @@ public record NvmeConfig(
     private boolean shadowDoorbells;
     private boolean cmbQueues;
     private long cmbAddress;
+    private long hostMemory;
     private long sglThreshold;
     private long maxTransfer;
     private long pageSize;
@@ -223,6 +234,7 @@ public record NvmeConfig(
       shadowDoorbells = from.shadowDoorbells;
       cmbQueues = from.cmbQueues;
       cmbAddress = from.cmbAddress;
+      hostMemory = from.hostMemory;
       sglThreshold = from.sglThreshold;
       maxTransfer = from.maxTransfer;
       pageSize = from.pageSize;
@@ -240,6 +252,7 @@ public record NvmeConfig(
           shadowDoorbells,
           cmbQueues,
           cmbAddress,
+          hostMemory,
           sglThreshold,
           maxTransfer,
           pageSize,

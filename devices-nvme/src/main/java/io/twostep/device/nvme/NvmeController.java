@@ -60,6 +60,7 @@ public final class NvmeController implements Driver {
   private volatile NvmeState state = NvmeState.NEW;
   private volatile List<NvmeNamespace> namespaces = List.of();
   private volatile Consumer<NvmeEvent> eventListener = event -> {};
+  private @Nullable HostMemoryLoan hostMemory;
   private @Nullable DmaBuffer shadow;
   private @Nullable DmaBuffer shadowEvents;
   private boolean quiesced;
@@ -132,6 +133,7 @@ public final class NvmeController implements Driver {
       core.memoryBuffer(ControllerMemoryBuffer.find(core));
       bringUp.start();
       bringUp.identify(adminData);
+      lendMemory();
       makeQueues(bringUp.negotiateQueues(mostQueues()));
       connectQueues();
       namespaces = scanNamespaces();
@@ -164,6 +166,20 @@ public final class NvmeController implements Driver {
       long length = Math.max(core.pageSize(), ShadowDoorbellLayout.length(count, core.doorbellStride()));
       shadow = core.mapper().allocateCoherent(length);
       shadowEvents = core.mapper().allocateCoherent(length);
+    }
+  }
+
+  /** Lend the controller the memory that it asks for; it must work without. */
+  private void lendMemory() {
+    HostMemoryLoan loan = HostMemoryLoan.tryAllocate(core, memory);
+    if (loan == null) {
+      return;
+    }
+    hostMemory = loan;
+    if (!bringUp.tryLend(loan, false)) {
+      LOG.warn("{}: the controller does not take the host memory that it asked for", core.name());
+      loan.close();
+      hostMemory = null;
     }
   }
 
@@ -433,6 +449,12 @@ public final class NvmeController implements Driver {
     return core.facts().writeCache();
   }
 
+  /** Return the bytes of host memory that the controller has borrowed for itself. */
+  public long hostMemoryLength() {
+    HostMemoryLoan loan = hostMemory;
+    return loan == null ? 0 : loan.length();
+  }
+
   /** Return the memory that requests move: of the machine that the controller is in. */
   public PhysicalMemory memory() {
     return memory;
@@ -487,7 +509,9 @@ public final class NvmeController implements Driver {
         told = takeEvents();
       }
       reason = core.resetReason();
-      if (reason != null && state == NvmeState.LIVE) {
+      if (ControllerCore.BROKEN.equals(reason) && !core.isBroken()) {
+        core.resetDone();
+      } else if (reason != null && state == NvmeState.LIVE) {
         LOG.warn("{}: resetting the controller: {}", core.name(), reason);
         resetLocked();
       }
@@ -592,6 +616,12 @@ public final class NvmeController implements Driver {
     }
     bringUp.start();
     bringUp.identify(adminData);
+    HostMemoryLoan loan = hostMemory;
+    if (loan != null && !bringUp.tryLend(loan, true)) {
+      LOG.warn("{}: the controller does not take its host memory back after the reset", core.name());
+      loan.close();
+      hostMemory = null;
+    }
     int granted = bringUp.negotiateQueues(queues.size());
     if (granted < queues.size()) {
       throw NvmeException.ofController(
@@ -698,7 +728,7 @@ public final class NvmeController implements Driver {
     become(NvmeState.DELETING);
     try {
       if (wasLive && !core.isBroken()) {
-        bringUp.shutDown(queues, core.facts());
+        bringUp.shutDown(queues, hostMemory != null, core.facts());
       }
     } catch (NvmeException e) {
       LOG.warn("{}: the controller did not shut down in peace and is stopped all the same", core.name(), e);
@@ -719,6 +749,10 @@ public final class NvmeController implements Driver {
     }
     if (events != null) {
       events.close();
+    }
+    HostMemoryLoan loan = hostMemory;
+    if (loan != null) {
+      loan.close();
     }
     adminData.close();
     core.admin().close();

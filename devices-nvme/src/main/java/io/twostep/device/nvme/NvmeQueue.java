@@ -306,8 +306,7 @@ public final class NvmeQueue {
       }
       deadline = new Deadline(timers, checkInterval());
     }
-    if (core.isBroken()) {
-      core.wantReset("it reports a fatal status or is gone");
+    if (core.wantResetIfBroken()) {
       core.service();
     }
     deadline.pause();
@@ -589,9 +588,10 @@ public final class NvmeQueue {
 
   /** Abort a late command, or want a reset. Its memory stays mapped: an abort is not a completion. */
   private void expire(IoRequest request, long now) {
-    if (core.isBroken()) {
-      core.wantReset("it reports a fatal status or is gone");
-    } else if (request.aborted) {
+    if (core.wantResetIfBroken()) {
+      return;
+    }
+    if (request.aborted) {
       core.wantReset("a command on queue " + id + " did not complete after its abort");
     } else {
       if (core.tryAbort(id, tags.idOf(request.tag))) {

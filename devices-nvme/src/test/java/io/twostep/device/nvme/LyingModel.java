@@ -11,6 +11,7 @@ import java.util.concurrent.ConcurrentHashMap;
 final class LyingModel implements DeviceModel {
   private final DeviceModel honest;
   private final Map<Long, Integer> lies = new ConcurrentHashMap<>();
+  private final Map<Long, Runnable> watched = new ConcurrentHashMap<>();
   private volatile boolean silent;
 
   LyingModel(DeviceModel honest) {
@@ -27,6 +28,11 @@ final class LyingModel implements DeviceModel {
     silent = yes;
   }
 
+  /** Run {@code watcher} before every write to the register at {@code offset}. */
+  void onWrite(int offset, Runnable watcher) {
+    watched.put((long) offset, watcher);
+  }
+
   /** Read the truth. */
   int truth(int offset) {
     return (int) honest.read(0, offset, Integer.BYTES);
@@ -37,12 +43,16 @@ final class LyingModel implements DeviceModel {
     if (silent) {
       return -1;
     }
-    Integer lie = bar == 0 ? lies.get(offset) : null;
+    Integer lie = bar == 0 && !lies.isEmpty() ? lies.get(offset) : null;
     return lie != null ? Integer.toUnsignedLong(lie) : honest.read(bar, offset, width);
   }
 
   @Override
   public void write(int bar, long offset, int width, long value) {
+    Runnable watcher = bar == 0 && !watched.isEmpty() ? watched.get(offset) : null;
+    if (watcher != null) {
+      watcher.run();
+    }
     honest.write(bar, offset, width, value);
   }
 

@@ -3,6 +3,7 @@ package io.twostep.device.nvme.model;
 import io.twostep.device.nvme.model.NvmeModelConfig.CmbUse;
 import io.twostep.device.nvme.wire.AdminOpcode;
 import io.twostep.device.nvme.wire.FeatureCommandLayout;
+import io.twostep.device.nvme.wire.FeatureId;
 import io.twostep.device.nvme.wire.IdentifyCommandLayout;
 import io.twostep.device.nvme.wire.LogPageCommandLayout;
 import io.twostep.device.nvme.wire.QueueCommandLayout;
@@ -22,6 +23,7 @@ final class AdminCommands {
   private final Features features;
   private final LogPages logs;
   private final ShadowDoorbells shadows;
+  private final HostBuffer hostBuffer;
   private final RunList runs;
   private final MemorySegment page;
   private long result;
@@ -35,7 +37,8 @@ final class AdminCommands {
       IdentifyPages identify,
       Features features,
       LogPages logs,
-      ShadowDoorbells shadows) {
+      ShadowDoorbells shadows,
+      HostBuffer hostBuffer) {
     this.config = config;
     this.queues = queues;
     this.pointers = pointers;
@@ -43,6 +46,7 @@ final class AdminCommands {
     this.features = features;
     this.logs = logs;
     this.shadows = shadows;
+    this.hostBuffer = hostBuffer;
     runs = new RunList(memory);
     page = arena.allocate(PAGE, Long.BYTES);
   }
@@ -91,8 +95,11 @@ final class AdminCommands {
   }
 
   private int setFeatures(MemorySegment sqe, long base) {
-    int status =
-        features.set(FeatureCommandLayout.CDW10.get(sqe, base), FeatureCommandLayout.CDW11.get(sqe, base));
+    int word = FeatureCommandLayout.CDW10.get(sqe, base);
+    int status = features.set(word, FeatureCommandLayout.CDW11.get(sqe, base));
+    if (status == StatusCode.SUCCESS && FeatureCommandLayout.FID.get(word) == FeatureId.HOST_MEMORY_BUFFER) {
+      status = hostBuffer.set(sqe, base, pointers.pageSize());
+    }
     result = features.result();
     return status;
   }

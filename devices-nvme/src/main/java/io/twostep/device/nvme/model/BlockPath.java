@@ -280,7 +280,7 @@ final class BlockPath {
     }
   }
 
-  private static void copyFrom(BlockStore from, long offset, MemorySegment target, long targetOffset, long length) {
+  static void copyFrom(BlockStore from, long offset, MemorySegment target, long targetOffset, long length) {
     for (long done = 0; done < length; ) {
       long run = Math.min(length - done, from.run(offset + done));
       MemorySegment.copy(

@@ -3,6 +3,7 @@ package io.twostep.device.nvme.model;
 import io.twostep.device.nvme.wire.AsyncEventLayout;
 import io.twostep.device.nvme.wire.FeatureCommandLayout;
 import io.twostep.device.nvme.wire.FeatureId;
+import io.twostep.device.nvme.wire.HostMemoryBufferLayout;
 import io.twostep.device.nvme.wire.StatusCode;
 
 /** The features of the model (Base 5.27): words that are kept, and words that do something. */
@@ -13,10 +14,12 @@ final class Features {
   private final NvmeModelConfig config;
   private final QueueSet queues;
   private final Completer completer;
+  private final HostBuffer hostBuffer;
   private final int[] words = new int[256];
   private long result;
 
-  Features(NvmeModelConfig config, QueueSet queues, Completer completer) {
+  Features(NvmeModelConfig config, QueueSet queues, Completer completer, HostBuffer hostBuffer) {
+    this.hostBuffer = hostBuffer;
     this.config = config;
     this.queues = queues;
     this.completer = completer;
@@ -74,6 +77,7 @@ final class Features {
       case FeatureId.NUMBER_OF_QUEUES -> answer(grantedWord(current ? queues.granted() : config.ioQueues()));
       case FeatureId.INTERRUPT_COALESCING -> answer(current ? completer.coalescing() : 0);
       case FeatureId.INTERRUPT_VECTOR_CONFIGURATION -> getVector(cdw11);
+      case FeatureId.HOST_MEMORY_BUFFER -> answer(current && hostBuffer.isEnabled() ? HostMemoryBufferLayout.ENABLE.with(0, 1) : 0);
       default -> answer(current ? words[id] : initial(id));
     };
   }
@@ -95,6 +99,9 @@ final class Features {
       case FeatureId.INTERRUPT_COALESCING -> completer.setCoalescing(cdw11);
       case FeatureId.INTERRUPT_VECTOR_CONFIGURATION -> {
         return setVector(cdw11);
+      }
+      case FeatureId.HOST_MEMORY_BUFFER -> {
+        return StatusCode.SUCCESS;
       }
       default -> words[id] = cdw11;
     }
@@ -152,6 +159,7 @@ final class Features {
           FeatureId.ASYNC_EVENT_CONFIGURATION ->
           true;
       case FeatureId.VOLATILE_WRITE_CACHE -> config.writeCache();
+      case FeatureId.HOST_MEMORY_BUFFER -> config.hmbPreferred() != 0;
       default -> false;
     };
   }

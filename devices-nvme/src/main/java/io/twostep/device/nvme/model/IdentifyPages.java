@@ -90,6 +90,10 @@ final class IdentifyPages {
     IdentifyControllerLayout.AERL.set(page, 0, config.asyncEventLimit());
     IdentifyControllerLayout.LPA.set(page, 0, IdentifyControllerLayout.LPA_EXTENDED.with(0, 1));
     IdentifyControllerLayout.ELPE.set(page, 0, ErrorLog.ENTRIES - 1);
+    IdentifyControllerLayout.HMPRE.set(page, 0, (int) (config.hmbPreferred() / 4096));
+    IdentifyControllerLayout.HMMIN.set(page, 0, (int) (config.hmbMinimum() / 4096));
+    IdentifyControllerLayout.HMMINDS.set(page, 0, (int) (config.hmbMinDescriptor() / 4096));
+    IdentifyControllerLayout.HMMAXD.set(page, 0, config.hmbMaxDescriptors());
     IdentifyControllerLayout.SQES.set(page, 0, (SqeLayout.SIZE_SHIFT << 4) | SqeLayout.SIZE_SHIFT);
     IdentifyControllerLayout.CQES.set(page, 0, (CqeLayout.SIZE_SHIFT << 4) | CqeLayout.SIZE_SHIFT);
     IdentifyControllerLayout.NN.set(page, 0, namespaces.length);

@@ -24,6 +24,7 @@ final class IoCommands {
   private final BlockPath path;
   private final Features features;
   private final Health health;
+  private final HostBuffer hostBuffer;
   private final BlockCommand command = new BlockCommand();
   private final MemorySegment ranges;
   private final boolean hasCompare;
@@ -41,12 +42,14 @@ final class IoCommands {
       DataPointers pointers,
       HostMemory memory,
       Features features,
-      Health health) {
+      Health health,
+      HostBuffer hostBuffer) {
     this.config = config;
     this.namespaces = namespaces;
     this.pointers = pointers;
     this.features = features;
     this.health = health;
+    this.hostBuffer = hostBuffer;
     data = new RunList(memory);
     metadata = new RunList(memory);
     path = new BlockPath(arena, data, metadata);
@@ -105,20 +108,36 @@ final class IoCommands {
       failedLba = command.lba;
       return status;
     }
-    status =
-        switch (opcode) {
-          case NvmOpcode.READ -> path.read(namespace, command);
-          case NvmOpcode.WRITE -> path.write(namespace, command);
-          case NvmOpcode.COMPARE -> path.compare(namespace, command);
-          case NvmOpcode.VERIFY -> path.verify(namespace, command);
-          case NvmOpcode.WRITE_ZEROES -> writeZeroes(namespace);
-          default -> writeUncorrectable(namespace);
-        };
+    if (hostBuffer.isEnabled() && readsMedium(opcode) && !hostBuffer.agrees(namespace, command.lba, command.blocks)) {
+      return StatusCode.INTERNAL_ERROR;
+    }
+    status = move(namespace, opcode);
     if ((command.forced || !features.isCacheEnabled()) && changesMedium(opcode) && status == StatusCode.SUCCESS) {
       namespace.settle(command.lba, command.blocks);
     }
+    if (hostBuffer.isEnabled()) {
+      // Also after a failure: part of it may have been written.
+      hostBuffer.keep(namespace, command.lba, command.blocks);
+    }
     count(namespace, opcode, status);
     return status;
+  }
+
+  /** Carry out a command whose pointers were parsed; returns a status code. */
+  private int move(Namespace namespace, int opcode) {
+    try {
+      return switch (opcode) {
+        case NvmOpcode.READ -> path.read(namespace, command);
+        case NvmOpcode.WRITE -> path.write(namespace, command);
+        case NvmOpcode.COMPARE -> path.compare(namespace, command);
+        case NvmOpcode.VERIFY -> path.verify(namespace, command);
+        case NvmOpcode.WRITE_ZEROES -> writeZeroes(namespace);
+        default -> writeUncorrectable(namespace);
+      };
+    } catch (InternalError e) {
+      // The JVM's word for a mapped file that has no room for the page, or no such page any more.
+      return changesMedium(opcode) ? StatusCode.CAPACITY_EXCEEDED : StatusCode.UNRECOVERED_READ_ERROR;
+    }
   }
 
   private int parse(Namespace namespace, CmbUse use, MemorySegment sqe, long base) {
@@ -180,6 +199,9 @@ final class IoCommands {
       long blocks = DsmRangeLayout.NLB.getUnsigned(ranges, range);
       if (blocks != 0) {
         namespace.deallocate(DsmRangeLayout.SLBA.get(ranges, range), blocks);
+        if (hostBuffer.isEnabled()) {
+          hostBuffer.keep(namespace, DsmRangeLayout.SLBA.get(ranges, range), blocks);
+        }
       }
     }
     return StatusCode.SUCCESS;
@@ -238,6 +260,10 @@ final class IoCommands {
       case NvmOpcode.WRITE, NvmOpcode.WRITE_UNCORRECTABLE, NvmOpcode.WRITE_ZEROES, NvmOpcode.DATASET_MANAGEMENT -> true;
       default -> false;
     };
+  }
+
+  private static boolean readsMedium(int opcode) {
+    return opcode == NvmOpcode.READ || opcode == NvmOpcode.COMPARE || opcode == NvmOpcode.VERIFY;
   }
 
   private static boolean movesData(int opcode) {

@@ -40,6 +40,7 @@ public final class NvmeControllerModel implements DeviceModel {
   private final AsyncEvents events;
   private final QueueSet queues;
   private final DataPointers pointers;
+  private final HostBuffer hostBuffer;
   private final Features features;
   private final CommandLoop loop;
   private final Registers registers;
@@ -64,7 +65,8 @@ public final class NvmeControllerModel implements DeviceModel {
     ErrorLog log = new ErrorLog(arena);
     Health health = new Health();
     queues = new QueueSet(config, memory, shadows, events, log, violations);
-    features = new Features(config, queues, completer);
+    hostBuffer = new HostBuffer(arena, config, memory, violations);
+    features = new Features(config, queues, completer, hostBuffer);
     AdminCommands admin =
         new AdminCommands(
             arena,
@@ -75,8 +77,9 @@ public final class NvmeControllerModel implements DeviceModel {
             new IdentifyPages(config, namespaces),
             features,
             new LogPages(log, health, events),
-            shadows);
-    IoCommands io = new IoCommands(arena, config, namespaces, pointers, memory, features, health);
+            shadows,
+            hostBuffer);
+    IoCommands io = new IoCommands(arena, config, namespaces, pointers, memory, features, health, hostBuffer);
     loop =
         new CommandLoop(
             arena, config, memory, state, queues, shadows, completer, events, log, admin, io, faults, alarm, violations);
@@ -146,6 +149,7 @@ public final class NvmeControllerModel implements DeviceModel {
   public void reset() {
     forget();
     registers.powerOn();
+    hostBuffer.forget();
     state.powerOn();
   }
 
@@ -187,6 +191,7 @@ public final class NvmeControllerModel implements DeviceModel {
     events.reset();
     completer.reset();
     features.reset();
+    hostBuffer.suspend();
   }
 
   /** Report an event, unless it is a notice that the host did not ask for. */

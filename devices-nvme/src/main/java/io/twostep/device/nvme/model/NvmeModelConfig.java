@@ -25,6 +25,10 @@ import java.util.function.UnaryOperator;
  * @param cmbOffset where the controller memory buffer begins in its BAR, in bytes, a multiple of 4 KiB
  * @param cmbSize size of the controller memory buffer, a multiple of 4 KiB; 0 for none
  * @param cmbUses what may be placed in the controller memory buffer
+ * @param hmbPreferred host memory buffer that the controller would like, in bytes, a multiple of 4 KiB; 0 for none
+ * @param hmbMinimum least host memory buffer that is of use, in bytes, a multiple of 4 KiB
+ * @param hmbMinDescriptor least bytes of one piece of the host memory buffer, a multiple of 4 KiB; 0 for any
+ * @param hmbMaxDescriptors most pieces of the host memory buffer; 0 for any number
  * @param shadowDoorbells whether doorbell buffer config is supported
  * @param writeCache whether a volatile write cache is reported
  * @param losesUnflushed whether a loss of power takes back what was not flushed; costs a copy of every block written
@@ -65,6 +69,10 @@ public record NvmeModelConfig(
     long cmbOffset,
     long cmbSize,
     Set<CmbUse> cmbUses,
+    long hmbPreferred,
+    long hmbMinimum,
+    long hmbMinDescriptor,
+    int hmbMaxDescriptors,
     boolean shadowDoorbells,
     boolean writeCache,
     boolean losesUnflushed,
@@ -142,6 +150,10 @@ public record NvmeModelConfig(
     check(((cmbOffset | cmbSize) & 4095) == 0 && cmbOffset >= 0 && cmbSize >= 0 && cmbSize <= 1L << 30,
         "CMB offset and size must be multiples of 4 KiB, size up to 1 GiB");
     check(cmbOffset <= 1L << 30, "CMB offset is at most 1 GiB");
+    check(((hmbPreferred | hmbMinimum | hmbMinDescriptor) & 4095) == 0,
+        "host memory buffer sizes must be multiples of 4 KiB");
+    check((hmbPreferred | hmbMinimum | hmbMinDescriptor) >>> 41 == 0, "host memory buffer sizes are at most 1 TiB");
+    checkRange("host memory buffer descriptors", hmbMaxDescriptors, 0, 65535);
     checkRange("write zeroes limit", writeZeroesLimit, 0, 20);
     checkRange("verify limit", verifyLimit, 0, 20);
     checkRange("dataset management ranges", dsmRanges, 0, 255);
@@ -208,6 +220,10 @@ public record NvmeModelConfig(
     private long cmbOffset = 0L;
     private long cmbSize = 0L;
     private Set<CmbUse> cmbUses = Set.copyOf(EnumSet.allOf(CmbUse.class));
+    private long hmbPreferred = 0L;
+    private long hmbMinimum = 0L;
+    private long hmbMinDescriptor = 0L;
+    private int hmbMaxDescriptors = 0;
     private boolean shadowDoorbells = true;
     private boolean writeCache = true;
     private boolean losesUnflushed = false;
@@ -250,6 +266,10 @@ public record NvmeModelConfig(
       cmbOffset = from.cmbOffset;
       cmbSize = from.cmbSize;
       cmbUses = from.cmbUses;
+      hmbPreferred = from.hmbPreferred;
+      hmbMinimum = from.hmbMinimum;
+      hmbMinDescriptor = from.hmbMinDescriptor;
+      hmbMaxDescriptors = from.hmbMaxDescriptors;
       shadowDoorbells = from.shadowDoorbells;
       writeCache = from.writeCache;
       losesUnflushed = from.losesUnflushed;
@@ -372,6 +392,30 @@ public record NvmeModelConfig(
     /** Set what may be placed in the controller memory buffer. */
     public Builder cmbUses(Set<CmbUse> value) {
       cmbUses = value;
+      return this;
+    }
+
+    /** Set host memory buffer that the controller would like, in bytes, a multiple of 4 KiB; 0 for none. */
+    public Builder hmbPreferred(long value) {
+      hmbPreferred = value;
+      return this;
+    }
+
+    /** Set least host memory buffer that is of use, in bytes, a multiple of 4 KiB. */
+    public Builder hmbMinimum(long value) {
+      hmbMinimum = value;
+      return this;
+    }
+
+    /** Set least bytes of one piece of the host memory buffer, a multiple of 4 KiB; 0 for any. */
+    public Builder hmbMinDescriptor(long value) {
+      hmbMinDescriptor = value;
+      return this;
+    }
+
+    /** Set most pieces of the host memory buffer; 0 for any number. */
+    public Builder hmbMaxDescriptors(int value) {
+      hmbMaxDescriptors = value;
       return this;
     }
 
@@ -525,6 +569,10 @@ public record NvmeModelConfig(
           cmbOffset,
           cmbSize,
           cmbUses,
+          hmbPreferred,
+          hmbMinimum,
+          hmbMinDescriptor,
+          hmbMaxDescriptors,
           shadowDoorbells,
           writeCache,
           losesUnflushed,

@@ -52,6 +52,10 @@ public final class NvmeModelPlugin implements DeviceModelPlugin {
           new Setting("cmb-offset", "0", "where the controller memory buffer begins in its BAR, in bytes, a multiple of 4 KiB"),
           new Setting("cmb-size", "0", "size of the controller memory buffer, a multiple of 4 KiB; 0 for none"),
           new Setting("cmb-uses", "submission-queues,completion-queues,lists,read-data,write-data", "what may be placed in the controller memory buffer"),
+          new Setting("hmb-preferred", "0", "host memory buffer that the controller would like, in bytes, a multiple of 4 KiB; 0 for none"),
+          new Setting("hmb-minimum", "0", "least host memory buffer that is of use, in bytes, a multiple of 4 KiB"),
+          new Setting("hmb-descriptor-minimum", "0", "least bytes of one piece of the host memory buffer, a multiple of 4 KiB; 0 for any"),
+          new Setting("hmb-descriptors", "0", "most pieces of the host memory buffer; 0 for any number"),
           new Setting("shadow-doorbells", "true", "whether doorbell buffer config is supported"),
           new Setting("write-cache", "true", "whether a volatile write cache is reported"),
           new Setting("loses-unflushed", "false", "whether a loss of power takes back what was not flushed"),
@@ -123,6 +127,10 @@ public final class NvmeModelPlugin implements DeviceModelPlugin {
                 .cmbOffset(settings.bytes("cmb-offset"))
                 .cmbSize(settings.bytes("cmb-size"))
                 .cmbUses(choices(settings, "cmb-uses", CmbUse.class))
+                .hmbPreferred(settings.bytes("hmb-preferred"))
+                .hmbMinimum(settings.bytes("hmb-minimum"))
+                .hmbMinDescriptor(settings.bytes("hmb-descriptor-minimum"))
+                .hmbMaxDescriptors(settings.number("hmb-descriptors", 0, Integer.MAX_VALUE))
                 .shadowDoorbells(settings.flag("shadow-doorbells"))
                 .writeCache(settings.flag("write-cache"))
                 .losesUnflushed(settings.flag("loses-unflushed"))

@@ -63,6 +63,9 @@ class NvmeModelPluginTest {
             Map.entry("cmb-offset", "4K"),
             Map.entry("cmb-size", "1M"),
             Map.entry("cmb-uses", "read-data, lists"),
+            Map.entry("hmb-preferred", "1M"),
+            Map.entry("hmb-minimum", "1M"),
+            Map.entry("hmb-descriptor-minimum", "8K"),
             Map.entry("commands", ""),
             Map.entry("dsm-range-blocks", "5"));
     List<String> unchanged = new ArrayList<>();
