@@ -14,6 +14,9 @@ import java.util.Map;
 
 /** Reads what users write, and says in one line what is wrong with it. */
 final class Arguments {
+  /** What to do where the folder for copies is too small. */
+  static final String ANOTHER_FOLDER = "free some, or set TWOSTEP_JAVA_OPTIONS=-Djava.io.tmpdir=FOLDER";
+
   private Arguments() {}
 
   /** Read a size from {@code min} to {@code max}, a multiple of {@code unit}. */
@@ -89,15 +92,21 @@ final class Arguments {
     return file;
   }
 
+  /** Return where copies of files go. */
+  static Path temporaryFolder() {
+    return Path.of(System.getProperty("java.io.tmpdir"));
+  }
+
   private static void requireRoom(Path file) {
-    Path folder = Path.of(System.getProperty("java.io.tmpdir"));
+    Path folder = temporaryFolder();
     try {
       long size = Files.size(file);
       long room = Files.getFileStore(folder).getUsableSpace();
       if (room < size + NvmeWorkload.BLOCK) {
         throw new BadInput(
             "no space for a copy of " + file + " (" + size + " bytes) in " + folder + ", which has " + room
-                + "; free some, or set TWOSTEP_JAVA_OPTIONS=-Djava.io.tmpdir=FOLDER");
+                + ": "
+                + ANOTHER_FOLDER);
       }
     } catch (IOException e) {
       throw new BadInput("the temporary folder " + folder + " cannot be used: " + e.getMessage());

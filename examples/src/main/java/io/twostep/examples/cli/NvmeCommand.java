@@ -1,5 +1,7 @@
 package io.twostep.examples.cli;
 
+import io.twostep.device.nvme.NvmeErrorKind;
+import io.twostep.device.nvme.NvmeException;
 import io.twostep.examples.nvme.Comparison;
 import io.twostep.examples.nvme.NvmeWorkload;
 import io.twostep.examples.nvme.StackChoice;
@@ -9,6 +11,7 @@ import io.twostep.platform.Platform;
 import io.twostep.platform.PluginListing;
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -117,6 +120,13 @@ final class NvmeCommand implements Callable<Integer> {
       }
     } catch (IOException e) {
       throw new BadInput(describe(work.file(), e));
+    } catch (UncheckedIOException e) {
+      throw new BadInput(e.getMessage() + ": " + e.getCause());
+    } catch (NvmeException e) {
+      if (e.kind() != NvmeErrorKind.NO_SPACE) {
+        throw e;
+      }
+      throw new BadInput("no space for the blocks of " + work.file() + " in " + Arguments.temporaryFolder() + ": " + Arguments.ANOTHER_FOLDER);
     }
   }
 
