@@ -40,8 +40,8 @@ class HostMemoryTest {
     RandomGenerator random = Seeds.random();
     MemoryBlock out = rig.random(MIB, random);
     MemoryBlock back = rig.memory(MIB);
-    NvmeNamespace namespace = controller.namespace(1);
     try {
+      NvmeNamespace namespace = controller.namespace(1);
       for (int round = 0; round < rounds; round++) {
         long lba = random.nextInt(4096);
         namespace.write(lba, out);

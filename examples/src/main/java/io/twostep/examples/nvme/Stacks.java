@@ -18,7 +18,8 @@ public final class Stacks {
   private Stacks() {}
 
   /**
-   * Return every terminal by itself, and every layer but the checker above every terminal; an IOMMU by itself once strict and once lazy.
+   * Return every terminal by itself, once more for a device that does not see CPU caches, and every layer but the checker above every terminal; an IOMMU by itself
+   * once strict and once lazy.
    *
    * @param flush the only flush policy to try, or empty for both
    * @param granule granule for an IOMMU, or empty for its default
@@ -30,6 +31,7 @@ public final class Stacks {
       if (flush.isEmpty() && terminal.equals(IOMMU)) {
         stacks.add(of(List.of(terminal), "lazy", granule));
       }
+      stacks.add(nonCoherent(of(List.of(terminal), flush, granule)));
     }
     for (String layer : names(plugins, Kind.LAYER)) {
       if (layer.equals(DEBUG)) {
@@ -66,6 +68,12 @@ public final class Stacks {
     }
     String label = String.join(",", backends);
     return new StackChoice(notes.isEmpty() ? label : label + " (" + String.join(", ", notes) + ")", backends, settings);
+  }
+
+  private static StackChoice nonCoherent(StackChoice stack) {
+    Map<String, String> settings = new LinkedHashMap<>(stack.settings());
+    settings.put("coherent", "false");
+    return new StackChoice(stack.label() + " (non-coherent)", stack.backends(), settings);
   }
 
   private static List<String> names(List<PluginInfo> plugins, Kind kind) {
