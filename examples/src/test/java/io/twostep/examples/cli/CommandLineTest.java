@@ -91,7 +91,7 @@ class CommandLineTest {
         "--backends iomu | unknown backend 'iomu'; did you mean 'iommu'?",
         "--backends direct,iommu | the stack direct,iommu has more than one terminal: direct, iommu; leave one",
         "--backends , | unknown backend ''",
-        "--backends p2p | unknown backend 'p2p'; there is: direct, iommu, swiotlb",
+        "--backends magic | unknown backend 'magic'; there is: ",
         "--backends swiotlb | the stack swiotlb has no terminal at its end; there is: direct, iommu",
         "--strategy one-step | --strategy is 'one-step'; there is: all, per-page, scatter-list, two-step",
         "--granule 3K | --granule is 3K; it must be a power of two",
