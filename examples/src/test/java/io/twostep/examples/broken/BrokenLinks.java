@@ -1,0 +1,152 @@
+package io.twostep.examples.broken;
+
+import io.twostep.dma.DmaMappingException;
+import io.twostep.dma.DmaMappingException.Reason;
+import io.twostep.dma.spi.AttachContext;
+import io.twostep.dma.spi.DmaOps;
+import io.twostep.dma.spi.MapFlags;
+import io.twostep.dma.spi.MappingState;
+import io.twostep.dma.spi.Retirement;
+import java.util.ArrayList;
+import java.util.List;
+
+/** Mistakes in windows and what is linked into them. */
+final class BrokenLinks {
+  private BrokenLinks() {}
+
+  static final class PublishesAtLink extends Healthy {
+    PublishesAtLink(DmaOps next, AttachContext context) {
+      super(next, context);
+    }
+
+    @Override
+    public void link(MappingState state, long offset, long phys, long length, int flags, Retirement undo) {
+      next.link(state, offset, phys, length, flags, undo);
+      next.publish(state, offset, length, undo);
+    }
+  }
+
+  static final class LinksReadWrite extends Healthy {
+    LinksReadWrite(DmaOps next, AttachContext context) {
+      super(next, context);
+    }
+
+    @Override
+    public void link(MappingState state, long offset, long phys, long length, int flags, Retirement undo) {
+      next.link(state, offset, phys, length, flags | MapFlags.ACCESS, undo);
+    }
+  }
+
+  static final class ProtectsNothing extends Healthy {
+    ProtectsNothing(DmaOps next, AttachContext context) {
+      super(next, context);
+    }
+
+    @Override
+    public void protect(MappingState state, long offset, long length, int access, Retirement batch) {}
+  }
+
+  static final class IgnoresAlignment extends Healthy {
+    IgnoresAlignment(DmaOps next, AttachContext context) {
+      super(next, context);
+    }
+
+    @Override
+    public void reserve(MappingState state, long offsetInGranule, long length, long alignment, long highest, int flags) {
+      next.reserve(state, offsetInGranule, length, 0, highest, flags);
+    }
+  }
+
+  static final class AcceptsOverlap extends Healthy {
+    AcceptsOverlap(DmaOps next, AttachContext context) {
+      super(next, context);
+    }
+
+    @Override
+    public void link(MappingState state, long offset, long phys, long length, int flags, Retirement undo) {
+      if (next.physOf(state, offset) != ABSENT) {
+        next.unlink(state, offset, length, undo);
+      }
+      next.link(state, offset, phys, length, flags, undo);
+    }
+  }
+
+  static final class LeavesHalfALink extends Healthy {
+    LeavesHalfALink(DmaOps next, AttachContext context) {
+      super(next, context);
+    }
+
+    @Override
+    public void link(MappingState state, long offset, long phys, long length, int flags, Retirement undo) {
+      long granule = next.granule();
+      for (long at = 0; at < length; ) {
+        long bytes = Math.min(length - at, granule - (phys + at & granule - 1));
+        next.link(state, offset + at, phys + at, bytes, flags, undo);
+        at += bytes;
+      }
+    }
+  }
+
+  static final class AcceptsHoles extends Healthy {
+    AcceptsHoles(DmaOps next, AttachContext context) {
+      super(next, context);
+    }
+
+    @Override
+    public void unlink(MappingState state, long offset, long length, Retirement batch) {
+      try {
+        next.unlink(state, offset, length, batch);
+      } catch (DmaMappingException e) {
+        if (e.reason() != Reason.NOT_LINKED) {
+          throw e;
+        }
+      }
+    }
+  }
+
+  static final class LinksOneByOne extends Healthy {
+    LinksOneByOne(DmaOps next, AttachContext context) {
+      super(next, context);
+    }
+
+    @Override
+    public void linkRun(MappingState state, long offset, long[] phys, long[] length, int from, int to, int flags, Retirement undo) {
+      long at = offset;
+      for (int i = from; i < to; i++) {
+        next.link(state, at, phys[i], length[i], flags, undo);
+        at += length[i];
+      }
+    }
+  }
+
+  static final class WrongReason extends Healthy {
+    WrongReason(DmaOps next, AttachContext context) {
+      super(next, context);
+    }
+
+    @Override
+    public void reserve(MappingState state, long offsetInGranule, long length, long alignment, long highest, int flags) {
+      try {
+        next.reserve(state, offsetInGranule, length, alignment, highest, flags);
+      } catch (DmaMappingException e) {
+        throw new DmaMappingException(Reason.BACKEND, "no", e);
+      }
+    }
+  }
+
+  static final class MakesGarbage extends Healthy {
+    private List<Long> linked = List.of();
+
+    MakesGarbage(DmaOps next, AttachContext context) {
+      super(next, context);
+    }
+
+    @Override
+    public void link(MappingState state, long offset, long phys, long length, int flags, Retirement undo) {
+      next.link(state, offset, phys, length, flags, undo);
+      List<Long> more = new ArrayList<>(linked.size() > 8 ? List.of() : linked);
+      more.add(phys);
+      linked = more;
+    }
+  }
+}

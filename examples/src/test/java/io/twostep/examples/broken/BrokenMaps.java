@@ -1,0 +1,71 @@
+package io.twostep.examples.broken;
+
+import io.twostep.dma.spi.AttachContext;
+import io.twostep.dma.spi.DmaOps;
+import io.twostep.dma.spi.MapFlags;
+import io.twostep.dma.spi.MappingState;
+import io.twostep.dma.spi.MemoryKind;
+import io.twostep.dma.spi.Retirement;
+
+/** Mistakes in mapping one range. */
+final class BrokenMaps {
+  private BrokenMaps() {}
+
+  static final class MapsOneGranuleMore extends Healthy {
+    MapsOneGranuleMore(DmaOps next, AttachContext context) {
+      super(next, context);
+    }
+
+    @Override
+    public void map(MappingState state, long phys, long length, int flags, Retirement undo) {
+      long more = length + next.granule();
+      boolean there = context.machine().memory().regionOf(phys, more).kind() == MemoryKind.RAM;
+      next.map(state, phys, there ? more : length, flags, undo);
+    }
+  }
+
+  static final class AlwaysWritable extends Healthy {
+    AlwaysWritable(DmaOps next, AttachContext context) {
+      super(next, context);
+    }
+
+    @Override
+    public void map(MappingState state, long phys, long length, int flags, Retirement undo) {
+      next.map(state, phys, length, flags | MapFlags.DEVICE_WRITES, undo);
+    }
+  }
+
+  static final class AlwaysReadable extends Healthy {
+    AlwaysReadable(DmaOps next, AttachContext context) {
+      super(next, context);
+    }
+
+    @Override
+    public void map(MappingState state, long phys, long length, int flags, Retirement undo) {
+      next.map(state, phys, length, flags | MapFlags.DEVICE_READS, undo);
+    }
+  }
+
+  static final class LosesLowBits extends Healthy {
+    LosesLowBits(DmaOps next, AttachContext context) {
+      super(next, context);
+    }
+
+    @Override
+    public void map(MappingState state, long phys, long length, int flags, Retirement undo) {
+      next.map(state, phys, length, flags, undo);
+      state.dmaAddress &= -next.granule();
+    }
+  }
+
+  static final class AnswersItsOwnAddress extends Healthy {
+    AnswersItsOwnAddress(DmaOps next, AttachContext context) {
+      super(next, context);
+    }
+
+    @Override
+    public long physOf(MappingState state, long offset) {
+      return next.physOf(state, offset) == ABSENT ? ABSENT : state.dmaAddress + offset;
+    }
+  }
+}

@@ -1,0 +1,87 @@
+package io.twostep.examples.broken;
+
+import io.twostep.backend.direct.DirectBackendPlugin;
+import io.twostep.backend.iommu.IommuBackendPlugin;
+import io.twostep.backend.swiotlb.SwiotlbBackendPlugin;
+import io.twostep.dma.spi.BackendPlugin;
+import io.twostep.tck.BackendTck;
+import io.twostep.tck.Behavior;
+import io.twostep.tck.TckPart;
+import io.twostep.tck.TckSetup;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/** The kit's tests over a stack with a mistake; run by {@link KitCatchesMistakesTest}, never by itself. */
+class BrokenStack extends BackendTck {
+  /** The mistake, and whether it is made: the launcher makes the instances, so it cannot be handed in. */
+  static final ThreadLocal<Defect> DEFECT = new ThreadLocal<>();
+
+  static final ThreadLocal<Boolean> MADE = ThreadLocal.withInitial(() -> true);
+
+  private final Defect defect = DEFECT.get();
+  private final boolean made = MADE.get();
+
+  @Override
+  public BackendPlugin plugin() {
+    return stack().getFirst().plugin();
+  }
+
+  @Override
+  public List<TckPart> stack() {
+    return switch (defect.base()) {
+      case IOMMU -> List.of(broken(new IommuBackendPlugin()));
+      case LAZY_IOMMU -> List.of(broken(new IommuBackendPlugin()).with("flush", "lazy"));
+      case DIRECT -> List.of(broken(new DirectBackendPlugin()));
+      case BOUNCE -> List.of(small(broken(new SwiotlbBackendPlugin())).with("force", "true"), TckPart.of(new DirectBackendPlugin()));
+      case BOUNCE_UNTRUSTED -> {
+        Defect.World world = made ? defect.world() : context -> context;
+        TckPart below = TckPart.of(new BrokenPlugin(new IommuBackendPlugin(), world, Healthy::new));
+        yield List.of(small(broken(new SwiotlbBackendPlugin())), below);
+      }
+    };
+  }
+
+  private TckPart broken(BackendPlugin sound) {
+    return TckPart.of(made ? new BrokenPlugin(sound, defect.world(), defect.ops()) : new BrokenPlugin(sound, context -> context, Healthy::new));
+  }
+
+  private static TckPart small(TckPart bounce) {
+    return new TckPart(bounce.plugin(), Map.of("size", "1M", "max-size", "4M", "areas", "1"));
+  }
+
+  @Override
+  public TckSetup setup() {
+    return switch (defect.base()) {
+      case IOMMU, LAZY_IOMMU -> TckSetup.translated().withMachineSetting("formats", "vtd");
+      case DIRECT, BOUNCE -> TckSetup.untranslated();
+      case BOUNCE_UNTRUSTED -> TckSetup.translated().withDevice(TckSetup.translated().device().withTrusted(false));
+    };
+  }
+
+  @Override
+  public Set<Behavior> behaviors() {
+    Set<Behavior> translated =
+        EnumSet.of(
+            Behavior.TRANSLATES,
+            Behavior.WRITE_ONLY,
+            Behavior.SPARSE_WINDOWS,
+            Behavior.CHANGES_PERMISSION,
+            Behavior.SPLITS_LINKS,
+            Behavior.SERVES_UNTRUSTED,
+            Behavior.SERVES_NON_COHERENT);
+    switch (defect.base()) {
+      case IOMMU -> translated.add(Behavior.IN_PLACE);
+      case LAZY_IOMMU -> translated.addAll(EnumSet.of(Behavior.IN_PLACE, Behavior.LAZY));
+      case BOUNCE_UNTRUSTED -> translated.addAll(EnumSet.of(Behavior.BOUNCES, Behavior.STAGES_FOREIGN_MEMORY));
+      case DIRECT -> {
+        return EnumSet.of(Behavior.IN_PLACE, Behavior.SPARSE_WINDOWS, Behavior.SERVES_NON_COHERENT);
+      }
+      case BOUNCE -> {
+        return EnumSet.of(Behavior.BOUNCES, Behavior.STAGES_FOREIGN_MEMORY, Behavior.SERVES_NON_COHERENT);
+      }
+    }
+    return translated;
+  }
+}

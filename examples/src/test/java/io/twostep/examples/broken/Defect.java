@@ -1,0 +1,98 @@
+package io.twostep.examples.broken;
+
+import io.twostep.dma.spi.AttachContext;
+import io.twostep.dma.spi.DmaOps;
+
+/** One mistake each that a backend's author may make, the stack it is made in, and the rule whose test must notice. */
+enum Defect {
+  FORGETS_PUBLISH(Base.IOMMU, "e6a", BrokenHardware.forgetsPublish(), Healthy::new),
+  PUBLISHES_AT_LINK(Base.IOMMU, "e6a", BrokenLinks.PublishesAtLink::new),
+  FORGETS_INVALIDATION(Base.IOMMU, "e1a", BrokenHardware.forgetsInvalidation(), Healthy::new),
+  INVALIDATES_ONE_GRANULE(Base.IOMMU, "e7a", BrokenHardware.invalidatesOneGranule(), Healthy::new),
+  FORGETS_THAT_TABLES_CHANGED(Base.IOMMU, "e1g", BrokenHardware.forgetsThatTablesChanged(), Healthy::new),
+  SWALLOWS_FAILED_INVALIDATION(Base.IOMMU, "e1d", BrokenHardware.swallowsFailure(), Healthy::new),
+  REUSES_ADDRESSES_EARLY(Base.IOMMU, "e1b", BrokenTeardown.remembersInvalidation(), BrokenTeardown.ReleasesEarly::new),
+  REUSES_SLOTS_EARLY(Base.BOUNCE_UNTRUSTED, "e1c", BrokenTeardown.remembersInvalidation(), BrokenTeardown.ReleasesEarly::new),
+  FORGETS_STRICT(Base.LAZY_IOMMU, "e7d", BrokenTeardown.ForgetsStrict::new),
+  FREES_WHAT_IT_REMEMBERS(Base.IOMMU, "e2a", BrokenTeardown.FreesLinkedLength::new),
+  FORGETS_RELEASE(Base.IOMMU, "e2a", BrokenTeardown.ForgetsRelease::new),
+  CLOSE_IS_NOT_FORWARDED(Base.IOMMU, "e13a", BrokenTeardown.KeepsNextOpen::new),
+  MAPS_ONE_GRANULE_MORE(Base.IOMMU, "e3a", BrokenMaps.MapsOneGranuleMore::new),
+  ALWAYS_WRITABLE(Base.IOMMU, "e5a", BrokenMaps.AlwaysWritable::new),
+  ALWAYS_READABLE(Base.IOMMU, "e5b", BrokenMaps.AlwaysReadable::new),
+  LINKS_READ_WRITE(Base.IOMMU, "e5c", BrokenLinks.LinksReadWrite::new),
+  PROTECTS_NOTHING(Base.IOMMU, "e5d", BrokenLinks.ProtectsNothing::new),
+  LOSES_LOW_BITS(Base.IOMMU, "e9a", BrokenMaps.LosesLowBits::new),
+  IGNORES_ALIGNMENT(Base.IOMMU, "e9c", BrokenLinks.IgnoresAlignment::new),
+  IGNORES_REACH(Base.IOMMU, "e9d", BrokenWorld.ignoresReach(), Healthy::new),
+  ACCEPTS_OVERLAP(Base.IOMMU, "e12b", BrokenLinks.AcceptsOverlap::new),
+  LEAVES_HALF_A_LINK(Base.IOMMU, "e12b", BrokenLinks.LeavesHalfALink::new),
+  ACCEPTS_HOLES(Base.IOMMU, "e12c", BrokenLinks.AcceptsHoles::new),
+  RUN_IS_NOT_ALL_OR_NOTHING(Base.IOMMU, "e12e", BrokenLinks.LinksOneByOne::new),
+  WRONG_REASON(Base.IOMMU, "e12a", BrokenLinks.WrongReason::new),
+  ANSWERS_ITS_OWN_ADDRESS(Base.IOMMU, "e10b", BrokenMaps.AnswersItsOwnAddress::new),
+  MAKES_GARBAGE(Base.IOMMU, "e10a", BrokenLinks.MakesGarbage::new),
+  TRUSTS_EVERYBODY(Base.IOMMU, "e4b", BrokenWorld.trustsEverybody(), Healthy::new),
+  SERVES_UNTRUSTED_DIRECTLY(Base.DIRECT, "e4a", BrokenWorld.trustsEverybody(), Healthy::new),
+  IGNORES_COHERENCE(Base.DIRECT, "e6m", BrokenWorld.ignoresCoherence(), Healthy::new),
+  FORGETS_COPY_BACK(Base.BOUNCE, "e6c", BrokenBounce.ForgetsCopyBack::new),
+  COPIES_BACK_TOO_MUCH(Base.BOUNCE, "e5a", BrokenBounce.CopiesBackTooMuch::new),
+  FORGETS_COPY_IN(Base.BOUNCE, "e6e", BrokenBounce.ForgetsCopyIn::new),
+  SYNCS_AT_THE_START(Base.BOUNCE, "e6f", BrokenBounce.SyncsAtTheStart::new),
+  SYNCS_EVERYTHING(Base.BOUNCE, "e6f", BrokenBounce.SyncsEverything::new),
+  SYNCS_THE_WRONG_WAY(Base.BOUNCE, "e6b", BrokenBounce.SyncsTheWrongWay::new),
+  BOUNCES_WHAT_IT_MAY_NOT(Base.BOUNCE, "e6i", BrokenBounce.BouncesWhatItMayNot::new),
+  LOSES_SLOTS(Base.BOUNCE, "e12j", BrokenBounce.LosesSlots::new);
+
+  /** The stack a mistake is made in. */
+  enum Base {
+    IOMMU,
+    LAZY_IOMMU,
+    DIRECT,
+    BOUNCE,
+    BOUNCE_UNTRUSTED
+  }
+
+  /** Puts a mistake above sound ops. */
+  interface Ops {
+    DmaOps above(DmaOps sound, AttachContext context);
+  }
+
+  /** Shows a sound backend a world that is not so. */
+  interface World {
+    AttachContext seen(AttachContext context);
+  }
+
+  private final Base base;
+  private final String rule;
+  private final World world;
+  private final Ops ops;
+
+  Defect(Base base, String rule, World world, Ops ops) {
+    this.base = base;
+    this.rule = rule;
+    this.world = world;
+    this.ops = ops;
+  }
+
+  Defect(Base base, String rule, Ops ops) {
+    this(base, rule, context -> context, ops);
+  }
+
+  Base base() {
+    return base;
+  }
+
+  /** Returns the rule that the tests which must fail name. */
+  String rule() {
+    return rule;
+  }
+
+  World world() {
+    return world;
+  }
+
+  Ops ops() {
+    return ops;
+  }
+}
