@@ -209,10 +209,10 @@ final class DeviceSlots {
     counters.bytesOut.add(length);
   }
 
-  /** Registers that a piece is given up: what the device wrote is copied out, then its slots are free. */
+  /** Registers that a piece is given up: what the device wrote is copied out, if it ever had the piece, then its slots are free. */
   void giveUp(Pieces pieces, int index, Retirement batch, StagingOps owner) {
     long length = pieces.has(index, Pieces.STAGED) ? -pieces.length(index) : pieces.length(index);
-    if (pieces.has(index, MapFlags.DEVICE_WRITES)) {
+    if (pieces.has(index, MapFlags.DEVICE_WRITES) && pieces.has(index, Pieces.HANDED | Pieces.FILLED)) {
       batch.retire(Retirement.COPY_OUT, owner, pieces.position(index), pieces.source(index), length);
     }
     batch.retire(Retirement.SLOTS, owner, pieces.position(index), pieces.source(index), length);

@@ -14,6 +14,9 @@ final class Pieces {
   /** The piece was handed to the device once, so that publishing again must not copy over what the device wrote. */
   static final int HANDED = 1 << 29;
 
+  /** A part of the piece was handed to the device once: its slots hold what the memory held, and what the device wrote since. */
+  static final int FILLED = 1 << 28;
+
   private long[] offsets = new long[2];
   private long[] lengths = new long[2];
   private long[] sources = new long[2];
@@ -110,7 +113,12 @@ final class Pieces {
     return (flags[index] & mask) != 0;
   }
 
-  void mark(int index, int mask) {
-    flags[index] |= mask;
+  /** Notes that a piece was handed over, whole or in part; once it was as a whole that stays. */
+  void handed(int index, boolean whole) {
+    if (whole) {
+      flags[index] = (flags[index] & ~FILLED) | HANDED;
+    } else if ((flags[index] & HANDED) == 0) {
+      flags[index] |= FILLED;
+    }
   }
 }

@@ -115,15 +115,17 @@ sealed class StagingOps extends ForwardingOps permits DirectBounceOps, Translate
     Pieces pieces = pieces(state);
     long end = offset + length;
     for (int i = pieces.firstAt(offset); i < pieces.count() && pieces.offset(i) < end; i++) {
-      if (!pieces.has(i, Pieces.HANDED)) {
+      if (pieces.has(i, Pieces.FILLED)) {
         handOver(pieces, i, offset, end);
+      } else if (!pieces.has(i, Pieces.HANDED)) {
+        // As a whole, since it is copied out as a whole.
+        handOver(pieces, i, pieces.offset(i), pieces.offset(i) + pieces.length(i));
       }
     }
     next.publish(state, offset, length, undo);
     for (int i = pieces.firstAt(offset); i < pieces.count() && pieces.offset(i) < end; i++) {
-      if (pieces.offset(i) >= offset && pieces.offset(i) + pieces.length(i) <= end) {
-        pieces.mark(i, Pieces.HANDED);
-      }
+      boolean whole = pieces.offset(i) >= offset && pieces.offset(i) + pieces.length(i) <= end;
+      pieces.handed(i, whole);
     }
   }
 
@@ -133,7 +135,11 @@ sealed class StagingOps extends ForwardingOps permits DirectBounceOps, Translate
     slots.handOver(pieces.position(i), pieces.source(i), pieces.flags(i), from, to - from);
   }
 
+  /** Copies out unless the device never had the piece: its slots hold nobody's bytes then. */
   private void takeOver(Pieces pieces, int i, long offset, long end) {
+    if (!pieces.has(i, Pieces.HANDED | Pieces.FILLED)) {
+      return;
+    }
     long from = Math.max(0, offset - pieces.offset(i));
     long to = Math.min(pieces.length(i), end - pieces.offset(i));
     slots.takeOver(pieces.position(i), pieces.source(i), pieces.flags(i), from, to - from);

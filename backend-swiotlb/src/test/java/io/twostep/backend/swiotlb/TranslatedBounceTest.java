@@ -188,6 +188,35 @@ class TranslatedBounceTest {
   }
 
   @Test
+  void whatWasLinkedAndNeverSyncedKeepsItsBytes() {
+    try (Rig rig = rig(SlotOptions.DEFAULT, Rig.CONFIG.withForce(true));
+        DmaMapping earlier = rig.mapper.newMapping();
+        IovaReservation window = rig.mapper.newReservation()) {
+      MemoryBlock block = rig.allocate(4 * GRANULE, MemoryPlacement.CONTIGUOUS);
+      // Leaves foreign bytes in the slots that are taken next.
+      earlier.map(block.phys(2 * GRANULE), GRANULE, DmaDirection.BIDIRECTIONAL, NONE).unmap();
+      for (boolean unlink : new boolean[] {true, false}) {
+        window.tryAlloc(0, GRANULE, DmaDirection.BIDIRECTIONAL, NONE);
+        window.link(0, block.phys(0), GRANULE);
+        window.syncForCpu(0, GRANULE);
+        if (unlink) {
+          window.unlink(0, GRANULE);
+        }
+        window.destroy();
+        assertThat(Rig.bytes(block.segment(), 0, GRANULE)).isEqualTo(Rig.patterned(GRANULE, 1));
+      }
+      window.tryAlloc(0, GRANULE, DmaDirection.BIDIRECTIONAL, NONE);
+      window.link(0, block.phys(0), GRANULE);
+      window.sync(100, 50);
+      rig.device.write(window.address() + 110, new byte[] {77});
+      window.destroy();
+      byte[] expected = Rig.patterned(GRANULE, 1);
+      expected[110] = 77;
+      assertThat(Rig.bytes(block.segment(), 0, GRANULE)).as("synced in part").isEqualTo(expected);
+    }
+  }
+
+  @Test
   void linkingWhereSomethingIsLinkedTakesNoSlots() {
     try (Rig rig = untrusted("vtd"); IovaReservation window = rig.mapper.newReservation()) {
       MemoryBlock block = rig.allocate(4 * GRANULE, MemoryPlacement.CONTIGUOUS);
