@@ -82,10 +82,10 @@ final class CacheSweep implements LeafVisitor {
       return;
     }
     if (memory.regionOf(openPhys, 1).kind() == MemoryKind.RAM) {
-      if (toward == DmaOps.TOWARD_DEVICE) {
-        // Also for a device that only writes: a dirty line would be written back over what it wrote.
-        memory.cleanCache(openPhys, openLength);
-      } else {
+      // Also for a device that only writes: a dirty line would be written back over what it wrote. And toward the CPU: what the device owns has no dirty line,
+      // so one that is found belongs to memory that was linked and never handed over, or that the CPU took back and wrote.
+      memory.cleanCache(openPhys, openLength);
+      if (toward == DmaOps.TOWARD_CPU) {
         memory.invalidateCache(openPhys, openLength);
       }
     }

@@ -85,6 +85,29 @@ class NonCoherentDeviceTest {
   }
 
   @Test
+  void whatWasLinkedAndNeverSyncedKeepsItsDirtyLines() {
+    byte[] synced = bytes(4096);
+    byte[] never = bytes(4096);
+    try (IovaReservation window = mapper.newReservation()) {
+      window.tryAlloc(phys, 8192, DmaDirection.BIDIRECTIONAL, 0);
+      cpuWrites(0, synced);
+      window.link(0, phys, 4096);
+      window.sync(0, 4096);
+      cpuWrites(4096, never);
+      window.link(4096, phys + 4096, 4096);
+      window.destroy();
+      assertThat(cpuReads(0, 4096)).isEqualTo(synced);
+      assertThat(cpuReads(4096, 4096)).isEqualTo(never);
+      cpuWrites(4096, synced);
+      window.tryAlloc(phys, 8192, DmaDirection.BIDIRECTIONAL, 0);
+      window.link(4096, phys + 4096, 4096);
+      window.unlink(4096, 4096);
+      window.free();
+      assertThat(cpuReads(4096, 4096)).isEqualTo(synced);
+    }
+  }
+
+  @Test
   void neighboursOfPartlyLinkedGranulesKeepTheirDirtyLines() {
     byte[] below = bytes((int) line);
     byte[] above = bytes((int) line);
