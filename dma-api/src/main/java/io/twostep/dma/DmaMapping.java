@@ -94,7 +94,7 @@ public final class DmaMapping extends DmaHandle {
     if (kind == RangeKind.UNREACHABLE) {
       throw unreachable(stack, phys, length);
     }
-    stack.ops.map(state(), phys, length, kind == RangeKind.BRIDGE_PEER ? flags | MapFlags.PEER : flags, own());
+    stack.ops.map(state(), phys, length, RequestMapper.withKind(flags, kind), own());
     window = false;
     skipped = 0;
   }

@@ -182,7 +182,11 @@ final class RequestMapper {
 
   /** Return the flags of a request with what a kind of memory adds. */
   static int withKind(int flags, int kind) {
-    return kind == RangeKind.BRIDGE_PEER ? flags | MapFlags.PEER : flags;
+    return switch (kind) {
+      case RangeKind.BRIDGE_PEER -> flags | MapFlags.PEER;
+      case RangeKind.BUS_PEER -> flags | MapFlags.BUS_PEER;
+      default -> flags;
+    };
   }
 
   /** Take down whatever is mapped; returns the first failure. */

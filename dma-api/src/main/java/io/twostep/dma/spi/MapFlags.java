@@ -41,6 +41,9 @@ public final class MapFlags {
    */
   public static final int WINDOW = 1 << 21;
 
+  /** The range is peer memory that {@link DmaOps#classify} found to be reached by bus address: for the layer that knows the address, and never for a terminal. */
+  public static final int BUS_PEER = 1 << 22;
+
   /** Some part needs sync when ownership moves. */
   public static final int NEEDS_SYNC = 1 << 24;
 

@@ -1,0 +1,187 @@
+package io.twostep.backend.p2p;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.twostep.backend.direct.DirectBackend;
+import io.twostep.backend.iommu.FlushPolicy;
+import io.twostep.backend.iommu.IommuBackend;
+import io.twostep.backend.iommu.IommuConfig;
+import io.twostep.backend.swiotlb.SwiotlbBackend;
+import io.twostep.backend.swiotlb.SwiotlbConfig;
+import io.twostep.dma.DeviceLimits;
+import io.twostep.dma.DmaMapper;
+import io.twostep.dma.DmaStack;
+import io.twostep.dma.MemoryBlock;
+import io.twostep.dma.MemoryPlacement;
+import io.twostep.dma.PeerMemory;
+import io.twostep.dma.spi.AddressSpace.Translation;
+import io.twostep.dma.spi.DeviceAddress;
+import io.twostep.dma.spi.DeviceSlot;
+import io.twostep.dma.spi.LayerBackend;
+import io.twostep.dma.spi.ModelHost.SlotOptions;
+import io.twostep.dma.spi.TerminalBackend;
+import io.twostep.machine.model.ModelMachine;
+import io.twostep.machine.model.ModelMachineConfig;
+import java.lang.foreign.Arena;
+import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * A modelled machine with an importing device below a switch and three providers: beside it below the switch, behind the host bridge, and behind another that nobody knows.
+ *
+ * <p>Checks at close that nothing is left.
+ */
+final class Rig implements AutoCloseable {
+  static final String TREE =
+      """
+      host-bridge 8086:2020 bus=00-1f
+      root-port 00:01.0 bus=01-0f
+      upstream-port 01:00.0 bus=02-0f
+      downstream-port 02:00.0 bus=03
+      downstream-port 02:01.0 bus=04
+      root-port 00:02.0 bus=10
+      host-bridge dead:beef bus=40-4f
+      root-port 40:01.0 bus=41
+      """;
+
+  /** The stacks that every rule is tried on. */
+  enum Kind {
+    DIRECT(false, false, SlotOptions.DEFAULT.withTranslation(Translation.NONE)),
+    DIRECT_NOT_SNOOPING(false, true, SlotOptions.DEFAULT.withTranslation(Translation.NONE).withCoherent(false)),
+    DIRECT_FORCED(false, true, SlotOptions.DEFAULT.withTranslation(Translation.NONE)),
+    IOMMU(true, false, SlotOptions.DEFAULT),
+    IOMMU_LAZY(true, false, SlotOptions.DEFAULT),
+    IOMMU_NOT_SNOOPING(true, true, SlotOptions.DEFAULT.withCoherent(false)),
+    IOMMU_FORCED(true, true, SlotOptions.DEFAULT),
+    UNTRUSTED(true, true, SlotOptions.DEFAULT.withTrusted(false));
+
+    final boolean translates;
+    final boolean bounces;
+    final SlotOptions options;
+
+    Kind(boolean translates, boolean bounces, SlotOptions options) {
+      this.translates = translates;
+      this.bounces = bounces;
+      this.options = options;
+    }
+  }
+
+  static final int PAGE = 4096;
+
+  final Kind kind;
+  final Arena arena = Arena.ofShared();
+  final ModelMachine machine;
+  final P2pBackend p2p = new P2pBackend(P2pConfig.defaults());
+  final CountingLayer counting = new CountingLayer();
+  final TerminalBackend terminal;
+  final List<LayerBackend> layers = new ArrayList<>();
+  final MemoryDevice device = new MemoryDevice(arena);
+  final DeviceSlot slot;
+  final MemoryDevice near = new MemoryDevice(arena);
+  final MemoryDevice behind = new MemoryDevice(arena);
+  final MemoryDevice far = new MemoryDevice(arena);
+  final PeerMemory nearMemory;
+  final PeerMemory behindMemory;
+  final PeerMemory farMemory;
+  final DmaMapper mapper;
+  private final List<MemoryBlock> blocks = new ArrayList<>();
+  private boolean checked = true;
+
+  Rig(Kind kind) {
+    this(kind, DeviceLimits.UNLIMITED);
+  }
+
+  Rig(Kind kind, DeviceLimits limits, String... settings) {
+    this.kind = kind;
+    Map<String, String> given = new HashMap<>(Map.of("memory", "64M", "tree", TREE, "iotlb", "adversarial"));
+    for (int i = 0; i < settings.length; i += 2) {
+      given.put(settings[i], settings[i + 1]);
+    }
+    machine = ModelMachine.create(ModelMachineConfig.of(given));
+    slot = plug("0000:03:00.0", device, kind.options);
+    nearMemory = publish("0000:04:00.0", near, kind.options);
+    behindMemory = publish("0000:10:00.0", behind, SlotOptions.DEFAULT);
+    farMemory = publish("0000:41:00.0", far, SlotOptions.DEFAULT);
+    FlushPolicy policy = kind == Kind.IOMMU_LAZY ? FlushPolicy.LAZY : FlushPolicy.STRICT;
+    terminal = kind.translates ? new IommuBackend(IommuConfig.defaults().withFlush(policy)) : new DirectBackend();
+    layers.add(p2p);
+    layers.add(counting);
+    if (kind.bounces) {
+      boolean force = kind == Kind.DIRECT_FORCED || kind == Kind.IOMMU_FORCED;
+      layers.add(new SwiotlbBackend(SwiotlbConfig.defaults().withSize(1 << 20, 4 << 20).withAreas(1).withForce(force)));
+    }
+    mapper = DmaStack.of(terminal, layers).attach(machine, slot, limits);
+  }
+
+  private DeviceSlot plug(String address, MemoryDevice model, SlotOptions options) {
+    DeviceSlot plugged = machine.plug(new DeviceAddress(address), model, options);
+    plugged.busMaster(true);
+    return plugged;
+  }
+
+  private PeerMemory publish(String address, MemoryDevice model, SlotOptions options) {
+    return PeerMemory.publish(machine, plug(address, model, options), MemoryDevice.BAR, 0, MemoryDevice.BYTES);
+  }
+
+  MemoryBlock allocate(long length) {
+    MemoryBlock block = machine.memory().allocate(length, MemoryPlacement.SCATTERED);
+    blocks.add(block);
+    return block;
+  }
+
+  long liveRanges() {
+    return terminal instanceof IommuBackend iommu ? iommu.statistics().liveRanges() : 0;
+  }
+
+  /** What a request could leave behind. */
+  String accounts() {
+    return "live " + mapper.liveMappings() + ", quarantined " + mapper.quarantined() + ", ranges " + liveRanges() + ", pins " + nearMemory.pins() + " "
+        + behindMemory.pins() + " " + farMemory.pins() + ", mapped " + machine.stats().blocksMapped();
+  }
+
+  static byte[] pattern(int length, int salt) {
+    byte[] bytes = new byte[length];
+    for (int i = 0; i < length; i++) {
+      bytes[i] = (byte) (i * 31 + (i >>> 8) * 7 + salt * 13 + 1);
+    }
+    return bytes;
+  }
+
+  static byte[] bytesOf(MemoryBlock block, long offset, int length) {
+    return block.segment().asSlice(offset, length).toArray(ValueLayout.JAVA_BYTE);
+  }
+
+  /** Leave out the checks at close, for a test in which something is lost for good. */
+  void expectLosses() {
+    checked = false;
+  }
+
+  @Override
+  public void close() {
+    try {
+      if (checked) {
+        assertThat(mapper.liveMappings()).as("live mappings").isZero();
+        assertThat(mapper.quarantined()).as("quarantined").isZero();
+        mapper.awaitQuiescence();
+        mapper.close();
+        nearMemory.close();
+        behindMemory.close();
+        farMemory.close();
+        assertThat(p2p.statistics().devices()).isZero();
+        p2p.close();
+        assertThat(liveRanges()).as("I/O address ranges").isZero();
+        layers.forEach(LayerBackend::close);
+        terminal.close();
+        blocks.forEach(MemoryBlock::close);
+        assertThat(machine.stats().framesInUse()).as("frames in use").isZero();
+        assertThat(machine.stats().strayAccesses()).as("stray accesses").isZero();
+      }
+    } finally {
+      machine.close();
+      arena.close();
+    }
+  }
+}
