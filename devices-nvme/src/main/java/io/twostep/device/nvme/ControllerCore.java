@@ -3,6 +3,7 @@ package io.twostep.device.nvme;
 import io.twostep.device.nvme.host.Registers;
 import io.twostep.device.nvme.wire.CapLayout;
 import io.twostep.device.nvme.wire.CstsLayout;
+import io.twostep.device.nvme.wire.DoorbellLayout;
 import io.twostep.device.nvme.wire.RegisterLayout;
 import io.twostep.dma.DmaMapper;
 import io.twostep.dma.DmaMappingException;
@@ -45,6 +46,13 @@ final class ControllerCore {
     this.registers = registers;
     long cap = registers.cap();
     doorbellStride = (int) CapLayout.DSTRD.get(cap);
+    long doorbells = DoorbellLayout.BASE + DoorbellLayout.length(0, doorbellStride);
+    if (doorbells > registers.mmio().length()) {
+      throw NvmeException.ofController(
+          name,
+          NvmeErrorKind.PROTOCOL,
+          "the controller says that its first doorbells end at 0x" + Long.toHexString(doorbells) + " of a BAR of 0x" + Long.toHexString(registers.mmio().length()));
+    }
     pageSize = pageSize(cap, config.pageSize());
     maxQueueEntries = (int) CapLayout.MQES.get(cap) + 1;
     admin = new AdminQueue(name, registers, timers, mapper, config.adminTimeoutNanos(), doorbellStride, pageSize);

@@ -2,7 +2,9 @@ package io.twostep.device.nvme;
 
 import io.twostep.device.nvme.wire.CapLayout;
 import io.twostep.device.nvme.wire.CmbLayout;
+import io.twostep.dma.PeerMemory;
 import io.twostep.dma.spi.DeviceSlot;
+import io.twostep.dma.spi.Machine;
 import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -29,6 +31,8 @@ public final class ControllerMemoryBuffer {
   private final int attributes;
   private final int location;
   private final boolean claimable;
+  private final int barIndex;
+  private final long barOffset;
   private final MemorySegment segment;
   private final long phys;
   private final long busAddress;
@@ -42,6 +46,8 @@ public final class ControllerMemoryBuffer {
     this.attributes = attributes;
     this.claimable = claimable;
     this.segment = segment;
+    barIndex = CmbLayout.BIR.get(location);
+    barOffset = offset;
     phys = bar.phys() + offset;
     busAddress = bar.busAddress() + offset;
     long wanted = core.config().cmbAddress();
@@ -133,6 +139,22 @@ public final class ControllerMemoryBuffer {
   /** Tell whether data may lie here that the controller writes to its medium. */
   public boolean takesWriteData() {
     return CmbLayout.WDS.isSet(attributes);
+  }
+
+  /**
+   * Publish what queues left of the buffer, for data that this controller and its peers move; the caller closes it before the controller is closed.
+   *
+   * @throws IllegalStateException if the controller does not take data of both directions here, or nothing is left
+   */
+  public PeerMemory publish(Machine machine) {
+    long frame = machine.memory().frameSize();
+    long first = (barOffset + taken + frame - 1) & -frame;
+    long end = (barOffset + length()) & -frame;
+    if (!takesReadData() || !takesWriteData() || first >= end) {
+      throw new IllegalStateException(
+          core.name() + ": the controller memory buffer takes " + (first < end ? "no data of both directions" : "no data: queues fill it"));
+    }
+    return PeerMemory.publish(machine, core.slot(), barIndex, first, end - first);
   }
 
   /** Return the offset from which on the buffer is free of queues. */

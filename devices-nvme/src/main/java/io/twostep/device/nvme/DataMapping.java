@@ -7,7 +7,6 @@ import io.twostep.device.nvme.host.SglBuilder;
 import io.twostep.device.nvme.host.TransferFormat;
 import io.twostep.dma.DmaAttributes;
 import io.twostep.dma.DmaDirection;
-import io.twostep.dma.DmaMapper;
 import io.twostep.dma.DmaSink;
 import io.twostep.dma.InvalidationBatch;
 import io.twostep.dma.PhysRanges;
@@ -20,6 +19,8 @@ final class DataMapping implements AutoCloseable {
   private final RequestMapping mapping;
   private final PrpBuilder prp;
   private final SglBuilder sgl;
+  private final DmaSink prpSink;
+  private final DmaSink sglSink;
   private final BioSlice slice = new BioSlice();
   private long bytes;
   private boolean mayMerge;
@@ -32,12 +33,14 @@ final class DataMapping implements AutoCloseable {
    *
    * @param scan scratch of the queue; holds nothing between calls
    */
-  DataMapping(DmaMapper mapper, RequestMapper how, TransferRules rules, ListPages lists, BioScan scan) {
+  DataMapping(ControllerCore core, TransferRules rules, ListPages lists, BioScan scan) {
     this.rules = rules;
     this.scan = scan;
-    mapping = how.newMapping(mapper, rules.maxBytes());
+    mapping = core.config().requestMapper().newMapping(core.mapper(), rules.maxBytes());
     prp = new PrpBuilder(lists, rules.maxBytes());
     sgl = new SglBuilder(lists, rules.maxDescriptors(), rules.sgl().dwordAligned());
+    prpSink = OwnBufferSink.of(prp, core);
+    sglSink = OwnBufferSink.of(sgl, core);
   }
 
   /**
@@ -77,7 +80,7 @@ final class DataMapping implements AutoCloseable {
 
   private boolean tryMapPrp(DmaDirection direction, MemorySegment sqes, long base) {
     prp.begin(bytes);
-    if (tryMap(direction, prp) && prp.finish(sqes, base)) {
+    if (tryMap(direction, prpSink) && prp.finish(sqes, base)) {
       return true;
     }
     failure = prp.failure();
@@ -86,7 +89,7 @@ final class DataMapping implements AutoCloseable {
 
   private boolean tryMapSgl(DmaDirection direction, MemorySegment sqes, long base) {
     sgl.begin(bytes, mayMerge && rules.merges(scan.ranges(), scan.gapMask()) ? 1 : scan.ranges());
-    if (tryMap(direction, sgl) && sgl.finish(sqes, base)) {
+    if (tryMap(direction, sglSink) && sgl.finish(sqes, base)) {
       return true;
     }
     failure = sgl.failure();

@@ -2,7 +2,6 @@ package io.twostep.device.nvme;
 
 import io.twostep.device.nvme.host.CoherentListPages;
 import io.twostep.device.nvme.wire.SqeLayout;
-import io.twostep.dma.DmaMapper;
 import io.twostep.dma.DmaMappingException;
 import io.twostep.dma.InvalidationBatch;
 import io.twostep.dma.PhysRanges;
@@ -26,7 +25,7 @@ final class IoRequest implements AutoCloseable {
   long retryAt;
   @Nullable IoRequest next;
 
-  private final DmaMapper mapper;
+  private final ControllerCore core;
   private final TransferRules rules;
   private final CoherentListPages lists;
   private final DataMapping data;
@@ -40,13 +39,12 @@ final class IoRequest implements AutoCloseable {
   private int listPieces;
   private @Nullable DmaMappingException shortage;
 
-  IoRequest(
-      int tag, DmaMapper mapper, RequestMapper how, TransferRules rules, CoherentListPages lists, BioScan scan) {
+  IoRequest(int tag, ControllerCore core, TransferRules rules, CoherentListPages lists, BioScan scan) {
     this.tag = tag;
-    this.mapper = mapper;
+    this.core = core;
     this.rules = rules;
     this.lists = lists;
-    data = new DataMapping(mapper, how, rules, lists, scan);
+    data = new DataMapping(core, rules, lists, scan);
     trim = new TrimList(lists);
   }
 
@@ -182,7 +180,7 @@ final class IoRequest implements AutoCloseable {
   private MetadataMapping metadata() {
     MetadataMapping separate = metadata;
     if (separate == null) {
-      separate = new MetadataMapping(mapper, rules, lists);
+      separate = new MetadataMapping(core, rules, lists);
       metadata = separate;
     }
     return separate;

@@ -6,7 +6,6 @@ import io.twostep.device.nvme.host.MetadataSglBuilder;
 import io.twostep.device.nvme.wire.SqeLayout;
 import io.twostep.dma.DmaAttributes;
 import io.twostep.dma.DmaDirection;
-import io.twostep.dma.DmaMapper;
 import io.twostep.dma.DmaSink;
 import io.twostep.dma.DmaTransfer;
 import io.twostep.dma.InvalidationBatch;
@@ -22,16 +21,20 @@ final class MetadataMapping implements AutoCloseable {
   private final DmaTransfer transfer;
   private final MetadataSglBuilder list;
   private final Flat flat = new Flat();
+  private final DmaSink flatSink;
+  private final DmaSink listSink;
   private final BioSlice slice = new BioSlice();
   private final BioScan scan = new BioScan();
   private long bytes;
   private boolean mapped;
   private long entries;
 
-  MetadataMapping(DmaMapper mapper, TransferRules rules, ListPages lists) {
+  MetadataMapping(ControllerCore core, TransferRules rules, ListPages lists) {
     this.rules = rules.forMetadata();
-    transfer = mapper.newTransfer();
+    transfer = core.mapper().newTransfer();
     list = new MetadataSglBuilder(lists, rules.sgl().dwordAligned());
+    flatSink = OwnBufferSink.of(flat, core);
+    listSink = OwnBufferSink.of(list, core);
   }
 
   /** Look over the metadata of some blocks; returns how many of the blocks one command can carry, -1 if the source has not that many bytes. */
@@ -51,10 +54,10 @@ final class MetadataMapping implements AutoCloseable {
   boolean tryMap(DmaDirection direction, MemorySegment sqes, long base) {
     if (ranges() == 1) {
       flat.begin();
-      return tryMap(direction, flat) && storeFlat(sqes, base);
+      return tryMap(direction, flatSink) && storeFlat(sqes, base);
     }
     list.begin(bytes);
-    return tryMap(direction, list) && list.finish(sqes, base);
+    return tryMap(direction, listSink) && list.finish(sqes, base);
   }
 
   private boolean tryMap(DmaDirection direction, DmaSink sink) {

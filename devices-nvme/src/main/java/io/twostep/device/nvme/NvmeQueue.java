@@ -97,7 +97,7 @@ public final class NvmeQueue {
     requests = new IoRequest[depth - 1];
     BioScan scan = new BioScan();
     for (int tag = 0; tag < requests.length; tag++) {
-      requests[tag] = new IoRequest(tag, mapper, core.config().requestMapper(), rules, lists, scan);
+      requests[tag] = new IoRequest(tag, core, rules, lists, scan);
     }
   }
 

@@ -256,6 +256,7 @@ final class CommandLoop {
         }
         completeExecuted(queue, commandId, status);
       }
+      case WRONG_HEAD -> completer.post(completions, queue.id, (int) fault.value, commandId, status, 0, now);
       case LOSE_INTERRUPT -> {
         completeExecuted(queue, commandId, status);
         completions.unsignalled--;

@@ -30,6 +30,8 @@ public final class FaultPlan {
     STRAY_COMPLETION,
     /** Before its completion comes one whose queue id and head are nonsense. */
     GARBAGE_COMPLETION,
+    /** Its completion claims that the controller has read its queue up to an index, the value, that may be nonsense. */
+    WRONG_HEAD,
     /** It is not carried out, and fails with a status. */
     FAIL,
     /** It is completed without an interrupt. */

@@ -1,0 +1,179 @@
+package io.twostep.device.nvme;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.twostep.device.nvme.model.FaultPlan;
+import io.twostep.device.nvme.model.FaultPlan.Kind;
+import io.twostep.device.nvme.model.NvmeModelConfig;
+import io.twostep.device.nvme.wire.RegisterLayout;
+import io.twostep.device.nvme.wire.SqeLayout;
+import io.twostep.dma.DmaMappingException;
+import io.twostep.dma.MemoryBlock;
+import io.twostep.machine.model.ModelMachine;
+import java.lang.foreign.ValueLayout;
+import java.util.Map;
+import java.util.random.RandomGenerator;
+import org.assertj.core.api.InstanceOfAssertFactories;
+import org.junit.jupiter.api.Test;
+
+/** Lets the controller lie about its registers and its completions, at start and with requests under way; all memory comes back whatever it says. */
+class HostileDeviceTest {
+  private static final int ANY = FaultPlan.ANY_IO_QUEUE;
+  private static final int IN_FLIGHT = 40;
+  private static final int BAR = 2;
+  private static final long SECOND = 1_000_000_000L;
+
+  /** With the queue in the controller, so that a test can see the commands. */
+  private static final NvmeModelConfig CONTROLLER = NvmeModelConfig.DEFAULT.with(c -> c.cmbSize(1 << 20));
+
+  private static NvmeBio[] submitReads(Rig rig, NvmeController controller) {
+    NvmeBio[] bios = new NvmeBio[IN_FLIGHT];
+    for (int i = 0; i < bios.length; i++) {
+      bios[i] = new NvmeBio().read(controller.namespace(1), 8, 8, rig.memory(4096).ranges());
+      controller.namespace(1).submit(bios[i]);
+    }
+    return bios;
+  }
+
+  private static void readBack(Rig rig, NvmeController controller, MemoryBlock expected) {
+    MemoryBlock back = rig.memory(4096);
+    controller.namespace(1).read(8, back);
+    assertThat(back.segment().mismatch(expected.segment())).isEqualTo(-1);
+  }
+
+  @Test
+  void noLieOfAnyRegisterLeavesMemoryBehind() {
+    RandomGenerator random = Seeds.random();
+    int[] registers = {
+      RegisterLayout.CAP.offset(), RegisterLayout.CAP.offset() + 4, RegisterLayout.VS.offset(), RegisterLayout.CC.offset(), RegisterLayout.CSTS.offset(),
+      RegisterLayout.CMBLOC.offset(), RegisterLayout.CMBSZ.offset(), RegisterLayout.CMBSTS.offset(), RegisterLayout.CRTO.offset()
+    };
+    int opened = 0;
+    for (int round = 0; round < 60; round++) {
+      try (Rig rig = new Rig(CONTROLLER, Rig.Stack.IOMMU, Map.of())) {
+        for (int lies = 1 + random.nextInt(2); lies > 0; lies--) {
+          int register = registers[random.nextInt(registers.length)];
+          // One bit wrong is worse to find than all of them.
+          int lie = random.nextBoolean() ? random.nextInt() : rig.registers.truth(register) ^ 1 << random.nextInt(32);
+          rig.registers.lie(register, lie);
+        }
+        try (NvmeController controller = rig.open(NvmeConfig.DEFAULT.withTimeouts(SECOND, SECOND))) {
+          opened++;
+          controller.namespace(1).read(8, rig.memory(4096));
+        } catch (NvmeException | DmaMappingException | IllegalArgumentException e) {
+          assertThat(e).as("%s", Seeds.at(round)).hasMessageContaining("0000:01:00.0");
+        }
+        assertThat(rig.mappers).as("%s", Seeds.at(round)).allSatisfy(mapper -> assertThat(mapper.liveMappings()).isZero());
+      }
+    }
+    assertThat(opened).as("some lies do not matter").isPositive();
+  }
+
+  @Test
+  void registersThatReadAllOnesAtTheStartAreNoController() {
+    try (Rig rig = new Rig(CONTROLLER)) {
+      rig.registers.readAllOnes(true);
+      assertThatThrownBy(rig::open).isInstanceOf(NvmeException.class).hasMessageContaining("all ones");
+    }
+  }
+
+  @Test
+  void registersThatReadAllOnesEndWhatIsUnderWay() {
+    try (Rig rig = new Rig(CONTROLLER, Rig.Stack.IOMMU, Map.of());
+        NvmeController controller = rig.open()) {
+      for (int i = 1; i <= IN_FLIGHT; i++) {
+        rig.model.faults().onCommand(ANY, i, Kind.HOLD);
+      }
+      NvmeBio[] bios = submitReads(rig, controller);
+      rig.registers.readAllOnes(true);
+      for (NvmeBio bio : bios) {
+        controller.queues().getFirst().await(bio);
+        assertThat(bio.failure())
+            .asInstanceOf(InstanceOfAssertFactories.type(NvmeException.class))
+            .satisfies(e -> assertThat(e.kind()).isEqualTo(NvmeErrorKind.GONE));
+      }
+      assertThat(controller.state()).isEqualTo(NvmeState.DEAD);
+    }
+  }
+
+  @Test
+  void fatalStatusWithAFullQueueCostsNoRequest() {
+    try (Rig rig = new Rig(CONTROLLER, Rig.Stack.IOMMU, Map.of());
+        NvmeController controller = rig.open()) {
+      MemoryBlock written = rig.random(4096, Seeds.random());
+      controller.namespace(1).write(8, written);
+      for (int i = 1; i <= IN_FLIGHT; i++) {
+        rig.model.faults().onCommand(ANY, i, Kind.HOLD);
+      }
+      NvmeBio[] bios = submitReads(rig, controller);
+      rig.model.faults().failFatally();
+      for (NvmeBio bio : bios) {
+        controller.queues().getFirst().await(bio);
+        bio.check();
+      }
+      assertThat(controller.statistics().resets()).isEqualTo(1);
+      readBack(rig, controller, written);
+    }
+  }
+
+  @Test
+  void nonsenseAboutTheSubmissionHeadChangesNothing() {
+    try (Rig rig = new Rig(CONTROLLER, Rig.Stack.IOMMU, Map.of());
+        NvmeController controller = rig.open(NvmeConfig.DEFAULT.withQueueDepth(4))) {
+      MemoryBlock written = rig.random(4096, Seeds.random());
+      controller.namespace(1).write(8, written);
+      for (int head : new int[] {0xffff, 0x8000, 4, 3, 2, 1, 0}) {
+        rig.model.faults().onCommand(ANY, 1, Kind.WRONG_HEAD, head);
+        readBack(rig, controller, written);
+      }
+      assertThat(controller.statistics().droppedCompletions() + controller.statistics().resets()).isZero();
+      assertThat(rig.model.violations()).isEmpty();
+    }
+  }
+
+  @Test
+  void deviceThatWritesAfterItSaidItWasDoneIsStoppedByTranslation() {
+    try (Rig rig = new Rig(CONTROLLER, Rig.Stack.IOMMU, Map.of());
+        NvmeController controller = rig.open()) {
+      controller.namespace(1).write(8, rig.random(4096, Seeds.random()));
+      MemoryBlock target = rig.memory(4096);
+      rig.model.faults().onCommand(ANY, 1, Kind.DELAY, SECOND);
+      NvmeBio late = new NvmeBio().read(controller.namespace(1), 8, 8, target.ranges());
+      NvmeQueue queue = controller.namespace(1).submit(late);
+      queue.ring();
+      int commandId = SqeLayout.COMMAND_ID.get(rig.slot.memory(BAR), SqeLayout.SIZE);
+      rig.model.faults().onCommand(ANY, 1, Kind.STRAY_COMPLETION, commandId);
+      controller.namespace(1).flush();
+      queue.await(late);
+      late.check();
+      long faults = ((ModelMachine) rig.machine).stats().faults();
+      rig.machine.timers().schedule(2 * SECOND, () -> {});
+      for (int i = 0; i < 50; i++) {
+        rig.machine.timers().pause();
+      }
+      queue.poll();
+      assertThat(((ModelMachine) rig.machine).stats().faults()).as("the late write").isGreaterThan(faults);
+      assertThat(target.segment().toArray(ValueLayout.JAVA_BYTE)).containsOnly(0);
+      assertThat(controller.statistics().droppedCompletions()).as("its own completion").isEqualTo(1);
+    }
+  }
+
+  @Test
+  void stormOfCompletionsForEveryIdIsDroppedAndNothingHangs() {
+    RandomGenerator random = Seeds.random();
+    try (Rig rig = new Rig(CONTROLLER, Rig.Stack.IOMMU, Map.of());
+        NvmeController controller = rig.open()) {
+      MemoryBlock written = rig.random(4096, random);
+      controller.namespace(1).write(8, written);
+      for (int i = 0; i < 2000; i++) {
+        Kind kind = random.nextBoolean() ? Kind.STRAY_COMPLETION : Kind.DUPLICATE_COMPLETION;
+        // Any id but one of the tags' own range: with one request under way no lie can name it.
+        rig.model.faults().onCommand(ANY, 1, kind, 0x0fff & (0x100 | random.nextInt()));
+        readBack(rig, controller, written);
+      }
+      assertThat(controller.statistics().resets()).isZero();
+      assertThat(controller.statistics().droppedCompletions()).as("all but those for which the queue had no room").isBetween(1800L, 2000L);
+    }
+  }
+}
