@@ -75,7 +75,7 @@ public interface AccountingRules extends TckFixture {
     work(rig(), block);
     long unit = Math.max(rig().mapper().limits().unit(), rounded(1));
     long beyond = (rig().machine().memory().highestAddress() | 0xfff_ffff) + 1;
-    for (int i = 0; i < 3000; i++) {
+    for (int i = 0; i < 600; i++) {
       refused(() -> rig().mapper().map(beyond, 1 << 20, DmaDirection.TO_DEVICE, 0));
     }
     if (has(Behavior.TRANSLATES)) {
@@ -83,7 +83,7 @@ public interface AccountingRules extends TckFixture {
       try (IovaReservation window = rig().mapper().newReservation()) {
         window.tryAlloc(small.phys(0), unit * 4, DmaDirection.BIDIRECTIONAL, 0);
         window.link(unit, small.phys(0), unit);
-        for (int i = 0; i < 3000; i++) {
+        for (int i = 0; i < 600; i++) {
           refused(() -> window.link(unit, small.phys(unit), unit));
           refused(() -> window.link(0, small.phys(0), unit * 2));
         }
