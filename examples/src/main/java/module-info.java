@@ -5,6 +5,7 @@ module io.twostep.examples {
   requires io.twostep.backend.debug;
   requires io.twostep.backend.direct;
   requires io.twostep.backend.iommu;
+  requires io.twostep.backend.p2p;
   requires io.twostep.backend.swiotlb;
   requires io.twostep.device.nvme;
   requires io.twostep.machine.model;

@@ -10,6 +10,7 @@ import com.tngtech.archunit.core.domain.JavaClasses;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
 import io.twostep.backend.direct.DirectBackend;
 import io.twostep.backend.iommu.IommuBackend;
+import io.twostep.backend.p2p.P2pBackend;
 import io.twostep.backend.swiotlb.SwiotlbBackend;
 import io.twostep.device.nvme.NvmeController;
 import io.twostep.dma.DmaMapper;
@@ -31,7 +32,7 @@ class DependencyRuleTest {
   static void read() {
     List<URL> places =
         Stream.of(
-                DmaMapper.class, Platform.class, ModelMachine.class, DirectBackend.class, IommuBackend.class, SwiotlbBackend.class, NvmeController.class,
+                DmaMapper.class, Platform.class, ModelMachine.class, DirectBackend.class, IommuBackend.class, P2pBackend.class, SwiotlbBackend.class, NvmeController.class,
                 Twostep.class)
             .map(member -> member.getProtectionDomain().getCodeSource().getLocation())
             .toList();
@@ -49,6 +50,7 @@ class DependencyRuleTest {
             "io.twostep.backend.direct",
             "io.twostep.backend.iommu",
             "io.twostep.backend.swiotlb",
+            "io.twostep.backend.p2p",
             "io.twostep.device.nvme",
             "io.twostep.device.nvme.model",
             "io.twostep.examples.cli");

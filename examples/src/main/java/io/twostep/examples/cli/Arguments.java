@@ -71,8 +71,8 @@ final class Arguments {
     return Arrays.stream(Strategy.values()).filter(strategy -> text.equals("all") || text.equals(strategy.text())).toList();
   }
 
-  /** Check that a file can be read, and that its copy fits the temporary folder. */
-  static Path file(String text) {
+  /** Check that a file can be read, and that some copies of it fit the temporary folder. */
+  static Path file(String text, int copies) {
     Path file;
     try {
       file = Path.of(text);
@@ -88,7 +88,7 @@ final class Arguments {
     if (!Files.isReadable(file)) {
       throw new BadInput(text + " cannot be read; check its permissions");
     }
-    requireRoom(file);
+    requireRoom(file, copies);
     return file;
   }
 
@@ -97,14 +97,14 @@ final class Arguments {
     return Path.of(System.getProperty("java.io.tmpdir"));
   }
 
-  private static void requireRoom(Path file) {
+  private static void requireRoom(Path file, int copies) {
     Path folder = temporaryFolder();
     try {
       long size = Files.size(file);
       long room = Files.getFileStore(folder).getUsableSpace();
-      if (room < size + NvmeWorkload.BLOCK) {
+      if (room / copies < size + NvmeWorkload.BLOCK) {
         throw new BadInput(
-            "no space for a copy of " + file + " (" + size + " bytes) in " + folder + ", which has " + room
+            "no space for " + (copies == 1 ? "a copy" : copies + " copies") + " of " + file + " (" + size + " bytes) in " + folder + ", which has " + room
                 + ": "
                 + ANOTHER_FOLDER);
       }

@@ -33,6 +33,7 @@ public final class CommandLineMain {
     PrintWriter errWriter = new PrintWriter(err, true, StandardCharsets.UTF_8);
     CommandLine commands = new CommandLine(new Root());
     commands.addSubcommand(new NvmeCommand());
+    commands.addSubcommand(new PeerCommand());
     commands.addSubcommand(new PluginsCommand());
     commands.setOut(outWriter).setErr(errWriter).setColorScheme(CommandLine.Help.defaultColorScheme(Ansi.OFF));
     commands.setParameterExceptionHandler((e, args) -> refuse(errWriter, describe(e)));

@@ -89,7 +89,7 @@ final class NvmeCommand implements Callable<Integer> {
     long size = Arguments.bytes("--io-size", ioSize, NvmeWorkload.BLOCK, MOST_IO_SIZE, NvmeWorkload.BLOCK);
     int depth = Arguments.number("--queue-depth", queueDepth, 1, 1023);
     int pairs = Arguments.number("--queues", queues, 1, 64);
-    return new NvmeWorkload(Arguments.file(file), machine, Arguments.seed(seed), size, depth, pairs);
+    return new NvmeWorkload(Arguments.file(file, 1), machine, Arguments.seed(seed), size, depth, pairs);
   }
 
   private List<StackChoice> stacks(PluginListing plugins) {

@@ -148,7 +148,7 @@ final class FileTransfer implements AutoCloseable {
     }
   }
 
-  private static void readFully(FileChannel file, ByteBuffer target, long offset) throws IOException {
+  static void readFully(FileChannel file, ByteBuffer target, long offset) throws IOException {
     long at = offset;
     while (target.hasRemaining()) {
       int count = file.read(target, at);
