@@ -120,24 +120,37 @@ public final class PeerCopy {
     NvmeNamespace to = pair.second.namespace(1);
     for (long at = 0; at < fileSize; at += CHUNK) {
       int bytes = whole((int) Math.min(CHUNK, fileSize - at));
-      // Whole pages of host memory before and behind, where there are pages enough.
-      int around = mixed ? bytes / PAGE / 3 * PAGE : 0;
+      int before = mixed ? before(bytes) : 0;
+      int behind = mixed ? third(bytes) : 0;
       BioVector data = new BioVector();
-      if (around != 0) {
-        data.add(host, 0, around).add(peer.phys(), bytes - 2L * around).add(host, around, around);
-      } else {
-        data.add(peer.phys(), bytes);
+      if (before != 0) {
+        data.add(host, 0, before);
+      }
+      data.add(peer.phys(), bytes - before - behind);
+      if (behind != 0) {
+        data.add(host, before, behind);
       }
       long lba = at / NvmeWorkload.BLOCK;
       long count = bytes / NvmeWorkload.BLOCK;
       peer.segment().asSlice(0, bytes).fill((byte) 0);
       from.run(new NvmeBio().read(from, lba, count, data));
       to.run(new NvmeBio().write(to, mixed ? blocks + lba : lba, count, data));
-      written += bytes - 2L * around;
-      hostBytes += 4L * around;
-      peerBytes += 2L * (bytes - 2L * around);
+      written += bytes - before - behind;
+      hostBytes += 2L * (before + behind);
+      peerBytes += 2L * (bytes - before - behind);
       listener.progress(mixed ? "copying with host memory" : "copying", Math.min(fileSize, at + bytes), fileSize);
     }
+  }
+
+  /** Return how much of a mixed request lies in host memory before the peer's: a third, or one block of two. */
+  private static int before(int bytes) {
+    return bytes == 2 * NvmeWorkload.BLOCK ? NvmeWorkload.BLOCK : third(bytes);
+  }
+
+  /** Return a third of a request, in pages where it has enough of them, else in blocks. */
+  private static int third(int bytes) {
+    int unit = bytes >= 3 * PAGE ? PAGE : NvmeWorkload.BLOCK;
+    return bytes / unit / 3 * unit;
   }
 
   /** Digest a copy on the second controller, by way of host memory. */
