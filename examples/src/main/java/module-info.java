@@ -15,6 +15,8 @@ module io.twostep.examples {
   opens io.twostep.examples to com.google.guice;
   opens io.twostep.examples.cli to info.picocli;
 
+  uses io.twostep.examples.cli.CommandSource;
+
   provides io.twostep.device.nvme.RequestMapper with
       io.twostep.examples.nvme.PerPageMapper,
       io.twostep.examples.nvme.ScatterListMapper;

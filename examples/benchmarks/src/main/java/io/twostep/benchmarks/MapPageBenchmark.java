@@ -1,5 +1,7 @@
 package io.twostep.benchmarks;
 
+import io.twostep.benchmarks.machine.MappedDevice;
+import io.twostep.benchmarks.machine.ScatteredPages;
 import io.twostep.dma.DmaAttributes;
 import io.twostep.dma.DmaDirection;
 import io.twostep.dma.DmaMapping;

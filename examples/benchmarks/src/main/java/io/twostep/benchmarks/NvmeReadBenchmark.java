@@ -2,6 +2,7 @@ package io.twostep.benchmarks;
 
 import io.twostep.backend.direct.DirectBackendPlugin;
 import io.twostep.backend.iommu.IommuBackendPlugin;
+import io.twostep.benchmarks.machine.OneRange;
 import io.twostep.device.nvme.NvmeBio;
 import io.twostep.device.nvme.NvmeController;
 import io.twostep.device.nvme.NvmeDriverPlugin;

@@ -6,6 +6,7 @@ import io.twostep.platform.PlatformException;
 import java.io.PrintStream;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
+import java.util.ServiceLoader;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Help.Ansi;
@@ -35,6 +36,9 @@ public final class CommandLineMain {
     commands.addSubcommand(new NvmeCommand());
     commands.addSubcommand(new PeerCommand());
     commands.addSubcommand(new PluginsCommand());
+    for (CommandSource source : ServiceLoader.load(CommandSource.class)) {
+      source.commands().forEach(commands::addSubcommand);
+    }
     commands.setOut(outWriter).setErr(errWriter).setColorScheme(CommandLine.Help.defaultColorScheme(Ansi.OFF));
     commands.setParameterExceptionHandler((e, args) -> refuse(errWriter, describe(e)));
     commands.setExecutionExceptionHandler((e, command, parsed) -> fail(errWriter, e));

@@ -3,66 +3,76 @@ package io.twostep.examples.cli;
 import java.util.HexFormat;
 
 /** Writes one JSON value; the caller keeps to the grammar. Members and elements are separated as they come. */
-final class JsonText {
+public final class JsonText {
   private final StringBuilder text = new StringBuilder();
 
-  JsonText open(char bracket) {
+  /** Open an object or an array. */
+  public JsonText open(char bracket) {
     separate();
     text.append(bracket);
     return this;
   }
 
-  JsonText close(char bracket) {
+  /** Close what was opened. */
+  public JsonText close(char bracket) {
     text.append(bracket);
     return this;
   }
 
-  JsonText name(String name) {
+  /** Append a member's name. */
+  public JsonText name(String name) {
     separate();
     quote(name);
     text.append(':');
     return this;
   }
 
-  JsonText value(String value) {
+  /** Append a string. */
+  public JsonText value(String value) {
     separate();
     quote(value);
     return this;
   }
 
-  JsonText value(long value) {
+  /** Append a whole number. */
+  public JsonText value(long value) {
     separate();
     text.append(value);
     return this;
   }
 
   /** Append a number with at most three decimals. */
-  JsonText value(double value) {
+  public JsonText value(double value) {
     separate();
     double rounded = Math.round(value * 1000) / 1000.0;
     text.append(rounded == Math.rint(rounded) ? Long.toString((long) rounded) : Double.toString(rounded));
     return this;
   }
 
-  JsonText value(boolean value) {
+  /** Append a truth value. */
+  public JsonText value(boolean value) {
     separate();
     text.append(value);
     return this;
   }
 
-  JsonText member(String name, String value) {
+  /** Append a member. */
+  public JsonText member(String name, String value) {
     return name(name).value(value);
   }
 
-  JsonText member(String name, long value) {
+  /** Append a member. */
+  public JsonText member(String name, long value) {
     return name(name).value(value);
   }
 
-  JsonText member(String name, double value) {
+  /** Append a member, with at most three decimals. */
+  public JsonText member(String name, double value) {
     return name(name).value(value);
   }
 
-  JsonText member(String name, boolean value) {
+  /** Append a member. */
+  public JsonText member(String name, boolean value) {
     return name(name).value(value);
   }
 

@@ -5,27 +5,30 @@ import java.util.Arrays;
 import java.util.List;
 
 /** Rows of cells, aligned; columns that hold only numbers are set to the right. */
-final class TextTable {
+public final class TextTable {
   private final String indent;
   private final List<List<String>> rows = new ArrayList<>();
   private boolean heading;
 
-  TextTable(String indent) {
+  /** Create an empty table whose lines begin with {@code indent}. */
+  public TextTable(String indent) {
     this.indent = indent;
   }
 
   /** Add the row of column names; at most once, first. */
-  TextTable heading(String... names) {
+  public TextTable heading(String... names) {
     heading = true;
     return row(names);
   }
 
-  TextTable row(String... cells) {
+  /** Add a row. */
+  public TextTable row(String... cells) {
     rows.add(List.of(cells));
     return this;
   }
 
-  List<String> lines() {
+  /** Return the table, line by line. */
+  public List<String> lines() {
     int columns = rows.stream().mapToInt(List::size).max().orElse(0);
     int[] width = new int[columns];
     boolean[] numeric = new boolean[columns];

@@ -1,14 +1,15 @@
-package io.twostep.benchmarks;
+package io.twostep.benchmarks.machine;
 
 import io.twostep.dma.PhysRanges;
 
 /** One physical range. */
-final class OneRange implements PhysRanges {
+public final class OneRange implements PhysRanges {
   private final long phys;
   private final long length;
   private boolean done;
 
-  OneRange(long phys, long length) {
+  /** Wrap {@code length} bytes at {@code phys}. */
+  public OneRange(long phys, long length) {
     this.phys = phys;
     this.length = length;
   }

@@ -1,4 +1,4 @@
-package io.twostep.benchmarks;
+package io.twostep.benchmarks.machine;
 
 import io.twostep.dma.MemoryBlock;
 import io.twostep.dma.MemoryPlacement;
@@ -25,11 +25,13 @@ import java.util.List;
  *
  * <p>Frames lie from 4 GiB to 68 GiB; table pages come from real memory at 1 TiB.
  */
-final class BenchMachine implements Machine {
-  static final long FIRST_FRAME = 4L << 30;
-  static final long FRAMES = (64L << 30) / 4096;
+public final class BenchMachine implements Machine {
+  /** Physical address of the first frame. */
+  public static final long FIRST_FRAME = 4L << 30;
+  /** Frames of 4 KiB, one behind the other. */
+  public static final long FRAMES = (64L << 30) / 4096;
   private static final long TABLE_BASE = 1L << 40;
-  private static final long TABLE_BYTES = 1L << 30;
+  private static final long TABLE_BYTES = 64L << 20;
 
   private final Arena arena = Arena.ofShared();
   private final MemorySegment tables = arena.allocate(TABLE_BYTES, 4096);
@@ -41,15 +43,18 @@ final class BenchMachine implements Machine {
     space = new Space(translation, new CountingIommu(format, tables, TABLE_BASE));
   }
 
-  static BenchMachine translated(String format) {
+  /** Make a machine with an IOMMU that reads one format. */
+  public static BenchMachine translated(String format) {
     return new BenchMachine(AddressSpace.Translation.TRANSLATED, format);
   }
 
-  static BenchMachine untranslated() {
+  /** Make a machine without an IOMMU. */
+  public static BenchMachine untranslated() {
     return new BenchMachine(AddressSpace.Translation.NONE, "none");
   }
 
-  CountingIommu counters() {
+  /** Return the translation hardware. */
+  public CountingIommu counters() {
     return space.iommu;
   }
 

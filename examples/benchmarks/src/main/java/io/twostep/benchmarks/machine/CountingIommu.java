@@ -1,4 +1,4 @@
-package io.twostep.benchmarks;
+package io.twostep.benchmarks.machine;
 
 import io.twostep.dma.spi.TableFormat;
 import io.twostep.dma.spi.TableWalkingIommu;
@@ -6,7 +6,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.List;
 
 /** Translation hardware reduced to counters; tables live in one flat segment. */
-final class CountingIommu implements TableWalkingIommu {
+public final class CountingIommu implements TableWalkingIommu {
   private static final long VTD_PAGES = 1L << 12 | 1L << 21 | 1L << 30;
   private static final long AMD_PAGES = (1L << 52) - (1L << 12) & ~(1L << 39);
 

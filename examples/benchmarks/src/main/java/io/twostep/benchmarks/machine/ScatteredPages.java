@@ -1,14 +1,16 @@
-package io.twostep.benchmarks;
+package io.twostep.benchmarks.machine;
 
 import io.twostep.dma.PhysRanges;
 import java.util.SplittableRandom;
 
 /** Pages of 4 KiB at random frames, no two adjacent by design of the draw; drawn once. */
-final class ScatteredPages implements PhysRanges {
-  final long[] phys;
+public final class ScatteredPages implements PhysRanges {
+  /** The addresses, in the order in which they are handed out. */
+  public final long[] phys;
   private int position;
 
-  ScatteredPages(int count, long seed) {
+  /** Draw {@code count} frames of the machine's. */
+  public ScatteredPages(int count, long seed) {
     SplittableRandom random = new SplittableRandom(seed);
     phys = new long[count];
     for (int i = 0; i < count; i++) {

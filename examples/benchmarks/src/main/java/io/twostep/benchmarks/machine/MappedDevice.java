@@ -1,4 +1,4 @@
-package io.twostep.benchmarks;
+package io.twostep.benchmarks.machine;
 
 import io.twostep.backend.direct.DirectBackendPlugin;
 import io.twostep.backend.iommu.IommuBackendPlugin;
@@ -11,10 +11,11 @@ import io.twostep.dma.spi.TerminalBackend;
 import java.util.Map;
 
 /** A device attached to {@link BenchMachine} through one terminal. */
-final class MappedDevice implements AutoCloseable {
+public final class MappedDevice implements AutoCloseable {
   private final BenchMachine machine;
   private final TerminalBackend backend;
-  final DmaMapper mapper;
+  /** Maps for the device; thread-safe. */
+  public final DmaMapper mapper;
 
   private MappedDevice(BenchMachine machine, BackendPlugin plugin, Map<String, String> settings) {
     this.machine = machine;
@@ -23,7 +24,7 @@ final class MappedDevice implements AutoCloseable {
   }
 
   /** Attach behind an IOMMU; {@code stack} is a table format's name, or {@code direct}. */
-  static MappedDevice on(String stack) {
+  public static MappedDevice on(String stack) {
     return stack.equals("direct")
         ? new MappedDevice(BenchMachine.untranslated(), new DirectBackendPlugin(), Map.of())
         : new MappedDevice(BenchMachine.translated(stack), new IommuBackendPlugin(), Map.of("flush", "strict"));

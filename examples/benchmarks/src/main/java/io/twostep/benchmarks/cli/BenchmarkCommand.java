@@ -1,0 +1,61 @@
+package io.twostep.benchmarks.cli;
+
+import io.twostep.benchmarks.flow.Flows;
+import io.twostep.examples.cli.BadInput;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** Measures what mapping costs on this machine. */
+@Command(
+    name = "benchmark",
+    description = {
+      "Measure what mapping costs on this machine: every flow in a JVM of its own, or the JMH benchmarks.",
+      "Exit status: 0 if everything was measured, 1 if not, 2 for bad input."
+    },
+    mixinStandardHelpOptions = true)
+final class BenchmarkCommand implements Callable<Integer> {
+  @Parameters(arity = "0..1", paramLabel = "FILTER", description = "Part of a flow's name, or a regular expression for JMH. Default: everything.")
+  private String filter = "";
+
+  @Option(names = "--flows", description = "Measure the flows that are compared with the kernel's C, by the same names.")
+  private boolean flows;
+
+  @Option(names = "--after-all", description = "With --flows: measure each also in a JVM that has run every other flow.")
+  private boolean afterAll;
+
+  @Option(names = "--json", description = "Print one JSON object per case and line.")
+  private boolean json;
+
+  @Spec private @Nullable CommandSpec spec;
+
+  @Override
+  public Integer call() throws IOException, InterruptedException {
+    if (spec == null) {
+      throw new IllegalStateException("runs only as a command");
+    }
+    if (afterAll && (json || !flows)) {
+      throw new BadInput("--after-all adds a column to the table of --flows; leave --json out, and give --flows");
+    }
+    PrintWriter out = spec.commandLine().getOut();
+    PrintWriter err = spec.commandLine().getErr();
+    if (!flows) {
+      new JmhReport(out, err, json).run(filter);
+      return 0;
+    }
+    List<Flows> chosen = Arrays.stream(Flows.values()).filter(flow -> flow.text().contains(filter)).toList();
+    if (chosen.isEmpty()) {
+      throw new BadInput("no flow is called '" + filter + "'; there are " + Arrays.stream(Flows.values()).map(Flows::text).toList());
+    }
+    new FlowReport(out, err, json, afterAll).run(chosen);
+    return 0;
+  }
+}

@@ -1,0 +1,114 @@
+package io.twostep.benchmarks.flow;
+
+import com.sun.management.ThreadMXBean;
+import java.lang.management.ManagementFactory;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CyclicBarrier;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+
+/**
+ * Times a flow: runs of equal length, first some to warm up, then those that count; all threads start a run together.
+ *
+ * @param runs runs that count
+ * @param runNanos length of a run, about
+ * @param warmUpNanos time to warm up before the first run that counts, at least
+ */
+record FlowTimer(int runs, long runNanos, long warmUpNanos) {
+  /** What a full measurement uses. */
+  static final FlowTimer FULL = new FlowTimer(9, 60_000_000L, 1_200_000_000L);
+
+  private static final ThreadMXBean THREADS = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+
+  /** Read by nobody; written so that the work cannot be left out. */
+  @SuppressWarnings("UnusedVariable")
+  private static volatile long sink;
+
+  FlowResult measure(FlowCase of, Flow flow) throws InterruptedException {
+    CyclicBarrier start = new CyclicBarrier(of.threads());
+    List<Future<Measured>> futures = new ArrayList<>();
+    try (ExecutorService threads = Executors.newFixedThreadPool(of.threads())) {
+      for (int i = 0; i < of.threads(); i++) {
+        Flow.Worker worker = flow.worker(i, of.threads());
+        futures.add(threads.submit(() -> work(worker, flow.batch(), start)));
+      }
+      return combine(of, futures);
+    }
+  }
+
+  private Measured work(Flow.Worker worker, int batch, CyclicBarrier start) throws Exception {
+    try (worker) {
+      int operations = calibrate(worker, batch);
+      double[] nanos = new double[runs];
+      long allocated = 0;
+      for (int run = 0; run < runs; run++) {
+        start.await();
+        long heapBefore = THREADS.getCurrentThreadAllocatedBytes();
+        long from = System.nanoTime();
+        long result = worker.run(operations);
+        nanos[run] = (double) (System.nanoTime() - from) / operations;
+        sink = result;
+        allocated += THREADS.getCurrentThreadAllocatedBytes() - heapBefore;
+      }
+      return new Measured(nanos, (double) allocated / runs / operations);
+    }
+  }
+
+  /** Warm up, and return how many operations a run has. */
+  private int calibrate(Flow.Worker worker, int batch) {
+    int operations = batch;
+    long begin = System.nanoTime();
+    while (true) {
+      long from = System.nanoTime();
+      sink = worker.run(operations);
+      long took = Math.max(1, System.nanoTime() - from);
+      double fitting = (double) operations * runNanos / took;
+      if (System.nanoTime() - begin > warmUpNanos) {
+        return whole(fitting, 1 << 28, batch);
+      }
+      operations = whole(fitting / 2, operations * 8L, batch);
+    }
+  }
+
+  private static int whole(double operations, long most, int batch) {
+    return (int) Math.max(1, Math.min((long) operations, most) / batch) * batch;
+  }
+
+  private FlowResult combine(FlowCase of, List<Future<Measured>> futures) throws InterruptedException {
+    double[] nanos = new double[runs];
+    double heap = 0;
+    for (Future<Measured> future : futures) {
+      Measured measured = get(future);
+      for (int run = 0; run < runs; run++) {
+        nanos[run] += measured.nanos[run] / futures.size();
+      }
+      heap += measured.heapBytesPerOperation / futures.size();
+    }
+    List<Double> each = new ArrayList<>();
+    for (double value : nanos) {
+      each.add(value);
+    }
+    return new FlowResult(of, each, heap);
+  }
+
+  private static Measured get(Future<Measured> future) throws InterruptedException {
+    try {
+      return future.get();
+    } catch (ExecutionException e) {
+      throw new IllegalStateException("a flow failed: " + e.getCause(), e.getCause());
+    }
+  }
+
+  private static final class Measured {
+    private final double[] nanos;
+    private final double heapBytesPerOperation;
+
+    private Measured(double[] nanos, double heapBytesPerOperation) {
+      this.nanos = nanos;
+      this.heapBytesPerOperation = heapBytesPerOperation;
+    }
+  }
+}

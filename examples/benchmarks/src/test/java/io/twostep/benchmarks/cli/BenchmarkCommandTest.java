@@ -1,0 +1,45 @@
+package io.twostep.benchmarks.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.twostep.examples.cli.CommandLineMain;
+import java.io.ByteArrayOutputStream;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import org.junit.jupiter.api.Test;
+
+class BenchmarkCommandTest {
+  private final ByteArrayOutputStream out = new ByteArrayOutputStream();
+  private final ByteArrayOutputStream err = new ByteArrayOutputStream();
+
+  private int run(String... arguments) {
+    return CommandLineMain.run(new PrintStream(out, true, StandardCharsets.UTF_8), new PrintStream(err, true, StandardCharsets.UTF_8), arguments);
+  }
+
+  @Test
+  void printsOneObjectPerCaseWithExactlyTheFieldsOfTheComparison() {
+    assertThat(run("benchmark", "--flows", "--json", "iova_256p_fifo")).isZero();
+
+    String number = "[0-9.]+";
+    assertThat(out.toString(StandardCharsets.UTF_8).lines())
+        .hasSize(2)
+        .allMatch(
+            line ->
+                line.matches(
+                    "\\{\"case\":\"iova_256p_fifo\",\"fmt\":\"none\",\"n\":100000,\"threads\":[12],\"ns_per_page\":N,\"ns_per_op\":N,"
+                            .replace("N", number)
+                        + "\"min_ns_per_op\":N,\"max_ns_per_op\":N,\"heap_bytes_per_op\":N,\"runs\":9\\}".replace("N", number)));
+  }
+
+  @Test
+  void refusesAFlowThatDoesNotExistAndNamesThoseThatDo() {
+    assertThat(run("benchmark", "--flows", "two-step")).isEqualTo(2);
+    assertThat(err.toString(StandardCharsets.UTF_8)).contains("no flow is called 'two-step'", "two_step_2m").hasLineCount(1);
+  }
+
+  @Test
+  void refusesAFilterThatIsNoRegularExpression() {
+    assertThat(run("benchmark", "[")).isEqualTo(2);
+    assertThat(err.toString(StandardCharsets.UTF_8)).contains("'[' is no regular expression").hasLineCount(1);
+  }
+}
