@@ -34,7 +34,7 @@ class CommandLineTest {
     Run run = Run.of("nvme", file(size).toString(), "--json", "--io-size", "64K", "--queue-depth", "4");
     assertThat(run.status()).as(run.err()).isZero();
     assertThat(run.out()).contains("\"bytes\":" + size + ",", "\"verified\":true").doesNotContain("\"verified\":false");
-    for (String stack : new String[] {"direct", "iommu", "iommu (lazy)", "direct (non-coherent)", "iommu (non-coherent)", "swiotlb,direct (forced)", "swiotlb,iommu (untrusted)"}) {
+    for (String stack : new String[] {"direct", "iommu", "iommu (lazy)", "direct (non-coherent)", "iommu (non-coherent)", "p2p,direct", "p2p,iommu", "swiotlb,direct (forced)", "swiotlb,iommu (untrusted)"}) {
       for (String strategy : new String[] {"two-step", "scatter-list", "per-page"}) {
         assertThat(run.out()).contains("{\"stack\":\"" + stack + "\",\"strategy\":\"" + strategy + "\",\"verified\":true");
       }
