@@ -1,0 +1,35 @@
+package io.twostep.device.rdma.model;
+
+import java.lang.foreign.MemorySegment;
+import org.jspecify.annotations.Nullable;
+
+/** One end of a {@link Wire}: packets go in and come out as bytes. Thread-safe. */
+public final class WireEnd {
+  private final Wire.Lane out;
+  private final Wire.Lane in;
+
+  WireEnd(Wire.Lane out, Wire.Lane in) {
+    this.out = out;
+    this.in = in;
+  }
+
+  /** Send a packet; its bytes are the wire's from now on. */
+  public void send(MemorySegment packet) {
+    out.send(packet);
+  }
+
+  /** Take the next packet that arrived; null if there is none. */
+  public @Nullable MemorySegment poll() {
+    return in.poll();
+  }
+
+  /** Tell whether no packet waits. */
+  public boolean isEmpty() {
+    return in.isEmpty();
+  }
+
+  /** Have {@code listener} called by {@link Wire#deliver} while packets wait. */
+  public void listen(Runnable listener) {
+    in.listen(listener);
+  }
+}

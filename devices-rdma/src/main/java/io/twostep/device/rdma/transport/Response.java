@@ -1,0 +1,16 @@
+package io.twostep.device.rdma.transport;
+
+/** Something that a responder has to send, in the order of sequence numbers. */
+sealed interface Response {
+  /** Return the first sequence number that it answers. */
+  int psn();
+
+  /** An acknowledgement, positive or not. */
+  record Acknowledge(int psn, int kind, int code) implements Response {}
+
+  /** What an atomic found. */
+  record Original(int psn, long value) implements Response {}
+
+  /** The rest of the answer to a READ, {@code first} telling whether none of it was sent. */
+  record Data(int psn, int key, long address, long length, boolean first) implements Response {}
+}

@@ -1,0 +1,49 @@
+package io.twostep.device.rdma.transport;
+
+import io.twostep.device.rdma.wire.AethLayout;
+import io.twostep.device.rdma.wire.Psn;
+import java.util.ArrayDeque;
+import org.jspecify.annotations.Nullable;
+
+/** What a responder has to send. Acknowledgements that nothing comes between become one. */
+final class ResponseQueue {
+  private final ArrayDeque<Response> responses = new ArrayDeque<>();
+
+  void acknowledge(int psn) {
+    if (responses.peekLast() instanceof Response.Acknowledge last && last.kind() == AethLayout.KIND_ACK) {
+      responses.removeLast();
+    }
+    responses.addLast(new Response.Acknowledge(psn, AethLayout.KIND_ACK, AethLayout.CREDITS_NOT_COUNTED));
+  }
+
+  void add(Response response) {
+    responses.addLast(response);
+  }
+
+  /** Put the rest of the oldest response back. */
+  void putBack(Response rest) {
+    responses.addFirst(rest);
+  }
+
+  @Nullable Response poll() {
+    return responses.poll();
+  }
+
+  /** Forget what answers {@code psn} and later: the requester has gone back there. */
+  void forgetFrom(int psn) {
+    responses.removeIf(response -> Psn.distance(psn, response.psn()) >= 0);
+  }
+
+  /** Return how many READs and atomics wait. */
+  int answers() {
+    int count = 0;
+    for (Response response : responses) {
+      count += response instanceof Response.Acknowledge ? 0 : 1;
+    }
+    return count;
+  }
+
+  boolean isEmpty() {
+    return responses.isEmpty();
+  }
+}

@@ -1,0 +1,29 @@
+package io.twostep.device.rdma.wire;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+
+/**
+ * A big-endian field of 64 bits; any alignment.
+ *
+ * @param offset byte offset in the structure
+ */
+public record Be64(int offset) implements Field {
+  private static final ValueLayout.OfLong LAYOUT = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.BIG_ENDIAN);
+
+  /** Return the field of the structure at {@code base}. */
+  public long get(MemorySegment segment, long base) {
+    return segment.get(LAYOUT, base + offset);
+  }
+
+  /** Store {@code value} in the structure at {@code base}. */
+  public void set(MemorySegment segment, long base, long value) {
+    segment.set(LAYOUT, base + offset, value);
+  }
+
+  @Override
+  public int width() {
+    return 8;
+  }
+}

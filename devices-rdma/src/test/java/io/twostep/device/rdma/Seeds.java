@@ -1,0 +1,11 @@
+package io.twostep.device.rdma;
+
+import java.util.SplittableRandom;
+
+/** Where random tests get their seed: {@code -Dtwostep.seed=} repeats a run. */
+public final class Seeds {
+  /** The seed of this run; printed by failing tests. */
+  public static final long SEED = Long.getLong("twostep.seed", new SplittableRandom().nextLong());
+
+  private Seeds() {}
+}
