@@ -23,6 +23,8 @@ import org.jspecify.annotations.Nullable;
  * <p>A mapping by bus address owes nothing to anybody below: no unmap, no sync. Its word holds the complement of the physical address, and 0 says that it is not one.
  */
 final class P2pOps extends ForwardingOps {
+  private static final int REMEMBERED = 8;
+
   private final String device;
   private final DeviceSlot slot;
   private final PhysicalMemory memory;
@@ -35,8 +37,10 @@ final class P2pOps extends ForwardingOps {
   private final LongAdder refused;
   private final Runnable detached;
 
-  /** The latest answer; replaced as a whole, so that threads may race for it. */
-  private @Nullable Answer latest;
+  /** The latest answers. Threads race for the places and lose nothing but time: an answer is immutable, and one that is overwritten is found again below. */
+  private final @Nullable Answer[] latest = new Answer[REMEMBERED];
+
+  private int nextPlace;
 
   /** What was found out of a region at one generation of the topology. */
   private record Answer(MemoryRegion region, PeerRange range, long generation, PeerPath path) {}
@@ -82,16 +86,19 @@ final class P2pOps extends ForwardingOps {
   /** Return how the device reaches a region; null if the machine does not say whose it is. */
   private @Nullable Answer answer(MemoryRegion region) {
     long generation = paths.topology().generation();
-    Answer known = latest;
-    if (known != null && known.region == region && known.generation == generation) {
-      return known;
+    for (Answer known : latest) {
+      if (known != null && known.region == region && known.generation == generation) {
+        return known;
+      }
     }
     PeerRange range = region.peer();
     if (range == null) {
       return null;
     }
     Answer fresh = new Answer(region, range, generation, paths.path(slot, range.provider(), untrusted));
-    latest = fresh;
+    int place = nextPlace;
+    latest[place & (REMEMBERED - 1)] = fresh;
+    nextPlace = place + 1;
     return fresh;
   }
 
