@@ -10,6 +10,7 @@ import io.twostep.dma.MemoryBlock;
 import io.twostep.dma.MemoryPlacement;
 import io.twostep.dma.PhysRanges;
 import io.twostep.dma.SparseWindow;
+import io.twostep.tck.ProbeDevice;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -321,7 +322,7 @@ final class DeviceHistory implements AutoCloseable {
     long iova = piece.iova + at;
     byte[] memory = new byte[length];
     rig.memory().read(piece.phys + at, MemorySegment.ofArray(memory), 0, length);
-    byte[] seen = device.read(iova, length);
+    byte[] seen = device.tryRead(iova, length);
     if (piece.access == DmaDirection.FROM_DEVICE) {
       require(seen == null, "device read 0x%x, which it may only write", iova);
     } else {
@@ -330,7 +331,7 @@ final class DeviceHistory implements AutoCloseable {
     }
     byte[] written = new byte[length];
     random.nextBytes(written);
-    boolean allowed = device.write(iova, written);
+    boolean allowed = device.tryWrite(iova, written);
     rig.memory().read(piece.phys + at, MemorySegment.ofArray(memory), 0, length);
     if (piece.access == DmaDirection.TO_DEVICE) {
       require(!allowed, "device wrote 0x%x, which it may only read", iova);
@@ -341,7 +342,7 @@ final class DeviceHistory implements AutoCloseable {
   }
 
   private void expectFault(long iova, String what) {
-    require(device.read(iova, 1) == null && !device.write(iova, new byte[1]), what + " address 0x%x still answers", iova);
+    require(device.tryRead(iova, 1) == null && !device.tryWrite(iova, new byte[1]), what + " address 0x%x still answers", iova);
   }
 
   private void require(boolean holds, String message, long iova) {

@@ -8,6 +8,7 @@ import io.twostep.dma.spi.DeviceSlot;
 import io.twostep.dma.spi.Iommu;
 import io.twostep.dma.spi.ModelHost.SlotOptions;
 import io.twostep.dma.spi.TableWalkingIommu;
+import io.twostep.tck.ProbeDevice;
 import java.util.function.Function;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;

@@ -11,6 +11,7 @@ import io.twostep.dma.InvalidationBatch;
 import io.twostep.dma.MemoryBlock;
 import io.twostep.dma.MemoryPlacement;
 import io.twostep.dma.SparseWindow;
+import io.twostep.tck.ProbeDevice;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
@@ -100,7 +101,7 @@ final class DirtyHistory implements AutoCloseable {
   private void writeInto(long iova, long length, long leaf) {
     long page = iova + random.nextLong(length / granule) * granule;
     int bytes = 1 + random.nextInt(64);
-    if (device.write(page + random.nextInt((int) granule - bytes), new byte[bytes])) {
+    if (device.tryWrite(page + random.nextInt((int) granule - bytes), new byte[bytes])) {
       must.add(page);
       for (long at = leaf == granule ? page : iova; at != (leaf == granule ? page + granule : iova + length); at += granule) {
         may.add(at);
@@ -110,9 +111,9 @@ final class DirtyHistory implements AutoCloseable {
 
   private void look() {
     long length = UNITS * granule;
-    device.read(window.address() + random.nextLong(length - 8), 8);
+    device.tryRead(window.address() + random.nextLong(length - 8), 8);
     if (!mappings.isEmpty()) {
-      device.read(mappings.get(random.nextInt(mappings.size())).dmaAddress(), 8);
+      device.tryRead(mappings.get(random.nextInt(mappings.size())).dmaAddress(), 8);
     }
   }
 

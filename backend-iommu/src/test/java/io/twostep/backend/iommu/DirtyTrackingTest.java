@@ -20,6 +20,7 @@ import io.twostep.dma.spi.Iommu;
 import io.twostep.dma.spi.ModelHost.SlotOptions;
 import io.twostep.dma.spi.TableWalkingIommu;
 import io.twostep.machine.model.FailNth;
+import io.twostep.tck.ProbeDevice;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Function;
@@ -129,7 +130,7 @@ class DirtyTrackingTest {
       }
       window.sync(0, 16384);
       long written = window.address() + 8192;
-      f.device.write(written, new byte[8]);
+      f.device.tryWrite(written, new byte[8]);
       window.close();
       DirtyBitmap bitmap = f.everything();
       tracking.read(bitmap);
@@ -152,7 +153,7 @@ class DirtyTrackingTest {
       tracking.start();
       DmaMapping mapping = f.mapper.map(phys, 2 << 20, DmaDirection.FROM_DEVICE, 0);
       long iova = mapping.dmaAddress();
-      f.device.write(iova + 12345, new byte[1]);
+      f.device.tryWrite(iova + 12345, new byte[1]);
       DirtyBitmap middle = new DirtyBitmap(iova + 4096, 8192, 4096);
       tracking.readAndClear(middle);
       assertThat(middle.dirtyPages()).isEqualTo(2);
@@ -161,7 +162,7 @@ class DirtyTrackingTest {
       assertThat(whole.dirtyPages()).isEqualTo(510);
       assertThat(whole.isDirty(iova + 4096)).isFalse();
       // Bits smaller than a granule: clearing one leaves the mark of the others.
-      f.device.write(iova, new byte[1]);
+      f.device.tryWrite(iova, new byte[1]);
       DirtyBitmap small = new DirtyBitmap(iova + 512, 512, 512);
       tracking.readAndClear(small);
       assertThat(small.dirtyPages()).isEqualTo(1);
@@ -183,7 +184,7 @@ class DirtyTrackingTest {
       assertThat(tracking.isTracking()).isFalse();
       tracking.start();
       DmaMapping mapping = f.mapper.map(block.phys(0), 8192, DmaDirection.BIDIRECTIONAL, 0);
-      f.device.write(mapping.dmaAddress(), new byte[1]);
+      f.device.tryWrite(mapping.dmaAddress(), new byte[1]);
       DirtyBitmap bitmap = f.everything();
       f.rig.machine.failNth().arm(FailNth.Kind.INVALIDATE, 1);
       assertThat(catchThrowableOfType(DmaMappingException.class, () -> tracking.readAndClear(bitmap)).reason())
@@ -202,14 +203,14 @@ class DirtyTrackingTest {
         MemoryBlock block = f.rig.memory().allocate(8192, MemoryPlacement.CONTIGUOUS)) {
       assertThat(f.mapper.limits().dirtyTracking()).isTrue();
       DmaMapping mapping = f.mapper.map(block.phys(0), 8192, DmaDirection.BIDIRECTIONAL, 0);
-      f.device.write(mapping.dmaAddress(), new byte[1]);
+      f.device.tryWrite(mapping.dmaAddress(), new byte[1]);
       DirtyTracking tracking = f.mapper.dirtyTracking();
       for (int round = 0; round < 3; round++) {
         tracking.start();
         DirtyBitmap bitmap = f.everything();
         tracking.read(bitmap);
         assertThat(bitmap.dirtyPages()).isZero();
-        f.device.write(mapping.dmaAddress() + 4096, new byte[1]);
+        f.device.tryWrite(mapping.dmaAddress() + 4096, new byte[1]);
         tracking.read(bitmap);
         assertThat(bitmap.dirtyPages()).isPositive();
         tracking.stop();
@@ -275,7 +276,7 @@ class DirtyTrackingTest {
           }
           window.sync(0, length);
           long target = window.address() + (round & 7) * (length / 8);
-          assertThat(f.device.write(target, new byte[16])).isTrue();
+          assertThat(f.device.tryWrite(target, new byte[16])).isTrue();
           window.destroy();
           synchronized (reported) {
             tracking.readAndClear(reported);

@@ -14,6 +14,7 @@ import io.twostep.dma.SparseWindow;
 import io.twostep.dma.spi.DeviceSlot;
 import io.twostep.dma.spi.ModelHost.SlotOptions;
 import io.twostep.machine.model.FailNth;
+import io.twostep.tck.ProbeDevice;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 

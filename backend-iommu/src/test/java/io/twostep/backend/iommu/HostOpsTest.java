@@ -19,6 +19,7 @@ import io.twostep.dma.spi.AddressRange;
 import io.twostep.dma.spi.DeviceSlot;
 import io.twostep.dma.spi.MapFlags;
 import io.twostep.dma.spi.ModelHost.SlotOptions;
+import io.twostep.tck.ProbeDevice;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;

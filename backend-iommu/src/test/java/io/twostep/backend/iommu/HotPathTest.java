@@ -14,6 +14,8 @@ import io.twostep.dma.SparseWindow;
 import io.twostep.dma.spi.DeviceSlot;
 import io.twostep.dma.spi.ModelHost.SlotOptions;
 import io.twostep.dma.spi.TableWalkingIommu;
+import io.twostep.tck.Allocation;
+import io.twostep.tck.ProbeDevice;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ExecutorService;

@@ -23,6 +23,7 @@ import io.twostep.dma.spi.MapFlags;
 import io.twostep.dma.spi.MappingState;
 import io.twostep.dma.spi.ModelHost.SlotOptions;
 import io.twostep.dma.spi.Retirement;
+import io.twostep.tck.ProbeDevice;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
@@ -85,7 +86,7 @@ class IommuBackendTest {
       IommuBackend backend = new IommuBackend(IommuConfig.defaults().withFormat(format));
       try (DmaMapper mapper = rig.attach(backend, slot, DeviceLimits.UNLIMITED);
           DmaMapping mapping = mapper.map(phys, 4096, DmaDirection.TO_DEVICE, 0)) {
-        assertThat(device.read(mapping.dmaAddress(), 16)).isNotNull();
+        assertThat(device.tryRead(mapping.dmaAddress(), 16)).isNotNull();
       }
       backend.close();
     }
@@ -110,11 +111,11 @@ class IommuBackendTest {
 
     assertThat(a.dmaAddress()).isNotEqualTo(b.dmaAddress());
     assertThat(c.dmaAddress()).isEqualTo(a.dmaAddress());
-    assertThat(other.read(a.dmaAddress(), 8)).isEqualTo(device.read(a.dmaAddress(), 8));
+    assertThat(other.tryRead(a.dmaAddress(), 8)).isEqualTo(device.tryRead(a.dmaAddress(), 8));
     assertThat(backend.statistics().addressSpaces()).isEqualTo(2);
     a.close();
     first.close();
-    assertThat(other.read(b.dmaAddress(), 8)).isNotNull();
+    assertThat(other.tryRead(b.dmaAddress(), 8)).isNotNull();
     assertThatThrownBy(backend::close).isInstanceOf(IllegalStateException.class).hasMessageContaining("group");
     b.close();
     second.close();
@@ -135,7 +136,7 @@ class IommuBackendTest {
       long address = mapping.dmaAddress();
       mapping.close();
 
-      assertThat(device.read(address, 1)).isNull();
+      assertThat(device.tryRead(address, 1)).isNull();
       assertThat(backend.statistics().deferredRanges()).isZero();
       assertThat(reasonOf(() -> mapper.map(phys + 1, 100, DmaDirection.TO_DEVICE, 0))).isEqualTo(Reason.BOUNCE_FORBIDDEN);
     }
@@ -259,9 +260,9 @@ class IommuBackendTest {
         try (DmaMapping mapping = mapper.map(phys + offset, 0x3001, DmaDirection.BIDIRECTIONAL, 0)) {
           long mask = Math.max(0xfff, minAlignMask);
           assertThat(mapping.dmaAddress() & mask).isEqualTo(phys + offset & mask);
-          assertThat(device.read(mapping.dmaAddress() + 0x3000, 1)).isNotNull();
-          assertThat(device.read((mapping.dmaAddress() & -4096) - 1, 1)).isNull();
-          assertThat(device.read((mapping.dmaAddress() + 0x3000 | 0xfff) + 1, 1)).isNull();
+          assertThat(device.tryRead(mapping.dmaAddress() + 0x3000, 1)).isNotNull();
+          assertThat(device.tryRead((mapping.dmaAddress() & -4096) - 1, 1)).isNull();
+          assertThat(device.tryRead((mapping.dmaAddress() + 0x3000 | 0xfff) + 1, 1)).isNull();
         }
         IovaReservation window = mapper.newReservation();
         window.tryAlloc(phys + offset, 0x3001, DmaDirection.BIDIRECTIONAL, 0);
@@ -289,7 +290,7 @@ class IommuBackendTest {
           }))
           .isEqualTo(Reason.TABLE_MEMORY);
       window.sync(0, 4096);
-      assertThat(device.read(window.address(), 1)).isNotNull();
+      assertThat(device.tryRead(window.address(), 1)).isNotNull();
       window.destroy();
       window.tryAlloc(0, 2 << 20, DmaDirection.BIDIRECTIONAL, 0);
       window.link(0, phys, 4096);
@@ -320,7 +321,7 @@ class IommuBackendTest {
         ahead.link(at, phys + at % (8 << 20), 4096);
       }
       ahead.sync(0, 8 << 20);
-      assertThat(device.read(ahead.address() + (8 << 20) - 1, 1)).isNotNull();
+      assertThat(device.tryRead(ahead.address() + (8 << 20) - 1, 1)).isNotNull();
       greedy.close();
       ahead.close();
     }
@@ -342,10 +343,10 @@ class IommuBackendTest {
       assertThat(reasonOf(() -> window.unlink(0, 6 << 20))).isEqualTo(Reason.NOT_LINKED);
       assertThat(reasonOf(() -> window.link(4096, phys, 4096))).isEqualTo(Reason.ALREADY_LINKED);
       assertThat(rig.machine.stats().invalidations()).isEqualTo(invalidations);
-      assertThat(device.read(window.address() + 4096, 1)).isNotNull();
+      assertThat(device.tryRead(window.address() + 4096, 1)).isNotNull();
       window.unlink(2 << 20, 2 << 20);
-      assertThat(device.read(window.address() + (2 << 20), 1)).isNull();
-      assertThat(device.read(window.address() + (2 << 20) - 1, 1)).isNotNull();
+      assertThat(device.tryRead(window.address() + (2 << 20), 1)).isNull();
+      assertThat(device.tryRead(window.address() + (2 << 20) - 1, 1)).isNotNull();
       window.close();
     }
   }
@@ -359,8 +360,8 @@ class IommuBackendTest {
       window.link(0, phys, 4096);
       window.link(4096, phys, 4096);
       window.sync(0, 4096);
-      assertThat(device.read(window.address(), 1)).isNotNull();
-      assertThat(device.read(window.address() + 4096, 1)).isNull();
+      assertThat(device.tryRead(window.address(), 1)).isNotNull();
+      assertThat(device.tryRead(window.address() + 4096, 1)).isNull();
       window.close();
     }
   }
@@ -395,8 +396,8 @@ class IommuBackendTest {
       try (var window = mapper.newWindow(8 << 20, 4096, DmaDirection.BIDIRECTIONAL, 0)) {
         window.link(0, phys, 8 << 20, DmaDirection.BIDIRECTIONAL);
         window.unlink(4096, 4096);
-        assertThat(device.read(window.address() + 4096, 1)).isNull();
-        assertThat(device.read(window.address() + 8192, 1)).isNotNull();
+        assertThat(device.tryRead(window.address() + 4096, 1)).isNull();
+        assertThat(device.tryRead(window.address() + 8192, 1)).isNotNull();
       }
     }
   }

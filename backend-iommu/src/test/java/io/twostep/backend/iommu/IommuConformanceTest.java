@@ -7,7 +7,6 @@ import static io.twostep.tck.Behavior.SERVES_NON_COHERENT;
 import static io.twostep.tck.Behavior.SERVES_UNTRUSTED;
 import static io.twostep.tck.Behavior.SPARSE_WINDOWS;
 import static io.twostep.tck.Behavior.SPLITS_LINKS;
-import static io.twostep.tck.Behavior.TABLES_AHEAD;
 import static io.twostep.tck.Behavior.TRANSLATES;
 import static io.twostep.tck.Behavior.WRITE_ONLY;
 
@@ -50,7 +49,7 @@ class IommuConformanceTest {
     public Set<Behavior> behaviors() {
       EnumSet<Behavior> offered =
           EnumSet.of(
-              TRANSLATES, WRITE_ONLY, SPARSE_WINDOWS, CHANGES_PERMISSION, IN_PLACE, TABLES_AHEAD, SERVES_UNTRUSTED, SERVES_NON_COHERENT);
+              TRANSLATES, WRITE_ONLY, SPARSE_WINDOWS, CHANGES_PERMISSION, IN_PLACE, SERVES_UNTRUSTED, SERVES_NON_COHERENT);
       if ("vtd".equals(setup.machineSettings().get("formats"))) {
         // The other format joins granules of one link into larger leaves.
         offered.add(SPLITS_LINKS);

@@ -16,6 +16,7 @@ import io.twostep.dma.MemoryPlacement;
 import io.twostep.dma.spi.DeviceSlot;
 import io.twostep.dma.spi.ModelHost.SlotOptions;
 import io.twostep.machine.model.FailNth;
+import io.twostep.tck.ProbeDevice;
 import java.util.HashSet;
 import java.util.Set;
 import org.junit.jupiter.api.AfterEach;
@@ -68,7 +69,7 @@ class LazyFlushTest {
     for (int i = 0; i < 200; i++) {
       mapping.map(phys, 4096, DmaDirection.BIDIRECTIONAL, 0);
       assertThat(seen.add(mapping.dmaAddress())).as("address handed out again before a flush").isTrue();
-      device.read(mapping.dmaAddress(), 1);
+      device.tryRead(mapping.dmaAddress(), 1);
       mapping.unmap();
     }
     assertThat(invalidations()).isEqualTo(before);
@@ -88,12 +89,12 @@ class LazyFlushTest {
   void deviceReachesUnmappedMemoryOnlyUntilTheFlush() {
     DmaMapping mapping = mapper.map(phys, 4096, DmaDirection.BIDIRECTIONAL, 0);
     long address = mapping.dmaAddress();
-    device.read(address, 1);
+    device.tryRead(address, 1);
     mapping.close();
-    assertThat(device.read(address, 1)).as("the window that lazy leaves open").isNotNull();
+    assertThat(device.tryRead(address, 1)).as("the window that lazy leaves open").isNotNull();
 
     mapper.awaitQuiescence();
-    assertThat(device.read(address, 1)).isNull();
+    assertThat(device.tryRead(address, 1)).isNull();
   }
 
   @Test
@@ -139,14 +140,14 @@ class LazyFlushTest {
     reservation.sync(0, 8192);
     long address = reservation.address();
     DmaMapping mapping = mapper.map(phys, 4096, DmaDirection.BIDIRECTIONAL, 0);
-    device.read(address, 1);
+    device.tryRead(address, 1);
     long before = invalidations();
     try (InvalidationBatch batch = mapper.newBatch()) {
       mapping.unmap(batch);
       reservation.unlink(0, 4096, batch);
     }
     assertThat(invalidations()).isEqualTo(before + 1);
-    assertThat(device.read(address, 1)).isNull();
+    assertThat(device.tryRead(address, 1)).isNull();
     mapping.close();
     reservation.close();
   }
@@ -157,15 +158,15 @@ class LazyFlushTest {
     DmaMapping batched = mapper.map(phys, 4096, DmaDirection.BIDIRECTIONAL, 0);
     long first = alone.dmaAddress();
     long second = batched.dmaAddress();
-    device.read(first, 1);
-    device.read(second, 1);
+    device.tryRead(first, 1);
+    device.tryRead(second, 1);
     try (InvalidationBatch batch = mapper.newBatch()) {
       mapper.detach();
       alone.close();
-      assertThat(device.read(first, 1)).isNull();
+      assertThat(device.tryRead(first, 1)).isNull();
       batched.unmap(batch);
     }
-    assertThat(device.read(second, 1)).isNull();
+    assertThat(device.tryRead(second, 1)).isNull();
     batched.close();
   }
 
@@ -196,7 +197,7 @@ class LazyFlushTest {
     DmaMapping mapping = mapper.map(secret.phys(0), 4096, DmaDirection.BIDIRECTIONAL, 0);
     long address = mapping.dmaAddress();
     long secretPhys = secret.phys(0);
-    device.read(address, 1);
+    device.tryRead(address, 1);
     mapping.close();
     secret.close();
 
@@ -209,7 +210,7 @@ class LazyFlushTest {
       }
     }
     assertThat(reused).isTrue();
-    assertThat(device.read(address, 1)).isNull();
+    assertThat(device.tryRead(address, 1)).isNull();
   }
 
   @Test

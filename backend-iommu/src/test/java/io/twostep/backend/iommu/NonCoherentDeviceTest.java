@@ -17,6 +17,7 @@ import io.twostep.dma.MemoryPlacement;
 import io.twostep.dma.SparseWindow;
 import io.twostep.dma.spi.DeviceSlot;
 import io.twostep.dma.spi.ModelHost.SlotOptions;
+import io.twostep.tck.ProbeDevice;
 import java.lang.foreign.MemorySegment;
 import java.util.Random;
 import org.junit.jupiter.api.AfterEach;
@@ -70,16 +71,16 @@ class NonCoherentDeviceTest {
     cpuWrites(0, out);
     try (DmaMapping mapping = mapper.map(phys, 4096, DmaDirection.BIDIRECTIONAL, 0)) {
       assertThat(mapping.needsSync()).isTrue();
-      assertThat(device.read(mapping.dmaAddress(), 4096)).isEqualTo(out);
+      assertThat(device.tryRead(mapping.dmaAddress(), 4096)).isEqualTo(out);
       byte[] in = bytes(100);
-      device.write(mapping.dmaAddress() + 1000, in);
+      device.tryWrite(mapping.dmaAddress() + 1000, in);
       mapping.syncForCpu(1000, 100);
       assertThat(cpuReads(1000, 100)).isEqualTo(in);
       byte[] again = bytes(64);
       cpuWrites(line, again);
       mapping.syncForDevice(line, 64);
-      assertThat(device.read(mapping.dmaAddress() + line, 64)).isEqualTo(again);
-      device.write(mapping.dmaAddress(), out);
+      assertThat(device.tryRead(mapping.dmaAddress() + line, 64)).isEqualTo(again);
+      device.tryWrite(mapping.dmaAddress(), out);
     }
     assertThat(cpuReads(0, 4096)).isEqualTo(out);
   }
@@ -118,7 +119,7 @@ class NonCoherentDeviceTest {
     window.link(0, phys + head, length);
     window.sync(0, length);
     byte[] in = bytes(length);
-    device.write(window.address(), in);
+    device.tryWrite(window.address(), in);
     // Dirty lines of neighbours that share the first and the last granule.
     cpuWrites(head - line, below);
     cpuWrites(head + length, above);
@@ -140,7 +141,7 @@ class NonCoherentDeviceTest {
     cpuReads(0, 3 * 4096);
     window.sync(0, 3 * 4096);
     byte[] in = bytes(3 * 4096);
-    device.write(window.address(), in);
+    device.tryWrite(window.address(), in);
     window.unlink(4096, 4096);
 
     assertThat(cpuReads(4096, 4096)).isEqualTo(java.util.Arrays.copyOfRange(in, 4096, 8192));
@@ -170,9 +171,9 @@ class NonCoherentDeviceTest {
     try (DmaBuffer buffer = mapper.allocateCoherent(4096)) {
       byte[] out = bytes(64);
       MemorySegment.copy(MemorySegment.ofArray(out), 0, buffer.segment(), 64, 64);
-      assertThat(device.read(buffer.dmaAddress() + 64, 64)).isEqualTo(out);
+      assertThat(device.tryRead(buffer.dmaAddress() + 64, 64)).isEqualTo(out);
       byte[] in = bytes(64);
-      device.write(buffer.dmaAddress() + 64, in);
+      device.tryWrite(buffer.dmaAddress() + 64, in);
       assertThat(buffer.segment().asSlice(64, 64).mismatch(MemorySegment.ofArray(in))).isEqualTo(-1);
     }
   }
@@ -183,9 +184,9 @@ class NonCoherentDeviceTest {
       byte[] out = bytes(4096);
       cpuWrites(8192, out);
       window.link(4096, phys + 8192, 4096, DmaDirection.BIDIRECTIONAL);
-      assertThat(device.read(window.address() + 4096, 4096)).isEqualTo(out);
+      assertThat(device.tryRead(window.address() + 4096, 4096)).isEqualTo(out);
       byte[] in = bytes(4096);
-      device.write(window.address() + 4096, in);
+      device.tryWrite(window.address() + 4096, in);
       window.unlink(4096, 4096);
       assertThat(cpuReads(8192, 4096)).isEqualTo(in);
     }

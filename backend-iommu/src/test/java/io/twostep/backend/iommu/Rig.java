@@ -17,6 +17,7 @@ import io.twostep.dma.spi.TableWalkingIommu;
 import io.twostep.dma.spi.Timers;
 import io.twostep.machine.model.ModelMachine;
 import io.twostep.machine.model.ModelMachinePlugin;
+import io.twostep.tck.ProbeDevice;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.IdentityHashMap;

@@ -9,6 +9,7 @@ import io.twostep.dma.DmaTransfer;
 import io.twostep.dma.PhysRanges;
 import io.twostep.dma.spi.DeviceSlot;
 import io.twostep.dma.spi.ModelHost.SlotOptions;
+import io.twostep.tck.ProbeDevice;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;

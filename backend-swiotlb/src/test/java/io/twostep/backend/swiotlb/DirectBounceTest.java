@@ -15,6 +15,7 @@ import io.twostep.dma.MemoryBlock;
 import io.twostep.dma.MemoryPlacement;
 import io.twostep.dma.spi.AddressSpace.Translation;
 import io.twostep.dma.spi.ModelHost.SlotOptions;
+import io.twostep.tck.Allocation;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
@@ -43,8 +44,8 @@ class DirectBounceTest {
       low.close();
       try (DmaMapping mapping = rig.mapper.map(high.phys(100), 5000, DmaDirection.BIDIRECTIONAL, NONE)) {
         assertThat(mapping.dmaAddress() + 4999).isLessThanOrEqualTo(0xff_ffffL);
-        assertThat(rig.device.read(mapping.dmaAddress(), 5000)).isEqualTo(Rig.bytes(high.segment(), 100, 5000));
-        rig.device.write(mapping.dmaAddress() + 7, Rig.patterned(3000, 9));
+        assertThat(rig.device.tryRead(mapping.dmaAddress(), 5000)).isEqualTo(Rig.bytes(high.segment(), 100, 5000));
+        rig.device.tryWrite(mapping.dmaAddress() + 7, Rig.patterned(3000, 9));
         mapping.unmap();
       }
       byte[] expected = Rig.patterned(64 << 10, 1);
@@ -83,7 +84,7 @@ class DirectBounceTest {
       Rig.fill(across.segment(), 4);
       try (DmaMapping mapping = rig.mapper.map(across.phys(edge - 900), 2000, DmaDirection.TO_DEVICE, NONE)) {
         assertThat(rig.slotsUsed()).isPositive();
-        assertThat(rig.device.read(mapping.dmaAddress(), 2000)).isEqualTo(Rig.bytes(across.segment(), edge - 900, 2000));
+        assertThat(rig.device.tryRead(mapping.dmaAddress(), 2000)).isEqualTo(Rig.bytes(across.segment(), edge - 900, 2000));
       }
       try (DmaMapping mapping = rig.mapper.map(across.phys(edge), 2000, DmaDirection.TO_DEVICE, NONE)) {
         assertThat(mapping.dmaAddress()).isEqualTo(0x4000_0000L);
@@ -100,7 +101,7 @@ class DirectBounceTest {
       for (DmaDirection direction : new DmaDirection[] {DmaDirection.FROM_DEVICE, DmaDirection.BIDIRECTIONAL}) {
         try (DmaMapping mapping = rig.mapper.map(block.phys(10), 4000, direction, NONE)) {
           byte[] written = Rig.patterned(2000, direction.ordinal() + 5);
-          rig.device.write(mapping.dmaAddress() + 1000, written);
+          rig.device.tryWrite(mapping.dmaAddress() + 1000, written);
           mapping.unmap();
           System.arraycopy(written, 0, expected, 1010, 2000);
           assertThat(Rig.bytes(block.segment(), 0, 8192)).isEqualTo(expected);
@@ -114,7 +115,7 @@ class DirectBounceTest {
     try (Rig rig = forced()) {
       MemoryBlock block = rig.allocate(4096, MemoryPlacement.CONTIGUOUS);
       try (DmaMapping mapping = rig.mapper.map(block.phys(0), 4096, DmaDirection.TO_DEVICE, NONE)) {
-        rig.device.write(mapping.dmaAddress(), new byte[4096]);
+        rig.device.tryWrite(mapping.dmaAddress(), new byte[4096]);
         mapping.syncForCpu(0, 4096);
       }
       assertThat(Rig.bytes(block.segment(), 0, 4096)).isEqualTo(Rig.patterned(4096, 1));
@@ -147,14 +148,14 @@ class DirectBounceTest {
 
   private static void requirePart(
       Rig rig, DmaMapping mapping, MemorySegment memory, byte[] ours, byte[] theirs, int offset, int length) {
-    rig.device.write(mapping.dmaAddress(), theirs);
+    rig.device.tryWrite(mapping.dmaAddress(), theirs);
     memory.copyFrom(MemorySegment.ofArray(ours));
     mapping.syncForCpu(offset, length);
     requireMixed(memory.toArray(java.lang.foreign.ValueLayout.JAVA_BYTE), ours, theirs, offset, length);
-    rig.device.write(mapping.dmaAddress(), theirs);
+    rig.device.tryWrite(mapping.dmaAddress(), theirs);
     memory.copyFrom(MemorySegment.ofArray(ours));
     mapping.syncForDevice(offset, length);
-    requireMixed(rig.device.read(mapping.dmaAddress(), ours.length), theirs, ours, offset, length);
+    requireMixed(rig.device.tryRead(mapping.dmaAddress(), ours.length), theirs, ours, offset, length);
   }
 
   /** Requires {@code around} but for the part, which must be of {@code part}. */
@@ -172,7 +173,7 @@ class DirectBounceTest {
     try (Rig rig = forced()) {
       MemoryBlock block = rig.allocate(4096, MemoryPlacement.CONTIGUOUS);
       try (DmaMapping mapping = rig.mapper.map(block.phys(0), 4096, DmaDirection.FROM_DEVICE, DmaAttributes.OVERWRITE)) {
-        rig.device.write(mapping.dmaAddress(), Rig.patterned(4096, 8));
+        rig.device.tryWrite(mapping.dmaAddress(), Rig.patterned(4096, 8));
       }
       assertThat(rig.layer.statistics().bytesIn()).isZero();
       assertThat(Rig.bytes(block.segment(), 0, 4096)).isEqualTo(Rig.patterned(4096, 8));
@@ -187,9 +188,9 @@ class DirectBounceTest {
       Rig.fill(foreign, 6);
       try (DmaMapping heap = rig.mapper.map(MemorySegment.ofArray(array).asSlice(3, 9000), DmaDirection.BIDIRECTIONAL, NONE);
           DmaMapping off = rig.mapper.map(foreign, DmaDirection.TO_DEVICE, NONE)) {
-        assertThat(rig.device.read(heap.dmaAddress(), 9000)).isEqualTo(Arrays.copyOfRange(array, 3, 9003));
-        assertThat(rig.device.read(off.dmaAddress(), 3000)).isEqualTo(Rig.bytes(foreign, 0, 3000));
-        rig.device.write(heap.dmaAddress() + 5, new byte[] {1, 2, 3});
+        assertThat(rig.device.tryRead(heap.dmaAddress(), 9000)).isEqualTo(Arrays.copyOfRange(array, 3, 9003));
+        assertThat(rig.device.tryRead(off.dmaAddress(), 3000)).isEqualTo(Rig.bytes(foreign, 0, 3000));
+        rig.device.tryWrite(heap.dmaAddress() + 5, new byte[] {1, 2, 3});
         heap.syncForCpu(5, 2);
         assertThat(Arrays.copyOfRange(array, 8, 11)).isEqualTo(new byte[] {1, 2, Rig.pattern(2, 10)});
         heap.unmap();
@@ -232,7 +233,7 @@ class DirectBounceTest {
       try (DmaMapping mapping = rig.mapper.newMapping(); InvalidationBatch batch = rig.mapper.newBatch()) {
         mapping.map(block.phys(0), 2048, DmaDirection.FROM_DEVICE, NONE);
         long first = mapping.dmaAddress();
-        rig.device.write(first, Rig.patterned(2048, 30));
+        rig.device.tryWrite(first, Rig.patterned(2048, 30));
         mapping.unmap(batch);
         assertThat(Rig.bytes(block.segment(), 0, 2048)).isEqualTo(Rig.patterned(2048, 1));
         mapping.map(block.phys(2048), 2048, DmaDirection.FROM_DEVICE, NONE);
@@ -303,8 +304,8 @@ class DirectBounceTest {
     try (Rig rig = new Rig(new DirectBackend(), options, DeviceLimits.UNLIMITED, Rig.CONFIG)) {
       MemoryBlock block = rig.allocate(4096, MemoryPlacement.CONTIGUOUS);
       try (DmaMapping mapping = rig.mapper.map(block.phys(100), 1000, DmaDirection.BIDIRECTIONAL, NONE)) {
-        assertThat(rig.device.read(mapping.dmaAddress(), 1000)).isEqualTo(Rig.bytes(block.segment(), 100, 1000));
-        rig.device.write(mapping.dmaAddress(), Rig.patterned(500, 40));
+        assertThat(rig.device.tryRead(mapping.dmaAddress(), 1000)).isEqualTo(Rig.bytes(block.segment(), 100, 1000));
+        rig.device.tryWrite(mapping.dmaAddress(), Rig.patterned(500, 40));
         Rig.fill(block.segment().asSlice(0, 100), 50);
         mapping.syncForCpu(0, 500);
         assertThat(Rig.bytes(block.segment(), 100, 500)).isEqualTo(Rig.patterned(500, 40));

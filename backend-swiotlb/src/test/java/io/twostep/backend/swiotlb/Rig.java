@@ -14,6 +14,7 @@ import io.twostep.dma.spi.Settings;
 import io.twostep.dma.spi.TerminalBackend;
 import io.twostep.machine.model.ModelMachine;
 import io.twostep.machine.model.ModelMachinePlugin;
+import io.twostep.tck.ProbeDevice;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;

@@ -21,6 +21,7 @@ import io.twostep.dma.spi.AttachContext;
 import io.twostep.dma.spi.DmaOps;
 import io.twostep.dma.spi.ModelHost.SlotOptions;
 import io.twostep.dma.spi.TerminalBackend;
+import io.twostep.tck.Allocation;
 import java.lang.foreign.MemorySegment;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
@@ -57,15 +58,15 @@ class TranslatedBounceTest {
         long dma = mapping.dmaAddress();
         assertThat(dma & GRANULE - 1).isEqualTo(lead);
         assertThat(rig.slotsUsed()).as("head and tail, a granule each").isEqualTo(4);
-        assertThat(rig.device.read(dma, length)).isEqualTo(Rig.bytes(block.segment(), GRANULE + lead, length));
-        assertThat(rig.device.read(dma - lead, lead)).isEqualTo(new byte[lead]);
+        assertThat(rig.device.tryRead(dma, length)).isEqualTo(Rig.bytes(block.segment(), GRANULE + lead, length));
+        assertThat(rig.device.tryRead(dma - lead, lead)).isEqualTo(new byte[lead]);
         int behind = GRANULE - (lead + length) % GRANULE;
-        assertThat(rig.device.read(dma + length, behind)).isEqualTo(new byte[behind]);
-        assertThat(rig.device.read(dma - lead - 1, 1)).isNull();
-        assertThat(rig.device.read(dma + length + behind, 1)).isNull();
+        assertThat(rig.device.tryRead(dma + length, behind)).isEqualTo(new byte[behind]);
+        assertThat(rig.device.tryRead(dma - lead - 1, 1)).isNull();
+        assertThat(rig.device.tryRead(dma + length + behind, 1)).isNull();
         byte[] written = Rig.patterned(length, 60);
-        rig.device.write(dma - lead, new byte[] {9, 9, 9});
-        assertThat(rig.device.write(dma, written)).isTrue();
+        rig.device.tryWrite(dma - lead, new byte[] {9, 9, 9});
+        assertThat(rig.device.tryWrite(dma, written)).isTrue();
         mapping.unmap();
         byte[] expected = Rig.patterned(8 * GRANULE, 1);
         System.arraycopy(written, 0, expected, GRANULE + lead, length);
@@ -81,7 +82,7 @@ class TranslatedBounceTest {
       try (DmaMapping mapping = rig.mapper.map(block.phys(0), 2 * GRANULE, DmaDirection.FROM_DEVICE, NONE)) {
         assertThat(mapping.needsSync()).isFalse();
         assertThat(rig.slotsUsed()).isZero();
-        rig.device.write(mapping.dmaAddress() + 5, new byte[] {42});
+        rig.device.tryWrite(mapping.dmaAddress() + 5, new byte[] {42});
         assertThat(Rig.bytes(block.segment(), 5, 1)[0]).isEqualTo((byte) 42);
       }
     }
@@ -96,12 +97,12 @@ class TranslatedBounceTest {
         long stale;
         try (DmaMapping mapping = rig.mapper.map(block.phys(100), 600, DmaDirection.BIDIRECTIONAL, NONE)) {
           stale = mapping.dmaAddress();
-          assertThat(rig.device.write(stale, new byte[] {1})).isTrue();
+          assertThat(rig.device.tryWrite(stale, new byte[] {1})).isTrue();
         }
-        assertThat(rig.device.write(stale, Rig.patterned(600, 66))).isFalse();
+        assertThat(rig.device.tryWrite(stale, Rig.patterned(600, 66))).isFalse();
         MemorySegment reused = MemorySegment.ofArray(Rig.patterned(700, i));
         try (DmaMapping mapping = rig.mapper.map(reused, DmaDirection.TO_DEVICE, NONE)) {
-          assertThat(rig.device.read(mapping.dmaAddress(), 700)).isEqualTo(Rig.patterned(700, i));
+          assertThat(rig.device.tryRead(mapping.dmaAddress(), 700)).isEqualTo(Rig.patterned(700, i));
         }
       }
     }
@@ -116,9 +117,9 @@ class TranslatedBounceTest {
         long stale;
         try (DmaMapping mapping = rig.mapper.map(block.phys(0), 600, DmaDirection.BIDIRECTIONAL, NONE)) {
           stale = mapping.dmaAddress();
-          assertThat(rig.device.write(stale, new byte[600])).isTrue();
+          assertThat(rig.device.tryWrite(stale, new byte[600])).isTrue();
         }
-        assertThat(rig.device.write(stale, new byte[600])).isFalse();
+        assertThat(rig.device.tryWrite(stale, new byte[600])).isFalse();
       }
     }
   }
@@ -129,14 +130,14 @@ class TranslatedBounceTest {
       MemoryBlock block = rig.allocate(4 * GRANULE, MemoryPlacement.CONTIGUOUS);
       DmaMapping mapping = rig.mapper.map(block.phys(100), 600, DmaDirection.FROM_DEVICE, NONE);
       long dma = mapping.dmaAddress();
-      rig.device.write(dma, Rig.patterned(600, 20));
+      rig.device.tryWrite(dma, Rig.patterned(600, 20));
       mapping.unmap(batch);
       mapping.close();
       assertThat(rig.slotsUsed()).isEqualTo(2);
-      boolean late = rig.device.write(dma, Rig.patterned(600, 21));
+      boolean late = rig.device.tryWrite(dma, Rig.patterned(600, 21));
       batch.complete();
       assertThat(Rig.bytes(block.segment(), 100, 600)).isEqualTo(Rig.patterned(600, late ? 21 : 20));
-      assertThat(rig.device.write(dma, Rig.patterned(600, 22))).isFalse();
+      assertThat(rig.device.tryWrite(dma, Rig.patterned(600, 22))).isFalse();
     }
   }
 
@@ -156,9 +157,9 @@ class TranslatedBounceTest {
       byte[] expected = new byte[first + second];
       System.arraycopy(Rig.bytes(a.segment(), 300, first), 0, expected, 0, first);
       System.arraycopy(Rig.bytes(b.segment(), 0, second), 0, expected, first, second);
-      assertThat(rig.device.read(window.address(), first + second)).isEqualTo(expected);
+      assertThat(rig.device.tryRead(window.address(), first + second)).isEqualTo(expected);
       byte[] written = Rig.patterned(first + second, 70);
-      rig.device.write(window.address(), written);
+      rig.device.tryWrite(window.address(), written);
       window.sync(0, first + second);
       window.syncForCpu(10, first + second - 20);
       assertThat(Rig.bytes(a.segment(), 300, 10)).isEqualTo(Rig.bytesOf(1, 300, 10));
@@ -166,7 +167,7 @@ class TranslatedBounceTest {
       assertThat(Rig.bytes(b.segment(), 0, second - 10)).isEqualTo(Arrays.copyOfRange(written, first, first + second - 10));
       window.unlink(0, GRANULE - 300);
       assertThat(rig.slotsUsed()).isEqualTo(2);
-      assertThat(rig.device.read(window.address(), 1)).isNull();
+      assertThat(rig.device.tryRead(window.address(), 1)).isNull();
       assertThat(Rig.bytes(a.segment(), 300, 10)).isEqualTo(Arrays.copyOfRange(written, 0, 10));
       window.destroy();
       assertThat(Rig.bytes(b.segment(), 0, second)).isEqualTo(Arrays.copyOfRange(written, first, first + second));
@@ -208,7 +209,7 @@ class TranslatedBounceTest {
       window.tryAlloc(0, GRANULE, DmaDirection.BIDIRECTIONAL, NONE);
       window.link(0, block.phys(0), GRANULE);
       window.sync(100, 50);
-      rig.device.write(window.address() + 110, new byte[] {77});
+      rig.device.tryWrite(window.address() + 110, new byte[] {77});
       window.destroy();
       byte[] expected = Rig.patterned(GRANULE, 1);
       expected[110] = 77;
@@ -225,7 +226,7 @@ class TranslatedBounceTest {
       DirectBounceTest.requireRefused(Reason.ALREADY_LINKED, () -> window.link(0, block.phys(100), 700));
       assertThat(rig.slotsUsed()).isEqualTo(2);
       window.sync(0, 500);
-      rig.device.write(window.address(), Rig.patterned(500, 12));
+      rig.device.tryWrite(window.address(), Rig.patterned(500, 12));
       window.destroy();
       assertThat(Rig.bytes(block.segment(), 100, 500)).isEqualTo(Rig.patterned(500, 12));
     }
@@ -236,7 +237,7 @@ class TranslatedBounceTest {
     try (Rig rig = untrusted("vtd"); SparseWindow window = rig.mapper.newWindow(1 << 20, GRANULE, DmaDirection.TO_DEVICE, NONE)) {
       MemoryBlock block = rig.allocate(GRANULE, MemoryPlacement.CONTIGUOUS);
       long dma = window.link(8 * GRANULE, block.phys(0), GRANULE, DmaDirection.TO_DEVICE);
-      assertThat(rig.device.read(dma, GRANULE)).isEqualTo(Rig.patterned(GRANULE, 1));
+      assertThat(rig.device.tryRead(dma, GRANULE)).isEqualTo(Rig.patterned(GRANULE, 1));
       assertThat(rig.slotsUsed()).isZero();
     }
   }
@@ -257,7 +258,7 @@ class TranslatedBounceTest {
       MemoryBlock block = rig.allocate(4 * GRANULE, MemoryPlacement.CONTIGUOUS);
       try (DmaMapping mapping = rig.mapper.map(block.phys(0), 2 * GRANULE, DmaDirection.FROM_DEVICE, NONE)) {
         assertThat(rig.slotsUsed()).isEqualTo(4);
-        rig.device.write(mapping.dmaAddress() + 10, new byte[] {7});
+        rig.device.tryWrite(mapping.dmaAddress() + 10, new byte[] {7});
         mapping.unmap();
       }
       byte[] expected = Rig.patterned(4 * GRANULE, 1);

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.twostep.device.nvme.model.NvmeModelConfig;
 import io.twostep.dma.MemoryBlock;
+import io.twostep.tck.Allocation;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 

@@ -9,7 +9,9 @@ import io.twostep.dma.DmaMappingException;
 import io.twostep.dma.DmaTransfer;
 import io.twostep.dma.IovaReservation;
 import io.twostep.dma.MemoryBlock;
+import io.twostep.dma.SparseWindow;
 import io.twostep.tck.FaultPlan.Call;
+import java.lang.foreign.MemorySegment;
 import org.junit.jupiter.api.Test;
 
 /** Rules E13 and E2c: everything is counted, and nothing is lost, whichever call fails. */
@@ -114,6 +116,19 @@ public interface AccountingRules extends TckFixture {
     }
     try (DmaBuffer buffer = rig.mapper().allocateCoherent(3000)) {
       rig.device().tryWrite(buffer.dmaAddress(), new byte[8]);
+    }
+    if (has(Behavior.STAGES_FOREIGN_MEMORY)) {
+      try (DmaMapping staged = rig.mapper().map(MemorySegment.ofArray(new byte[5000]), DmaDirection.FROM_DEVICE, 0)) {
+        rig.device().tryWrite(staged.dmaAddress(), new byte[5000]);
+      }
+    }
+    if (has(Behavior.SPARSE_WINDOWS)) {
+      long unit = Math.max(4096, rig.mapper().limits().granule());
+      try (SparseWindow window = rig.mapper().newWindow(unit * 4, unit, DmaDirection.BIDIRECTIONAL, 0)) {
+        window.link(unit, block.phys(0), unit, DmaDirection.BIDIRECTIONAL);
+        window.link(3 * unit, block.phys(0), unit, DmaDirection.TO_DEVICE);
+        window.unlink(unit, unit);
+      }
     }
     if (has(Behavior.TRANSLATES)) {
       long unit = Math.max(rig.mapper().limits().unit(), rounded(1));

@@ -12,6 +12,11 @@ public final class Allocation {
 
   private Allocation() {}
 
+  /** Return the heap bytes that the current thread has allocated so far. */
+  public static long allocatedBytes() {
+    return THREADS.getCurrentThreadAllocatedBytes();
+  }
+
   /** Return the fewest bytes that one of several warm rounds of {@code work} allocates. */
   public static long leastBytesOf(Runnable work) {
     for (int i = 0; i < WARM_UP; i++) {
@@ -19,11 +24,11 @@ public final class Allocation {
     }
     long least = Long.MAX_VALUE;
     for (int round = 0; round < ROUNDS && least != 0; round++) {
-      long before = THREADS.getCurrentThreadAllocatedBytes();
+      long before = allocatedBytes();
       for (int i = 0; i < RUNS; i++) {
         work.run();
       }
-      least = Math.min(least, THREADS.getCurrentThreadAllocatedBytes() - before);
+      least = Math.min(least, allocatedBytes() - before);
     }
     return least;
   }

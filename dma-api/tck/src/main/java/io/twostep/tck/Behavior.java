@@ -24,10 +24,10 @@ public enum Behavior {
   BOUNCES,
   /** Contiguous memory is mapped where it lies: a device's access moves the caller's own bytes. */
   IN_PLACE,
-  /** Table memory can be set aside at reserve. */
-  TABLES_AHEAD,
   /** Untrusted devices are served. */
   SERVES_UNTRUSTED,
   /** Devices that do not snoop CPU caches are served. */
-  SERVES_NON_COHERENT
+  SERVES_NON_COHERENT,
+  /** Warm calls allocate heap memory: for layers that watch, and for nothing that is meant to be fast. */
+  MAKES_GARBAGE
 }

@@ -14,6 +14,7 @@ import io.twostep.dma.spi.TableFormat;
 import io.twostep.dma.spi.TableWalkingIommu;
 import io.twostep.dma.spi.Timers;
 import io.twostep.machine.model.iommu.TestTables;
+import io.twostep.tck.Allocation;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;

@@ -2,7 +2,7 @@ package io.twostep.backend.iommu.iova;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.twostep.backend.iommu.Allocation;
+import io.twostep.tck.Allocation;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ConcurrentLinkedQueue;

@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.twostep.backend.iommu.Allocation;
+import io.twostep.tck.Allocation;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;

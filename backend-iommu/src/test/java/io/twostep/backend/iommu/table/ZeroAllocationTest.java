@@ -2,7 +2,7 @@ package io.twostep.backend.iommu.table;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.twostep.backend.iommu.Allocation;
+import io.twostep.tck.Allocation;
 import org.junit.jupiter.api.Test;
 
 /** The calls of the data path leave nothing for the garbage collector, whatever formats the process has seen. */

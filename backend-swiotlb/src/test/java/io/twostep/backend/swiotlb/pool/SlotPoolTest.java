@@ -3,7 +3,7 @@ package io.twostep.backend.swiotlb.pool;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.twostep.backend.swiotlb.Allocation;
+import io.twostep.tck.Allocation;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;

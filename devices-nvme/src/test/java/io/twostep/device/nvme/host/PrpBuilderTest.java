@@ -3,10 +3,10 @@ package io.twostep.device.nvme.host;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.twostep.device.nvme.Allocation;
 import io.twostep.device.nvme.Seeds;
 import io.twostep.device.nvme.wire.SqeLayout;
 import io.twostep.dma.RangeKind;
+import io.twostep.tck.Allocation;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.random.RandomGenerator;

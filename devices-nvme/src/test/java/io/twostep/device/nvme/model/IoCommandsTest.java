@@ -5,7 +5,6 @@ import static io.twostep.device.nvme.model.TinyHost.PAGE;
 import static io.twostep.device.nvme.model.TinyHost.prp;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.twostep.device.nvme.Allocation;
 import io.twostep.device.nvme.Seeds;
 import io.twostep.device.nvme.model.NvmeModelConfig.OptionalCommand;
 import io.twostep.device.nvme.model.TinyHost.Queue;
@@ -14,6 +13,7 @@ import io.twostep.device.nvme.wire.DsmRangeLayout;
 import io.twostep.device.nvme.wire.NvmOpcode;
 import io.twostep.device.nvme.wire.SqeLayout;
 import io.twostep.device.nvme.wire.StatusCode;
+import io.twostep.tck.Allocation;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;

@@ -6,8 +6,8 @@ import static io.twostep.device.nvme.protection.ProtectionInformation.CHECK_REFE
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.twostep.device.nvme.Allocation;
 import io.twostep.device.nvme.Seeds;
+import io.twostep.tck.Allocation;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
