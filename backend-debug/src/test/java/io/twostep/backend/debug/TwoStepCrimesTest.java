@@ -1,0 +1,226 @@
+package io.twostep.backend.debug;
+
+import static io.twostep.dma.DmaAttributes.NONE;
+import static io.twostep.dma.DmaDirection.FROM_DEVICE;
+import static io.twostep.dma.DmaDirection.TO_DEVICE;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.twostep.dma.DmaMapping;
+import io.twostep.dma.DmaMappingException;
+import io.twostep.dma.InvalidationBatch;
+import io.twostep.dma.IovaReservation;
+import io.twostep.dma.MemoryBlock;
+import io.twostep.dma.MemoryPlacement;
+import io.twostep.dma.PhysRanges;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+/** Windows: overlaps, holes, forgotten syncs; and what is never given back. */
+class TwoStepCrimesTest {
+  private static final long PAGE = Rig.PAGE;
+
+  private final Rig rig = Rig.translated();
+  private final MemoryBlock block = rig.allocate(16 * PAGE);
+  private final long phys = block.phys(0);
+
+  @AfterEach
+  void close() {
+    rig.close();
+  }
+
+  @Test
+  void linkOverAnEarlierLinkShowsIt() {
+    IovaReservation window = window(4 * PAGE);
+    window.link(PAGE, phys, 2 * PAGE);
+    assertThatThrownBy(() -> window.link(2 * PAGE, phys + 4 * PAGE, PAGE)).isInstanceOf(DmaMappingException.class);
+    Report report = rig.only(Rule.LINK_OVERLAPS, true);
+    assertThat(report.first()).isEqualTo(window.address() + 2 * PAGE);
+    assertThat(report.text(8)).contains("earlier: linked");
+  }
+
+  @Test
+  void linkOfASourceOverAnEarlierLinkShowsIt() {
+    IovaReservation window = window(16 * PAGE);
+    window.link(PAGE, phys, PAGE);
+    assertThatThrownBy(() -> window.link(0, block.ranges())).isInstanceOf(DmaMappingException.class);
+    rig.only(Rule.LINK_OVERLAPS, true);
+  }
+
+  @Test
+  void unlinkOfAHoleShowsTheEarlierUnlink() {
+    IovaReservation window = window(4 * PAGE);
+    window.link(0, phys, 4 * PAGE);
+    window.unlink(PAGE, PAGE);
+    assertThatThrownBy(() -> window.unlink(0, 4 * PAGE)).isInstanceOf(DmaMappingException.class);
+    assertThat(rig.only(Rule.UNLINK_OF_HOLE, true).text(8)).contains("earlier: unlinked");
+  }
+
+  @Test
+  void syncOfAPartWithoutLinksShowsTheWindow() {
+    IovaReservation window = window(4 * PAGE);
+    window.link(0, phys, PAGE);
+    window.sync(2 * PAGE, PAGE);
+    rig.only(Rule.PUBLISH_OF_HOLE, true);
+  }
+
+  @Test
+  void ownershipOfUnlinkedBytesCannotMove() {
+    IovaReservation window = window(4 * PAGE);
+    window.link(0, phys, PAGE);
+    window.sync(0, PAGE);
+    window.syncForCpu(0, 2 * PAGE);
+    rig.only(Rule.SYNC_OF_HOLE, true);
+  }
+
+  @Test
+  void ownershipOfUnsyncedLinksCannotMove() {
+    IovaReservation window = window(4 * PAGE);
+    window.link(0, phys, PAGE);
+    window.syncForDevice(0, PAGE);
+    assertThat(rig.only(Rule.SYNC_BEFORE_PUBLISH, true).text(8)).contains("earlier: linked");
+  }
+
+  @Test
+  void aSourceThatChangesIsNamed() {
+    MemoryBlock large = rig.allocate(1200 * PAGE);
+    PhysRanges shifty = new Alternating(large, 600);
+    assertThatThrownBy(() -> rig.mapper.newTransfer().map(shifty, TO_DEVICE, NONE, (address, length, kind) -> true))
+        .isInstanceOf(IllegalArgumentException.class);
+    rig.one(Rule.SOURCE_CHANGED, true);
+  }
+
+  @Test
+  void mappingsLeftBehindByTheirMapperShowWhereTheyWereMade() {
+    Rig.ignore(rig.mapper.map(phys, PAGE, TO_DEVICE, NONE));
+    rig.mapper.close();
+    assertThat(rig.only(Rule.LEAKED_MAPPING, true).text(8)).contains("mappingsLeftBehindByTheirMapperShowWhereTheyWereMade");
+  }
+
+  @Test
+  void windowsLeftBehindByTheirMapperShowWhereTheyWereMade() {
+    window(PAGE);
+    rig.mapper.close();
+    rig.only(Rule.LEAKED_WINDOW, true);
+  }
+
+  @Test
+  void coherentMemoryLeftBehindShowsWhereItWasAllocated() {
+    Rig.ignore(rig.mapper.allocateCoherent(PAGE));
+    rig.mapper.close();
+    rig.only(Rule.LEAKED_COHERENT, true);
+  }
+
+  @Test
+  void leaksAreReportedOnce() {
+    Rig.ignore(rig.mapper.map(phys, PAGE, TO_DEVICE, NONE));
+    rig.mapper.close();
+    rig.checker.close();
+    rig.only(Rule.LEAKED_MAPPING, true);
+  }
+
+  @Test
+  void aBatchThatNobodyCompletesShowsTheTeardown() {
+    DmaMapping mapping = rig.mapper.map(phys, PAGE, TO_DEVICE, NONE);
+    InvalidationBatch batch = rig.mapper.newBatch();
+    mapping.unmap(batch);
+    rig.checker.close();
+    assertThat(rig.only(Rule.BATCH_NEVER_COMPLETED, true).text(8)).contains("earlier: unmapped");
+    batch.complete();
+  }
+
+  @Test
+  void aBatchThatIsCompletedLeavesNothing() {
+    DmaMapping mapping = rig.mapper.map(phys, PAGE, TO_DEVICE, NONE);
+    IovaReservation window = window(2 * PAGE);
+    window.link(0, phys + PAGE, PAGE);
+    InvalidationBatch batch = rig.mapper.newBatch();
+    mapping.unmap(batch);
+    window.unlink(0, PAGE, batch);
+    window.destroy(batch);
+    batch.complete();
+    rig.mapper.close();
+    rig.checker.close();
+    assertThat(rig.reports()).isEmpty();
+    assertThat(rig.checker.statistics().live()).isZero();
+    assertThat(rig.checker.statistics().entries()).isZero();
+  }
+
+  @Test
+  void memoryMappedTwiceForWritingShowsTheFirstMapping() {
+    DmaMapping first = rig.mapper.map(phys, 2 * PAGE, FROM_DEVICE, NONE);
+    DmaMapping second = rig.mapper.map(phys + PAGE, PAGE, TO_DEVICE, NONE);
+    Report report = rig.only(Rule.OVERLAPPING_WRITE, true);
+    assertThat(report.detail()).contains(Long.toHexString(first.dmaAddress()));
+    second.close();
+    first.close();
+  }
+
+  @Test
+  void memoryMappedManyTimesIsSuspicious() {
+    for (int i = 0; i <= Handovers.MOST_OVERLAPS; i++) {
+      Rig.ignore(rig.mapper.map(phys, PAGE, TO_DEVICE, NONE));
+    }
+    rig.only(Rule.TOO_MANY_OVERLAPS, true);
+  }
+
+  @Test
+  void freedMemoryOfAForeignSegmentIsNoticedAtUnmap() {
+    try (Rig staged = Rig.translated(new io.twostep.backend.swiotlb.SwiotlbBackend(io.twostep.backend.swiotlb.SwiotlbConfig.defaults()))) {
+      java.lang.foreign.Arena arena = java.lang.foreign.Arena.ofShared();
+      DmaMapping mapping = staged.mapper.map(arena.allocate(PAGE), TO_DEVICE, NONE);
+      arena.close();
+      mapping.close();
+      staged.only(Rule.MEMORY_GONE, true);
+    }
+  }
+
+  @Test
+  void manyMappingsAreSuspicious() {
+    DebugConfig few =
+        DebugConfig.of(io.twostep.dma.spi.Settings.of(new DebugBackendPlugin(), java.util.Map.of("max-live", "3", "on-error", "count")));
+    try (Rig small = new Rig(true, few, io.twostep.dma.spi.ModelHost.SlotOptions.DEFAULT, io.twostep.dma.DeviceLimits.UNLIMITED)) {
+      MemoryBlock memory = small.allocate(8 * PAGE);
+      for (int i = 0; i < 5; i++) {
+        Rig.ignore(small.mapper.map(memory.phys(i * PAGE), PAGE, TO_DEVICE, NONE));
+      }
+      small.only(Rule.TOO_MANY_MAPPINGS, true);
+    }
+  }
+
+  private IovaReservation window(long length) {
+    IovaReservation window = rig.mapper.newReservation();
+    assertThat(window.tryAlloc(phys, length, TO_DEVICE, NONE)).isTrue();
+    return window;
+  }
+
+  /** Every other page of a block; from the second reading on, the last page is another one. */
+  private static final class Alternating implements PhysRanges {
+    private final MemoryBlock block;
+    private final int count;
+    private int next;
+    private int readings;
+
+    Alternating(MemoryBlock block, int count) {
+      this.block = block;
+      this.count = count;
+    }
+
+    @Override
+    public void rewind() {
+      next = 0;
+      readings++;
+    }
+
+    @Override
+    public int fill(long[] phys, long[] length) {
+      int filled = 0;
+      for (; filled < phys.length && next < count; filled++, next++) {
+        boolean other = readings > 1 && next == count - 1;
+        phys[filled] = block.phys((other ? 2L * next + 1 : 2L * next) * PAGE);
+        length[filled] = PAGE;
+      }
+      return filled;
+    }
+  }
+}
