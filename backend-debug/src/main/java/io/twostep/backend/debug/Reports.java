@@ -29,12 +29,12 @@ final class Reports {
 
   /** Report something that nobody needs to throw, or can: it was refused anyway, is done already, or must return. */
   void note(Rule rule, String device, long first, long length, String detail, @Nullable Origin earlier) {
-    take(rule, device, first, length, detail, rule.group() == Rule.Group.DEVICE ? null : origin("found in a call"), earlier);
+    take(rule, device, first, length, detail, rule.group() == Rule.Group.DEVICE ? null : origin("found"), earlier);
   }
 
   /** Report something before it has happened; throws if that is what was asked for. */
   void crime(Rule rule, String device, long first, long length, String detail, @Nullable Origin earlier) {
-    Report report = take(rule, device, first, length, detail, origin("found in a call"), earlier);
+    Report report = take(rule, device, first, length, detail, origin("found"), earlier);
     if (report != null && config.onError() == OnError.THROW) {
       synchronized (this) {
         thrown++;

@@ -1,5 +1,7 @@
 package io.twostep.backend.debug;
 
+import io.twostep.dma.DmaMappingException;
+import io.twostep.dma.DmaMappingException.Reason;
 import io.twostep.dma.spi.AttachContext;
 import io.twostep.dma.spi.DmaOps;
 import io.twostep.dma.spi.ForwardingOps;
@@ -16,7 +18,6 @@ final class BrokenLayer implements LayerBackend {
     NONE,
     SHIFTED_ADDRESS,
     FAR_ADDRESS,
-    RESERVED_ADDRESS,
     WRONG_LENGTH,
     TOO_LITTLE,
     DROPPED_FLAGS,
@@ -32,6 +33,7 @@ final class BrokenLayer implements LayerBackend {
     OVERWRITES_WORD,
     SAME_ADDRESS,
     FORGETS_SYNC,
+    LOSES_TRANSLATION,
     EXPOSES_EDGES,
     CANNOT_SPLIT
   }
@@ -40,6 +42,7 @@ final class BrokenLayer implements LayerBackend {
   private final Fault fault;
   private boolean on;
   private @Nullable Long address;
+  private @Nullable MappingState latest;
 
   /** Create a layer that is honest until {@link #begin}. */
   BrokenLayer(Fault fault) {
@@ -54,6 +57,13 @@ final class BrokenLayer implements LayerBackend {
 
   void begin() {
     on = true;
+  }
+
+  /** Overwrites the word that the layer above, the first one, has in the latest state. */
+  void overwrite() {
+    if (latest != null) {
+      latest.word(0, 77);
+    }
   }
 
   void answerAddress(long dmaAddress) {
@@ -102,7 +112,7 @@ final class BrokenLayer implements LayerBackend {
       if (does(Fault.WRONG_EXCEPTION)) {
         throw new UnsupportedOperationException("not today");
       }
-      super.map(state, phys, length, flags, undo);
+      super.map(state, phys, length, does(Fault.EXPOSES_EDGES) ? flags | MapFlags.OWNED : flags, undo);
       answer(state);
     }
 
@@ -119,13 +129,12 @@ final class BrokenLayer implements LayerBackend {
       switch (fault) {
         case SHIFTED_ADDRESS -> state.dmaAddress += 8;
         case FAR_ADDRESS -> state.dmaAddress |= 1L << 62;
-        case RESERVED_ADDRESS -> state.dmaAddress = 0xfee00000L;
         case WRONG_LENGTH -> state.length += 1;
         case TOO_LITTLE -> state.allocated = 1;
         case DROPPED_FLAGS -> state.flags &= ~MapFlags.ACCESS;
         case CLAIMS_SYNC -> state.flags |= MapFlags.NEEDS_SYNC;
         case FORGETS_SYNC -> state.flags &= ~MapFlags.NEEDS_SYNC;
-        case OVERWRITES_WORD -> {}
+        case OVERWRITES_WORD -> latest = state;
         case SAME_ADDRESS -> {
           if (address != null) {
             state.dmaAddress = address;
@@ -142,14 +151,14 @@ final class BrokenLayer implements LayerBackend {
       }
       super.link(state, offset, phys, length, flags, undo);
       if (does(Fault.CHANGED_ON_FAILURE)) {
-        throw new io.twostep.dma.DmaMappingException(io.twostep.dma.DmaMappingException.Reason.BACKEND, "changed my mind");
+        throw new DmaMappingException(Reason.BACKEND, "changed my mind");
       }
     }
 
     @Override
     public void unlink(MappingState state, long offset, long length, Retirement batch) {
       if (does(Fault.CANNOT_SPLIT)) {
-        throw new io.twostep.dma.DmaMappingException(io.twostep.dma.DmaMappingException.Reason.NOT_SPLITTABLE, "one piece");
+        throw new DmaMappingException(Reason.NOT_SPLITTABLE, "one piece");
       }
       if (!does(Fault.STILL_LINKED)) {
         super.unlink(state, offset, length, batch);
@@ -157,14 +166,14 @@ final class BrokenLayer implements LayerBackend {
     }
 
     @Override
-    public long physOf(MappingState state, long offset) {
-      long phys = super.physOf(state, offset);
-      return does(Fault.WRONG_PHYS) && phys != ABSENT ? phys ^ 0x1000 : phys;
+    public void protect(MappingState state, long offset, long length, int access, Retirement batch) {
+      super.protect(state, offset, length, does(Fault.LOSES_TRANSLATION) ? MapFlags.DEVICE_WRITES : access, batch);
     }
 
     @Override
-    public void sync(MappingState state, long offset, long length, int toward) {
-      super.sync(state, offset, length, toward);
+    public long physOf(MappingState state, long offset) {
+      long phys = super.physOf(state, offset);
+      return does(Fault.WRONG_PHYS) && phys != ABSENT ? phys ^ 0x1000 : phys;
     }
   }
 }

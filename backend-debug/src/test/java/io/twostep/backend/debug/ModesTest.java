@@ -1,0 +1,144 @@
+package io.twostep.backend.debug;
+
+import static io.twostep.dma.DmaAttributes.NONE;
+import static io.twostep.dma.DmaDirection.FROM_DEVICE;
+import static io.twostep.dma.DmaDirection.TO_DEVICE;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatCode;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.twostep.dma.DeviceLimits;
+import io.twostep.dma.DmaMapping;
+import io.twostep.dma.MemoryBlock;
+import io.twostep.dma.spi.AttachContext;
+import io.twostep.dma.spi.DmaOps;
+import io.twostep.dma.spi.ModelHost.SlotOptions;
+import io.twostep.dma.spi.Settings;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.ServiceLoader;
+import org.junit.jupiter.api.Test;
+
+/** What happens on a report, which reports there are, and how much the checker remembers. */
+class ModesTest {
+  private static final long PAGE = Rig.PAGE;
+
+  @Test
+  void throwingHappensBeforeAnythingIsMapped() {
+    try (Rig rig = rig("on-error", "throw")) {
+      MemoryBlock block = rig.allocate(PAGE);
+      DmaMapping first = rig.mapper.map(block.phys(0), PAGE, FROM_DEVICE, NONE);
+      assertThatThrownBy(() -> rig.mapper.map(block.phys(0), PAGE, FROM_DEVICE, NONE))
+          .isInstanceOfSatisfying(CheckerException.class, e -> assertThat(e.rule()).isEqualTo(Rule.OVERLAPPING_WRITE))
+          .hasCauseInstanceOf(Origin.class);
+      assertThat(rig.mapper.liveMappings()).isEqualTo(1);
+      first.close();
+      rig.mapper.close();
+      assertThatCode(rig.checker::close).doesNotThrowAnyException();
+    }
+  }
+
+  @Test
+  void whatCannotBeThrownAtOnceIsThrownWhenTheLayerIsClosed() {
+    try (Rig rig = rig("on-error", "throw")) {
+      MemoryBlock block = rig.allocate(PAGE);
+      DmaMapping mapping = rig.mapper.map(block.phys(0), PAGE, TO_DEVICE, NONE);
+      block.segment().fill((byte) 1);
+      mapping.unmap();
+      assertThatThrownBy(rig.checker::close)
+          .isInstanceOfSatisfying(CheckerException.class, e -> assertThat(e.rule()).isEqualTo(Rule.CPU_WROTE_TOO_LATE));
+    }
+  }
+
+  @Test
+  void reportsBeyondTheLimitAreCountedOnly() {
+    try (Rig rig = rig("limit", "2", "on-error", "count")) {
+      for (int i = 0; i < 5; i++) {
+        assertThatThrownBy(rig.mapper.newMapping()::unmap).isInstanceOf(IllegalStateException.class);
+      }
+      assertThat(rig.reports()).hasSize(2);
+      assertThat(rig.checker.statistics().reports()).isEqualTo(5);
+      assertThat(rig.checker.statistics().byRule()).containsExactly(Map.entry(Rule.NEVER_MAPPED, 5L));
+      assertThat(rig.checker.statistics().verdict()).isEqualTo("checker: 0 mappings followed, 5 reports {NEVER_MAPPED=5}");
+    }
+  }
+
+  @Test
+  void ignoredRulesAreNotReported() {
+    try (Rig rig = rig("ignore", "never-mapped, torn-down-twice")) {
+      assertThatThrownBy(rig.mapper.newMapping()::unmap).isInstanceOf(IllegalStateException.class);
+      assertThat(rig.checker.statistics().reports()).isZero();
+    }
+  }
+
+  @Test
+  void reportsOfOtherCallersAreLeftOut() {
+    try (Rig others = rig("caller", "com.example", "on-error", "count");
+        Rig ours = rig("caller", "io.twostep.backend.debug.ModesTest", "on-error", "count")) {
+      assertThatThrownBy(others.mapper.newMapping()::unmap).isInstanceOf(IllegalStateException.class);
+      assertThatThrownBy(ours.mapper.newMapping()::unmap).isInstanceOf(IllegalStateException.class);
+      assertThat(others.reports()).isEmpty();
+      ours.only(Rule.NEVER_MAPPED, false);
+    }
+  }
+
+  @Test
+  void otherDevicesAreNotChecked() {
+    try (Rig rig = rig("devices", "0000:09:00.0", "measure", "false")) {
+      AttachContext context = new AttachContext(rig.machine, rig.slot, rig.machine.addressSpaceFor(rig.slot), DeviceLimits.UNLIMITED, 0);
+      DmaOps below = rig.terminal.attach(context);
+      assertThat(rig.checker.attach(context, below)).isSameAs(below);
+    }
+  }
+
+  @Test
+  void withoutTracesReportsStillNameDeviceRangeAndRule() {
+    try (Rig rig = rig("traces", "false", "on-error", "count")) {
+      DmaMapping mapping = rig.mapper.map(rig.allocate(PAGE).phys(0), PAGE, TO_DEVICE, NONE);
+      mapping.unmap();
+      assertThatThrownBy(mapping::unmap).isInstanceOf(IllegalStateException.class);
+      Report report = rig.only(Rule.TORN_DOWN_TWICE, false);
+      assertThat(report.text(8)).isEqualTo(report.headline());
+    }
+  }
+
+  @Test
+  void withoutRoomCheckingEndsAndMappingGoesOn() {
+    try (Rig rig = rig("entries", "16", "on-error", "count")) {
+      MemoryBlock block = rig.allocate(16 * PAGE);
+      DmaMapping[] mappings = new DmaMapping[12];
+      for (int i = 0; i < mappings.length; i++) {
+        mappings[i] = rig.mapper.map(block.phys(i * PAGE), PAGE, TO_DEVICE, NONE);
+      }
+      assertThat(rig.checker.statistics().ended()).isTrue();
+      assertThat(rig.checker.statistics().entries()).isLessThanOrEqualTo(16);
+      for (DmaMapping mapping : mappings) {
+        assertThat(rig.device.read(mapping.dmaAddress(), 4)).hasSize(4);
+        mapping.close();
+      }
+      assertThat(rig.checker.statistics().entries()).isZero();
+      assertThat(rig.reports()).isEmpty();
+      assertThat(rig.mapper.liveMappings()).isZero();
+    }
+  }
+
+  @Test
+  void thePluginIsFoundByName() {
+    assertThat(ServiceLoader.load(io.twostep.dma.spi.DmaPlugin.class).stream().map(provider -> provider.get().name())).contains("debug");
+  }
+
+  @Test
+  void unknownRulesInSettingsAreNamed() {
+    Settings settings = Settings.of(new DebugBackendPlugin(), Map.of("ignore", "nonsense"));
+    assertThatThrownBy(() -> new DebugBackendPlugin().create(settings)).isInstanceOf(IllegalArgumentException.class).hasMessageContaining("'nonsense'").hasMessageContaining("sync-of-hole");
+  }
+
+  private static Rig rig(String... settings) {
+    Map<String, String> given = new HashMap<>();
+    for (int i = 0; i < settings.length; i += 2) {
+      given.put(settings[i], settings[i + 1]);
+    }
+    DebugConfig config = DebugConfig.of(Settings.of(new DebugBackendPlugin(), given));
+    return new Rig(true, config, SlotOptions.DEFAULT, DeviceLimits.UNLIMITED);
+  }
+}
