@@ -330,7 +330,7 @@ abstract sealed class DmaHandle implements AutoCloseable, HandleRegistry.Holder
     try {
       if (window) {
         stack.ops.release(state, retirement);
-      } else if (state.has(MapFlags.NEEDS_UNMAP)) {
+      } else if ((state.flags & MapFlags.HEARS_UNMAP) != 0) {
         stack.ops.unmap(state, retirement);
       }
       return null;

@@ -22,7 +22,7 @@ final class SegmentStates {
   long map(AttachedStack stack, long phys, long length, int request, long requestOffset, Retirement undo) {
     MappingState state = free(stack);
     stack.ops.map(state, phys, length, request, undo);
-    if ((state.flags & (MapFlags.NEEDS_UNMAP | MapFlags.HEARS_SYNC)) != 0) {
+    if ((state.flags & (MapFlags.HEARS_UNMAP | MapFlags.HEARS_SYNC)) != 0) {
       offsets[count++] = requestOffset;
       flags |= state.flags;
     }

@@ -115,7 +115,7 @@ class CheckerHooksTest {
         }
 
         private void watch(MappingState state) {
-          state.flags |= watches ? MapFlags.WATCHES_SYNC : 0;
+          state.flags |= watches ? MapFlags.WATCHED : 0;
         }
 
         @Override

@@ -145,7 +145,12 @@ final class BelowChecks {
 
   /** Judge a call that failed: what it threw, and that nothing changed. */
   void failed(String call, RuntimeException thrown) {
-    if (!(thrown instanceof DmaMappingException) && !(thrown instanceof CheckerException)) {
+    boolean known =
+        thrown instanceof DmaMappingException
+            || thrown instanceof CheckerException
+            || thrown instanceof IllegalArgumentException
+            || thrown instanceof IllegalStateException;
+    if (!known) {
       note(Rule.BELOW_WRONG_EXCEPTION, 0, 0, call + " threw " + thrown, null);
     }
   }

@@ -135,7 +135,7 @@ final class CheckingOps extends ForwardingOps {
       book.ending(tracked, state);
       tracked.ending = true;
       try {
-        if (window || (tracked.below & MapFlags.NEEDS_UNMAP) != 0) {
+        if (window || (tracked.below & MapFlags.HEARS_UNMAP) != 0) {
           passTearDown(state, batch, window);
         }
       } catch (RuntimeException e) {
@@ -350,8 +350,9 @@ final class CheckingOps extends ForwardingOps {
       return;
     }
     List<Link> links = book.beforeSync(tracked, offset, length, toward, state.flags);
-    int asked = tracked.window ? state.flags : tracked.below;
-    if ((asked & MapFlags.NEEDS_SYNC) != 0) {
+    // Links may need sync that their window did not ask for.
+    int asked = tracked.window ? tracked.below | state.flags & MapFlags.NEEDS_SYNC : tracked.below;
+    if ((asked & MapFlags.HEARS_SYNC) != 0) {
       next.sync(state, offset, length, toward);
     }
     book.synced(links, toward, state.flags);
@@ -454,7 +455,7 @@ final class CheckingOps extends ForwardingOps {
 
   /** Hear of every sync, and of the unmap. */
   private void watch(MappingState state) {
-    state.flags |= MapFlags.WATCHES_SYNC | MapFlags.NEEDS_UNMAP;
+    state.flags |= MapFlags.WATCHED;
   }
 
   /** Return the region of memory that is linked. */

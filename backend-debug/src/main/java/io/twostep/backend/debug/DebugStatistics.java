@@ -1,6 +1,7 @@
 package io.twostep.backend.debug;
 
 import io.twostep.backend.debug.measure.Measures;
+import java.util.Locale;
 import java.util.Map;
 
 /**
@@ -18,6 +19,8 @@ public record DebugStatistics(
     long followed, int live, int entries, long reports, Map<Rule, Long> byRule, boolean ended, Measures measures) {
   /** Return one line for people. */
   public String verdict() {
-    return "checker: " + followed + " mappings followed, " + reports + " reports" + (byRule.isEmpty() ? "" : " " + byRule) + (ended ? "; checking ended early" : "");
+    return String.format(Locale.ROOT, "checker: %,d mappings followed, %,d reports", followed, reports)
+        + (byRule.isEmpty() ? "" : " " + byRule)
+        + (ended ? "; checking ended early" : "");
   }
 }

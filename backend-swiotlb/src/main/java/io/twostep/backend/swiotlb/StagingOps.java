@@ -72,7 +72,7 @@ sealed class StagingOps extends ForwardingOps permits DirectBounceOps, Translate
       slots.discard(pieces, 0, undo, this);
       throw e;
     }
-    state.word(layer, state.has(MapFlags.NEEDS_UNMAP) ? IN_SLOTS : IN_SLOTS_ONLY);
+    state.word(layer, (state.flags & MapFlags.HEARS_UNMAP) != 0 ? IN_SLOTS : IN_SLOTS_ONLY);
     state.flags |= MapFlags.NEEDS_SYNC | MapFlags.NEEDS_UNMAP | MapFlags.BOUNCED;
   }
 

@@ -12,7 +12,7 @@ class QueueAllocationTest {
   @ParameterizedTest(name = "{1} bytes through {0}")
   @CsvSource({"DIRECT, 65536", "IOMMU_LAZY, 4096", "IOMMU_LAZY, 131072"})
   void warmRequestAllocatesNothing(Rig.Stack stack, long bytes) {
-    try (Rig rig = new Rig(NvmeModelConfig.DEFAULT, stack, java.util.Map.of())) {
+    try (Rig rig = Rig.unchecked(NvmeModelConfig.DEFAULT, stack)) {
       try (NvmeController controller = rig.open()) {
         NvmeNamespace namespace = controller.namespace(1);
         NvmeQueue queue = controller.queues().getFirst();

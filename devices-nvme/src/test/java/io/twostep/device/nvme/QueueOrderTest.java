@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.twostep.device.nvme.model.NvmeModelConfig;
 import io.twostep.dma.MemoryBlock;
 import java.util.ArrayDeque;
+import java.util.IdentityHashMap;
+import java.util.Map;
 import java.util.random.RandomGenerator;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -24,12 +26,13 @@ class QueueOrderTest {
         MemoryBlock memory = rig.memory(4096L * depth);
         ArrayDeque<NvmeBio> idle = new ArrayDeque<>();
         int[] done = new int[1];
-        BioVector[] vectors = new BioVector[depth];
+        // A request's memory is its own: two reads into one buffer at once would race.
+        Map<NvmeBio, BioVector> vectors = new IdentityHashMap<>();
         for (int i = 0; i < depth; i++) {
-          vectors[i] = new BioVector().add(memory, 4096L * i, 4096);
-          idle.add(new NvmeBio());
+          NvmeBio bio = new NvmeBio();
+          vectors.put(bio, new BioVector().add(memory, 4096L * i, 4096));
+          idle.add(bio);
         }
-        int next = 0;
         int outstanding = 0;
         int sent = 0;
         for (int step = 0; step < STEPS; step++) {
@@ -42,8 +45,7 @@ class QueueOrderTest {
                       done[0]++;
                       idle.add(b);
                     });
-                bio.read(namespace, random.nextInt(100), 8, vectors[next]);
-                next = (next + 1) % depth;
+                bio.read(namespace, random.nextInt(100), 8, vectors.get(bio));
                 boolean accepted = queue.trySubmit(bio, random.nextBoolean());
                 assertThat(accepted).as(Seeds.at(step)).isEqualTo(outstanding < depth - 1);
                 if (accepted) {

@@ -1,5 +1,7 @@
 package io.twostep.device.nvme;
 
+import io.twostep.backend.debug.DebugBackend;
+import io.twostep.backend.debug.DebugConfig;
 import io.twostep.backend.direct.DirectBackend;
 import io.twostep.backend.iommu.FlushPolicy;
 import io.twostep.backend.iommu.IommuBackend;
@@ -41,6 +43,7 @@ final class Rig implements AutoCloseable {
   final List<DmaMapper> mappers = new ArrayList<>();
   final TerminalBackend backend;
   final DmaStack stack;
+  final DebugBackend checker = new DebugBackend(DebugConfig.defaults());
   final Map<String, String> settings;
   private final List<MemoryBlock> blocks = new ArrayList<>();
 
@@ -63,12 +66,21 @@ final class Rig implements AutoCloseable {
   }
 
   Rig(NvmeModelConfig config, Stack kind, Map<String, String> settings) {
+    this(config, kind, settings, true);
+  }
+
+  /** Without the checker in the stack: for what must not allocate. */
+  static Rig unchecked(NvmeModelConfig config, Stack kind) {
+    return new Rig(config, kind, Map.of(), false);
+  }
+
+  private Rig(NvmeModelConfig config, Stack kind, Map<String, String> settings, boolean checked) {
     machine = machine(kind);
     model = new NvmeControllerModel(config);
     registers = new LyingModel(model);
     slot = machine.plug(ADDRESS, registers, options(kind));
     backend = backend(kind);
-    stack = DmaStack.of(backend);
+    stack = checked ? DmaStack.of(backend, checker) : DmaStack.of(backend);
     this.settings = settings;
   }
 
@@ -173,6 +185,11 @@ final class Rig implements AutoCloseable {
       }
     }
     blocks.forEach(MemoryBlock::close);
+    mappers.forEach(DmaMapper::close);
+    checker.close();
+    if (checker.statistics().reports() != 0) {
+      throw new AssertionError(checker.reports(1).getFirst().text(24));
+    }
     backend.close();
     machine.close();
   }

@@ -54,12 +54,16 @@ public final class MapFlags {
   public static final int BOUNCED = 1 << 26;
 
   /**
-   * A layer wants to hear of every sync, also where nothing needs it; it passes on those that {@link #NEEDS_SYNC} asks for. Changes nothing that drivers see.
+   * A layer wants to hear of every sync and every unmap, also where nothing needs them; it passes on those that {@link #NEEDS_SYNC} and {@link #NEEDS_UNMAP} ask
+   * for. Changes nothing that drivers see.
    */
-  public static final int WATCHES_SYNC = 1 << 27;
+  public static final int WATCHED = 1 << 27;
 
   /** What makes a sync go down the stack. */
-  public static final int HEARS_SYNC = NEEDS_SYNC | WATCHES_SYNC;
+  public static final int HEARS_SYNC = NEEDS_SYNC | WATCHED;
+
+  /** What makes an unmap go down the stack. */
+  public static final int HEARS_UNMAP = NEEDS_UNMAP | WATCHED;
 
   private MapFlags() {}
 }

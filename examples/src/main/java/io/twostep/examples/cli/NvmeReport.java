@@ -81,6 +81,11 @@ final class NvmeReport {
     lines.addAll(table.lines());
     lines.addAll(LEGEND.lines().toList());
     lines.add("");
+    for (RunResult run : result.runs()) {
+      if (!run.checker().isEmpty()) {
+        lines.add(run.stack() + ", " + run.strategy().text() + ": " + run.checker());
+      }
+    }
     lines.add(
         result.isVerified()
             ? "Every byte came back in all " + result.runs().size() + " runs."

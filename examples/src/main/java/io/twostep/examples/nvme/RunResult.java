@@ -15,6 +15,7 @@ package io.twostep.examples.nvme;
  * @param metadataBytesPerPage heap bytes the strategy holds for each further 4 KiB page of a mapped request
  * @param nanosPerIo mean time of a request on a warm path, in the quickest of several batches, device model included
  * @param heapBytesPerIo heap bytes allocated for a request on a warm path, device model included
+ * @param checker what the checker found, in one line; empty if it was not in the stack
  */
 public record RunResult(
     String stack,
@@ -28,7 +29,25 @@ public record RunResult(
     long bouncedBytes,
     double metadataBytesPerPage,
     double nanosPerIo,
-    double heapBytesPerIo) {
+    double heapBytesPerIo,
+    String checker) {
+  RunResult withChecker(String verdict) {
+    return new RunResult(
+        stack,
+        strategy,
+        verified,
+        ios,
+        hardwareEntries,
+        iovaAllocations,
+        tableWrites,
+        invalidations,
+        bouncedBytes,
+        metadataBytesPerPage,
+        nanosPerIo,
+        heapBytesPerIo,
+        verdict);
+  }
+
   RunResult with(WarmTimes times) {
     return new RunResult(
         stack,
@@ -42,6 +61,7 @@ public record RunResult(
         bouncedBytes,
         metadataBytesPerPage,
         times.nanosPerIo(),
-        times.heapBytesPerIo());
+        times.heapBytesPerIo(),
+        checker);
   }
 }

@@ -1,5 +1,6 @@
 package io.twostep.examples.nvme;
 
+import io.twostep.backend.debug.DebugBackend;
 import io.twostep.backend.iommu.IommuBackend;
 import io.twostep.backend.swiotlb.SwiotlbBackend;
 import io.twostep.backend.swiotlb.SwiotlbStatistics;
@@ -32,9 +33,12 @@ final class StrategyRun {
   RunResult count(byte[] digest, ProgressListener listener) throws IOException {
     Path store = Files.createTempFile("twostep-namespace-", ".img");
     Meter meter = new Meter();
+    @Nullable DebugBackend checker;
+    RunResult result;
     try (Assembled on = new Assembled(work, stack, strategy, store, namespaceSize(), meter);
         FileChannel file = FileChannel.open(work.file(), StandardOpenOption.READ)) {
       Machine machine = on.platform.machine();
+      checker = on.platform.backend(Assembled.ADDRESS, DebugBackend.class);
       Counts before = Counts.of(on, meter);
       byte[] found;
       long ios;
@@ -46,7 +50,7 @@ final class StrategyRun {
         ios = transfer.ios();
       }
       Counts after = Counts.of(on, meter);
-      return new RunResult(
+      result = new RunResult(
           stack.label(),
           strategy,
           Arrays.equals(digest, found),
@@ -58,10 +62,13 @@ final class StrategyRun {
           after.bounced - before.bounced,
           MetadataPerPage.measure(on.controller.mapper(), machine.memory(), strategy),
           0,
-          0);
+          0,
+          "");
     } finally {
       Files.deleteIfExists(store);
     }
+    // Asked now: what is left behind shows when the platform is closed.
+    return checker == null ? result : result.withChecker(checker.statistics().verdict());
   }
 
   /** Return the times of requests on a warm path without meters. */

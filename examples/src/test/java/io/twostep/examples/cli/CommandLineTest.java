@@ -63,6 +63,15 @@ class CommandLineTest {
   }
 
   @Test
+  void theCheckerFindsNothingAndSaysSoToPeopleOnly() throws Exception {
+    Run people = Run.of("nvme", file(100_000).toString(), "--backends", "debug,swiotlb,iommu");
+    assertThat(people.status()).as(people.err()).isZero();
+    assertThat(people.out()).containsPattern("two-step: checker: [0-9,]+ mappings followed, 0 reports\\R").doesNotContain(" 1 reports");
+    Run programs = Run.of("nvme", file(5000).toString(), "--backends", "debug,direct", "--json");
+    assertThat(programs.out()).contains("debug,direct").doesNotContain("checker");
+  }
+
+  @Test
   void aGranuleLargerThanAFrameWorks() throws Exception {
     Run run = Run.of("nvme", file(300_001).toString(), "--backends", "iommu", "--granule", "64K", "--flush", "lazy");
     assertThat(run.status()).as(run.err()).isZero();

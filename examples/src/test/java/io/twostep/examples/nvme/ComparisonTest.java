@@ -124,8 +124,8 @@ class ComparisonTest {
 
   @Test
   void oneRunThatLostBytesSpoilsTheWhole() {
-    RunResult good = new RunResult("s", Strategy.TWO_STEP, true, 1, 1, 1, 1, 1, 0, 0, 0, 0);
-    RunResult bad = new RunResult("s", Strategy.PER_PAGE, false, 1, 1, 1, 1, 1, 0, 0, 0, 0);
+    RunResult good = new RunResult("s", Strategy.TWO_STEP, true, 1, 1, 1, 1, 1, 0, 0, 0, 0, "");
+    RunResult bad = new RunResult("s", Strategy.PER_PAGE, false, 1, 1, 1, 1, 1, 0, 0, 0, 0, "");
     assertThat(new Comparison(1, "", Arrays.asList(good, good)).isVerified()).isTrue();
     assertThat(new Comparison(1, "", Arrays.asList(good, bad)).isVerified()).isFalse();
     assertThat(new Comparison(1, "", List.of()).isVerified()).isFalse();
