@@ -351,7 +351,7 @@ final class CheckingOps extends ForwardingOps {
     }
     List<Link> links = book.beforeSync(tracked, offset, length, toward, state.flags);
     // Links may need sync that their window did not ask for.
-    int asked = tracked.window ? tracked.below | state.flags & MapFlags.NEEDS_SYNC : tracked.below;
+    int asked = tracked.window ? tracked.below | (state.flags & MapFlags.NEEDS_SYNC) : tracked.below;
     if ((asked & MapFlags.HEARS_SYNC) != 0) {
       next.sync(state, offset, length, toward);
     }

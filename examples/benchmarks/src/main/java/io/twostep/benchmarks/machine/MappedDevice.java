@@ -6,28 +6,29 @@ import io.twostep.dma.DeviceLimits;
 import io.twostep.dma.DmaMapper;
 import io.twostep.dma.DmaStack;
 import io.twostep.dma.spi.BackendPlugin;
+import io.twostep.dma.spi.LayerBackend;
 import io.twostep.dma.spi.Settings;
 import io.twostep.dma.spi.TerminalBackend;
 import java.util.Map;
 
-/** A device attached to {@link BenchMachine} through one terminal. */
+/** A device attached to {@link BenchMachine} through one terminal, and layers above it. */
 public final class MappedDevice implements AutoCloseable {
   private final BenchMachine machine;
   private final TerminalBackend backend;
   /** Maps for the device; thread-safe. */
   public final DmaMapper mapper;
 
-  private MappedDevice(BenchMachine machine, BackendPlugin plugin, Map<String, String> settings) {
+  private MappedDevice(BenchMachine machine, BackendPlugin plugin, Map<String, String> settings, LayerBackend... layers) {
     this.machine = machine;
     this.backend = (TerminalBackend) plugin.create(Settings.of(plugin, settings));
-    this.mapper = DmaStack.of(backend).attach(machine, "bench", DeviceLimits.UNLIMITED);
+    this.mapper = DmaStack.of(backend, layers).attach(machine, "bench", DeviceLimits.UNLIMITED);
   }
 
   /** Attach behind an IOMMU; {@code stack} is a table format's name, or {@code direct}. */
-  public static MappedDevice on(String stack) {
+  public static MappedDevice on(String stack, LayerBackend... layers) {
     return stack.equals("direct")
-        ? new MappedDevice(BenchMachine.untranslated(), new DirectBackendPlugin(), Map.of())
-        : new MappedDevice(BenchMachine.translated(stack), new IommuBackendPlugin(), Map.of("flush", "strict"));
+        ? new MappedDevice(BenchMachine.untranslated(), new DirectBackendPlugin(), Map.of(), layers)
+        : new MappedDevice(BenchMachine.translated(stack), new IommuBackendPlugin(), Map.of("flush", "strict"), layers);
   }
 
   @Override
