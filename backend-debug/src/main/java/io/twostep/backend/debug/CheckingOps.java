@@ -1,10 +1,12 @@
 package io.twostep.backend.debug;
 
 import io.twostep.dma.DmaAttributes;
+import io.twostep.dma.RangeKind;
 import io.twostep.dma.spi.DmaOps;
 import io.twostep.dma.spi.ForwardingOps;
 import io.twostep.dma.spi.MapFlags;
 import io.twostep.dma.spi.MappingState;
+import io.twostep.dma.spi.MemoryKind;
 import io.twostep.dma.spi.MemoryRegion;
 import io.twostep.dma.spi.Misuse;
 import io.twostep.dma.spi.Retirement;
@@ -59,8 +61,10 @@ final class CheckingOps extends ForwardingOps {
     try {
       requireFree(history, "map");
       below.geometry();
-      book.handovers.before(phys, length, flags);
-      book.handovers.requireWritten(phys, length, flags);
+      boolean bus = isBusPeer(phys, length);
+      int seen = bus ? flags | MapFlags.PEER : flags;
+      book.handovers.before(phys, length, seen);
+      book.handovers.requireWritten(phys, length, seen);
       try {
         next.map(state, phys, length, flags, undo);
       } catch (RuntimeException e) {
@@ -68,16 +72,24 @@ final class CheckingOps extends ForwardingOps {
         throw e;
       }
       Tracked tracked = follow(history, state, false, flags, length, null, "mapped");
-      below.answered(tracked, state, phys, device.translates ? device.alignMask : 0, length);
-      below.placed(tracked, state, 0, phys, length, flags);
+      tracked.onBus = bus;
+      if (!bus) {
+        below.answered(tracked, state, phys, device.translates ? device.alignMask : 0, length);
+        below.placed(tracked, state, 0, phys, length, flags);
+      }
       begin(tracked);
-      Link link = book.add(tracked, 0, phys, length, flags, tracked.made);
+      Link link = book.add(tracked, 0, phys, length, seen, tracked.made);
       link.published = true;
       book.handovers.toDevice(link, tracked.below);
       watch(state);
     } finally {
       history.leave();
     }
+  }
+
+  /** Tell whether the device reaches a range by its bus address, which no IOMMU translates. */
+  private boolean isBusPeer(long phys, long length) {
+    return device.memory.regionOf(phys, length).kind() == MemoryKind.PEER && next.classify(phys, length) == RangeKind.BUS_PEER;
   }
 
   @Override
@@ -146,7 +158,7 @@ final class CheckingOps extends ForwardingOps {
       book.clear(tracked);
       history.current = null;
       ledger.forget(tracked);
-      if (device.translates) {
+      if (device.translates && !tracked.onBus) {
         space.tearDown(tracked);
       }
       owe(tracked, batch, true, at);
@@ -442,7 +454,7 @@ final class CheckingOps extends ForwardingOps {
   }
 
   private void begin(Tracked tracked) {
-    if (device.translates) {
+    if (device.translates && !tracked.onBus) {
       space.add(tracked);
     }
     tracked.owner(this);

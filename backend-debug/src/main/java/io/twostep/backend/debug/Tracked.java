@@ -27,6 +27,9 @@ final class Tracked {
   final @Nullable Origin made;
   volatile @Nullable Origin tornDown;
 
+  /** Whether the address is a peer's bus address, none of the address space; set before it is followed. */
+  boolean onBus;
+
   /** Set when teardown begins. */
   volatile boolean ending;
 
