@@ -16,7 +16,6 @@ import io.twostep.dma.spi.ModelHost.SlotOptions;
 import io.twostep.dma.spi.Settings;
 import java.util.HashMap;
 import java.util.Map;
-import java.util.ServiceLoader;
 import org.junit.jupiter.api.Test;
 
 /** What happens on a report, which reports there are, and how much the checker remembers. */
@@ -123,8 +122,10 @@ class ModesTest {
   }
 
   @Test
-  void thePluginIsFoundByName() {
-    assertThat(ServiceLoader.load(io.twostep.dma.spi.DmaPlugin.class).stream().map(provider -> provider.get().name())).contains("debug");
+  void thePluginIsALayerCalledDebug() {
+    DebugBackendPlugin plugin = new DebugBackendPlugin();
+    assertThat(plugin.name()).isEqualTo("debug");
+    assertThat(plugin.layer()).isTrue();
   }
 
   @Test
