@@ -58,21 +58,24 @@ class CheckerHooksTest {
 
   @ParameterizedTest
   @EnumSource(names = {"DIRECT", "TRANSLATING"})
-  void layersThatWatchHearSyncsThatNothingNeeds(Rig.Kind kind) {
+  void layersThatWatchHearSyncsAndUnmapsThatNothingNeeds(Rig.Kind kind) {
     Rig rig = new Rig(kind);
     ear.watches = true;
     DmaMapper mapper = DmaStack.of(rig.terminal, ear).attach(rig.machine, rig.slot, DeviceLimits.UNLIMITED);
     FakeBlock block = rig.allocate(4 * PAGE, MemoryPlacement.CONTIGUOUS);
-    try (DmaMapping mapping = mapper.map(block.phys(0), PAGE, TO_DEVICE, NONE)) {
+    try (DmaMapping mapping = mapper.map(block.phys(0), 256, TO_DEVICE, NONE)) {
       assertThat(mapping.needsSync()).isFalse();
       mapping.syncForDevice(16, 8);
     }
     try (DmaTransfer transfer = mapper.newTransfer()) {
-      transfer.map(Ranges.of(block.phys(0), PAGE, block.phys(2 * PAGE), PAGE), TO_DEVICE, NONE, (address, length, at) -> true);
+      transfer.map(Ranges.of(block.phys(0), PAGE, block.phys(2 * PAGE), 512), TO_DEVICE, NONE, (address, length, at) -> true);
       assertThat(transfer.needsSync()).isFalse();
       transfer.syncForCpu(PAGE, 32);
     }
-    assertThat(ear.heard).containsExactly("sync 10+8", kind.translates ? "sync 1000+20" : "sync 0+20");
+    assertThat(ear.heard).containsExactly(
+            kind.translates
+                ? new String[] {"sync 10+8", "unmap 100", "sync 1000+20"}
+                : new String[] {"sync 10+8", "unmap 100", "sync 0+20", "unmap 200", "unmap 1000"});
     mapper.close();
   }
 
@@ -121,6 +124,16 @@ class CheckerHooksTest {
         @Override
         public void sync(MappingState state, long offset, long length, int toward) {
           heard.add("sync " + Long.toHexString(offset) + "+" + Long.toHexString(length));
+        }
+
+        @Override
+        public void unmap(MappingState state, Retirement batch) {
+          if (watches) {
+            heard.add("unmap " + Long.toHexString(state.length));
+          }
+          if (state.has(MapFlags.NEEDS_UNMAP)) {
+            next.unmap(state, batch);
+          }
         }
 
         @Override
