@@ -191,4 +191,27 @@ class NonCoherentDeviceTest {
       assertThat(cpuReads(8192, 4096)).isEqualTo(in);
     }
   }
+
+  @Test
+  void whatWasLinkedAndNeverHandedOverStaysAsTheCpuWroteIt() {
+    byte[] mine = bytes(3 * 4096);
+    cpuReads(0, mine.length);
+    cpuWrites(0, mine);
+    IovaReservation window = mapper.newReservation();
+    window.tryAlloc(phys, mine.length, DmaDirection.BIDIRECTIONAL, 0);
+    window.link(0, phys, 4096);
+    window.sync(0, 4096);
+    window.link(4096, phys + 4096, 4096);
+    window.unlink(4096, 4096);
+    window.link(4096, phys + 4096, 8192);
+    window.destroy();
+    assertThat(cpuReads(0, mine.length)).isEqualTo(mine);
+    window.close();
+    try (SparseWindow sparse = mapper.newWindow(1 << 20, 4096, DmaDirection.BIDIRECTIONAL, 0)) {
+      cpuWrites(0, mine);
+      long[] refused = {0};
+      assertThat(sparse.link(0, block.ranges(), DmaDirection.BIDIRECTIONAL, (address, length, kind) -> refused[0]++ < 2)).isEqualTo(-1);
+    }
+    assertThat(cpuReads(0, mine.length)).isEqualTo(mine);
+  }
 }
