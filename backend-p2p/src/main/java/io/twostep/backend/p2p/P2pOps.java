@@ -4,6 +4,7 @@ import io.twostep.dma.DmaMappingException;
 import io.twostep.dma.DmaMappingException.Reason;
 import io.twostep.dma.spi.AttachContext;
 import io.twostep.dma.spi.DeviceSlot;
+import io.twostep.dma.spi.DirtyTracker;
 import io.twostep.dma.spi.DmaOps;
 import io.twostep.dma.spi.ForwardingOps;
 import io.twostep.dma.spi.MapFlags;
@@ -72,6 +73,12 @@ final class P2pOps extends ForwardingOps {
       refused.increment();
     }
     return type.rangeKind();
+  }
+
+  /** Return nothing where bus addresses may be handed out, because no translation sees what goes through them; untrusted devices get none. */
+  @Override
+  public @Nullable DirtyTracker dirtyTracker() {
+    return untrusted ? next.dirtyTracker() : null;
   }
 
   @Override

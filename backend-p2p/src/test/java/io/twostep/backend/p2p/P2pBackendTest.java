@@ -169,4 +169,13 @@ class P2pBackendTest {
     assertThat(plugin.settings()).allSatisfy(setting -> assertThat(setting.meaning()).isNotBlank());
     assertThat(P2pConfig.defaults().hostBridges()).isEqualTo("known");
   }
+
+  @Test
+  void writesAreTrackedOnlyWhereNoBusAddressIsHandedOut() {
+    for (Rig.Kind kind : Rig.Kind.values()) {
+      try (Rig rig = new Rig(kind)) {
+        assertThat(rig.mapper.limits().dirtyTracking()).as("%s", kind).isEqualTo(kind == Rig.Kind.UNTRUSTED);
+      }
+    }
+  }
 }
