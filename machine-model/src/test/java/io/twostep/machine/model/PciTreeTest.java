@@ -194,6 +194,22 @@ class PciTreeTest {
   }
 
   @ParameterizedTest
+  @CsvSource({"0000:03:00.0, none", "0000:03:00.0, isolate", "0000:10:00.0, none"})
+  void aFunctionDoesNotReachItsOwnMemoryThroughTheFabric(String address, String services) {
+    machine.accessControl("0000:02:00.0", services);
+    Peer own = new Peer(address);
+    long busAddress = own.slot.bar(2).busAddress();
+    assertThat(own.write(busAddress, 1)).as("by bus address").isEqualTo(BusMaster.UNSUPPORTED_REQUEST);
+    assertThat(own.read(busAddress)).isEqualTo(BusMaster.UNSUPPORTED_REQUEST);
+    assertThat(own.write(translate(own, own), 1)).as("back from the host bridge").isEqualTo(BusMaster.UNSUPPORTED_REQUEST);
+    assertThat(own.word(0)).isZero();
+    assertThat(own.faults()).hasSize(3).allSatisfy(f -> assertThat(f.cause()).isEqualTo(FaultRecord.Cause.RESERVED));
+    assertThat(machine.peerBytes(own.slot)).isEqualTo(new PeerBytes(0, 0));
+    Peer sibling = new Peer(address.substring(0, address.length() - 1) + 1);
+    assertThat(sibling.write(busAddress, 5)).as("another function of the device").isEqualTo(BusMaster.OK);
+  }
+
+  @ParameterizedTest
   @ValueSource(strings = {"rr", "ec", "isolate"})
   void redirectionSendsBusAddressesUpwardWhereTheyMeanNothing(String services) {
     machine.accessControl("0000:02:00.0", services);

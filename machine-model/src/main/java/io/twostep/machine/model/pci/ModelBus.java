@@ -113,10 +113,13 @@ final class ModelBus implements BusMaster {
         if (layout.holds(phys)) {
           memory(phys, buffer, from, piece, write);
         } else {
-          peer = bridged(at, phys, buffer, from, piece, write);
+          peer = peers == null ? UNSUPPORTED_REQUEST : peers.throughBridge(phys, buffer, from, piece, write);
         }
       }
       if (peer > OK) {
+        if (peer == UNSUPPORTED_REQUEST && peers != null) {
+          space.refuse(at, write, device);
+        }
         return peer;
       }
       at += piece;
@@ -124,15 +127,6 @@ final class ModelBus implements BusMaster {
       left -= piece;
     }
     return OK;
-  }
-
-  /** Move bytes to or from a peer whose address came out of translation, and record what the host bridge refuses. */
-  private int bridged(long dmaAddress, long phys, MemorySegment buffer, long from, long length, boolean write) {
-    int status = peers == null ? UNSUPPORTED_REQUEST : peers.throughBridge(phys, buffer, from, length, write);
-    if (status == UNSUPPORTED_REQUEST && peers != null) {
-      space.refuse(dmaAddress, write, device);
-    }
-    return status;
   }
 
   private void memory(long phys, MemorySegment buffer, long from, long piece, boolean write) {

@@ -190,10 +190,10 @@ public final class PciFabric implements Topology {
     return null;
   }
 
-  /** Tell whether the fabric carries a request with a peer's bus address there, without host bridge and translation. */
+  /** Tell whether the fabric carries a request with another function's bus address there, without host bridge and translation. */
   boolean carries(ModelSlot importer, ModelSlot target, boolean write) {
-    if (importer == target || importer.port() == target.port()) {
-      return importer.port().kind != Kind.HOST_BRIDGE || importer == target;
+    if (importer.port() == target.port()) {
+      return importer.port().kind != Kind.HOST_BRIDGE;
     }
     PciPort ingress = importer.port();
     while (ingress.parent != null && !isAbove(ingress.parent, target.port())) {

@@ -7,7 +7,11 @@ import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.util.Objects;
 
-/** One function's way to other functions' BARs: below a switch by bus address, or by what translation or the host bridge makes of an address. Under the machine's lock. */
+/**
+ * One function's way to other functions' BARs: below a switch by bus address, or by what translation or the host bridge makes of an address. Under the machine's lock.
+ *
+ * <p>There is no way to its own: no port sends a request back where it came from, so a device must know its own memory before it asks the bus.
+ */
 final class PeerPath {
   /** Nobody below decodes the address, or the fabric sends it upward. */
   static final int UPWARD = -1;
@@ -33,6 +37,9 @@ final class PeerPath {
       return UPWARD;
     }
     ModelSlot target = fabric.atBusAddress(busAddress);
+    if (target == self) {
+      return BusMaster.UNSUPPORTED_REQUEST;
+    }
     if (target == null || !fabric.carries(self, target, write)) {
       return UPWARD;
     }
@@ -47,7 +54,7 @@ final class PeerPath {
   /** Access a peer by the physical address that arrived at the host bridge; returns a status. */
   int throughBridge(long phys, MemorySegment buffer, long offset, long length, boolean write) {
     ModelSlot target = fabric.atPhys(phys);
-    if (target == null || !fabric.forwards(self, target)) {
+    if (target == null || target == self || !fabric.forwards(self, target)) {
       return BusMaster.UNSUPPORTED_REQUEST;
     }
     int bar = target.barAtPhys(phys);
