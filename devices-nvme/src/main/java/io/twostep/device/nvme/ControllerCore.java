@@ -9,6 +9,8 @@ import io.twostep.dma.DmaMapper;
 import io.twostep.dma.DmaMappingException;
 import io.twostep.dma.DmaMappingException.Reason;
 import io.twostep.dma.spi.DeviceSlot;
+import io.twostep.dma.spi.DriverContext;
+import io.twostep.dma.spi.Machine;
 import io.twostep.dma.spi.Timers;
 import org.jspecify.annotations.Nullable;
 
@@ -20,6 +22,7 @@ final class ControllerCore {
   private static final int SMALLEST_PAGE_SHIFT = 12;
   private static final long SMALLEST_TRANSFER = 4096;
 
+  private final Machine machine;
   private final DeviceSlot slot;
   private final String name;
   private final NvmeConfig config;
@@ -37,11 +40,12 @@ final class ControllerCore {
   private volatile @Nullable String resetReason;
   private volatile Runnable service = () -> {};
 
-  ControllerCore(DeviceSlot slot, Timers timers, DmaMapper mapper, Registers registers, NvmeConfig config) {
-    this.slot = slot;
-    this.name = "nvme " + slot.address();
+  ControllerCore(DriverContext context, DmaMapper mapper, Registers registers, NvmeConfig config) {
+    machine = context.machine();
+    slot = context.slot();
+    name = "nvme " + slot.address();
     this.config = config;
-    this.timers = timers;
+    timers = context.timers();
     this.mapper = mapper;
     this.registers = registers;
     long cap = registers.cap();
@@ -64,6 +68,10 @@ final class ControllerCore {
     int smallest = SMALLEST_PAGE_SHIFT + (int) CapLayout.MPSMIN.get(cap);
     int largest = SMALLEST_PAGE_SHIFT + (int) CapLayout.MPSMAX.get(cap);
     return 1 << Math.max(smallest, Math.min(shift, largest));
+  }
+
+  Machine machine() {
+    return machine;
   }
 
   DeviceSlot slot() {

@@ -146,7 +146,8 @@ public final class ControllerMemoryBuffer {
    *
    * @throws IllegalStateException if the controller does not take data of both directions here, or nothing is left
    */
-  public PeerMemory publish(Machine machine) {
+  public PeerMemory publish() {
+    Machine machine = core.machine();
     long frame = machine.memory().frameSize();
     long first = (barOffset + taken + frame - 1) & -frame;
     long end = (barOffset + length()) & -frame;

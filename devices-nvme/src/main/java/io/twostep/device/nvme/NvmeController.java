@@ -103,7 +103,7 @@ public final class NvmeController implements Driver {
 
   private NvmeController(DriverContext context, DmaMapper mapper, Registers registers, NvmeConfig config) {
     memory = context.memory();
-    core = new ControllerCore(context.slot(), context.timers(), mapper, registers, config);
+    core = new ControllerCore(context, mapper, registers, config);
     bringUp = new BringUp(core);
     try {
       adminData = mapper.allocateCoherent(Math.max(IdentifyCommandLayout.DATA_SIZE, core.pageSize()));

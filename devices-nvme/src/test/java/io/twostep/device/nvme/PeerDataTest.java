@@ -78,7 +78,7 @@ class PeerDataTest {
       first = open(FIRST, firstModel, NvmeConfig.DEFAULT.withCmbAddress(FAR));
       second = open(SECOND, secondModel, NvmeConfig.DEFAULT);
       ControllerMemoryBuffer buffer = buffer();
-      shared = buffer.publish(machine);
+      shared = buffer.publish();
       assertThat(new long[] {buffer.phys(), buffer.busAddress(), buffer.controllerAddress()}).doesNotHaveDuplicates();
     }
 
@@ -215,14 +215,14 @@ class PeerDataTest {
         NvmeController controller = rig.open()) {
       ControllerMemoryBuffer buffer = controller.memoryBuffer();
       assertThat(buffer).isNotNull();
-      assertThatThrownBy(() -> buffer.publish(rig.machine)).isInstanceOf(IllegalStateException.class).hasMessageContaining("no data of both directions");
+      assertThatThrownBy(() -> buffer.publish()).isInstanceOf(IllegalStateException.class).hasMessageContaining("no data of both directions");
     }
     NvmeModelConfig full = NvmeModelConfig.DEFAULT.with(c -> c.cmbSize(8192));
     try (Rig rig = new Rig(full);
         NvmeController controller = rig.open()) {
       ControllerMemoryBuffer buffer = controller.memoryBuffer();
       assertThat(buffer).isNotNull();
-      assertThatThrownBy(() -> buffer.publish(rig.machine)).isInstanceOf(IllegalStateException.class).hasMessageContaining("queues fill it");
+      assertThatThrownBy(() -> buffer.publish()).isInstanceOf(IllegalStateException.class).hasMessageContaining("queues fill it");
     }
   }
 }

@@ -17,13 +17,12 @@ import io.twostep.dma.spi.AddressSpace.Translation;
 import io.twostep.dma.spi.DeviceAddress;
 import io.twostep.dma.spi.DeviceSlot;
 import io.twostep.dma.spi.DriverContext;
+import io.twostep.dma.spi.Machine;
 import io.twostep.dma.spi.ModelHost;
 import io.twostep.dma.spi.ModelHost.SlotOptions;
-import io.twostep.dma.spi.PhysicalMemory;
 import io.twostep.dma.spi.Settings;
 import io.twostep.dma.spi.TableFormat;
 import io.twostep.dma.spi.TerminalBackend;
-import io.twostep.dma.spi.Timers;
 import io.twostep.machine.model.ModelMachinePlugin;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
@@ -128,13 +127,8 @@ final class Rig implements AutoCloseable {
       }
 
       @Override
-      public PhysicalMemory memory() {
-        return machine.memory();
-      }
-
-      @Override
-      public Timers timers() {
-        return machine.timers();
+      public Machine machine() {
+        return machine;
       }
 
       @Override

@@ -12,9 +12,7 @@ import io.twostep.dma.spi.Driver;
 import io.twostep.dma.spi.DriverContext;
 import io.twostep.dma.spi.DriverPlugin;
 import io.twostep.dma.spi.Machine;
-import io.twostep.dma.spi.PhysicalMemory;
 import io.twostep.dma.spi.Settings;
-import io.twostep.dma.spi.Timers;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
@@ -119,13 +117,8 @@ final class DriverBinding {
     }
 
     @Override
-    public PhysicalMemory memory() {
-      return machine.memory();
-    }
-
-    @Override
-    public Timers timers() {
-      return machine.timers();
+    public Machine machine() {
+      return machine;
     }
 
     @Override

@@ -9,11 +9,18 @@ public interface DriverContext {
   /** Return the device. */
   DeviceSlot slot();
 
+  /** Return the machine, for example to publish memory of the device to its peers. */
+  Machine machine();
+
   /** Return the machine's memory. */
-  PhysicalMemory memory();
+  default PhysicalMemory memory() {
+    return machine().memory();
+  }
 
   /** Return the machine's clock. */
-  Timers timers();
+  default Timers timers() {
+    return machine().timers();
+  }
 
   /** Return the driver's settings. */
   Settings settings();

@@ -8,16 +8,6 @@ import io.twostep.dma.DmaStack;
 record StackDriverContext(Machine machine, DeviceSlot slot, DmaStack stack, Settings settings)
     implements DriverContext {
   @Override
-  public PhysicalMemory memory() {
-    return machine.memory();
-  }
-
-  @Override
-  public Timers timers() {
-    return machine.timers();
-  }
-
-  @Override
   public DmaMapper attach(DeviceLimits limits) {
     return stack.attach(machine, slot, limits);
   }

@@ -58,7 +58,7 @@ final class PeerPair implements AutoCloseable {
     if (buffer == null) {
       throw new IllegalStateException(FIRST + ": the controller shows no memory of its own");
     }
-    shared = buffer.publish(machine);
+    shared = buffer.publish();
   }
 
   private DeviceSlot plug(DeviceAddress address, NvmeModelConfig config) {
