@@ -22,6 +22,10 @@ final class AdminCommand {
     return this;
   }
 
+  int namespaceId() {
+    return namespaceId;
+  }
+
   AdminCommand data(long first, long second) {
     prp1 = first;
     prp2 = second;

@@ -117,12 +117,21 @@ final class AdminQueue implements AutoCloseable {
     try {
       int tag = run(command);
       if (status[tag] != StatusCode.SUCCESS) {
-        throw NvmeException.ofAdmin(device, command.name, command.opcode, status[tag]);
+        throw NvmeException.ofAdmin(device, command, status[tag]);
       }
       return result[tag];
     } finally {
       lock.unlock();
     }
+  }
+
+  /** Run a command that a controller need not know, or whose namespace need not be there; false if the controller says so. */
+  boolean executeIfSupported(AdminCommand command) {
+    int answer = tryExecute(command);
+    if (answer != StatusCode.SUCCESS && NvmeErrorKind.of(answer) != NvmeErrorKind.NOT_SUPPORTED) {
+      throw NvmeException.ofAdmin(device, command, answer);
+    }
+    return answer == StatusCode.SUCCESS;
   }
 
   /** Run a command and return its status. */

@@ -120,7 +120,7 @@ final class BringUp {
     core.facts(facts);
     AdminCommand ofCommandSet =
         identify("identify NVM controller", IdentifyCommandLayout.CNS_COMMAND_SET_CONTROLLER, buffer);
-    boolean known = admin.tryExecute(ofCommandSet) == StatusCode.SUCCESS;
+    boolean known = admin.executeIfSupported(ofCommandSet);
     core.limits(known ? CommandLimits.of(buffer.segment(), cap) : CommandLimits.unknown(facts.maxTransfer()));
   }
 

@@ -9,7 +9,6 @@ import io.twostep.device.nvme.wire.LogPageCommandLayout;
 import io.twostep.device.nvme.wire.ShadowDoorbellLayout;
 import io.twostep.device.nvme.wire.SmartLogLayout;
 import io.twostep.device.nvme.wire.SqeLayout;
-import io.twostep.device.nvme.wire.StatusCode;
 import io.twostep.dma.DeviceLimits;
 import io.twostep.dma.DmaBuffer;
 import io.twostep.dma.DmaLimits;
@@ -291,7 +290,7 @@ public final class NvmeController implements Driver {
     while (true) {
       AdminCommand list =
           BringUp.identify("list namespaces", IdentifyCommandLayout.CNS_ACTIVE_NAMESPACES, adminData).namespace(last);
-      if (core.admin().tryExecute(list) != StatusCode.SUCCESS) {
+      if (!core.admin().executeIfSupported(list)) {
         // Before version 1.1 there was no list: all numbers up to the count are tried.
         for (int id = 1; id <= core.facts().namespaces(); id++) {
           ids.add(id);
@@ -312,14 +311,14 @@ public final class NvmeController implements Driver {
   private @Nullable NvmeNamespace identify(int id) {
     AdminCommand whole =
         BringUp.identify("identify namespace", IdentifyCommandLayout.CNS_NAMESPACE, adminData).namespace(id);
-    if (core.admin().tryExecute(whole) != StatusCode.SUCCESS) {
+    if (!core.admin().executeIfSupported(whole)) {
       return null;
     }
     MemorySegment data =
         MemorySegment.ofArray(adminData.segment().asSlice(0, IdentifyCommandLayout.DATA_SIZE).toArray(ValueLayout.JAVA_LONG));
     AdminCommand ofCommandSet =
         BringUp.identify("identify NVM namespace", IdentifyCommandLayout.CNS_COMMAND_SET_NAMESPACE, adminData).namespace(id);
-    boolean known = core.admin().tryExecute(ofCommandSet) == StatusCode.SUCCESS;
+    boolean known = core.admin().executeIfSupported(ofCommandSet);
     NamespaceFormat format = NamespaceFormat.of(data, known ? adminData.segment() : null);
     return format.blocks() == 0 ? null : new NvmeNamespace(this, core, id, format);
   }

@@ -32,9 +32,11 @@ public final class NvmeException extends RuntimeException {
     return new NvmeException(device + ": " + what, kind, -1, device, -1, 0, -1);
   }
 
-  static NvmeException ofAdmin(String device, String command, int opcode, int status) {
+  static NvmeException ofAdmin(String device, AdminCommand command, int status) {
+    int id = command.namespaceId();
+    String what = id == 0 ? command.name : command.name + " " + Integer.toUnsignedString(id);
     return new NvmeException(
-        device + ": " + command + " failed with " + describe(status), NvmeErrorKind.of(status), status, device, opcode, 0, -1);
+        device + ": " + what + " failed with " + describe(status), NvmeErrorKind.of(status), status, device, command.opcode, id, -1);
   }
 
   static NvmeException ofRequest(
