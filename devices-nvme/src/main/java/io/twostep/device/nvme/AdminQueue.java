@@ -5,6 +5,7 @@ import io.twostep.device.nvme.host.Doorbell;
 import io.twostep.device.nvme.host.Registers;
 import io.twostep.device.nvme.host.SubmissionQueue;
 import io.twostep.device.nvme.host.Tags;
+import io.twostep.device.nvme.host.Teardown;
 import io.twostep.device.nvme.wire.AdminOpcode;
 import io.twostep.device.nvme.wire.AqaLayout;
 import io.twostep.device.nvme.wire.AsyncEventLayout;
@@ -314,7 +315,6 @@ final class AdminQueue implements AutoCloseable {
   /** Free the queues' memory; the controller is stopped. */
   @Override
   public void close() {
-    submissionMemory.close();
-    completionMemory.close();
+    new Teardown().then(submissionMemory::close).then(completionMemory::close).finish();
   }
 }

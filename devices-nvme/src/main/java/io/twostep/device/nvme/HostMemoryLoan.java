@@ -1,5 +1,6 @@
 package io.twostep.device.nvme;
 
+import io.twostep.device.nvme.host.Teardown;
 import io.twostep.device.nvme.wire.HostMemoryBufferLayout;
 import io.twostep.dma.DmaAttributes;
 import io.twostep.dma.DmaBuffer;
@@ -173,15 +174,18 @@ final class HostMemoryLoan implements AutoCloseable {
   /** Free it; the controller does not touch it any more. */
   @Override
   public void close() {
+    Teardown teardown = new Teardown();
     DmaBuffer buffer = list;
     list = null;
     if (buffer != null) {
-      buffer.close();
+      teardown.then(buffer::close);
     }
-    buffers.forEach(DmaBuffer::close);
+    for (DmaBuffer piece : buffers) {
+      teardown.then(piece::close);
+    }
     buffers.clear();
     pieces.clear();
     length = 0;
-    closeWindow();
+    teardown.then(this::closeWindow).finish();
   }
 }

@@ -1,6 +1,7 @@
 package io.twostep.device.nvme;
 
 import io.twostep.device.nvme.host.CoherentListPages;
+import io.twostep.device.nvme.host.Teardown;
 import io.twostep.device.nvme.wire.SqeLayout;
 import io.twostep.dma.DmaMappingException;
 import io.twostep.dma.InvalidationBatch;
@@ -247,10 +248,11 @@ final class IoRequest implements AutoCloseable {
 
   @Override
   public void close() {
-    data.close();
+    Teardown teardown = new Teardown().then(data::close);
     MetadataMapping separate = metadata;
     if (separate != null) {
-      separate.close();
+      teardown.then(separate::close);
     }
+    teardown.finish();
   }
 }

@@ -1,6 +1,7 @@
 package io.twostep.device.nvme;
 
 import io.twostep.device.nvme.host.Registers;
+import io.twostep.device.nvme.host.Teardown;
 import io.twostep.device.nvme.wire.AdminOpcode;
 import io.twostep.device.nvme.wire.DoorbellLayout;
 import io.twostep.device.nvme.wire.ErrorLogLayout;
@@ -740,21 +741,22 @@ public final class NvmeController implements Driver {
   }
 
   private void free() {
-    queues.forEach(NvmeQueue::free);
+    Teardown teardown = new Teardown();
+    for (NvmeQueue queue : queues) {
+      teardown.then(queue::free);
+    }
     DmaBuffer indices = shadow;
     DmaBuffer events = shadowEvents;
     if (indices != null) {
-      indices.close();
+      teardown.then(indices::close);
     }
     if (events != null) {
-      events.close();
+      teardown.then(events::close);
     }
     HostMemoryLoan loan = hostMemory;
     if (loan != null) {
-      loan.close();
+      teardown.then(loan::close);
     }
-    adminData.close();
-    core.admin().close();
-    core.mapper().close();
+    teardown.then(adminData::close).then(core.admin()::close).then(core.mapper()::close).finish();
   }
 }

@@ -6,6 +6,7 @@ import io.twostep.device.nvme.host.Doorbell;
 import io.twostep.device.nvme.host.QueueGuard;
 import io.twostep.device.nvme.host.SubmissionQueue;
 import io.twostep.device.nvme.host.Tags;
+import io.twostep.device.nvme.host.Teardown;
 import io.twostep.device.nvme.wire.CqeLayout;
 import io.twostep.device.nvme.wire.DoorbellLayout;
 import io.twostep.device.nvme.wire.ShadowDoorbellLayout;
@@ -720,11 +721,10 @@ public final class NvmeQueue {
 
   /** Free everything; the controller is stopped and nothing is outstanding. */
   void free() {
+    Teardown teardown = new Teardown();
     for (IoRequest request : requests) {
-      request.close();
+      teardown.then(request::close);
     }
-    lists.close();
-    submissionMemory.close();
-    completionMemory.close();
+    teardown.then(lists::close).then(submissionMemory::close).then(completionMemory::close).finish();
   }
 }

@@ -6,6 +6,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.twostep.device.nvme.model.FaultPlan;
 import io.twostep.device.nvme.model.NamespaceConfig;
 import io.twostep.device.nvme.model.NvmeModelConfig;
+import io.twostep.device.nvme.wire.StatusCode;
+import io.twostep.dma.DmaMappingException;
 import io.twostep.dma.MemoryBlock;
 import io.twostep.dma.spi.DmaPlugin;
 import io.twostep.machine.model.FailNth;
@@ -165,6 +167,56 @@ class NvmeControllerTest {
         thread.join();
       }
       assertThat(failures).isEmpty();
+    }
+  }
+
+  @Test
+  void anAdminCommandThatFailsEndsTheBringUpOrCostsNoNamespace() {
+    NvmeModelConfig three = NvmeModelConfig.DEFAULT.with(c -> c.namespaces(NamespaceConfig.ofMemory(64, 512), NamespaceConfig.ofMemory(64, 512), NamespaceConfig.ofMemory(64, 512)));
+    List<String> refused = new ArrayList<>();
+    try (Rig rig = new Rig(three)) {
+      boolean untouched = false;
+      for (int nth = 1; !untouched; nth++) {
+        rig.model.faults().onCommand(0, nth, FaultPlan.Kind.FAIL, StatusCode.DATA_TRANSFER_ERROR);
+        try (NvmeController controller = rig.open()) {
+          assertThat(controller.namespaces()).as("command %d", nth).hasSize(3);
+          untouched = rig.model.faults().waiting() != 0;
+        } catch (NvmeException e) {
+          assertThat(e.kind()).isEqualTo(NvmeErrorKind.TRANSFER);
+          refused.add(e.getMessage());
+        }
+        rig.model.faults().clear();
+        assertThat(rig.mappers).allSatisfy(mapper -> assertThat(mapper.liveMappings()).isZero());
+      }
+    }
+    for (String command : List.of("identify controller", "list namespaces", "identify namespace 1", "identify namespace 2", "identify NVM namespace 3")) {
+      assertThat(refused).as(command).anySatisfy(message -> assertThat(message).contains(command + " failed with status 0x4"));
+    }
+  }
+
+  @Test
+  void whatCannotBeProvedUnreachableDoesNotKeepTheRestFromBeingClosed() {
+    try (Rig rig = new Rig(NvmeModelConfig.DEFAULT, Rig.Stack.IOMMU, Map.of())) {
+      FailNth failures = ((ModelMachine) rig.machine).failNth();
+      boolean untouched = false;
+      int thrown = 0;
+      for (int nth = 1; !untouched; nth++) {
+        NvmeController controller = rig.open(NvmeConfig.DEFAULT.withIoQueues(2));
+        failures.arm(FailNth.Kind.INVALIDATE, nth);
+        try {
+          controller.close();
+          untouched = !failures.fired();
+        } catch (DmaMappingException e) {
+          assertThat(e.reason()).isEqualTo(DmaMappingException.Reason.QUARANTINED);
+          thrown++;
+        }
+        failures.disarm();
+        assertThat(controller.mapper().liveMappings()).as("invalidation %d", nth).isZero();
+        rig.slot.reset();
+        controller.mapper().releaseQuarantined();
+        assertThat(nth).isLessThan(50);
+      }
+      assertThat(thrown).as("two queues, their shadow doorbells, the admin queue and its data").isGreaterThanOrEqualTo(9);
     }
   }
 

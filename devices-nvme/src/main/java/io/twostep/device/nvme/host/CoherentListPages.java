@@ -81,13 +81,15 @@ public final class CoherentListPages implements ListPages, AutoCloseable {
   /** Free the memory; nothing may be taken, and the controller must be stopped. */
   @Override
   public void close() {
+    Teardown teardown = new Teardown();
     for (DmaBuffer chunk : chunks) {
-      chunk.close();
+      teardown.then(chunk::close);
     }
     chunks = new DmaBuffer[0];
     segments = new MemorySegment[0];
     freePageCount = 0;
     freeSmallCount = 0;
+    teardown.finish();
   }
 
   private static int chunkOf(long token) {
