@@ -1,12 +1,14 @@
 package io.twostep.examples.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Random;
+import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
@@ -126,6 +128,19 @@ class CommandLineTest {
     refused(Run.of("nvme", work.toString()), "is not a file");
     refused(Run.of("nvme"), "Missing required parameter: 'FILE'");
     refused(Run.of("nmve", "x"), "unknown command 'nmve'; did you mean 'nvme'? (try: twostep --help)");
+  }
+
+  @Test
+  void aFileThatCannotBeReadEndsWithOneClearLineAndStatusTwo() throws IOException {
+    Path locked = Files.setPosixFilePermissions(file(100), Set.of());
+    if (!Files.isReadable(locked)) {
+      refused(Run.of("nvme", locked.toString()), "cannot be read; check its permissions");
+    } else {
+      // No permission stops root: a file of the kernel does that fails when it is read.
+      Path failing = Path.of("/sys/class/net/lo/speed");
+      assumeTrue(Files.exists(failing));
+      refused(Run.of("nvme", failing.toString()), "working on " + failing + " failed: ");
+    }
   }
 
   private static void refused(Run run, String message) {
