@@ -156,6 +156,7 @@ class HostileDeviceTest {
       assertThat(((ModelMachine) rig.machine).stats().faults()).as("the late write").isGreaterThan(faults);
       assertThat(target.segment().toArray(ValueLayout.JAVA_BYTE)).containsOnly(0);
       assertThat(controller.statistics().droppedCompletions()).as("its own completion").isEqualTo(1);
+      assertThat(rig.expectReports()).as("what the checker says of it").isPositive();
     }
   }
 
