@@ -4,5 +4,7 @@ module io.twostep.device.rdma {
   requires org.slf4j;
 
   exports io.twostep.device.rdma;
+  exports io.twostep.device.rdma.model;
   exports io.twostep.device.rdma.umem;
+  exports io.twostep.device.rdma.wire;
 }

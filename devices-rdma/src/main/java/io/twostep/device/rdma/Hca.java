@@ -1,0 +1,203 @@
+package io.twostep.device.rdma;
+
+import io.twostep.device.rdma.wire.CommandLayout;
+import io.twostep.device.rdma.wire.EqeLayout;
+import io.twostep.device.rdma.wire.RegisterLayout;
+import io.twostep.dma.DeviceLimits;
+import io.twostep.dma.DmaBuffer;
+import io.twostep.dma.DmaMapper;
+import io.twostep.dma.PhysRanges;
+import io.twostep.dma.spi.DeviceSlot;
+import io.twostep.dma.spi.Driver;
+import io.twostep.dma.spi.DriverContext;
+import io.twostep.dma.spi.Mmio;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A running host channel adapter: makes domains, keys, completion queues and queue pairs. Thread-safe; has no thread of its own, so somebody must call
+ * {@link #serviceFaults} while on-demand keys are in use.
+ *
+ * <p>What it made is closed before it. An adapter whose data a CPU would have to copy, or that does not see CPU caches, is refused: registered memory is used for long, and
+ * there is no place to sync it.
+ */
+public final class Hca implements Driver {
+  private static final int LOG_EVENTS = 12;
+
+  private final String name;
+  private final DeviceSlot slot;
+  private final Mmio registers;
+  private final DmaMapper mapper;
+  private final CommandChannel commands;
+  private final DmaBuffer events;
+  private final Map<Integer, OnDemandKey> onDemand = new ConcurrentHashMap<>();
+  private long eventsTaken;
+  private boolean closed;
+
+  /**
+   * Bring an adapter up.
+   *
+   * @throws HcaException if it is gone, does not do DMA, or does not answer; nothing stays mapped then
+   */
+  public static Hca open(DriverContext context) {
+    DeviceSlot slot = context.slot();
+    String name = "hca " + slot.address();
+    Mmio registers = slot.mmio(0);
+    int capabilities = registers.read32(RegisterLayout.CAPABILITIES);
+    if (capabilities == RegisterLayout.GONE) {
+      throw new HcaException(name + ": the adapter does not answer: its registers read all ones");
+    }
+    if ((capabilities & RegisterLayout.MASTERS_BUS) == 0) {
+      throw new HcaException(name + ": the adapter does not reach memory by DMA, so that no mapping would protect anything; use one that masters the bus");
+    }
+    DmaMapper mapper = context.attach(DeviceLimits.UNLIMITED);
+    slot.busMaster(true);
+    try {
+      if (!mapper.limits().coherent()) {
+        throw new HcaException(name + ": the adapter does not see CPU caches, and registered memory is never synced; use a coherent slot");
+      }
+      return new Hca(name, context, registers, mapper);
+    } catch (RuntimeException e) {
+      slot.busMaster(false);
+      slot.reset();
+      mapper.close();
+      throw e;
+    }
+  }
+
+  private Hca(String name, DriverContext context, Mmio registers, DmaMapper mapper) {
+    this.name = name;
+    this.registers = registers;
+    this.mapper = mapper;
+    slot = context.slot();
+    long bytes = (long) EqeLayout.SIZE << LOG_EVENTS;
+    commands = new CommandChannel(name, registers, context.timers(), mapper);
+    DmaBuffer made = null;
+    try {
+      made = mapper.allocateCoherent(bytes);
+      events = made;
+      for (long at = 0; at < bytes; at += EqeLayout.SIZE) {
+        EqeLayout.OWNER.set(events.segment(), at, EqeLayout.NOBODY);
+      }
+      commands.execute(
+          CommandLayout.OP_CREATE_EQ,
+          input -> {
+            CommandLayout.BUFFER.set(input, 0, events.dmaAddress());
+            CommandLayout.LOG_ENTRIES.set(input, 0, LOG_EVENTS);
+          });
+    } catch (RuntimeException e) {
+      slot.busMaster(false);
+      closeAll(made, commands);
+      throw e;
+    }
+  }
+
+  private static void closeAll(@Nullable DmaBuffer buffer, CommandChannel channel) {
+    if (buffer != null) {
+      buffer.close();
+    }
+    channel.close();
+  }
+
+  String name() {
+    return name;
+  }
+
+  DmaMapper mapper() {
+    return mapper;
+  }
+
+  CommandChannel commands() {
+    return commands;
+  }
+
+  Mmio registers() {
+    return registers;
+  }
+
+  /** Make a protection domain. */
+  public ProtectionDomain newDomain() {
+    return new ProtectionDomain(this);
+  }
+
+  /** Make a completion queue of at least {@code capacity} entries. */
+  public CompletionQueue newCompletionQueue(int capacity) {
+    return new CompletionQueue(this, capacity);
+  }
+
+  /** Make a queue pair of {@code depth} sends and as many receives, a power of two. */
+  public QueuePair newQueuePair(ProtectionDomain domain, CompletionQueue sends, CompletionQueue receives, int depth) {
+    return new QueuePair(this, domain, sends, receives, depth);
+  }
+
+  /**
+   * Register memory for good: mapped until the key is closed.
+   *
+   * @param start address that requests shall name its first byte by; must agree with the memory's physical address within pages
+   * @param access {@link AccessFlags}
+   */
+  public MemoryKey register(ProtectionDomain domain, long start, PhysRanges source, int access) {
+    return new PinnedKey(this, domain, start, source, AccessFlags.check(access));
+  }
+
+  /** Register addresses whose pages come and go; all are absent at first. */
+  public OnDemandKey registerOnDemand(ProtectionDomain domain, long start, long length, int access, PageFaultHandler handler) {
+    return new OnDemandKey(this, domain, start, length, AccessFlags.check(access), handler);
+  }
+
+  void add(OnDemandKey key) {
+    onDemand.put(key.key(), key);
+  }
+
+  void remove(OnDemandKey key) {
+    onDemand.remove(key.key());
+  }
+
+  /** Serve the page faults that the adapter reported, and let it go on; returns how many. One thread at a time. */
+  public int serviceFaults() {
+    int served = 0;
+    while (true) {
+      long at = (eventsTaken & ((1L << LOG_EVENTS) - 1)) * EqeLayout.SIZE;
+      int owner = EqeLayout.OWNER.getAcquire(events.segment(), at);
+      if (owner != ((eventsTaken >>> LOG_EVENTS) & 1)) {
+        return served;
+      }
+      int token = EqeLayout.TOKEN.get(events.segment(), at);
+      boolean present = serve(at, EqeLayout.WRITES.isSet(token));
+      eventsTaken++;
+      served++;
+      commands.execute(
+          CommandLayout.OP_PAGE_FAULT_RESUME,
+          input -> {
+            CommandLayout.FAULT_TOKEN.set(input, 0, token);
+            CommandLayout.FAULT_ERROR.set(input, 0, present ? 0 : 1);
+          });
+    }
+  }
+
+  private boolean serve(long at, boolean write) {
+    OnDemandKey key = onDemand.get(EqeLayout.KEY.get(events.segment(), at));
+    long address = EqeLayout.ADDRESS.get(events.segment(), at);
+    return key != null && key.handler().fault(address, EqeLayout.LENGTH.getUnsigned(events.segment(), at), write);
+  }
+
+  @Override
+  public void quiesce() {
+    commands.execute(CommandLayout.OP_NOP, 0);
+  }
+
+  @Override
+  public void resume() {}
+
+  @Override
+  public void close() {
+    if (!closed) {
+      closed = true;
+      slot.busMaster(false);
+      slot.reset();
+      closeAll(events, commands);
+      mapper.close();
+    }
+  }
+}
