@@ -181,8 +181,12 @@ public final class Retirement {
     RuntimeException failure = null;
     releasing = true;
     try {
-      for (int left = phasesPresent; left != 0; left &= left - 1) {
-        failure = release(Integer.numberOfTrailingZeros(left), failure);
+      if (count == 1) {
+        failure = releaseEntry(0, null);
+      } else {
+        for (int left = phasesPresent; left != 0; left &= left - 1) {
+          failure = release(Integer.numberOfTrailingZeros(left), failure);
+        }
       }
     } finally {
       Arrays.fill(owners, 0, count, null);
@@ -198,19 +202,24 @@ public final class Retirement {
   private @Nullable RuntimeException release(int phase, @Nullable RuntimeException earlier) {
     RuntimeException failure = earlier;
     for (int i = 0; i < count; i++) {
-      int base = i * STRIDE;
-      if (entries[base] == phase) {
-        try {
-          Objects.requireNonNull(owners[i]).retire(phase, entries[base + 1], entries[base + 2], entries[base + 3]);
-        } catch (RuntimeException e) {
-          if (failure == null) {
-            failure = e;
-          } else {
-            failure.addSuppressed(e);
-          }
-        }
+      if (entries[i * STRIDE] == phase) {
+        failure = releaseEntry(i, failure);
       }
     }
     return failure;
+  }
+
+  private @Nullable RuntimeException releaseEntry(int i, @Nullable RuntimeException earlier) {
+    int base = i * STRIDE;
+    try {
+      Objects.requireNonNull(owners[i]).retire((int) entries[base], entries[base + 1], entries[base + 2], entries[base + 3]);
+      return earlier;
+    } catch (RuntimeException e) {
+      if (earlier == null) {
+        return e;
+      }
+      earlier.addSuppressed(e);
+      return earlier;
+    }
   }
 }
