@@ -1,0 +1,155 @@
+package io.twostep.device.rdma.mirror;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
+
+import io.twostep.device.rdma.mirror.PageFaultException.Kind;
+import io.twostep.dma.MemoryPlacement;
+import io.twostep.machine.model.ModelMachine;
+import io.twostep.machine.model.ModelMachineConfig;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.locks.ReentrantLock;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+class RangeFaultTest {
+  private static final long PAGE = 4096;
+
+  private final ModelMachine machine = ModelMachine.create(ModelMachineConfig.of(Map.of("memory", "256M")));
+  private final FramePool pool = new FramePool(machine.memory(), MemoryPlacement.SCATTERED, 64L << 20);
+  private final ProcessMemory process = new ProcessMemory("p", pool);
+  private final long va = process.map(8 * PAGE, true);
+  private final ReentrantLock lock = new ReentrantLock();
+
+  @AfterEach
+  void close() {
+    process.close();
+    pool.close();
+    machine.close();
+  }
+
+  @Test
+  void changeBetweenLookAndLockMakesTheLoopStartAgain() {
+    List<PageRuns> committed = new ArrayList<>();
+    boolean[] changed = new boolean[1];
+    // The lock is taken between the look and the check: the moment to change something.
+    ReentrantLock meddling = new ReentrantLock() {
+      private static final long serialVersionUID = 1;
+
+      @Override
+      public void lock() {
+        if (!changed[0]) {
+          changed[0] = true;
+          process.discard(va, PAGE);
+        }
+        super.lock();
+      }
+    };
+    RangeFault faults = new RangeFault(process, machine.timers(), RangeFault.DEFAULT_LIMIT_NANOS);
+    try (Subscription subscription = process.subscribe(va, 8 * PAGE, (start, length, reason) -> {})) {
+      faults.run(subscription, va, 2 * PAGE, FaultMode.WRITE, new PageRuns(), meddling, committed::add);
+    }
+    assertThat(faults.retries()).isEqualTo(1);
+    assertThat(committed).hasSize(1);
+    assertThat(committed.getFirst().isWritable(0)).isTrue();
+  }
+
+  @Test
+  void pagesThatNeverRestFailTheFaultAtTheDeadline() {
+    ReentrantLock meddling = new ReentrantLock() {
+      private static final long serialVersionUID = 1;
+
+      @Override
+      public void lock() {
+        process.discard(va, PAGE);
+        super.lock();
+      }
+    };
+    RangeFault faults = new RangeFault(process, machine.timers(), 1_000_000);
+    long start = machine.timers().nanoTime();
+    try (Subscription subscription = process.subscribe(va, 8 * PAGE, (from, length, reason) -> {})) {
+      PageFaultException late =
+          catchThrowableOfType(
+              PageFaultException.class,
+              () -> faults.run(subscription, va, PAGE, FaultMode.READ, new PageRuns(), meddling, runs -> assertThat(runs).isNull()));
+      assertThat(late.kind()).isEqualTo(Kind.DEADLINE);
+      assertThat(machine.timers().nanoTime() - start).isGreaterThan(1_000_000);
+    }
+    assertThat(meddling.isLocked()).isFalse();
+  }
+
+  @Test
+  void changesElsewhereDoNotDisturb() {
+    try (Subscription subscription = process.subscribe(va, PAGE, (start, length, reason) -> {})) {
+      long seen = subscription.readBegin(machine.timers(), Long.MAX_VALUE);
+      process.discard(va + PAGE, 7 * PAGE);
+      assertThat(subscription.readRetry(seen)).isFalse();
+      process.discard(va, 8 * PAGE);
+      assertThat(subscription.readRetry(seen)).isTrue();
+    }
+  }
+
+  @Test
+  void subscriberThatComesDuringChangeWaitsForItsEnd() {
+    List<Boolean> disturbed = new ArrayList<>();
+    List<Subscription> late = new ArrayList<>();
+    try (Subscription first =
+        process.subscribe(va, PAGE, (start, length, reason) -> late.add(process.subscribe(va, 8 * PAGE, (from, bytes, why) -> {})))) {
+      process.discard(va, PAGE);
+      disturbed.add(first.readRetry(first.readBegin(machine.timers(), Long.MAX_VALUE)));
+    }
+    assertThat(disturbed).containsExactly(false);
+    assertThat(late).hasSize(1);
+    assertThat(late.getFirst().readRetry(0)).as("the change is over").isFalse();
+    late.getFirst().close();
+    assertThat(process.statistics().subscriptions()).isZero();
+  }
+
+  @Test
+  void everySubscriberThatARangeTouchesHearsOfItAndNoOther() {
+    List<String> heard = new ArrayList<>();
+    List<Subscription> all = new ArrayList<>();
+    for (int start = 0; start < 8; start++) {
+      for (int end = start + 1; end <= 8; end++) {
+        String name = start + "-" + end;
+        all.add(process.subscribe(va + start * PAGE, (end - start) * PAGE, (from, length, reason) -> heard.add(name)));
+      }
+    }
+    for (int start = 0; start < 8; start++) {
+      for (int end = start + 1; end <= 8; end++) {
+        heard.clear();
+        process.migrate(va + start * PAGE, (end - start) * PAGE);
+        int from = start;
+        int to = end;
+        assertThat(heard).containsExactlyInAnyOrderElementsOf(
+            all.stream()
+                .filter(s -> s.start < va + to * PAGE && va + from * PAGE < s.end)
+                .map(s -> (s.start - va) / PAGE + "-" + (s.end - va) / PAGE)
+                .toList());
+      }
+    }
+    all.forEach(Subscription::close);
+  }
+
+  @Test
+  void pagesThatCannotBeHadSayWhy() {
+    RangeFault faults = new RangeFault(process, machine.timers(), RangeFault.DEFAULT_LIMIT_NANOS);
+    process.protect(va, PAGE, false);
+    process.truncate(va + 2 * PAGE);
+    try (Subscription subscription = process.subscribe(va, 8 * PAGE, (start, length, reason) -> {})) {
+      assertThat(kindOf(faults, subscription, va)).isEqualTo(Kind.READ_ONLY);
+      assertThat(kindOf(faults, subscription, va + 2 * PAGE)).isEqualTo(Kind.NO_BACKING);
+      process.unmap(va + PAGE, PAGE);
+      assertThat(kindOf(faults, subscription, va + PAGE)).isEqualTo(Kind.NOT_MAPPED);
+    }
+  }
+
+  private Kind kindOf(RangeFault faults, Subscription subscription, long at) {
+    return catchThrowableOfType(
+            PageFaultException.class,
+            () -> faults.run(subscription, at, PAGE, FaultMode.WRITE, new PageRuns(), lock, runs -> assertThat(runs).isNull()))
+        .kind();
+  }
+}
