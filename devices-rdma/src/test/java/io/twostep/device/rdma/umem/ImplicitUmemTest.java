@@ -1,0 +1,146 @@
+package io.twostep.device.rdma.umem;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
+
+import io.twostep.device.rdma.AccessFlags;
+import io.twostep.device.rdma.mirror.FaultMode;
+import io.twostep.device.rdma.mirror.PageFaultException;
+import io.twostep.device.rdma.mirror.ProcessMemory;
+import java.lang.foreign.MemorySegment;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Random;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicReference;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+
+class ImplicitUmemTest {
+  private static final long PAGE = 4096;
+  private static final int ACCESS = AccessFlags.LOCAL_WRITE | AccessFlags.REMOTE_READ;
+
+  /** A root that remembers what was committed, and counts open tables. */
+  private static final class Root implements ImplicitPageTables {
+    private final Rig rig;
+    private final Map<Long, @Nullable DevicePageTable> prepared = new HashMap<>();
+    private final Map<Long, DevicePageTable> slots = new HashMap<>();
+    private int open;
+
+    Root(Rig rig) {
+      this.rig = rig;
+    }
+
+    @Override
+    public synchronized DevicePageTable open(long start, long length) {
+      open++;
+      return new TestPageTable(rig.probe);
+    }
+
+    @Override
+    public synchronized void connect(long start, @Nullable DevicePageTable piece) {
+      prepared.put(start, piece);
+    }
+
+    @Override
+    public synchronized void commit() {
+      prepared.forEach((start, piece) -> {
+        if (piece == null) {
+          slots.remove(start);
+        } else {
+          slots.put(start, piece);
+        }
+      });
+      prepared.clear();
+    }
+
+    @Override
+    public synchronized void close(DevicePageTable piece) {
+      assertThat(slots.values()).as("tables that slots name").doesNotContain(piece);
+      assertThat(((TestPageTable) piece).size()).isZero();
+      open--;
+    }
+
+    synchronized @Nullable TestPageTable at(long va) {
+      return (TestPageTable) slots.get(va & -ImplicitUmem.PIECE);
+    }
+  }
+
+  @Test
+  void piecesComeWithFaultsAndGoWithTheirLastPage() {
+    try (Rig rig = Rig.translated();
+        ProcessMemory process = new ProcessMemory("p", rig.pool)) {
+      Root root = new Root(rig);
+      long edge = process.map(PAGE, true) + ImplicitUmem.PIECE & -ImplicitUmem.PIECE;
+      process.mapAt(edge - PAGE, 2 * PAGE, true);
+      try (ImplicitUmem umem = new OnDemandSource(rig.mapper, process, rig.machine.timers()).registerAll(ACCESS, root)) {
+        process.write(edge - 1, MemorySegment.ofArray(new byte[] {1, 2}), 0, 2);
+        assertThat(root.at(edge)).isNull();
+        umem.fault(edge - 1, 2, FaultMode.READ);
+        assertThat(umem.pieces()).isEqualTo(2);
+        assertThat(root.at(edge - 1).read(ImplicitUmem.PIECE - 1, 1)).containsExactly(1);
+        assertThat(root.at(edge).read(0, 1)).containsExactly(2);
+        process.swapOut(edge, PAGE);
+        assertThat(umem.pieces()).isEqualTo(1);
+        assertThat(root.at(edge)).isNull();
+        assertThat(root.open).isEqualTo(1);
+        umem.fault(edge, 1, FaultMode.READ);
+        assertThat(root.at(edge).read(0, 1)).containsExactly(2);
+        assertThat(umem.piecesCreated()).isEqualTo(3);
+      }
+      assertThat(root.open).isZero();
+      assertThat(process.statistics().subscriptions()).isZero();
+    }
+  }
+
+  @Test
+  void faultWhereNothingIsMappedLeavesNoPiece() {
+    try (Rig rig = Rig.translated();
+        ProcessMemory process = new ProcessMemory("p", rig.pool)) {
+      Root root = new Root(rig);
+      try (ImplicitUmem umem = new OnDemandSource(rig.mapper, process, rig.machine.timers()).registerAll(ACCESS, root)) {
+        PageFaultException refused = catchThrowableOfType(PageFaultException.class, () -> umem.fault(1L << 40, 8, FaultMode.READ));
+        assertThat(refused.kind()).isEqualTo(PageFaultException.Kind.NOT_MAPPED);
+        assertThat(umem.pieces()).isZero();
+        assertThat(root.open).isZero();
+      }
+    }
+  }
+
+  @Test
+  void piecesReapedByAnotherThreadAreMadeAnew() throws InterruptedException {
+    try (Rig rig = Rig.translated();
+        ProcessMemory process = new ProcessMemory("p", rig.pool)) {
+      Root root = new Root(rig);
+      long va = process.map(4 * PAGE, true);
+      process.write(va, MemorySegment.ofArray(new byte[] {7}), 0, 1);
+      AtomicBoolean stop = new AtomicBoolean();
+      AtomicReference<Throwable> failure = new AtomicReference<>();
+      try (ImplicitUmem umem = new OnDemandSource(rig.mapper, process, rig.machine.timers()).registerAll(ACCESS, root)) {
+        Thread changer = new Thread(() -> {
+          try {
+            while (!stop.get()) {
+              process.migrate(va, 4 * PAGE);
+            }
+          } catch (RuntimeException | Error e) {
+            failure.set(e);
+          }
+        });
+        changer.start();
+        Random random = new Random(5);
+        long faults = 0;
+        while (umem.piecesCreated() < 50 && failure.get() == null) {
+          umem.fault(va + random.nextInt(4) * PAGE, 1, FaultMode.WRITE);
+          faults++;
+        }
+        stop.set(true);
+        changer.join();
+        assertThat(failure.get()).isNull();
+        assertThat(faults).isGreaterThanOrEqualTo(50);
+        umem.fault(va, 1, FaultMode.READ);
+        assertThat(root.at(va).read(va & (ImplicitUmem.PIECE - 1), 1)).containsExactly(7);
+      }
+      assertThat(root.open).isZero();
+    }
+  }
+}
