@@ -16,9 +16,9 @@ import io.twostep.dma.PhysRanges;
 import io.twostep.dma.spi.DeviceAddress;
 import io.twostep.dma.spi.DeviceSlot;
 import io.twostep.dma.spi.DriverContext;
+import io.twostep.dma.spi.Machine;
 import io.twostep.dma.spi.ModelHost;
 import io.twostep.dma.spi.ModelHost.SlotOptions;
-import io.twostep.dma.spi.PhysicalMemory;
 import io.twostep.dma.spi.Settings;
 import io.twostep.dma.spi.Timers;
 import io.twostep.machine.model.ModelMachinePlugin;
@@ -153,8 +153,8 @@ final class TwoHosts implements AutoCloseable {
         }
 
         @Override
-        public PhysicalMemory memory() {
-          return machine.memory();
+        public Machine machine() {
+          return machine;
         }
 
         @Override
