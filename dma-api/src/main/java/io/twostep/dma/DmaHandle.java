@@ -23,7 +23,7 @@ import org.slf4j.LoggerFactory;
  * <p>A request is {@link #claim}, work, {@link #activate}, or {@link #abandon} if the work failed. A teardown is {@link #tearDownWith}.
  */
 abstract sealed class DmaHandle implements AutoCloseable, HandleRegistry.Holder
-    permits DmaMapping, IovaReservation, DmaTransfer, SparseWindow, DmaBuffer {
+    permits DmaMapping, LinearMapping, IovaReservation, DmaTransfer, SparseWindow, DmaBuffer {
   private static final Logger LOG = LoggerFactory.getLogger(DmaHandle.class);
   private static final int IDLE = 0;
   private static final int ACTIVE = 1;
@@ -572,6 +572,18 @@ abstract sealed class DmaHandle implements AutoCloseable, HandleRegistry.Holder
       if ((state.flags & MapFlags.HEARS_SYNC) != 0) {
         stack.ops.sync(state, base + offset, length, toward);
       }
+    } finally {
+      leavePeers();
+    }
+  }
+
+  /** Move ownership of a part of a mapped request. */
+  final void syncRequest(RequestMapper request, long offset, long length, int toward) {
+    requireAttachedActive(toward == DmaOps.TOWARD_CPU ? "syncForCpu" : "syncForDevice");
+    requireWithin(offset, length, request.bytes());
+    enterPeers(toward == DmaOps.TOWARD_CPU ? "syncForCpu" : "syncForDevice");
+    try {
+      request.sync(offset, length, toward);
     } finally {
       leavePeers();
     }

@@ -11,7 +11,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * One attached device's way to memory: makes mappings, reservations, transfers, windows and coherent buffers.
+ * One attached device's way to memory: makes mappings, linear mappings, reservations, transfers, windows and coherent buffers.
  *
  * <p>Made by {@link DmaStack#attach}. Thread-safe; the handles it makes are used by one thread at a time.
  *
@@ -95,6 +95,11 @@ public final class DmaMapper implements AutoCloseable {
    */
   public DmaMapping newMapping() {
     return new DmaMapping(this);
+  }
+
+  /** Make an idle handle that maps several ranges as exactly one range for the device, or not at all. */
+  public LinearMapping newLinear() {
+    return new LinearMapping(this);
   }
 
   /** Make an idle reservation handle. */

@@ -112,23 +112,12 @@ public final class DmaTransfer extends DmaHandle {
    * @throws IllegalArgumentException for a part outside the request, or, where it is noticed, a source that changed
    */
   public void syncForCpu(long offset, long length) {
-    syncRequest(offset, length, DmaOps.TOWARD_CPU);
+    syncRequest(request, offset, length, DmaOps.TOWARD_CPU);
   }
 
   /** Hand bytes {@code offset .. offset + length} of the request over to the device, so that it reads what the CPU wrote. */
   public void syncForDevice(long offset, long length) {
-    syncRequest(offset, length, DmaOps.TOWARD_DEVICE);
-  }
-
-  private void syncRequest(long offset, long length, int toward) {
-    requireAttachedActive(toward == DmaOps.TOWARD_CPU ? "syncForCpu" : "syncForDevice");
-    requireWithin(offset, length, request.bytes());
-    enterPeers(toward == DmaOps.TOWARD_CPU ? "syncForCpu" : "syncForDevice");
-    try {
-      request.sync(offset, length, toward);
-    } finally {
-      leavePeers();
-    }
+    syncRequest(request, offset, length, DmaOps.TOWARD_DEVICE);
   }
 
   /**

@@ -46,6 +46,18 @@ final class PeerHolds implements PeerImporter {
     return true;
   }
 
+  /** Tell whether the ranges are the memory of more than one device. */
+  synchronized boolean severalProviders() {
+    for (int i = 1; i < count; i++) {
+      PeerRange range = ranges[i];
+      PeerRange first = ranges[0];
+      if (range != null && first != null && range.provider() != first.provider()) {
+        return true;
+      }
+    }
+    return false;
+  }
+
   /** Note that the handle let go of a range. */
   synchronized void remove(PeerRange range) {
     for (int i = count - 1; i >= 0; i--) {

@@ -53,34 +53,98 @@ final class RequestMapper {
 
   /** Map a request and return how many entries the sink took; after a failure {@link #takeDown} is due. */
   long map(PhysRanges source, int flags, DmaSink sink) {
-    AttachedStack stack = handle.stack();
-    if (segmentStack != stack) {
-      segments.rebind();
-      segmentStack = stack;
-    }
     try {
       summarise(source, handle.pins());
-      bytes = plan.bytes();
-      if (plan.windowed() > 1 && stack.translates) {
-        reserve(flags);
-      }
-      emitter.start(sink, stack.device, handle.mapper().deviceLimits());
-      layout.start(stack.alignMask);
-      if (inOneRun) {
-        mapRun(runCount, 0, flags);
-      } else {
-        mapAgain(source, flags);
-      }
-      long entries = emitter.finish();
-      if (window) {
-        stack.ops.publish(handle.state(), linkedFrom, windowLength - linkedFrom, handle.own());
-      }
+      long entries = mapSummarised(source, flags, sink, handle.mapper().deviceLimits());
       this.source = source;
       return entries;
     } finally {
       reader.finish();
       emitter.forget();
     }
+  }
+
+  /** Map a request as one range for the device, never cut; null if it is one, else why it cannot be. After a failure or a refusal {@link #takeDown} is due. */
+  @Nullable String mapLinear(PhysRanges source, int flags, LinearSink sink) {
+    try {
+      summarise(source, handle.pins());
+      String refusal = whyNotLinear();
+      if (refusal != null) {
+        return refusal;
+      }
+      sink.start();
+      mapSummarised(source, flags, sink, DeviceLimits.UNLIMITED);
+      return null;
+    } catch (SinkRefused e) {
+      return "their DMA addresses do not follow each other, and this stack does not translate them";
+    } finally {
+      reader.finish();
+      emitter.forget();
+    }
+  }
+
+  /** Say what speaks against one range for the device before anything is mapped, or nothing. */
+  private @Nullable String whyNotLinear() {
+    if (plan.ranges() == 0) {
+      throw new IllegalArgumentException(handle.stack().device + ": an empty source has no address; give at least one range");
+    }
+    if (plan.windowed() != 0 && plan.windowed() != plan.ranges()) {
+      return "some of them are peer memory reached by bus address and some are not";
+    }
+    if (plan.windowed() == 0) {
+      return handle.holdPeers().severalProviders() ? "they are peer memory of several devices" : null;
+    }
+    return handle.stack().translates && !plan.isOneWindow()
+        ? "an inner edge lies off the alignment of " + Hex.of(handle.stack().alignMask + 1) + " that I/O addresses keep"
+        : null;
+  }
+
+  /** Map a request that is not linear by copying its ranges together, and return its DMA address; the source is read anew. */
+  long gather(PhysRanges source, int flags) {
+    GatheredRanges gathered = new GatheredRanges();
+    reader.start(source, handle.pins());
+    try {
+      for (int count = reader.next(handle.stack()); count > 0; count = reader.next(handle.stack())) {
+        gathered.add(reader.phys, reader.length, reader.kind, count);
+      }
+    } finally {
+      reader.finish();
+    }
+    if (gathered.bytes() != plan.bytes() || gathered.kinds() != 1 << RangeKind.LOCAL) {
+      throw changed();
+    }
+    bytes = gathered.bytes();
+    bindSegments();
+    return segments.gather(handle.stack(), gathered, flags, handle.own());
+  }
+
+  private void bindSegments() {
+    AttachedStack stack = handle.stack();
+    if (segmentStack != stack) {
+      segments.rebind();
+      segmentStack = stack;
+    }
+  }
+
+  private long mapSummarised(PhysRanges source, int flags, DmaSink sink, DeviceLimits limits) {
+    AttachedStack stack = handle.stack();
+    bindSegments();
+    bytes = plan.bytes();
+    if (plan.windowed() > 1 && stack.translates) {
+      reserve(flags);
+    }
+    emitter.start(sink, stack.device, limits);
+    layout.start(stack.alignMask);
+    if (inOneRun) {
+      mapRun(runCount, 0, flags);
+    } else {
+      mapAgain(source, flags);
+    }
+    long entries = emitter.finish();
+    if (window) {
+      stack.ops.publish(handle.state(), linkedFrom, windowLength - linkedFrom, handle.own());
+    }
+    return entries;
   }
 
   /** Read the source once; what fits one run stays in the reader's arrays. */
@@ -203,6 +267,11 @@ final class RequestMapper {
   /** Return the DMA address of the first entry, if there was one. */
   long firstAddress() {
     return emitter.firstAddress();
+  }
+
+  /** Return the summary of the latest request. */
+  TransferPlan plan() {
+    return plan;
   }
 
   /** Return the bytes of the mapped request. */

@@ -22,6 +22,17 @@ final class SegmentStates {
   long map(AttachedStack stack, long phys, long length, int request, long requestOffset, Retirement undo) {
     MappingState state = free(stack);
     stack.ops.map(state, phys, length, request, undo);
+    return remember(state, requestOffset);
+  }
+
+  /** Map ranges as one by copying them together, and return its DMA address. */
+  long gather(AttachedStack stack, GatheredRanges ranges, int request, Retirement undo) {
+    MappingState state = free(stack);
+    ranges.map(stack.ops, state, request, undo);
+    return remember(state, 0);
+  }
+
+  private long remember(MappingState state, long requestOffset) {
     if ((state.flags & (MapFlags.HEARS_UNMAP | MapFlags.HEARS_SYNC)) != 0) {
       offsets[count++] = requestOffset;
       flags |= state.flags;

@@ -7,6 +7,7 @@ import static io.twostep.dma.DmaDirection.TO_DEVICE;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.DynamicTest.dynamicTest;
 
+import io.twostep.dma.DmaMappingException.Reason;
 import io.twostep.dma.fake.FakeBlock;
 import io.twostep.dma.fake.Rig;
 import io.twostep.dma.spi.MapFlags;
@@ -43,6 +44,10 @@ class FailureAtEveryCallTest {
           new Named("transfer of local and bus", bench -> transferPeers(bench, bench.mixed(bench.rig.bus))),
           new Named("transfer of local and bridge", bench -> transferPeers(bench, bench.mixed(bench.rig.bridge))),
           new Named("transfer of everything", bench -> transferPeers(bench, bench.everything())),
+          new Named("linear range of pages", bench -> linear(bench, bench.pages())),
+          new Named("linear range of pieces", bench -> linear(bench, bench.gapped())),
+          new Named("linear range of peers", bench -> linear(bench, bench.neighbours(bench.rig.bus))),
+          new Named("linear range of memory and peers", bench -> linear(bench, bench.mixed(bench.rig.bridge))),
           new Named("collected transfer", FailureAtEveryCallTest::collected),
           new Named("window", FailureAtEveryCallTest::window),
           new Named("coherent buffer", FailureAtEveryCallTest::coherent),
@@ -179,6 +184,27 @@ class FailureAtEveryCallTest {
     }
   }
 
+  private static void linear(Bench bench, Ranges ranges) {
+    LinearMapping linear = bench.linear;
+    try {
+      bench.attempt(() -> linear.map(ranges, BIDIRECTIONAL, NONE, LinearPolicy.MAY_BOUNCE));
+    } catch (DmaMappingException e) {
+      if (e.reason() == Reason.NOT_LINEAR || e.reason() == Reason.PEER_UNREACHABLE) {
+        return;
+      }
+      throw e;
+    }
+    byte[] contents = bench.contents(ranges);
+    for (int i = 0; i < contents.length; i += 509) {
+      assertThat(bench.rig.deviceRead(linear.dmaAddress() + i)).isEqualTo(contents[i]);
+    }
+    linear.syncForCpu(5, 3);
+    linear.unmap();
+    bench.attempt(() -> linear.map(ranges, TO_DEVICE, NONE, LinearPolicy.MAY_BOUNCE));
+    linear.unmap(bench.batch);
+    bench.batch.complete();
+  }
+
   private static void collected(Bench bench) {
     bench.transfer.begin(3 * PAGE, TO_DEVICE, NONE);
     assertThat(bench.transfer.add(bench.scattered.phys(0), PAGE)).isTrue();
@@ -258,6 +284,7 @@ class FailureAtEveryCallTest {
     final DmaMapping mapping;
     final IovaReservation reservation;
     final DmaTransfer transfer;
+    final LinearMapping linear;
     final InvalidationBatch batch;
     private final FakeBlock bystanderBlock;
     private final DmaMapping bystander;
@@ -271,6 +298,7 @@ class FailureAtEveryCallTest {
       mapping = rig.mapper.newMapping();
       reservation = rig.mapper.newReservation();
       transfer = rig.mapper.newTransfer();
+      linear = rig.mapper.newLinear();
       batch = rig.mapper.newBatch();
       bystanderBlock = filled(3 * PAGE, MemoryPlacement.CONTIGUOUS);
       bystander = rig.mapper.map(bystanderBlock.phys(0), 3 * PAGE, BIDIRECTIONAL, NONE);
@@ -314,7 +342,7 @@ class FailureAtEveryCallTest {
 
     /** Tear down what a failed run left mapped, and let what could not be invalidated be tried again. */
     void tidy() {
-      for (Runnable teardown : List.<Runnable>of(mapping::unmap, reservation::destroy, transfer::unmap)) {
+      for (Runnable teardown : List.<Runnable>of(mapping::unmap, reservation::destroy, transfer::unmap, linear::unmap)) {
         try {
           teardown.run();
         } catch (IllegalStateException idle) {
@@ -358,6 +386,10 @@ class FailureAtEveryCallTest {
       return Ranges.of(peer.phys(0), 2 * PAGE, peer.phys(4 * PAGE), PAGE);
     }
 
+    Ranges neighbours(FakeBlock peer) {
+      return Ranges.of(peer.phys(PAGE), PAGE, peer.phys(2 * PAGE), 100);
+    }
+
     Ranges mixed(FakeBlock peer) {
       return Ranges.of(scattered.phys(0), PAGE, peer.phys(0), PAGE, scattered.phys(2 * PAGE), PAGE);
     }
@@ -376,6 +408,7 @@ class FailureAtEveryCallTest {
       mapping.close();
       reservation.close();
       transfer.close();
+      linear.close();
       bystander.close();
       rig.mapper.close();
       assertThat(rig.terminal.closed()).isEqualTo(rig.terminal.attached());

@@ -68,6 +68,7 @@ class HandleMisuseTest {
   private void runRow(String name, String call, State state, String expected) throws Exception {
     switch (name) {
       case "DmaMapping" -> check(mappings(), row(mappingRows(), call), state, expected);
+      case "LinearMapping" -> check(linears(), row(linearRows(), call), state, expected);
       case "IovaReservation" -> check(reservations(), row(reservationRows(), call), state, expected);
       default -> check(transfers(), row(transferRows(), call), state, expected);
     }
@@ -176,6 +177,33 @@ class HandleMisuseTest {
         new Row<>("close", IovaReservation::close, "ok", "ok", "ok", "ok", "ok"));
   }
 
+  private Handles<LinearMapping> linears() {
+    return new Handles<>() {
+      @Override
+      public LinearMapping make() {
+        return rig.mapper.newLinear();
+      }
+
+      @Override
+      public void map(LinearMapping handle) {
+        handle.map(ranges, TO_DEVICE, NONE, LinearPolicy.IN_PLACE);
+      }
+    };
+  }
+
+  private List<Row<LinearMapping>> linearRows() {
+    return List.of(
+        new Row<>("map", h -> h.map(ranges, TO_DEVICE, NONE, LinearPolicy.IN_PLACE), "ok", "ise", "ise", "detached", "ise"),
+        new Row<>("unmap", LinearMapping::unmap, "ise", "ok", "ise", "ise", "ok"),
+        new Row<>("unmapWithBatch", h -> h.unmap(batch), "ise", "ok", "ise", "ise", "ok"),
+        new Row<>("dmaAddress", LinearMapping::dmaAddress, "ise", "ok", "ise", "ise", "ok"),
+        new Row<>("length", LinearMapping::length, "ise", "ok", "ise", "ise", "ok"),
+        new Row<>("needsSync", LinearMapping::needsSync, "ise", "ok", "ise", "ise", "ok"),
+        new Row<>("syncForCpu", h -> h.syncForCpu(0, 1), "ise", "ok", "ise", "ise", "detached"),
+        new Row<>("syncForDevice", h -> h.syncForDevice(0, 1), "ise", "ok", "ise", "ise", "detached"),
+        new Row<>("close", LinearMapping::close, "ok", "ok", "ok", "ok", "ok"));
+  }
+
   private Handles<DmaTransfer> transfers() {
     return new Handles<>() {
       @Override
@@ -223,6 +251,7 @@ class HandleMisuseTest {
     List<DynamicTest> tests = new ArrayList<>();
     table(tests, "DmaMapping", mappings(), mappingRows());
     table(tests, "IovaReservation", reservations(), reservationRows());
+    table(tests, "LinearMapping", linears(), linearRows());
     table(tests, "DmaTransfer", transfers(), transferRows());
     return tests.stream();
   }

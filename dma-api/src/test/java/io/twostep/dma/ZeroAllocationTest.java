@@ -97,6 +97,21 @@ class ZeroAllocationTest {
   }
 
   @Test
+  void linearRangesOf32PagesAllocateNothing() {
+    LinearMapping linear = rig.mapper.newLinear();
+    Pages pages = new Pages(block);
+    allocatesNothing(
+        () -> {
+          linear.map(pages, TO_DEVICE, NONE, LinearPolicy.IN_PLACE);
+          linear.syncForDevice(0, PAGE);
+          linear.unmap();
+          linear.map(pages, TO_DEVICE, NONE, LinearPolicy.IN_PLACE);
+          linear.unmap(batch);
+          batch.complete();
+        });
+  }
+
+  @Test
   void transfersOf32PagesAllocateNothing() {
     DmaTransfer translated = rig.mapper.newTransfer();
     DmaTransfer plain = direct.mapper.newTransfer();

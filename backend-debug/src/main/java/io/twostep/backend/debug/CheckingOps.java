@@ -120,6 +120,43 @@ final class CheckingOps extends ForwardingOps {
   }
 
   @Override
+  public void mapGathered(MappingState state, long[] phys, long[] length, int count, int flags, Retirement undo) {
+    if (!ledger.admits(count + 1)) {
+      next.mapGathered(state, phys, length, count, flags, undo);
+      return;
+    }
+    HandleHistory history = enter(state, "map");
+    try {
+      requireFree(history, "map");
+      long bytes = 0;
+      for (int i = 0; i < count; i++) {
+        bytes += length[i];
+        book.handovers.before(phys[i], length[i], flags);
+        book.handovers.requireWritten(phys[i], length[i], flags);
+      }
+      try {
+        next.mapGathered(state, phys, length, count, flags, undo);
+      } catch (RuntimeException e) {
+        below.mapFailed("mapGathered", state, e);
+        throw e;
+      }
+      Tracked tracked = follow(history, state, false, flags, bytes, null, "mapped");
+      below.answered(tracked, state, phys[0], device.translates ? device.alignMask : 0, bytes);
+      begin(tracked);
+      long offset = 0;
+      for (int i = 0; i < count; i++) {
+        Link link = book.add(tracked, offset, phys[i], length[i], flags, tracked.made);
+        link.published = true;
+        book.handovers.toDevice(link, tracked.below);
+        offset += length[i];
+      }
+      watch(state);
+    } finally {
+      history.leave();
+    }
+  }
+
+  @Override
   public void unmap(MappingState state, Retirement batch) {
     tearDown(state, batch, false);
   }

@@ -69,6 +69,13 @@ final class CountingLayer implements LayerBackend {
     }
 
     @Override
+    public void mapGathered(MappingState state, long[] phys, long[] length, int count, int flags, Retirement undo) {
+      hit();
+      maps++;
+      super.mapGathered(state, phys, length, count, flags, undo);
+    }
+
+    @Override
     public void reserve(MappingState state, long offsetInGranule, long length, long alignment, long highest, int flags) {
       hit();
       reserves++;

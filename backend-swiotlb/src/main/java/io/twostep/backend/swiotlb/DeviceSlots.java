@@ -215,7 +215,9 @@ final class DeviceSlots {
     if (pieces.has(index, MapFlags.DEVICE_WRITES) && pieces.has(index, Pieces.HANDED | Pieces.FILLED)) {
       batch.retire(Retirement.COPY_OUT, owner, pieces.position(index), pieces.source(index), length);
     }
-    batch.retire(Retirement.SLOTS, owner, pieces.position(index), pieces.source(index), length);
+    if (!pieces.has(index, Pieces.FURTHER)) {
+      batch.retire(Retirement.SLOTS, owner, pieces.position(index), pieces.source(index), length);
+    }
   }
 
   /** Registers that a piece never reached the device: its slots are free once nothing can reach them. */

@@ -17,6 +17,9 @@ final class Pieces {
   /** A part of the piece was handed to the device once: its slots hold what the memory held, and what the device wrote since. */
   static final int FILLED = 1 << 28;
 
+  /** The piece lies in slots that were taken for several pieces, and are given back with the first. */
+  static final int FURTHER = 1 << 31;
+
   private long[] offsets = new long[2];
   private long[] lengths = new long[2];
   private long[] sources = new long[2];

@@ -50,24 +50,53 @@ sealed class StagingOps extends ForwardingOps permits DirectBounceOps, Translate
     }
     slots.requireAllowed(0, segment.byteSize(), flags);
     long at = slots.take(segment.byteSize(), 0);
-    mapSlots(state, at, slots.keep(segment), segment.byteSize(), flags | Pieces.STAGED, undo);
+    stand(state, at, slots.keep(segment), segment.byteSize(), flags | Pieces.STAGED);
+    mapSlots(state, at, segment.byteSize(), flags, undo);
+  }
+
+  @Override
+  public final void mapGathered(MappingState state, long[] phys, long[] length, int count, int flags, Retirement undo) {
+    long bytes = 0;
+    for (int i = 0; i < count; i++) {
+      bytes += length[i];
+    }
+    slots.requireAllowed(phys[0], bytes, flags);
+    long at = slots.take(bytes, phys[0]);
+    Pieces pieces = pieces(state);
+    pieces.clear();
+    long offset = 0;
+    for (int i = 0; i < count; i++) {
+      pieces.add(offset, length[i], phys[i], at + offset, flags | Pieces.HANDED | (i == 0 ? 0 : Pieces.FURTHER));
+      offset += length[i];
+    }
+    mapSlots(state, at, bytes, flags, undo);
   }
 
   /** Maps memory by slots in its place. */
   final void bounce(MappingState state, long phys, long length, int flags, Retirement undo) {
     slots.requireAllowed(phys, length, flags);
-    mapSlots(state, slots.take(length, phys), phys, length, flags, undo);
+    long at = slots.take(length, phys);
+    stand(state, at, phys, length, flags);
+    mapSlots(state, at, length, flags, undo);
   }
 
-  private void mapSlots(MappingState state, long at, long source, long length, int flags, Retirement undo) {
+  /** Lets slots stand for one source as a whole. */
+  private void stand(MappingState state, long at, long source, long length, int flags) {
     Pieces pieces = pieces(state);
     pieces.clear();
     pieces.add(0, length, source, at, flags | Pieces.HANDED);
+  }
+
+  /** Fills and maps the slots that the state's pieces, the first of which owns them, lie in. */
+  private void mapSlots(MappingState state, long at, long length, int flags, Retirement undo) {
+    Pieces pieces = pieces(state);
     try {
       // Before it is mapped: from then on the device may look.
       slots.scrub(at, length, isCopiedIn(flags));
-      slots.handOver(at, source, flags, 0, length);
-      next.map(state, slots.phys(at), length, slots.slotFlags(flags & ~Pieces.STAGED), undo);
+      for (int i = 0; i < pieces.count(); i++) {
+        slots.handOver(pieces.position(i), pieces.source(i), pieces.flags(i), 0, pieces.length(i));
+      }
+      next.map(state, slots.phys(at), length, slots.slotFlags(flags), undo);
     } catch (RuntimeException e) {
       slots.discard(pieces, 0, undo, this);
       throw e;

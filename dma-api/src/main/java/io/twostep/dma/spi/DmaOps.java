@@ -82,7 +82,21 @@ public interface DmaOps extends AutoCloseable {
   }
 
   /**
-   * Remove what {@link #map} or {@link #mapSegment} made.
+   * Map ranges that do not lie one behind the other as one range, by copying them into memory of the layer's own; refused unless a layer bounces.
+   *
+   * <p>Only asked for by callers who accept the copy, and never with peer memory. The DMA address keeps the low bits of the first range. Syncs by offset in the whole.
+   *
+   * @param phys first bytes of the ranges, in order; the arrays are the caller's again when this returns
+   * @param count how many ranges there are, at least one; the sum of their lengths does not overflow
+   */
+  default void mapGathered(MappingState state, long[] phys, long[] length, int count, int flags, Retirement undo) {
+    throw new DmaMappingException(
+        Reason.NOT_LINEAR,
+        count + " ranges do not lie one behind the other and no layer of the stack can copy them together; add a bounce layer, or use a transfer");
+  }
+
+  /**
+   * Remove what {@link #map}, {@link #mapSegment} or {@link #mapGathered} made.
    *
    * <p>Like {@link #release} it may throw only when the device cannot be proved away, such as when a host unmaps fewer bytes; the mapper then
    * quarantines the state with its memory and calls again after a reset.

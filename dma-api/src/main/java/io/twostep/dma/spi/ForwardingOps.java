@@ -75,6 +75,11 @@ public abstract class ForwardingOps implements DmaOps {
   }
 
   @Override
+  public void mapGathered(MappingState state, long[] phys, long[] length, int count, int flags, Retirement undo) {
+    next.mapGathered(state, phys, length, count, flags, undo);
+  }
+
+  @Override
   public void unmap(MappingState state, Retirement batch) {
     next.unmap(state, batch);
   }

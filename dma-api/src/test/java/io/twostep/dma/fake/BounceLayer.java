@@ -13,6 +13,7 @@ import io.twostep.dma.spi.Retirement;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
@@ -59,6 +60,8 @@ public final class BounceLayer implements LayerBackend {
     long length;
     int flags;
     @Nullable MemorySegment segment;
+    long @Nullable [] gatheredPhys;
+    long @Nullable [] gatheredLength;
 
     /** Whether the device owns all of it, so that publishing again copies nothing over what it wrote. */
     boolean handed;
@@ -143,6 +146,21 @@ public final class BounceLayer implements LayerBackend {
 
     private void copy(Piece piece, long at, long length, boolean in) {
       MemorySegment segment = piece.segment;
+      long[] parts = piece.gatheredPhys;
+      long[] lengths = piece.gatheredLength;
+      if (parts != null && lengths != null) {
+        long begin = 0;
+        for (int i = 0; i < parts.length; i++) {
+          long from = Math.max(at, begin);
+          long to = Math.min(at + length, begin + lengths[i]);
+          if (from < to) {
+            long outside = parts[i] + (from - begin);
+            memory.copy(in ? outside : piece.slotPhys + from, in ? piece.slotPhys + from : outside, to - from);
+          }
+          begin += lengths[i];
+        }
+        return;
+      }
       if (segment == null) {
         memory.copy(in ? piece.phys + at : piece.slotPhys + at, in ? piece.slotPhys + at : piece.phys + at, length);
         return;
@@ -196,6 +214,15 @@ public final class BounceLayer implements LayerBackend {
     public void mapSegment(MappingState state, MemorySegment segment, int flags, Retirement undo) {
       Piece piece = take(0, segment.byteSize(), 0, flags);
       piece.segment = segment;
+      mapPiece(state, piece, undo);
+    }
+
+    @Override
+    public void mapGathered(MappingState state, long[] phys, long[] length, int count, int flags, Retirement undo) {
+      long[] lengths = Arrays.copyOf(length, count);
+      Piece piece = take(phys[0], Arrays.stream(lengths).sum(), 0, flags);
+      piece.gatheredPhys = Arrays.copyOf(phys, count);
+      piece.gatheredLength = lengths;
       mapPiece(state, piece, undo);
     }
 

@@ -55,6 +55,12 @@ class ForwardingOps implements DmaOps {
   }
 
   @Override
+  public void mapGathered(MappingState state, long[] phys, long[] length, int count, int flags, Retirement undo) {
+    faults.hit("layer mapGathered");
+    next.mapGathered(state, phys, length, count, flags, undo);
+  }
+
+  @Override
   public void unmap(MappingState state, Retirement batch) {
     faults.hit("layer unmap");
     next.unmap(state, batch);

@@ -34,6 +34,12 @@ final class MeterOps extends ForwardingOps {
   }
 
   @Override
+  public void mapGathered(MappingState state, long[] phys, long[] length, int count, int flags, Retirement undo) {
+    next.mapGathered(state, phys, length, count, flags, undo);
+    look(state);
+  }
+
+  @Override
   public void reserve(MappingState state, long offsetInGranule, long length, long alignment, long highest, int flags) {
     next.reserve(state, offsetInGranule, length, alignment, highest, flags);
     look(state);

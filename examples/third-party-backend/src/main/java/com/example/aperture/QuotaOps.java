@@ -9,6 +9,7 @@ import io.twostep.dma.spi.MapFlags;
 import io.twostep.dma.spi.MappingState;
 import io.twostep.dma.spi.Retirement;
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 import java.util.concurrent.atomic.AtomicLong;
 
 /** Charges a device for what it maps or reserves, until that is out of its reach. */
@@ -48,6 +49,19 @@ final class QuotaOps extends ForwardingOps {
       throw e;
     }
     remember(state, segment.byteSize());
+  }
+
+  @Override
+  public void mapGathered(MappingState state, long[] phys, long[] length, int count, int flags, Retirement undo) {
+    long bytes = Arrays.stream(length, 0, count).sum();
+    charge(bytes);
+    try {
+      next.mapGathered(state, phys, length, count, flags, undo);
+    } catch (RuntimeException e) {
+      held.addAndGet(-bytes);
+      throw e;
+    }
+    remember(state, bytes);
   }
 
   @Override

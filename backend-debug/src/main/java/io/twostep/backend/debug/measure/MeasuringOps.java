@@ -82,6 +82,26 @@ final class MeasuringOps extends ForwardingOps {
   }
 
   @Override
+  public void mapGathered(MappingState state, long[] phys, long[] length, int count, int flags, Retirement undo) {
+    boolean timed = isTimed(Counters.MAP);
+    DmaEvent event = MapEvent.PROBE.isEnabled() ? started(new MapEvent()) : null;
+    long start = timed ? System.nanoTime() : 0;
+    try {
+      next.mapGathered(state, phys, length, count, flags, undo);
+    } catch (RuntimeException e) {
+      failed();
+      throw e;
+    }
+    if (timed) {
+      meter.timed(Call.MAP, System.nanoTime() - start);
+    }
+    mapped(state, state.length);
+    if (event != null) {
+      commit(event, state, state.dmaAddress, state.length, count);
+    }
+  }
+
+  @Override
   public void reserve(MappingState state, long offsetInGranule, long length, long alignment, long highest, int flags) {
     boolean timed = isTimed(Counters.RESERVE);
     DmaEvent event = ReserveEvent.PROBE.isEnabled() ? started(new ReserveEvent()) : null;
