@@ -58,6 +58,11 @@ public final class BenchMachine implements Machine {
     return space.iommu;
   }
 
+  /** Return the physical address that a device reaches at an address that is mapped. */
+  long resolve(long dmaAddress) {
+    return space.translation == AddressSpace.Translation.TRANSLATED ? space.iommu.walk(dmaAddress) : dmaAddress;
+  }
+
   @Override
   public String name() {
     return "bench";

@@ -3,16 +3,23 @@ package io.twostep.benchmarks.machine;
 import io.twostep.dma.spi.TableFormat;
 import io.twostep.dma.spi.TableWalkingIommu;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
 import java.util.List;
 
 /** Translation hardware reduced to counters; tables live in one flat segment. */
 public final class CountingIommu implements TableWalkingIommu {
+  private static final ValueLayout.OfLong ENTRY = ValueLayout.JAVA_LONG.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final long ADDRESS = (1L << 52) - (1L << 12);
+  private static final long LARGE = 1L << 7;
   private static final long VTD_PAGES = 1L << 12 | 1L << 21 | 1L << 30;
   private static final long AMD_PAGES = (1L << 52) - (1L << 12) & ~(1L << 39);
 
   private final MemorySegment tables;
   private final long base;
   private final TableFormat format;
+  private long root;
+  private int depth;
   long invalidations;
   long publishes;
 
@@ -41,7 +48,27 @@ public final class CountingIommu implements TableWalkingIommu {
   }
 
   @Override
-  public void setRoot(TableFormat chosen, long rootPhys, int levels) {}
+  public void setRoot(TableFormat chosen, long rootPhys, int levels) {
+    root = rootPhys;
+    depth = levels;
+  }
+
+  /** Walk the tables of the VT-d format, as the hardware does; the address must be mapped. */
+  long walk(long iova) {
+    long table = root;
+    for (int level = depth - 1; ; level--) {
+      int shift = 12 + 9 * level;
+      long entry = tables.get(ENTRY, table - base + (iova >>> shift & 511) * 8);
+      if ((entry & 3) == 0) {
+        throw new IllegalStateException("0x" + Long.toHexString(iova) + " is not mapped");
+      }
+      long address = entry & ADDRESS;
+      if (level == 0 || (entry & LARGE) != 0) {
+        return address | iova & (1L << shift) - 1;
+      }
+      table = address;
+    }
+  }
 
   @Override
   public void clearRoot() {}
