@@ -2,26 +2,14 @@ package io.twostep.device.nvme;
 
 import io.twostep.device.nvme.host.Registers;
 import io.twostep.device.nvme.host.Teardown;
-import io.twostep.device.nvme.wire.AdminOpcode;
-import io.twostep.device.nvme.wire.DoorbellLayout;
-import io.twostep.device.nvme.wire.ErrorLogLayout;
 import io.twostep.device.nvme.wire.IdentifyCommandLayout;
-import io.twostep.device.nvme.wire.LogPageCommandLayout;
-import io.twostep.device.nvme.wire.ShadowDoorbellLayout;
-import io.twostep.device.nvme.wire.SmartLogLayout;
-import io.twostep.device.nvme.wire.SqeLayout;
 import io.twostep.dma.DeviceLimits;
 import io.twostep.dma.DmaBuffer;
 import io.twostep.dma.DmaLimits;
 import io.twostep.dma.DmaMapper;
 import io.twostep.dma.spi.Driver;
 import io.twostep.dma.spi.DriverContext;
-import io.twostep.dma.spi.Interrupts;
 import io.twostep.dma.spi.PhysicalMemory;
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
-import java.nio.ByteOrder;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BooleanSupplier;
@@ -45,24 +33,20 @@ public final class NvmeController implements Driver {
   /** PRP offsets must survive mapping. */
   private static final long OFFSET_MASK = 4095;
 
-  private static final ValueLayout.OfInt LIST_ENTRY = ValueLayout.JAVA_INT.withOrder(ByteOrder.LITTLE_ENDIAN);
-  private static final int CHANGED_NAMESPACES_SIZE = 4096;
-  private static final int LIST_ENTRIES = IdentifyCommandLayout.DATA_SIZE / 4;
 
   private final ControllerCore core;
   private final PhysicalMemory memory;
   private final BringUp bringUp;
   private final DmaBuffer adminData;
   private final ReentrantLock lifecycle = new ReentrantLock();
-  private final List<NvmeQueue> queues = new ArrayList<>();
-  private final List<Integer> vectors = new ArrayList<>();
+  private final QueuePairs pairs;
+  private final List<NvmeQueue> queues;
+  private final NamespaceScan scan;
+  private final EventDesk events;
 
   private volatile NvmeState state = NvmeState.NEW;
   private volatile List<NvmeNamespace> namespaces = List.of();
-  private volatile Consumer<NvmeEvent> eventListener = event -> {};
   private @Nullable HostMemoryLoan hostMemory;
-  private @Nullable DmaBuffer shadow;
-  private @Nullable DmaBuffer shadowEvents;
   private boolean quiesced;
   private boolean closed;
   private long resets;
@@ -111,6 +95,10 @@ public final class NvmeController implements Driver {
       core.admin().close();
       throw e;
     }
+    pairs = new QueuePairs(core);
+    queues = pairs.queues();
+    scan = new NamespaceScan(this, core, adminData);
+    events = new EventDesk(core, adminData);
   }
 
   private void closeAfter(RuntimeException failure) {
@@ -134,38 +122,13 @@ public final class NvmeController implements Driver {
       bringUp.start();
       bringUp.identify(adminData);
       lendMemory();
-      makeQueues(bringUp.negotiateQueues(mostQueues()));
-      connectQueues();
-      namespaces = scanNamespaces();
+      pairs.allocate(bringUp.negotiateQueues(pairs.most()), transferRules());
+      pairs.connect(bringUp);
+      namespaces = scan.scan();
       goLive();
       core.serviceBy(this::service);
     } finally {
       lifecycle.unlock();
-    }
-  }
-
-  /** Return how many queues are wanted and have a doorbell in the BAR. */
-  private int mostQueues() {
-    int wanted = core.config().ioQueues();
-    long room = core.registers().mmio().length() - DoorbellLayout.BASE;
-    while (wanted > 0 && DoorbellLayout.length(wanted, core.doorbellStride()) > room) {
-      wanted--;
-    }
-    return wanted;
-  }
-
-  private void makeQueues(int count) {
-    TransferRules rules = transferRules();
-    QueuePlacement placement = QueuePlacement.of(core, count);
-    int vectorCount = vectorCount();
-    for (int id = 1; id <= count; id++) {
-      queues.add(makeQueue(id, placement, rules));
-      vectors.add(vectorCount == 0 ? -1 : Math.min(id, vectorCount - 1));
-    }
-    if (core.config().shadowDoorbells() && core.facts().hasShadowDoorbells() && count != 0) {
-      long length = Math.max(core.pageSize(), ShadowDoorbellLayout.length(count, core.doorbellStride()));
-      shadow = core.mapper().allocateCoherent(length);
-      shadowEvents = core.mapper().allocateCoherent(length);
     }
   }
 
@@ -181,27 +144,6 @@ public final class NvmeController implements Driver {
       loan.close();
       hostMemory = null;
     }
-  }
-
-  private NvmeQueue makeQueue(int id, QueuePlacement placement, TransferRules rules) {
-    SubmissionMemory memory = placement.submissionMemory(id);
-    try {
-      return new NvmeQueue(core, id, placement.depth(), rules, memory);
-    } catch (RuntimeException e) {
-      memory.close();
-      throw e;
-    }
-  }
-
-  private int vectorCount() {
-    if (core.config().completion() == NvmeConfig.Completion.POLLED) {
-      return 0;
-    }
-    int count = core.slot().interrupts().count();
-    if (count == 0) {
-      throw new IllegalArgumentException(core.name() + ": the device has no interrupts; set completion to polled");
-    }
-    return count;
   }
 
   private TransferRules transferRules() {
@@ -221,107 +163,12 @@ public final class NvmeController implements Driver {
         core.config().sglThreshold());
   }
 
-  /** Create the queues on the controller; those it does not take after all stay unused. */
-  private void connectQueues() {
-    for (int i = 0; i < queues.size(); i++) {
-      NvmeQueue queue = queues.get(i);
-      queue.restart();
-      bringUp.create(queue, vectors.get(i));
-    }
-    DmaBuffer indices = shadow;
-    DmaBuffer events = shadowEvents;
-    if (indices != null && events != null && bringUp.tryUseShadow(indices, events)) {
-      queues.forEach(queue -> queue.useShadow(indices.segment(), events.segment()));
-    }
-  }
-
   private void goLive() {
-    enableInterrupts();
+    pairs.enableInterrupts();
     become(NvmeState.LIVE);
     core.resetDone();
     bringUp.listen(core.facts());
-    for (NvmeQueue queue : queues) {
-      queue.run(true);
-      queue.accept(!quiesced);
-    }
-  }
-
-  private void enableInterrupts() {
-    Interrupts interrupts = core.slot().interrupts();
-    for (int vector : vectors.stream().distinct().filter(v -> v >= 0).toList()) {
-      List<NvmeQueue> served = new ArrayList<>();
-      for (int i = 0; i < queues.size(); i++) {
-        if (vectors.get(i) == vector) {
-          served.add(queues.get(i));
-        }
-      }
-      NvmeQueue[] onVector = served.toArray(new NvmeQueue[0]);
-      interrupts.enable(
-          vector,
-          () -> {
-            for (NvmeQueue queue : onVector) {
-              queue.interrupted();
-            }
-          });
-    }
-  }
-
-  private void disableInterrupts() {
-    for (int vector : vectors.stream().distinct().filter(v -> v >= 0).toList()) {
-      core.slot().interrupts().disable(vector);
-    }
-  }
-
-  // Namespaces.
-
-  private List<NvmeNamespace> scanNamespaces() {
-    List<NvmeNamespace> found = new ArrayList<>();
-    for (int id : namespaceIds()) {
-      NvmeNamespace namespace = identify(id);
-      if (namespace != null) {
-        found.add(namespace);
-      }
-    }
-    return List.copyOf(found);
-  }
-
-  private List<Integer> namespaceIds() {
-    List<Integer> ids = new ArrayList<>();
-    int last = 0;
-    while (true) {
-      AdminCommand list =
-          BringUp.identify("list namespaces", IdentifyCommandLayout.CNS_ACTIVE_NAMESPACES, adminData).namespace(last);
-      if (!core.admin().executeIfSupported(list)) {
-        // Before version 1.1 there was no list: all numbers up to the count are tried.
-        for (int id = 1; id <= core.facts().namespaces(); id++) {
-          ids.add(id);
-        }
-        return ids;
-      }
-      for (int i = 0; i < LIST_ENTRIES; i++) {
-        int id = adminData.segment().get(LIST_ENTRY, i * 4L);
-        if (Integer.compareUnsigned(id, last) <= 0) {
-          return ids;
-        }
-        ids.add(id);
-        last = id;
-      }
-    }
-  }
-
-  private @Nullable NvmeNamespace identify(int id) {
-    AdminCommand whole =
-        BringUp.identify("identify namespace", IdentifyCommandLayout.CNS_NAMESPACE, adminData).namespace(id);
-    if (!core.admin().executeIfSupported(whole)) {
-      return null;
-    }
-    MemorySegment data =
-        MemorySegment.ofArray(adminData.segment().asSlice(0, IdentifyCommandLayout.DATA_SIZE).toArray(ValueLayout.JAVA_LONG));
-    AdminCommand ofCommandSet =
-        BringUp.identify("identify NVM namespace", IdentifyCommandLayout.CNS_COMMAND_SET_NAMESPACE, adminData).namespace(id);
-    boolean known = core.admin().executeIfSupported(ofCommandSet);
-    NamespaceFormat format = NamespaceFormat.of(data, known ? adminData.segment() : null);
-    return format.blocks() == 0 ? null : new NvmeNamespace(this, core, id, format);
+    pairs.run(!quiesced);
   }
 
   /** Return the namespaces, in order of their ids, as they were when last looked at. */
@@ -349,7 +196,7 @@ public final class NvmeController implements Driver {
     lifecycle.lock();
     try {
       requireLive();
-      namespaces = scanNamespaces();
+      namespaces = scan.scan();
       return namespaces;
     } finally {
       lifecycle.unlock();
@@ -401,7 +248,7 @@ public final class NvmeController implements Driver {
    * <p>Its log page was read by then. Events of one kind that come faster than that are one event.
    */
   public void onEvent(Consumer<NvmeEvent> listener) {
-    eventListener = listener;
+    events.listener(listener);
   }
 
   /** Return where the controller stands. */
@@ -498,15 +345,14 @@ public final class NvmeController implements Driver {
 
   /** Take events and do a reset that is wanted, unless another thread is at it. */
   private void service() {
-    boolean events = core.admin().hasEvents();
     String reason = core.resetReason();
-    if ((!events && reason == null) || !lifecycle.tryLock()) {
+    if ((!core.admin().hasEvents() && reason == null) || !lifecycle.tryLock()) {
       return;
     }
     List<NvmeEvent> told = List.of();
     try {
       if (state == NvmeState.LIVE) {
-        told = takeEvents();
+        told = events.take();
       }
       reason = core.resetReason();
       if (ControllerCore.BROKEN.equals(reason) && !core.isBroken()) {
@@ -518,43 +364,7 @@ public final class NvmeController implements Driver {
     } finally {
       lifecycle.unlock();
     }
-    told.forEach(this::tell);
-  }
-
-  /** Take what events arrived: read their log pages, which lets the controller report the next of their kind, and ask for more. */
-  private List<NvmeEvent> takeEvents() {
-    List<NvmeEvent> taken = new ArrayList<>();
-    for (NvmeEvent event = core.admin().takeEvent(); event != null; event = core.admin().takeEvent()) {
-      taken.add(event);
-      try {
-        core.admin().tryExecute(readLog(event));
-      } catch (NvmeException e) {
-        core.wantReset("it did not answer when asked for the log page of an event: " + e.getMessage());
-      }
-    }
-    core.admin().requestEvents();
-    return taken;
-  }
-
-  private AdminCommand readLog(NvmeEvent event) {
-    int bytes =
-        switch (event.logPage()) {
-          case LogPageCommandLayout.LID_ERROR -> ErrorLogLayout.SIZE;
-          case LogPageCommandLayout.LID_CHANGED_NAMESPACES -> CHANGED_NAMESPACES_SIZE;
-          default -> SmartLogLayout.SIZE;
-        };
-    return new AdminCommand("get log page", AdminOpcode.GET_LOG_PAGE)
-        .namespace(LogPageCommandLayout.LID_CHANGED_NAMESPACES == event.logPage() ? 0 : SqeLayout.NSID_ALL)
-        .data(adminData.dmaAddress(), 0)
-        .word(10, event.logPage() | (bytes / Integer.BYTES - 1) << 16);
-  }
-
-  private void tell(NvmeEvent event) {
-    try {
-      eventListener.accept(event);
-    } catch (RuntimeException e) {
-      LOG.error("{}: the listener for events threw at {}", core.name(), event, e);
-    }
+    told.forEach(events::tell);
   }
 
   /**
@@ -578,16 +388,15 @@ public final class NvmeController implements Driver {
   private void resetLocked() {
     become(NvmeState.RESETTING);
     resets++;
-    enterAll();
+    pairs.enterAll();
     try {
-      queues.forEach(queue -> queue.run(false));
-      disableInterrupts();
+      pairs.stop();
       if (!bringUp.tryStop()) {
         die("it is gone or cannot be stopped", null);
         return;
       }
       core.admin().cancelAll();
-      queues.forEach(queue -> queue.cancelAll(false));
+      pairs.cancelAll(false);
       try {
         restart();
       } catch (RuntimeException e) {
@@ -595,17 +404,8 @@ public final class NvmeController implements Driver {
         die("it did not start again", e);
       }
     } finally {
-      leaveAll();
+      pairs.leaveAll();
     }
-  }
-
-  private void enterAll() {
-    queues.forEach(queue -> queue.guard().enter(core.timers()));
-  }
-
-  private void leaveAll() {
-    queues.forEach(queue -> queue.guard().exit());
-    queues.forEach(NvmeQueue::deliverDone);
   }
 
   private void restart() {
@@ -627,7 +427,7 @@ public final class NvmeController implements Driver {
       throw NvmeException.ofController(
           core.name(), NvmeErrorKind.PROTOCOL, "it granted " + queues.size() + " queues before the reset and " + granted + " after");
     }
-    connectQueues();
+    pairs.connect(bringUp);
     goLive();
   }
 
@@ -638,7 +438,7 @@ public final class NvmeController implements Driver {
     core.slot().busMaster(false);
     core.mapper().detach();
     core.admin().cancelAll();
-    queues.forEach(queue -> queue.cancelAll(true));
+    pairs.cancelAll(true);
     become(NvmeState.DELETING);
     become(NvmeState.DEAD);
   }
@@ -649,19 +449,11 @@ public final class NvmeController implements Driver {
     lifecycle.lock();
     try {
       quiesced = true;
-      acceptAll(false);
+      pairs.acceptAll(false);
     } finally {
       lifecycle.unlock();
     }
     drain();
-  }
-
-  private void acceptAll(boolean yes) {
-    for (NvmeQueue queue : queues) {
-      queue.guard().enter(core.timers());
-      queue.accept(yes);
-      queue.guard().exit();
-    }
   }
 
   private void drain() {
@@ -684,7 +476,7 @@ public final class NvmeController implements Driver {
     try {
       quiesced = false;
       if (state == NvmeState.LIVE) {
-        acceptAll(true);
+        pairs.acceptAll(true);
       }
     } finally {
       lifecycle.unlock();
@@ -705,11 +497,11 @@ public final class NvmeController implements Driver {
       }
       closed = true;
       core.serviceBy(() -> {});
-      enterAll();
+      pairs.enterAll();
       try {
         stopForGood();
       } finally {
-        leaveAll();
+        pairs.leaveAll();
       }
       become(NvmeState.DELETING_NO_IO);
       free();
@@ -719,8 +511,7 @@ public final class NvmeController implements Driver {
   }
 
   private void stopForGood() {
-    queues.forEach(queue -> queue.run(false));
-    disableInterrupts();
+    pairs.stop();
     if (state == NvmeState.DEAD) {
       return;
     }
@@ -736,23 +527,12 @@ public final class NvmeController implements Driver {
       bringUp.tryStop();
       core.slot().busMaster(false);
       core.admin().cancelAll();
-      queues.forEach(queue -> queue.cancelAll(true));
+      pairs.cancelAll(true);
     }
   }
 
   private void free() {
-    Teardown teardown = new Teardown();
-    for (NvmeQueue queue : queues) {
-      teardown.then(queue::free);
-    }
-    DmaBuffer indices = shadow;
-    DmaBuffer events = shadowEvents;
-    if (indices != null) {
-      teardown.then(indices::close);
-    }
-    if (events != null) {
-      teardown.then(events::close);
-    }
+    Teardown teardown = new Teardown().then(pairs::close);
     HostMemoryLoan loan = hostMemory;
     if (loan != null) {
       teardown.then(loan::close);

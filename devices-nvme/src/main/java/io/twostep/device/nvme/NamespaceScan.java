@@ -1,0 +1,82 @@
+package io.twostep.device.nvme;
+
+import io.twostep.device.nvme.wire.IdentifyCommandLayout;
+import io.twostep.dma.DmaBuffer;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/** Finds the namespaces of a running controller and what they are (Base 5.1.13). One thread at a time. */
+final class NamespaceScan {
+  private static final ValueLayout.OfInt LIST_ENTRY = ValueLayout.JAVA_INT.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final int LIST_ENTRIES = IdentifyCommandLayout.DATA_SIZE / 4;
+
+  private final NvmeController controller;
+  private final ControllerCore core;
+  private final DmaBuffer buffer;
+
+  /** Create a scan that receives descriptions in {@code buffer}. */
+  NamespaceScan(NvmeController controller, ControllerCore core, DmaBuffer buffer) {
+    this.controller = controller;
+    this.core = core;
+    this.buffer = buffer;
+  }
+
+  /**
+   * Describe every active namespace, in order of their ids.
+   *
+   * @throws NvmeException if the description of one does not arrive
+   */
+  List<NvmeNamespace> scan() {
+    List<NvmeNamespace> found = new ArrayList<>();
+    for (int id : namespaceIds()) {
+      NvmeNamespace namespace = identify(id);
+      if (namespace != null) {
+        found.add(namespace);
+      }
+    }
+    return List.copyOf(found);
+  }
+
+  private List<Integer> namespaceIds() {
+    List<Integer> ids = new ArrayList<>();
+    int last = 0;
+    while (true) {
+      AdminCommand list =
+          BringUp.identify("list namespaces", IdentifyCommandLayout.CNS_ACTIVE_NAMESPACES, buffer).namespace(last);
+      if (!core.admin().executeIfSupported(list)) {
+        // Before version 1.1 there was no list: all numbers up to the count are tried.
+        for (int id = 1; id <= core.facts().namespaces(); id++) {
+          ids.add(id);
+        }
+        return ids;
+      }
+      for (int i = 0; i < LIST_ENTRIES; i++) {
+        int id = buffer.segment().get(LIST_ENTRY, i * 4L);
+        if (Integer.compareUnsigned(id, last) <= 0) {
+          return ids;
+        }
+        ids.add(id);
+        last = id;
+      }
+    }
+  }
+
+  private @Nullable NvmeNamespace identify(int id) {
+    AdminCommand whole =
+        BringUp.identify("identify namespace", IdentifyCommandLayout.CNS_NAMESPACE, buffer).namespace(id);
+    if (!core.admin().executeIfSupported(whole)) {
+      return null;
+    }
+    MemorySegment data =
+        MemorySegment.ofArray(buffer.segment().asSlice(0, IdentifyCommandLayout.DATA_SIZE).toArray(ValueLayout.JAVA_LONG));
+    AdminCommand ofCommandSet =
+        BringUp.identify("identify NVM namespace", IdentifyCommandLayout.CNS_COMMAND_SET_NAMESPACE, buffer).namespace(id);
+    boolean known = core.admin().executeIfSupported(ofCommandSet);
+    NamespaceFormat format = NamespaceFormat.of(data, known ? buffer.segment() : null);
+    return format.blocks() == 0 ? null : new NvmeNamespace(controller, core, id, format);
+  }
+}
