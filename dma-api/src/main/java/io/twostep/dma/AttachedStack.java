@@ -28,6 +28,8 @@ final class AttachedStack {
   /** The alignment to reserve windows with: 0, the natural one, unless the device wants more low bits kept than a granule has. */
   final long alignment;
 
+  private final int granuleShift;
+
   private final AtomicInteger holders = new AtomicInteger(1);
 
   AttachedStack(DmaOps ops, int layers, AttachContext context) {
@@ -37,11 +39,17 @@ final class AttachedStack {
     this.space = context.space();
     this.device = context.device();
     this.granule = ops.granule();
+    this.granuleShift = Long.numberOfTrailingZeros(granule);
     this.unit = ops.unit();
     this.translates = ops.translates();
     long minAlignMask = context.limits().minAlignMask();
     this.alignMask = Math.max(granule - 1, minAlignMask);
     this.alignment = minAlignMask > granule - 1 ? minAlignMask + 1 : 0;
+  }
+
+  /** Return how many granules a range touches. */
+  long granules(long address, long length) {
+    return ((address & (granule - 1)) + length + (granule - 1)) >>> granuleShift;
   }
 
   /** Return where in its granule a window for {@code phys} starts. */

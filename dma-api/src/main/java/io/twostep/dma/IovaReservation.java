@@ -155,7 +155,7 @@ public final class IovaReservation extends DmaHandle {
     } finally {
       leavePeers();
     }
-    linkedGranules += granules(linkAddress, length);
+    linkedGranules += stack.granules(linkAddress, length);
     return linkAddress;
   }
 
@@ -219,7 +219,7 @@ public final class IovaReservation extends DmaHandle {
       if (from.kind[i] == RangeKind.BUS_PEER) {
         throw busAddress(phys, bytes);
       }
-      granules += granules(address + end, bytes);
+      granules += stack.granules(address + end, bytes);
       end += bytes;
     }
     long at = offset;
@@ -353,7 +353,7 @@ public final class IovaReservation extends DmaHandle {
 
   private void takeOut(long offset, long length, @Nullable InvalidationBatch batch) {
     stack().ops.unlink(state(), skipped + offset, length, retirementOf(batch));
-    linkedGranules -= granules(address + offset, length);
+    linkedGranules -= stack().granules(address + offset, length);
     if (batch != null) {
       pins().shareWith(batch.pins());
     } else {
@@ -379,13 +379,6 @@ public final class IovaReservation extends DmaHandle {
               + Hex.of(stack().unit)
               + " or on the window's ends");
     }
-  }
-
-  private long granules(long address, long length) {
-    long granule = stack().granule;
-    long first = address & -granule;
-    long last = address + (length - 1) & -granule;
-    return ((last - first) >>> Long.numberOfTrailingZeros(granule)) + 1;
   }
 
   /**

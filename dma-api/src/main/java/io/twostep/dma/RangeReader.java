@@ -25,6 +25,12 @@ final class RangeReader {
   private int rawAt;
   private int rawEnd;
 
+  /** Of the latest run: its bytes, or a negative number if they are too many to count; the bits in which any inner edge differs from 0; its kinds as bits. */
+  private long bytes;
+
+  private long innerEdges;
+  private int kinds;
+
   private @Nullable PhysRanges source;
   private @Nullable RegionPins pins;
   private boolean ended;
@@ -50,11 +56,33 @@ final class RangeReader {
     return ended;
   }
 
+  /** Return the bytes of the latest run; negative if they are too many to count. */
+  long bytes() {
+    return bytes;
+  }
+
+  /** Return the bits in which any edge between two ranges of the latest run differs from 0. */
+  long innerEdges() {
+    return innerEdges;
+  }
+
+  /** Tell whether the latest run is local memory all of whose inner edges lie on an alignment, {@code alignMask + 1}. */
+  boolean isStretch(long alignMask) {
+    return (innerEdges & alignMask) == 0 && kinds == 1 << RangeKind.LOCAL && bytes > 0;
+  }
+
   /** Read the next run and return how many joined ranges it has; 0 at the end. */
   int next(AttachedStack stack) {
     int joined = 0;
-    MemoryRegion open = null;
+    MemoryRegion open = MemoryRegion.ABSENT;
+    long openFirst = 0;
+    long openBytes = 0;
+    int openKind = 0;
     long openEnd = 0;
+    long sum = 0;
+    long sums = 0;
+    long edges = 0;
+    int seen = 0;
     while (fillRaw()) {
       long[] fromPhys = rawPhys;
       long[] fromLength = rawLength;
@@ -64,29 +92,51 @@ final class RangeReader {
       int[] toKind = kind;
       for (int i = rawAt; i < end; i++) {
         long at = fromPhys[i];
-        long bytes = fromLength[i];
-        MemoryRegion region = regionOf(stack, at, bytes);
+        long here = fromLength[i];
+        MemoryRegion region = open;
+        long offset = at - openFirst;
+        if (here <= 0 || offset < 0 || here > openBytes - offset) {
+          region = regionOf(stack, at, here);
+        }
         if (region == open && at == openEnd) {
-          toLength[joined - 1] += bytes;
+          toLength[joined - 1] += here;
         } else {
           if (joined == toPhys.length) {
             if (!grow()) {
               rawAt = i;
-              return joined;
+              return end(joined, sum, sums, edges, seen);
             }
             toPhys = phys;
             toLength = length;
             toKind = kind;
           }
+          if (region != open || openBytes == 0) {
+            open = region;
+            openFirst = region.first();
+            openBytes = region.length();
+            openKind = region.kind() == MemoryKind.RAM ? RangeKind.LOCAL : classify(stack, pins, at, here);
+            seen |= 1 << openKind;
+          }
           toPhys[joined] = at;
-          toLength[joined] = bytes;
-          toKind[joined++] = region.kind() == MemoryKind.RAM ? RangeKind.LOCAL : classify(stack, pins, at, bytes);
-          open = region;
+          toLength[joined] = here;
+          toKind[joined] = openKind;
+          if (joined++ != 0) {
+            edges |= openEnd | at;
+          }
         }
-        openEnd = at + bytes;
+        openEnd = at + here;
+        sum += here;
+        sums |= sum;
       }
       rawAt = end;
     }
+    return end(joined, sum, sums, edges, seen);
+  }
+
+  private int end(int joined, long sum, long sums, long edges, int seen) {
+    bytes = sums < 0 ? -1 : sum;
+    innerEdges = edges;
+    kinds = seen;
     return joined;
   }
 

@@ -39,8 +39,13 @@ final class RegionPins {
    * @throws DmaMappingException NOT_BACKED unless the range is memory or peer memory, and its region open
    */
   MemoryRegion pin(AttachedStack stack, long phys, long length) {
+    MemoryRegion known = latest;
+    // What is held stays open, so that nothing else can lie there.
+    if (known != null && known.spans(phys, length)) {
+      return known;
+    }
     MemoryRegion region = stack.memory.regionOf(phys, length);
-    if (region != latest) {
+    if (region != known) {
       requireMemory(stack, region, phys, length);
       if (!hold(region)) {
         throw closed(stack, region, phys, length);

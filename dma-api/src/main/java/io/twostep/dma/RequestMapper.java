@@ -159,14 +159,25 @@ final class RequestMapper {
     for (int count = reader.next(stack); count > 0; count = reader.isEnded() ? 0 : reader.next(stack)) {
       runs++;
       runCount = count;
-      plan.add(reader.phys, reader.length, reader.kind, count);
-      layout.place(reader.phys, reader.length, reader.kind, count);
+      add(count, stack.alignMask);
       if (runs > 1 || !reader.isEnded()) {
         checksum = reader.fold(checksum, count);
       }
     }
     inOneRun = runs <= 1;
     plan.end(stack.translates, layout.stretches());
+  }
+
+  private void add(int count, long alignMask) {
+    boolean stretch = reader.isStretch(alignMask);
+    if (!stretch || !plan.tryAddStretch(reader.phys, reader.length, count, reader.bytes(), reader.innerEdges())) {
+      plan.add(reader.phys, reader.length, reader.kind, count);
+    }
+    if (stretch) {
+      layout.place(reader.phys[0], reader.bytes());
+    } else {
+      layout.place(reader.phys, reader.length, reader.kind, count);
+    }
   }
 
   private void reserve(int flags) {
@@ -222,10 +233,16 @@ final class RequestMapper {
     long[] phys = reader.phys;
     long[] length = reader.length;
     int kind = reader.kind[from];
-    int to = layout.placeStretch(phys, length, reader.kind, from, count);
-    stretch = 0;
-    for (int i = from; i < to; i++) {
-      stretch += length[i];
+    int to = count;
+    if (from == 0 && reader.isStretch(stack.alignMask)) {
+      stretch = reader.bytes();
+      layout.place(phys[0], stretch);
+    } else {
+      to = layout.placeStretch(phys, length, reader.kind, from, count);
+      stretch = 0;
+      for (int i = from; i < to; i++) {
+        stretch += length[i];
+      }
     }
     long offset = layout.end() - stretch - windowFirst;
     if (offset < 0 || stretch > windowLength - offset) {

@@ -30,6 +30,21 @@ public final class TransferPlan {
     boundaryShift = Long.bitCount(boundaryMask);
   }
 
+  /** Add a run of local ranges by what is known of it; false, with nothing added, if that is not enough to tell its entries. */
+  boolean tryAddStretch(long[] phys, long[] length, int count, long runBytes, long innerEdges) {
+    if (boundaryMask != -1L || runBytes > maxLength) {
+      return false;
+    }
+    bytes = Math.addExact(bytes, runBytes);
+    gapMask |= innerEdges | (ranges == 0 ? 0 : previousEnd | phys[0]);
+    previousEnd = phys[count - 1] + length[count - 1];
+    kinds |= 1 << RangeKind.LOCAL;
+    ranges += count;
+    windowed += count;
+    maxEntries += count;
+    return true;
+  }
+
   /** Add a run of ranges. */
   void add(long[] phys, long[] length, int[] kind, int count) {
     long end = previousEnd;

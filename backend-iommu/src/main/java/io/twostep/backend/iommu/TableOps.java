@@ -183,32 +183,59 @@ final class TableOps implements DmaOps {
     if (((iova ^ phys) & alignMask) != 0) {
       throw refusals.table(TableResult.MISALIGNED, "link", phys, length, iova);
     }
-    edges.require(phys, length, flags);
     TableState mine = stateOf(state);
     boolean window = state.has(MapFlags.WINDOW);
+    // A whole page has no edges to check and replaces no table.
+    if (!window && table.tryMapPage(iova, phys, length, access(flags), mine.cursor)) {
+      mine.touched = true;
+      return;
+    }
+    edges.require(phys, length, flags);
     LeafCursor cursor = window ? null : mine.cursor;
     TablePages replaced = window ? space.windowPages() : mine.detached;
     int result = table.map(iova, phys, length, access(flags), state.maxLeaf, cursor, replaced);
     if (result != TableResult.OK) {
       throw refusals.table(result, "link", phys, length, iova);
     }
-    linked(mine, iova, iova + (length - 1), window, replaced, undo);
+    if (!window) {
+      mine.touched = true;
+    }
+    if (!replaced.isEmpty()) {
+      showReplacements(mine, iova, iova + (length - 1), window, replaced, undo);
+    }
   }
 
   @Override
   public void linkRun(
       MappingState state, long offset, long[] phys, long[] length, int from, int to, int flags, Retirement undo) {
     long iova = state.dmaAddress + offset;
-    long bytes = requireRun(iova, phys, length, from, to, flags);
+    if (alignMask != granuleMask || edges.isStrict()) {
+      requireRun(iova, phys, length, from, to, flags);
+    }
     TableState mine = stateOf(state);
     boolean window = state.has(MapFlags.WINDOW);
     LeafCursor cursor = window ? null : mine.cursor;
     TablePages replaced = window ? space.windowPages() : mine.detached;
     int result = table.mapRun(iova, phys, length, from, to, access(flags), state.maxLeaf, cursor, replaced);
     if (result != TableResult.OK) {
+      // The range to name is found only now, since the page table checks all that this does.
+      long bytes = requireRun(iova, phys, length, from, to, flags);
       throw refusals.table(result, "link a run that begins with", phys[from], bytes, iova);
     }
-    linked(mine, iova, iova + (bytes - 1), window, replaced, undo);
+    if (!window) {
+      mine.touched = true;
+    }
+    if (!replaced.isEmpty()) {
+      showReplacements(mine, iova, iova + (bytes(length, from, to) - 1), window, replaced, undo);
+    }
+  }
+
+  private static long bytes(long[] length, int from, int to) {
+    long bytes = 0;
+    for (int i = from; i < to; i++) {
+      bytes += length[i];
+    }
+    return bytes;
   }
 
   /** Check the outer edges and the low bits of a run, and return its bytes; inner edges are the page table's to check. */
@@ -227,22 +254,17 @@ final class TableOps implements DmaOps {
     return at - iova;
   }
 
-  /** Note a link, and let go of the empty tables that its large leaves replaced. */
-  private void linked(
+  /** Let go of the empty tables that a link's large leaves replaced. */
+  private void showReplacements(
       TableState mine, long first, long last, boolean window, TablePages replaced, Retirement undo) {
-    if (!window) {
-      mine.touched = true;
-    }
-    if (!replaced.isEmpty()) {
-      try {
-        show(first, last, replaced);
-      } catch (RuntimeException e) {
-        int result = table.clear(first, last, window ? null : mine.cursor);
-        undo.invalidate(iommu, first & ~granuleMask, last | granuleMask, true);
-        undo.retire(Retirement.TABLES, this, replaced.takeChain(), 0, 0);
-        refusals.requireCleared(result, first, last, e);
-        throw e;
-      }
+    try {
+      show(first, last, replaced);
+    } catch (RuntimeException e) {
+      int result = table.clear(first, last, window ? null : mine.cursor);
+      undo.invalidate(iommu, first & ~granuleMask, last | granuleMask, true);
+      undo.retire(Retirement.TABLES, this, replaced.takeChain(), 0, 0);
+      refusals.requireCleared(result, first, last, e);
+      throw e;
     }
   }
 

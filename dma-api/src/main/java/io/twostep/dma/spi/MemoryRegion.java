@@ -30,6 +30,11 @@ public final class MemoryRegion {
   private final String name;
   private final @Nullable PeerRange peer;
 
+  /** The one run of addresses that the region is, if it is one and that is known. */
+  private final long first;
+
+  private final long length;
+
   /** How many mappings hold the region; with the sign bit once no more may. */
   private volatile long pins;
 
@@ -37,9 +42,21 @@ public final class MemoryRegion {
 
   /** Create a region; {@code name} appears in messages. */
   public MemoryRegion(MemoryKind kind, String name) {
+    this(kind, name, 0, 0);
+  }
+
+  /**
+   * Create the region of memory that is one run of addresses: whoever holds it knows its ranges without a search.
+   *
+   * @param first the run's first address
+   * @param length bytes of the run, every range in which is this region's while it is open; 0 if the region is scattered
+   */
+  public MemoryRegion(MemoryKind kind, String name, long first, long length) {
     this.kind = kind;
     this.name = name;
     this.peer = null;
+    this.first = first;
+    this.length = length;
   }
 
   /** Create the region of published peer memory. */
@@ -47,6 +64,9 @@ public final class MemoryRegion {
     this.kind = MemoryKind.PEER;
     this.name = peer.toString();
     this.peer = peer;
+    // A range of peer memory is looked up each time, since it may be taken back while it is held.
+    this.first = 0;
+    this.length = 0;
   }
 
   /** Return what the region is. */
@@ -62,6 +82,22 @@ public final class MemoryRegion {
   /** Return whose memory it is; null unless a machine made it of a {@link PeerRange}. */
   public @Nullable PeerRange peer() {
     return peer;
+  }
+
+  /** Return the first address of the run that the region is known to be. */
+  public long first() {
+    return first;
+  }
+
+  /** Return the bytes of the run that the region is known to be; 0 if it is scattered, or can be taken back. */
+  public long length() {
+    return length;
+  }
+
+  /** Tell whether the whole range is known to lie in the region; for who holds it, false only means to ask {@link PhysicalMemory#regionOf}. */
+  public boolean spans(long phys, long length) {
+    long offset = phys - first;
+    return length > 0 && offset >= 0 && length <= this.length - offset;
   }
 
   /** Return how many mappings hold the region. */

@@ -65,7 +65,8 @@ public final class FakeMemory implements PhysicalMemory {
     faults.hit("memory");
     int count = Math.toIntExact((length + FRAME - 1) / FRAME);
     long[] chosen = placement == MemoryPlacement.SCATTERED ? scattered(count) : contiguous(count, highestPhys);
-    return new FakeBlock(this, new MemoryRegion(MemoryKind.RAM, "block of " + length), length, chosen);
+    long run = placement == MemoryPlacement.SCATTERED ? 0 : count * FRAME;
+    return new FakeBlock(this, new MemoryRegion(MemoryKind.RAM, "block of " + length, chosen[0], run), length, chosen);
   }
 
   /** Make memory of another kind: peers and registers; {@code name} is what the peer layer goes by. */

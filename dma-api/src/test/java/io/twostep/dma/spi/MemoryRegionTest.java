@@ -29,6 +29,23 @@ class MemoryRegionTest {
   }
 
   @Test
+  void spansExactlyTheRunItIsKnownToBe() {
+    MemoryRegion run = new MemoryRegion(MemoryKind.RAM, "run", 0x1000, 0x3000);
+    assertThat(run.spans(0x1000, 0x3000)).isTrue();
+    assertThat(run.spans(0x3fff, 1)).isTrue();
+    assertThat(run.spans(0x3fff, 2)).isFalse();
+    assertThat(run.spans(0x4000, 1)).isFalse();
+    assertThat(run.spans(0xfff, 1)).isFalse();
+    assertThat(run.spans(0x1000, 0)).isFalse();
+    assertThat(run.spans(0x1000, -1)).isFalse();
+    assertThat(run.spans(0x1000, Long.MIN_VALUE)).isFalse();
+    assertThat(run.spans(0x2000, Long.MAX_VALUE)).isFalse();
+    assertThat(run.spans(Long.MIN_VALUE + 0x1000, 1)).isFalse();
+    assertThat(run.spans(-1, 1)).isFalse();
+    assertThat(region.spans(0, 1)).as("a region that is no run").isFalse();
+  }
+
+  @Test
   void cannotBeHeldOnceRetired() {
     assertThat(region.tryRetire()).isTrue();
     assertThat(region.tryPin()).isFalse();

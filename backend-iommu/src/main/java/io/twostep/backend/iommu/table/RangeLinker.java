@@ -172,6 +172,17 @@ final class RangeLinker {
     return i - from;
   }
 
+  /** As {@link #writePages} where every range is known to be a whole page: a loop without a decision. */
+  int fillPages(long table, long iova, long[] phys, int from, int to, long attributes) {
+    long offset = TableTree.slot(table, 0, iova);
+    int count = Math.min(to - from, TableTree.WORDS - (int) ((offset - table) >>> 3));
+    for (int i = 0; i < count; i++) {
+      TableTree.setWord(segment, offset + ((long) i << 3), phys[from + i] | attributes);
+    }
+    tree.stored(count);
+    return count;
+  }
+
   static long endInLeafTable(long at, long last) {
     return (at ^ last) >>> TableTree.LEAF_TABLE_SHIFT == 0 ? last : at | LEAF_TABLE_LAST;
   }
@@ -195,6 +206,20 @@ final class RangeLinker {
 
   static int refusal(long walk) {
     return walk == TableTree.NO_MEMORY ? TableResult.TABLE_MEMORY : TableResult.ALREADY_LINKED;
+  }
+
+  /** Links one page if its leaf table is remembered, and the slot free; false, with nothing changed, otherwise. */
+  boolean tryLinkPage(long iova, long leaf, LeafCursor cursor) {
+    if (!cursor.holds(iova, 0, tree.detachments())) {
+      return false;
+    }
+    long slot = TableTree.slot(cursor.table(), 0, iova);
+    if (TableTree.word(segment, slot) != 0) {
+      return false;
+    }
+    TableTree.setWord(segment, slot, leaf);
+    tree.stored(1);
+    return true;
   }
 
   private int linkPage(long iova, long leaf, @Nullable LeafCursor cursor) {

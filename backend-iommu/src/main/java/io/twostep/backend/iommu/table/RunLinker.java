@@ -26,6 +26,15 @@ final class RunLinker {
       long sizes,
       @Nullable LeafCursor cursor,
       TablePages detached) {
+    long unlike = 0;
+    long bits = 0;
+    for (int i = from; i < to; i++) {
+      unlike |= length[i] ^ RangeLinker.PAGE;
+      bits |= phys[i];
+    }
+    if (unlike == 0 && limits.isPage(iova, bits, RangeLinker.PAGE)) {
+      return linkPages(iova, phys, from, to, attributes, cursor);
+    }
     long last = iova - 1;
     long skew = 0;
     long reach = 0;
@@ -48,6 +57,24 @@ final class RunLinker {
     }
     if (result == TableResult.OK) {
       write(iova, phys, length, from, to, attributes, sizes, cursor, detached);
+    }
+    return result;
+  }
+
+  /** Links ranges that are one page each. */
+  private int linkPages(long iova, long[] phys, int from, int to, long attributes, @Nullable LeafCursor cursor) {
+    long last = iova + (long) (to - from) * RangeLinker.PAGE - 1;
+    int result = limits.check(iova, last, 0, 0);
+    if (result == TableResult.OK) {
+      result = linker.planSmall(iova, last, cursor);
+    }
+    if (result == TableResult.OK) {
+      long at = iova;
+      for (int i = from; i < to; ) {
+        int written = linker.fillPages(linker.table(at, 0, cursor), at, phys, i, to, attributes);
+        at += (long) written * RangeLinker.PAGE;
+        i += written;
+      }
     }
     return result;
   }

@@ -5,6 +5,7 @@ final class TableLimits {
   private final long granuleMask;
   private final long lastIova;
   private final int outputBits;
+  private final long page;
 
   TableLimits(TableFormat format, long granule) {
     if (Long.bitCount(granule) != 1 || granule < 1L << TableTree.PAGE_SHIFT) {
@@ -14,6 +15,12 @@ final class TableLimits {
     this.granuleMask = granule - 1;
     this.lastIova = format.lastIova();
     this.outputBits = format.outputBits();
+    this.page = granule == 1L << TableTree.PAGE_SHIFT ? granule : 0;
+  }
+
+  /** Tells whether a range is one granule of one 4 KiB page within the output width; the I/O address is not looked at beyond its alignment. */
+  boolean isPage(long iova, long phys, long length) {
+    return length == page && ((iova | phys) & granuleMask) == 0 && phys >>> outputBits == 0;
   }
 
   long roundDown(long address) {

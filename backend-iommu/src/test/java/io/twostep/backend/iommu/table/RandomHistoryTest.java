@@ -122,7 +122,12 @@ class RandomHistoryTest {
       LeafCursor cursor = cursor(fixture);
       operation = "map " + range(first, last) + " to 0x" + Long.toHexString(phys);
       boolean free = oracle.isFree(first, last);
-      int result = fixture.table.map(first, phys, last - first + 1, access, maxLeaf, cursor, fixture.detached);
+      boolean shortWay =
+          cursor != null && random.nextBoolean() && fixture.table.tryMapPage(first, phys, last - first + 1, access, cursor);
+      int result =
+          shortWay
+              ? TableResult.OK
+              : fixture.table.map(first, phys, last - first + 1, access, maxLeaf, cursor, fixture.detached);
       assertThat(result).isEqualTo(free ? TableResult.OK : TableResult.ALREADY_LINKED);
       if (free) {
         oracle.add(first, phys, last - first + 1, access, maxLeaf);
@@ -131,7 +136,9 @@ class RandomHistoryTest {
     }
 
     private void mapRun(TableFixture fixture, long first, long last) {
-      int count = (int) Math.min(64, ((last - first) >>> 12) + 1);
+      int most = (int) Math.min(64, ((last - first) >>> 12) + 1);
+      // Half of the runs are of single pages, the rest mixed.
+      int count = random.nextBoolean() ? most : 1 + random.nextInt(most);
       long[] phys = new long[count];
       long[] length = new long[count];
       long left = last - first + 1;

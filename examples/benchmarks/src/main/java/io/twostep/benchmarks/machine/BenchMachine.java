@@ -94,8 +94,8 @@ public final class BenchMachine implements Machine {
   }
 
   private final class Memory implements PhysicalMemory {
-    private final MemoryRegion frames = new MemoryRegion(MemoryKind.RAM, "frames");
-    private final MemoryRegion tablePages = new MemoryRegion(MemoryKind.RAM, "tables");
+    private final MemoryRegion frames = new MemoryRegion(MemoryKind.RAM, "frames", FIRST_FRAME, FRAMES * 4096);
+    private final MemoryRegion tablePages = new MemoryRegion(MemoryKind.RAM, "tables", TABLE_BASE, TABLE_BYTES);
     private long next;
 
     @Override

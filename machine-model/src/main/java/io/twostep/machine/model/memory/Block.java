@@ -30,7 +30,7 @@ final class Block implements MemoryBlock {
   /** Describe a run of frames ({@code pfns} null) or scattered frames, whose bytes start at {@code storageOffset}. */
   Block(ModelMemory memory, MemoryPlacement placement, String name, long length, int frames, int firstPfn, int @Nullable [] pfns, long storageOffset) {
     this.memory = memory;
-    this.region = new MemoryRegion(MemoryKind.RAM, name);
+    this.region = new MemoryRegion(MemoryKind.RAM, name, (long) firstPfn << SHIFT, pfns == null ? (long) frames << SHIFT : 0);
     this.placement = placement;
     this.length = length;
     this.frames = frames;
