@@ -77,7 +77,7 @@ public final class DmaBuffer extends DmaHandle {
       long granule = Math.max(stack.granule, stack.memory.frameSize());
       long whole = length + granule - 1 & -granule;
       MemoryPlacement placement = mapper().slot().coherent() ? MemoryPlacement.CONTIGUOUS : MemoryPlacement.COHERENT;
-      block = stack.memory.allocate(whole, placement, highestPhys);
+      block = memory(stack, whole, placement, highestPhys);
       segment = block.segment().asSlice(0, length);
       map(block.phys(0), whole);
     } catch (RuntimeException e) {
@@ -86,6 +86,16 @@ public final class DmaBuffer extends DmaHandle {
       throw e;
     }
     activate();
+  }
+
+  private static MemoryBlock memory(AttachedStack stack, long whole, MemoryPlacement placement, long highestPhys) {
+    try {
+      return stack.memory.allocate(whole, placement, highestPhys);
+    } catch (DmaMappingException e) {
+      // The machine does not know for which device it was asked; the reason is added to the message once.
+      String why = String.valueOf(e.getMessage()).replace(" [" + e.reason() + "]", "");
+      throw new DmaMappingException(e.reason(), stack.device + ": coherent memory: " + why, e);
+    }
   }
 
   private void map(long phys, long whole) {
