@@ -100,11 +100,17 @@ final class DirectOps implements DmaOps {
             .formatted(device, segment.byteSize()));
   }
 
+  /** Take lines back when the batch completes: until then the memory is the device's. */
   @Override
   public void unmap(MappingState state, Retirement batch) {
-    if (state.has(MapFlags.NEEDS_SYNC)) {
-      sync(state, 0, state.length, TOWARD_CPU);
+    if (state.has(MapFlags.NEEDS_SYNC) && state.has(MapFlags.DEVICE_WRITES)) {
+      batch.retire(Retirement.COPY_OUT, this, windows.phys(state.dmaAddress, state.length), state.length, 0);
     }
+  }
+
+  @Override
+  public void retire(int phase, long phys, long length, long unused) {
+    takeBack(phys, length);
   }
 
   /** Move whole cache lines: the mapping owns every line it touches, so rounding out touches nobody else. */
@@ -120,8 +126,17 @@ final class DirectOps implements DmaOps {
       // Also for a device that only writes: a dirty line would be written back over what it wrote.
       memory.cleanCache(first, bytes);
     } else if (state.has(MapFlags.DEVICE_WRITES)) {
-      memory.invalidateCache(first, bytes);
+      takeBack(first, bytes);
     }
+  }
+
+  /**
+   * Drop lines, so that the CPU reads what the device wrote. Dirty ones are written back first: what the device owns has none, so one that is found is the CPU's, who took
+   * the memory back and wrote it.
+   */
+  private void takeBack(long phys, long length) {
+    memory.cleanCache(phys, length);
+    memory.invalidateCache(phys, length);
   }
 
   @Override

@@ -14,8 +14,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * The primitives of one device that does not see CPU caches: those of {@link TableOps}, with ownership of cache lines moved when memory changes hands.
  *
- * <p>Lines are cleaned before the device may look and dropped when the CPU takes over, for exactly the linked bytes. A range that shares a line with other memory is
- * refused. Coherent memory and peers are left alone.
+ * <p>Lines are cleaned before the device may look and dropped when the CPU takes over, for exactly the linked bytes: in teardown that is the copy out, so it waits for the
+ * invalidation. A range that shares a line with other memory is refused. Coherent memory and peers are left alone.
  */
 final class NonCoherentTableOps implements DmaOps {
   private final TableOps next;
@@ -94,7 +94,7 @@ final class NonCoherentTableOps implements DmaOps {
 
   @Override
   public void unmap(MappingState state, Retirement batch) {
-    takeBack(state);
+    takeAllBack(state, batch);
     next.unmap(state, batch);
   }
 
@@ -147,9 +147,7 @@ final class NonCoherentTableOps implements DmaOps {
   @Override
   public void unlink(MappingState state, long offset, long length, Retirement batch) {
     next.requireLinked(state, offset, length);
-    if (state.has(MapFlags.NEEDS_SYNC)) {
-      sync(state, offset, length, TOWARD_CPU);
-    }
+    takeBack(state, offset, length, batch);
     next.unlink(state, offset, length, batch);
     if (!state.has(MapFlags.WINDOW)) {
       long first = state.dmaAddress + offset;
@@ -157,14 +155,18 @@ final class NonCoherentTableOps implements DmaOps {
     }
   }
 
+  /** What can no longer be written is taken back: teardown would not know that it ever could be. */
   @Override
   public void protect(MappingState state, long offset, long length, int access, Retirement batch) {
+    if ((access & MapFlags.DEVICE_WRITES) == 0) {
+      takeBack(state, offset, length, batch);
+    }
     next.protect(state, offset, length, access, batch);
   }
 
   @Override
   public void release(MappingState state, Retirement batch) {
-    takeBack(state);
+    takeAllBack(state, batch);
     next.release(state, batch);
   }
 
@@ -172,9 +174,14 @@ final class NonCoherentTableOps implements DmaOps {
   public void sync(MappingState state, long offset, long length, int toward) {
     if (state.has(MapFlags.NEEDS_SYNC)) {
       long first = state.dmaAddress + offset;
-      PartialGranules partials = state.has(MapFlags.WINDOW) ? wholeGranules : next.stateOf(state).partials;
-      sweeps.get().move(first, first + (length - 1), toward, partials);
+      sweeps.get().move(first, first + (length - 1), toward, partialsOf(state));
     }
+  }
+
+  /** Take memory back that no translation leads to any more. */
+  @Override
+  public void retire(int phase, long phys, long length, long unused) {
+    CacheSweep.takeBack(memory, phys, length);
   }
 
   @Override
@@ -202,14 +209,25 @@ final class NonCoherentTableOps implements DmaOps {
     next.close();
   }
 
-  /** Take ownership of everything back, before the translations by which it is found are gone. */
-  private void takeBack(MappingState state) {
-    if (state.allocated != 0 && state.has(MapFlags.NEEDS_SYNC)) {
-      sync(state, 0, state.length, TOWARD_CPU);
-      if (!state.has(MapFlags.WINDOW)) {
+  /** Register what is to be taken back, found by translations that the caller is about to clear. */
+  private void takeBack(MappingState state, long offset, long length, Retirement batch) {
+    if (state.has(MapFlags.NEEDS_SYNC)) {
+      long first = state.dmaAddress + offset;
+      sweeps.get().takeBackLater(first, first + (length - 1), partialsOf(state), batch, this);
+    }
+  }
+
+  private void takeAllBack(MappingState state, Retirement batch) {
+    if (state.allocated != 0) {
+      takeBack(state, 0, state.length, batch);
+      if (state.has(MapFlags.NEEDS_SYNC) && !state.has(MapFlags.WINDOW)) {
         next.stateOf(state).partials.clear();
       }
     }
+  }
+
+  private PartialGranules partialsOf(MappingState state) {
+    return state.has(MapFlags.WINDOW) ? wholeGranules : next.stateOf(state).partials;
   }
 
   private void notePartials(MappingState state, long iova, long length) {

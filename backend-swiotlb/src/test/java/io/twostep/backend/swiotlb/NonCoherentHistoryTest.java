@@ -15,6 +15,7 @@ import io.twostep.dma.DmaMappingException;
 import io.twostep.dma.DmaMappingException.Reason;
 import io.twostep.dma.DmaStack;
 import io.twostep.dma.DmaTransfer;
+import io.twostep.dma.InvalidationBatch;
 import io.twostep.dma.IovaReservation;
 import io.twostep.dma.MemoryBlock;
 import io.twostep.dma.MemoryPlacement;
@@ -41,10 +42,10 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 /**
  * Random histories of a device that does not see CPU caches, on a machine that keeps both views apart line by line and may write dirty lines back at any
- * moment: every handle, both terminals, with and without a bounce layer, every byte compared, neighbours included.
+ * moment: every handle, both terminals, with and without a bounce layer, batches that complete late, every byte compared, neighbours included.
  */
 class NonCoherentHistoryTest {
-  private static final int ROUNDS = 400;
+  private static final int ROUNDS = 300;
   private static final int AREA = 1 << 16;
   private static final int LINE = 64;
   private static final int PAGE = 4096;
@@ -73,15 +74,14 @@ class NonCoherentHistoryTest {
   }
 
   /** What a handle of any kind does for a range of the block. */
-  private interface Handle extends AutoCloseable {
+  private interface Handle {
     long address(long offset);
 
     void syncForCpu(long offset, long length);
 
     void syncForDevice(long offset, long length);
 
-    @Override
-    void close();
+    void tearDown(InvalidationBatch batch);
   }
 
   private static final class History implements AutoCloseable {
@@ -100,6 +100,9 @@ class NonCoherentHistoryTest {
 
     private final int[] kinds = new int[4];
     private int refused;
+
+    private final List<SparseWindow> closing = new ArrayList<>();
+    private int lateWrites;
 
     /** What was done with the handle of this round. */
     private final List<String> log = new ArrayList<>();
@@ -165,9 +168,10 @@ class NonCoherentHistoryTest {
       }
       assertThat(bounce || (offset | length) % LINE == 0).as("0x%x+0x%x shares a line", offset, length).isTrue();
       kinds[kind]++;
-      try (handle) {
-        use(handle, offset, length, direction);
-      }
+      use(handle, offset, length, direction);
+      tearDown(handle, offset, length, direction);
+      closing.forEach(SparseWindow::close);
+      closing.clear();
       requireSame("CPU finds", cpuRead(0, AREA), 0, offset, length);
     }
 
@@ -196,6 +200,24 @@ class NonCoherentHistoryTest {
           cpuWrite(offset + from, someBytes(bytes));
           handle.syncForDevice(from, bytes);
           log.add("CPU took, wrote and handed over 0x%x+0x%x".formatted(offset + from, bytes));
+        }
+        disturbNeighbours(offset, length);
+      }
+    }
+
+    /** Until the batch completes the memory is the device's; what it can still write must be there afterwards, and its neighbours too. */
+    private void tearDown(Handle handle, int offset, int length, DmaDirection direction) {
+      int at = random.nextInt(length);
+      int most = Math.min(LINE - (offset + at) % LINE, length - at);
+      long address = handle.address(at);
+      byte[] late = someBytes(contiguous(handle, at, most));
+      try (InvalidationBatch batch = mapper.newBatch()) {
+        handle.tearDown(batch);
+        boolean tries = direction != DmaDirection.TO_DEVICE && random.nextBoolean();
+        if (tries && device.tryWrite(address, late)) {
+          System.arraycopy(late, 0, expected, offset + at, late.length);
+          log.add("device wrote 0x%x+0x%x before the batch completed".formatted(offset + at, late.length));
+          lateWrites++;
         }
         disturbNeighbours(offset, length);
       }
@@ -259,7 +281,8 @@ class NonCoherentHistoryTest {
         }
 
         @Override
-        public void close() {
+        public void tearDown(InvalidationBatch batch) {
+          mapping.unmap(batch);
           mapping.close();
         }
       };
@@ -299,7 +322,8 @@ class NonCoherentHistoryTest {
         }
 
         @Override
-        public void close() {
+        public void tearDown(InvalidationBatch batch) {
+          window.destroy(batch);
           window.close();
         }
       };
@@ -347,7 +371,8 @@ class NonCoherentHistoryTest {
         }
 
         @Override
-        public void close() {
+        public void tearDown(InvalidationBatch batch) {
+          transfer.unmap(batch);
           transfer.close();
         }
       };
@@ -374,9 +399,9 @@ class NonCoherentHistoryTest {
         }
 
         @Override
-        public void close() {
-          window.unlink(base, length);
-          window.close();
+        public void tearDown(InvalidationBatch batch) {
+          window.unlink(base, length, batch);
+          closing.add(window);
         }
       };
     }
@@ -386,6 +411,7 @@ class NonCoherentHistoryTest {
         assertThat(kinds[kind]).as("rounds of kind %d", kind).isPositive();
       }
       assertThat(refused > 0).isEqualTo(!bounce);
+      assertThat(lateWrites).as("writes between teardown and the completion of its batch").isPositive();
     }
 
     @Override

@@ -31,7 +31,7 @@ class BrokenStack extends BackendTck {
   @Override
   public List<TckPart> stack() {
     return switch (defect.base()) {
-      case IOMMU -> List.of(broken(new IommuBackendPlugin()));
+      case IOMMU, IOMMU_NOT_SNOOPING -> List.of(broken(new IommuBackendPlugin()));
       case LAZY_IOMMU -> List.of(broken(new IommuBackendPlugin()).with("flush", "lazy"));
       case DIRECT -> List.of(broken(new DirectBackendPlugin()));
       case BOUNCE -> List.of(small(broken(new SwiotlbBackendPlugin())).with("force", "true"), TckPart.of(new DirectBackendPlugin()));
@@ -54,10 +54,17 @@ class BrokenStack extends BackendTck {
   @Override
   public TckSetup setup() {
     return switch (defect.base()) {
+      case IOMMU_NOT_SNOOPING ->
+          TckSetup.translated().withMachineSetting("formats", "vtd").withDevice(TckSetup.translated().device().withCoherent(false));
       case IOMMU, LAZY_IOMMU -> TckSetup.translated().withMachineSetting("formats", "vtd");
       case DIRECT, BOUNCE -> TckSetup.untranslated();
       case BOUNCE_UNTRUSTED -> TckSetup.translated().withDevice(TckSetup.translated().device().withTrusted(false));
     };
+  }
+
+  @Override
+  public long edge() {
+    return defect.base() == Defect.Base.IOMMU_NOT_SNOOPING ? 64 : super.edge();
   }
 
   @Override
@@ -72,7 +79,7 @@ class BrokenStack extends BackendTck {
             Behavior.SERVES_UNTRUSTED,
             Behavior.SERVES_NON_COHERENT);
     switch (defect.base()) {
-      case IOMMU -> translated.add(Behavior.IN_PLACE);
+      case IOMMU, IOMMU_NOT_SNOOPING -> translated.add(Behavior.IN_PLACE);
       case LAZY_IOMMU -> translated.addAll(EnumSet.of(Behavior.IN_PLACE, Behavior.LAZY));
       case BOUNCE_UNTRUSTED -> translated.addAll(EnumSet.of(Behavior.BOUNCES, Behavior.STAGES_FOREIGN_MEMORY));
       case DIRECT -> {

@@ -13,6 +13,8 @@ enum Defect {
   SWALLOWS_FAILED_INVALIDATION(Base.IOMMU, "e1d", BrokenHardware.swallowsFailure(), Healthy::new),
   REUSES_ADDRESSES_EARLY(Base.IOMMU, "e1b", BrokenTeardown.remembersInvalidation(), BrokenTeardown.ReleasesEarly::new),
   REUSES_SLOTS_EARLY(Base.BOUNCE_UNTRUSTED, "e1c", BrokenTeardown.remembersInvalidation(), BrokenTeardown.ReleasesEarly::new),
+  TAKES_CACHE_LINES_BACK_EARLY(
+      Base.IOMMU_NOT_SNOOPING, "e1c", BrokenCaches.remembersTheirOwner(), BrokenCaches.TakesLinesBackEarly::new),
   FORGETS_STRICT(Base.LAZY_IOMMU, "e7d", BrokenTeardown.ForgetsStrict::new),
   FREES_WHAT_IT_REMEMBERS(Base.IOMMU, "e2a", BrokenTeardown.FreesLinkedLength::new),
   FORGETS_RELEASE(Base.IOMMU, "e2a", BrokenTeardown.ForgetsRelease::new),
@@ -48,6 +50,7 @@ enum Defect {
   enum Base {
     IOMMU,
     LAZY_IOMMU,
+    IOMMU_NOT_SNOOPING,
     DIRECT,
     BOUNCE,
     BOUNCE_UNTRUSTED
