@@ -20,6 +20,7 @@ public abstract class BackendTck
         HotPathRules,
         RefusalRules,
         WindowRules,
+        DepartureRules,
         AccountingRules,
         HistoryRules {
   private final List<TckRig> rigs = new ArrayList<>();

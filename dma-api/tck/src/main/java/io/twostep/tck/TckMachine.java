@@ -56,6 +56,11 @@ public final class TckMachine implements Machine {
     return slot;
   }
 
+  /** Pull a device out without warning. */
+  public void unplug(DeviceSlot slot) {
+    real.unplug(slot.address());
+  }
+
   /** Return what makes calls fail. */
   public FaultPlan faults() {
     return faults;
