@@ -23,7 +23,7 @@ import org.slf4j.LoggerFactory;
  * <p>A request is {@link #claim}, work, {@link #activate}, or {@link #abandon} if the work failed. A teardown is {@link #tearDownWith}.
  */
 abstract sealed class DmaHandle implements AutoCloseable, HandleRegistry.Holder
-    permits DmaMapping, LinearMapping, IovaReservation, DmaTransfer, SparseWindow, DmaBuffer {
+    permits DmaMapping, LinearMapping, ImportedBuffer, IovaReservation, DmaTransfer, SparseWindow, DmaBuffer {
   private static final Logger LOG = LoggerFactory.getLogger(DmaHandle.class);
   private static final int IDLE = 0;
   private static final int ACTIVE = 1;
@@ -55,7 +55,7 @@ abstract sealed class DmaHandle implements AutoCloseable, HandleRegistry.Holder
   private AttachedStack stack;
   private MappingState state;
 
-  /** There from the first peer memory on. */
+  /** There from the first memory on that may be taken back. */
   private @Nullable PeerHolds peers;
 
   private volatile @Nullable Runnable onRevoke;
@@ -188,7 +188,7 @@ abstract sealed class DmaHandle implements AutoCloseable, HandleRegistry.Holder
   }
 
   /**
-   * Be told when peer memory that this handle maps is taken back by its owner: then unmap soon; every other call throws REVOKED.
+   * Be told when memory that this handle maps is taken back by its owner, peer memory or an {@link ExportedBuffer}: then unmap soon; every other call throws REVOKED.
    *
    * <p>Runs on the thread that takes it back, after translations are gone, and must not block; or on the handle's own thread, at the end of the call during
    * which it happened. What has no translation, such as bus addresses, is still reachable: stop the device's requests first.

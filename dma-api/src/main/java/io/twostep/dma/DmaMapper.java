@@ -223,7 +223,7 @@ public final class DmaMapper implements AutoCloseable {
     } catch (RuntimeException e) {
       resetInstead(e);
     }
-    LOG.warn("{}: stopped, because it held on to peer memory that was taken back", slot.address());
+    LOG.warn("{}: stopped, because it held on to memory that was taken back", slot.address());
   }
 
   private void resetInstead(RuntimeException cause) {
@@ -335,6 +335,10 @@ public final class DmaMapper implements AutoCloseable {
   /** Tell whether the mapper was closed. */
   public boolean isClosed() {
     return closed;
+  }
+
+  Machine machine() {
+    return machine;
   }
 
   AttachedStack currentStack() {

@@ -2,21 +2,22 @@ package io.twostep.dma;
 
 import io.twostep.dma.DmaMappingException.Reason;
 import io.twostep.dma.spi.DeviceSlot;
-import io.twostep.dma.spi.PeerImporter;
+import io.twostep.dma.spi.Importer;
 import io.twostep.dma.spi.PeerRange;
 import io.twostep.dma.spi.Retirement;
+import io.twostep.dma.spi.Revocable;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The peer memory that one handle uses, and the meeting point of the thread that uses the handle with the one that takes the memory back.
+ * The memory that one handle uses and that may be taken back, peers or exports, and the meeting point of the thread that uses the handle with the one that takes the memory back.
  *
  * <p>While a call of the handle is under way nobody else touches its state: the revoker leaves a note and the call acts on it when it returns. Otherwise the revoker
- * takes the translations down itself, under the monitor that every later call must enter. Handles that never held peer memory have none of this.
+ * takes the translations down itself, under the monitor that every later call must enter. Handles that never held such memory have none of this.
  */
-final class PeerHolds implements PeerImporter {
+final class PeerHolds implements Importer {
   private final DmaHandle handle;
-  private @Nullable PeerRange[] ranges = new PeerRange[2];
+  private @Nullable Revocable[] held = new Revocable[2];
   private int count;
   private boolean busy;
 
@@ -33,45 +34,47 @@ final class PeerHolds implements PeerImporter {
     this.handle = handle;
   }
 
-  /** Note, during a call, that the handle uses a range. Returns false if the range was taken back. */
-  synchronized boolean add(PeerRange range) {
+  /** Note, during a call, that the handle uses memory. Returns false if it was taken back. */
+  synchronized boolean add(Revocable memory) {
     busy = true;
-    if (!range.add(this)) {
+    if (!memory.add(this)) {
       return false;
     }
-    if (count == ranges.length) {
-      ranges = Arrays.copyOf(ranges, count * 2);
+    if (count == held.length) {
+      held = Arrays.copyOf(held, count * 2);
     }
-    ranges[count++] = range;
+    held[count++] = memory;
     return true;
   }
 
-  /** Tell whether the ranges are the memory of more than one device. */
+  /** Tell whether it holds peer memory of more than one device. */
   synchronized boolean severalProviders() {
-    for (int i = 1; i < count; i++) {
-      PeerRange range = ranges[i];
-      PeerRange first = ranges[0];
-      if (range != null && first != null && range.provider() != first.provider()) {
-        return true;
+    DeviceSlot first = null;
+    for (int i = 0; i < count; i++) {
+      if (held[i] instanceof PeerRange range) {
+        if (first != null && first != range.provider()) {
+          return true;
+        }
+        first = range.provider();
       }
     }
     return false;
   }
 
-  /** Note that the handle let go of a range. */
-  synchronized void remove(PeerRange range) {
+  /** Note that the handle let go of memory. */
+  synchronized void remove(Revocable memory) {
     for (int i = count - 1; i >= 0; i--) {
-      if (ranges[i] == range) {
-        ranges[i] = ranges[--count];
-        ranges[count] = null;
-        range.remove(this);
+      if (held[i] == memory) {
+        held[i] = held[--count];
+        held[count] = null;
+        memory.remove(this);
         return;
       }
     }
-    throw new IllegalStateException("the handle does not hold " + range);
+    throw new IllegalStateException("the handle does not hold " + memory);
   }
 
-  /** Note that a range of this call is reached without translation. */
+  /** Note that memory of this call is reached without translation. */
   synchronized void reachedPastTranslation() {
     untranslated = true;
   }
@@ -84,7 +87,7 @@ final class PeerHolds implements PeerImporter {
   synchronized void enter(String call) {
     if (revoked) {
       throw new DmaMappingException(
-          Reason.REVOKED, handle.stack().device + ": " + call + "(): peer memory of this request was taken back by its owner; unmap it");
+          Reason.REVOKED, handle.stack().device + ": " + call + "(): memory of this request was taken back by its owner; unmap it");
     }
     busy = true;
   }
@@ -108,9 +111,9 @@ final class PeerHolds implements PeerImporter {
   }
 
   @Override
-  public void revoked(PeerRange range) {
+  public void revoked(Revocable memory) {
     synchronized (this) {
-      if (!Arrays.asList(ranges).contains(range)) {
+      if (revoked || !Arrays.asList(held).contains(memory)) {
         return;
       }
       revoked = true;

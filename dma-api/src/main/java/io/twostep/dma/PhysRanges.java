@@ -7,6 +7,16 @@ package io.twostep.dma;
  * allow. A sync of a transfer may read it again, so that ranges must not change until the transfer made from them is unmapped. Implementations need not be thread-safe.
  */
 public interface PhysRanges {
+  /**
+   * Return a source of ranges that are known beforehand.
+   *
+   * @param physAndLength first byte and bytes of each range, in turn
+   * @throws IllegalArgumentException for an odd count
+   */
+  static PhysRanges of(long... physAndLength) {
+    return RangeList.of(physAndLength);
+  }
+
   /** Start again at the first range. */
   void rewind();
 

@@ -4,7 +4,7 @@ import io.twostep.dma.DmaMappingException.Reason;
 import io.twostep.dma.spi.MemoryKind;
 import io.twostep.dma.spi.MemoryRegion;
 import io.twostep.dma.spi.Misuse;
-import io.twostep.dma.spi.PeerRange;
+import io.twostep.dma.spi.Revocable;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
@@ -22,7 +22,7 @@ final class RegionPins {
   private int count;
   private @Nullable MemoryRegion latest;
 
-  /** Whose regions these are, to be known to the owners of peer memory; null where a batch or the quarantine holds on for somebody else. */
+  /** Whose regions these are, to be known to owners who may take them back; null where a batch or the quarantine holds on for somebody else. */
   private final @Nullable DmaHandle handle;
 
   RegionPins() {
@@ -65,7 +65,7 @@ final class RegionPins {
     if (!region.tryPin()) {
       return false;
     }
-    if (region.peer() != null && !importPeer(region)) {
+    if (region.revocable() != null && !importFor(region)) {
       region.unpin();
       return false;
     }
@@ -73,18 +73,18 @@ final class RegionPins {
     return true;
   }
 
-  private boolean importPeer(MemoryRegion region) {
+  private boolean importFor(MemoryRegion region) {
     DmaHandle importer = handle;
-    PeerRange range = region.peer();
-    return importer == null || range == null || importer.holdPeers().add(range);
+    Revocable memory = region.revocable();
+    return importer == null || memory == null || importer.holdPeers().add(memory);
   }
 
   /** Let go of a region that {@link #append} noted. */
   private void letGo(MemoryRegion region, long pins) {
     DmaHandle importer = handle;
-    PeerRange range = region.peer();
-    if (importer != null && range != null) {
-      importer.holdPeers().remove(range);
+    Revocable memory = region.revocable();
+    if (importer != null && memory != null) {
+      importer.holdPeers().remove(memory);
     }
     region.unpin(pins);
   }

@@ -2,36 +2,44 @@ package io.twostep.dma;
 
 import io.twostep.dma.DmaMappingException.Reason;
 import io.twostep.dma.spi.MemoryRegion;
-import io.twostep.dma.spi.PeerImporter;
-import io.twostep.dma.spi.PeerRange;
+import io.twostep.dma.spi.Importer;
+import io.twostep.dma.spi.Revocable;
 import io.twostep.dma.spi.Timers;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import org.jspecify.annotations.Nullable;
 
-/** One taking back of peer memory: tells the importers, waits for the last pin to go, and stops who holds on at the deadline. */
+/** One taking back of memory: tells the importers, waits for the last pin to go, and stops who holds on at the deadline. */
 final class Revocation {
+  /** The deadline of what somebody else brings to an end. */
+  static final long NO_DEADLINE = Long.MAX_VALUE;
+
   private final Timers timers;
   private final MemoryRegion region;
-  private final PeerRange range;
+  private final Revocable memory;
   private final CompletableFuture<Void> done = new CompletableFuture<>();
   private volatile Timers.@Nullable Timer deadline;
 
-  Revocation(Timers timers, MemoryRegion region, PeerRange range) {
+  Revocation(Timers timers, MemoryRegion region, Revocable memory) {
     this.timers = timers;
     this.region = region;
-    this.range = range;
+    this.memory = memory;
   }
 
   CompletionStage<Void> stage() {
     return done.minimalCompletionStage();
   }
 
+  /** Tell whether the memory is out of reach of every device. */
+  boolean isComplete() {
+    return done.isDone() && !done.isCompletedExceptionally();
+  }
+
   void start(long deadlineNanos) {
     region.revoke(this::released);
-    range.revoke();
-    if (!done.isDone()) {
+    memory.revoke();
+    if (!done.isDone() && deadlineNanos != NO_DEADLINE) {
       deadline = timers.schedule(deadlineNanos, this::stopImporters);
       if (done.isDone()) {
         released();
@@ -52,7 +60,7 @@ final class Revocation {
     if (done.isDone()) {
       return;
     }
-    List<PeerImporter> importers = range.importers();
+    List<Importer> importers = memory.importers();
     if (importers.isEmpty()) {
       done.completeExceptionally(quarantined("no device is known to stop"));
       return;
@@ -70,13 +78,13 @@ final class Revocation {
   private DmaMappingException quarantined(String why) {
     return new DmaMappingException(
         Reason.QUARANTINED,
-        "peer memory %s: %d mappings hold it past the deadline and %s; leave the memory as it is until the devices are reset"
-            .formatted(range, region.pins(), why));
+        "%s: %d mappings hold it past the deadline and %s; leave the memory as it is until the devices are reset"
+            .formatted(memory, region.pins(), why));
   }
 
-  private static @Nullable RuntimeException stop(List<PeerImporter> importers) {
+  private static @Nullable RuntimeException stop(List<Importer> importers) {
     RuntimeException failure = null;
-    for (PeerImporter importer : importers) {
+    for (Importer importer : importers) {
       try {
         importer.stop();
       } catch (RuntimeException e) {

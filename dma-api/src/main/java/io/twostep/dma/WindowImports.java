@@ -1,8 +1,9 @@
 package io.twostep.dma;
 
 import io.twostep.dma.spi.DeviceSlot;
-import io.twostep.dma.spi.PeerImporter;
+import io.twostep.dma.spi.Importer;
 import io.twostep.dma.spi.PeerRange;
+import io.twostep.dma.spi.Revocable;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -11,7 +12,7 @@ import java.util.List;
  *
  * <p>Several threads link and unlink at once, so nobody but the driver can take units out; the pins of the units tell when it has.
  */
-final class WindowImports implements PeerImporter {
+final class WindowImports implements Importer {
   private final SparseWindow window;
   private final List<PeerRange> ranges = new ArrayList<>();
 
@@ -43,7 +44,7 @@ final class WindowImports implements PeerImporter {
   }
 
   @Override
-  public void revoked(PeerRange range) {
+  public void revoked(Revocable memory) {
     window.tellRevoked();
   }
 

@@ -48,6 +48,7 @@ class FailureAtEveryCallTest {
           new Named("linear range of pieces", bench -> linear(bench, bench.gapped())),
           new Named("linear range of peers", bench -> linear(bench, bench.neighbours(bench.rig.bus))),
           new Named("linear range of memory and peers", bench -> linear(bench, bench.mixed(bench.rig.bridge))),
+          new Named("imported buffer", FailureAtEveryCallTest::imported),
           new Named("collected transfer", FailureAtEveryCallTest::collected),
           new Named("window", FailureAtEveryCallTest::window),
           new Named("coherent buffer", FailureAtEveryCallTest::coherent),
@@ -205,6 +206,22 @@ class FailureAtEveryCallTest {
     bench.batch.complete();
   }
 
+  private static void imported(Bench bench) {
+    ImportedBuffer[] attached = new ImportedBuffer[1];
+    bench.attempt(() -> attached[0] = bench.exported.attach(bench.rig.mapper, () -> {}));
+    try (ImportedBuffer imported = attached[0]) {
+      Entries entries = new Entries();
+      bench.attempt(() -> imported.map(BIDIRECTIONAL, NONE, entries));
+      assertThat(entries.readAll(bench.rig)).isEqualTo(bench.contents(bench.pages()));
+      imported.unmap();
+      if (bench.rig.kind.translates || bench.rig.kind.bounces) {
+        bench.attempt(() -> imported.mapLinear(BIDIRECTIONAL, NONE, LinearPolicy.MAY_BOUNCE));
+        assertThat(bench.rig.deviceRead(imported.dmaAddress() + PAGE)).isEqualTo(bench.contents(bench.pages())[(int) PAGE]);
+      }
+    }
+    assertThat(bench.exported.attachments()).isZero();
+  }
+
   private static void collected(Bench bench) {
     bench.transfer.begin(3 * PAGE, TO_DEVICE, NONE);
     assertThat(bench.transfer.add(bench.scattered.phys(0), PAGE)).isTrue();
@@ -285,6 +302,7 @@ class FailureAtEveryCallTest {
     final IovaReservation reservation;
     final DmaTransfer transfer;
     final LinearMapping linear;
+    final ExportedBuffer exported;
     final InvalidationBatch batch;
     private final FakeBlock bystanderBlock;
     private final DmaMapping bystander;
@@ -299,6 +317,7 @@ class FailureAtEveryCallTest {
       reservation = rig.mapper.newReservation();
       transfer = rig.mapper.newTransfer();
       linear = rig.mapper.newLinear();
+      exported = ExportedBuffer.of(rig.machine, "frame", pages());
       batch = rig.mapper.newBatch();
       bystanderBlock = filled(3 * PAGE, MemoryPlacement.CONTIGUOUS);
       bystander = rig.mapper.map(bystanderBlock.phys(0), 3 * PAGE, BIDIRECTIONAL, NONE);
@@ -409,6 +428,7 @@ class FailureAtEveryCallTest {
       reservation.close();
       transfer.close();
       linear.close();
+      exported.close();
       bystander.close();
       rig.mapper.close();
       assertThat(rig.terminal.closed()).isEqualTo(rig.terminal.attached());

@@ -31,6 +31,10 @@ class HandleMisuseTest {
   private final InvalidationBatch batch = rig.mapper.newBatch();
   private final Ranges ranges = Ranges.of(block.phys(0), PAGE, block.phys(4 * PAGE), PAGE);
 
+
+  /** What imports need open; closed with the last of them. */
+  private final List<ExportedBuffer> exports = new ArrayList<>();
+
   private enum State {
     IDLE,
     MAPPED,
@@ -69,6 +73,7 @@ class HandleMisuseTest {
     switch (name) {
       case "DmaMapping" -> check(mappings(), row(mappingRows(), call), state, expected);
       case "LinearMapping" -> check(linears(), row(linearRows(), call), state, expected);
+      case "ImportedBuffer" -> check(imports(), row(importRows(), call), state, expected);
       case "IovaReservation" -> check(reservations(), row(reservationRows(), call), state, expected);
       default -> check(transfers(), row(transferRows(), call), state, expected);
     }
@@ -108,6 +113,7 @@ class HandleMisuseTest {
     }
     handle.close();
     batch.complete();
+    exports.forEach(ExportedBuffer::close);
     assertThat(rig.memory.pins()).isZero();
     assertThat(rig.terminal.granulesUsed()).isZero();
     assertThat(rig.mapper.liveMappings()).isZero();
@@ -204,6 +210,35 @@ class HandleMisuseTest {
         new Row<>("close", LinearMapping::close, "ok", "ok", "ok", "ok", "ok"));
   }
 
+  private Handles<ImportedBuffer> imports() {
+    return new Handles<>() {
+      @Override
+      public ImportedBuffer make() {
+        ExportedBuffer exported = ExportedBuffer.of(rig.machine, "frame", ranges);
+        exports.add(exported);
+        return exported.attach(rig.mapper, () -> {});
+      }
+
+      @Override
+      public void map(ImportedBuffer handle) {
+        handle.mapLinear(TO_DEVICE, NONE, LinearPolicy.IN_PLACE);
+      }
+    };
+  }
+
+  private List<Row<ImportedBuffer>> importRows() {
+    return List.of(
+        new Row<>("map", h -> h.map(TO_DEVICE, NONE, new Entries()), "ok", "ise", "ise", "detached", "ise"),
+        new Row<>("mapLinear", h -> h.mapLinear(TO_DEVICE, NONE, LinearPolicy.IN_PLACE), "ok", "ise", "ise", "detached", "ise"),
+        new Row<>("unmap", ImportedBuffer::unmap, "ise", "ok", "ise", "ise", "ok"),
+        new Row<>("dmaAddress", ImportedBuffer::dmaAddress, "ise", "ok", "ise", "ise", "ok"),
+        new Row<>("length", ImportedBuffer::length, "ok", "ok", "ok", "ok", "ok"),
+        new Row<>("needsSync", ImportedBuffer::needsSync, "ise", "ok", "ise", "ise", "ok"),
+        new Row<>("syncForCpu", h -> h.syncForCpu(0, 1), "ise", "ok", "ise", "ise", "detached"),
+        new Row<>("syncForDevice", h -> h.syncForDevice(0, 1), "ise", "ok", "ise", "ise", "detached"),
+        new Row<>("close", ImportedBuffer::close, "ok", "ok", "ok", "ok", "ok"));
+  }
+
   private Handles<DmaTransfer> transfers() {
     return new Handles<>() {
       @Override
@@ -252,6 +287,7 @@ class HandleMisuseTest {
     table(tests, "DmaMapping", mappings(), mappingRows());
     table(tests, "IovaReservation", reservations(), reservationRows());
     table(tests, "LinearMapping", linears(), linearRows());
+    table(tests, "ImportedBuffer", imports(), importRows());
     table(tests, "DmaTransfer", transfers(), transferRows());
     return tests.stream();
   }

@@ -18,7 +18,11 @@ final class MemoryDevice implements DeviceModel {
   private @Nullable BusMaster bus;
 
   MemoryDevice(Arena arena) {
-    memory = arena.allocate(BYTES, 4096);
+    this(arena.allocate(BYTES, 4096));
+  }
+
+  MemoryDevice(MemorySegment memory) {
+    this.memory = memory;
   }
 
   /** Reads as the device; null if the machine refuses. */
@@ -51,7 +55,7 @@ final class MemoryDevice implements DeviceModel {
 
   @Override
   public List<BarSpec> bars() {
-    return List.of(BarSpec.NONE, BarSpec.NONE, new BarSpec(Bar.Kind.MEMORY, BYTES));
+    return List.of(BarSpec.NONE, BarSpec.NONE, new BarSpec(Bar.Kind.MEMORY, memory.byteSize()));
   }
 
   @Override

@@ -43,6 +43,7 @@ final class Rig implements AutoCloseable {
       downstream-port 02:00.0 bus=03
       downstream-port 02:01.0 bus=04
       root-port 00:02.0 bus=10
+      root-port 00:03.0 bus=11
       host-bridge dead:beef bus=40-4f
       root-port 40:01.0 bus=41
       """;

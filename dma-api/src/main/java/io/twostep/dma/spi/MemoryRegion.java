@@ -28,7 +28,7 @@ public final class MemoryRegion {
 
   private final MemoryKind kind;
   private final String name;
-  private final @Nullable PeerRange peer;
+  private final @Nullable Revocable revocable;
 
   /** The one run of addresses that the region is, if it is one and that is known. */
   private final long first;
@@ -52,21 +52,25 @@ public final class MemoryRegion {
    * @param length bytes of the run, every range in which is this region's while it is open; 0 if the region is scattered
    */
   public MemoryRegion(MemoryKind kind, String name, long first, long length) {
-    this.kind = kind;
-    this.name = name;
-    this.peer = null;
-    this.first = first;
-    this.length = length;
+    this(kind, name, null, first, length);
+  }
+
+  /** Create a region that its owner may take back; its ranges are looked up each time, since that may happen while it is held. */
+  public MemoryRegion(MemoryKind kind, String name, Revocable revocable) {
+    this(kind, name, revocable, 0, 0);
   }
 
   /** Create the region of published peer memory. */
   public MemoryRegion(PeerRange peer) {
-    this.kind = MemoryKind.PEER;
-    this.name = peer.toString();
-    this.peer = peer;
-    // A range of peer memory is looked up each time, since it may be taken back while it is held.
-    this.first = 0;
-    this.length = 0;
+    this(MemoryKind.PEER, peer.toString(), peer);
+  }
+
+  private MemoryRegion(MemoryKind kind, String name, @Nullable Revocable revocable, long first, long length) {
+    this.kind = kind;
+    this.name = name;
+    this.revocable = revocable;
+    this.first = first;
+    this.length = length;
   }
 
   /** Return what the region is. */
@@ -81,7 +85,12 @@ public final class MemoryRegion {
 
   /** Return whose memory it is; null unless a machine made it of a {@link PeerRange}. */
   public @Nullable PeerRange peer() {
-    return peer;
+    return revocable instanceof PeerRange peer ? peer : null;
+  }
+
+  /** Return what tells importers that it is taken back; null if it never is. */
+  public @Nullable Revocable revocable() {
+    return revocable;
   }
 
   /** Return the first address of the run that the region is known to be. */

@@ -1,26 +1,17 @@
 package io.twostep.dma.spi;
 
-import java.util.ArrayList;
-import java.util.Arrays;
-import java.util.List;
-import org.jspecify.annotations.Nullable;
-
 /**
  * The published part of a device's BAR: where it lies, whose it is, and who imports it.
  *
- * <p>Made by a machine in {@link DeviceSlot#publish}, found through {@link MemoryRegion#peer}. Thread-safe; a warm range allocates nothing.
+ * <p>Made by a machine in {@link DeviceSlot#publish}, found through {@link MemoryRegion#peer}. Machines {@link #revoke} it when the provider is pulled out, without a lock of theirs.
  */
-public final class PeerRange {
+public final class PeerRange extends Revocable {
   private final DeviceSlot provider;
   private final int bar;
   private final long offset;
   private final long phys;
   private final long busAddress;
   private final long length;
-
-  private @Nullable PeerImporter[] importers = new PeerImporter[4];
-  private int count;
-  private volatile boolean revoked;
 
   /**
    * Describe a published range.
@@ -33,6 +24,7 @@ public final class PeerRange {
    * @param length bytes
    */
   public PeerRange(DeviceSlot provider, int bar, long offset, long phys, long busAddress, long length) {
+    super(provider.address() + " BAR " + bar + " 0x" + Long.toHexString(offset) + "+0x" + Long.toHexString(length));
     this.provider = provider;
     this.bar = bar;
     this.offset = offset;
@@ -74,68 +66,5 @@ public final class PeerRange {
   /** Return what turns a physical address of the range into a bus address when added, wrapping around. */
   public long busOffset() {
     return busAddress - phys;
-  }
-
-  /** Tell whether the range was taken back. */
-  public boolean isRevoked() {
-    return revoked;
-  }
-
-  /** Note that somebody uses the range; returns false, and notes nothing, once it is taken back. An importer may be added several times. */
-  public synchronized boolean add(PeerImporter importer) {
-    if (revoked) {
-      return false;
-    }
-    if (count == importers.length) {
-      importers = Arrays.copyOf(importers, count * 2);
-    }
-    importers[count++] = importer;
-    return true;
-  }
-
-  /** Forget one {@link #add} of an importer. */
-  public synchronized void remove(PeerImporter importer) {
-    for (int i = count - 1; i >= 0; i--) {
-      if (importers[i] == importer) {
-        importers[i] = importers[--count];
-        importers[count] = null;
-        return;
-      }
-    }
-    throw new IllegalStateException(importer.device().address() + " does not import " + this);
-  }
-
-  /** Return who uses the range now, each once. */
-  public synchronized List<PeerImporter> importers() {
-    List<PeerImporter> all = new ArrayList<>();
-    for (int i = 0; i < count; i++) {
-      PeerImporter importer = importers[i];
-      if (importer != null && !all.contains(importer)) {
-        all.add(importer);
-      }
-    }
-    return all;
-  }
-
-  /**
-   * Take the range back: nobody can begin to use it from now on, and everybody who does is told. May be repeated, with no effect.
-   *
-   * <p>Whether the last device has let go is known by the pins of the {@link MemoryRegion}. Machines call it when the provider is pulled out, without a lock of theirs.
-   */
-  public void revoke() {
-    synchronized (this) {
-      if (revoked) {
-        return;
-      }
-      revoked = true;
-    }
-    for (PeerImporter importer : importers()) {
-      importer.revoked(this);
-    }
-  }
-
-  @Override
-  public String toString() {
-    return provider.address() + " BAR " + bar + " 0x" + Long.toHexString(offset) + "+0x" + Long.toHexString(length);
   }
 }

@@ -1,0 +1,177 @@
+package io.twostep.dma;
+
+import io.twostep.dma.spi.DmaOps;
+import io.twostep.dma.spi.MappingState;
+import io.twostep.dma.spi.Retirement;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One device's use of an {@link ExportedBuffer}: maps the whole buffer, as one range or as entries, until it is unmapped or taken back.
+ *
+ * <p>When the exporter takes the buffer back, translations of this mapping are gone at once, and the task given at attach runs; every call but teardown throws REVOKED until {@link #unmap}. Then it may be mapped again,
+ * as soon as the exporter restores it. What a device reaches without translation only the driver can take away: it must stop the device's requests and unmap, or the device is stopped for it. Teardown is
+ * never deferred. Used by one thread at a time; {@link #close} detaches.
+ */
+public final class ImportedBuffer extends DmaHandle {
+  private final ExportedBuffer exported;
+  private final RequestMapper request = new RequestMapper(this);
+  private final LinearRequest linear = new LinearRequest(this, request);
+  private @Nullable ExportLease source;
+  private RangeList ranges = RangeList.of(new long[0]);
+  private long dmaAddress;
+  private long entries;
+
+  ImportedBuffer(DmaMapper mapper, ExportedBuffer exported) {
+    super(mapper);
+    this.exported = exported;
+    exported.attached();
+  }
+
+  /** Refuse a device that has no way to the memory. */
+  void requireReachable(ExportLease lease) {
+    AttachedStack stack = stack();
+    if (lease.provider() == null) {
+      return;
+    }
+    for (int i = 0; i < lease.ranges().count(); i++) {
+      long phys = lease.ranges().phys(i);
+      long length = lease.ranges().length(i);
+      if (stack.ops.classify(phys, length) == RangeKind.UNREACHABLE) {
+        throw unreachable(stack, phys, length);
+      }
+    }
+  }
+
+  /** Return the buffer. */
+  public ExportedBuffer exported() {
+    return exported;
+  }
+
+  /** Return the bytes of the buffer, mapped or not. */
+  public long length() {
+    return exported.length();
+  }
+
+  /**
+   * Map the buffer as one range for the device; as {@link LinearMapping#map}.
+   *
+   * @return the address the device uses for the first byte
+   * @throws DmaMappingException REVOKED while the buffer is taken back; NOT_LINEAR, or any reason for which a range cannot be mapped. Nothing is mapped then
+   * @throws IllegalStateException unless idle
+   */
+  public long mapLinear(DmaDirection direction, int attributes, LinearPolicy policy) {
+    int flags = requestFlags(direction, attributes);
+    claim("mapLinear");
+    try {
+      dmaAddress = linear.map(hold("mapLinear"), flags, policy);
+      entries = 1;
+    } catch (RuntimeException e) {
+      join(e, request.takeDown(own()));
+      abandon(e);
+      throw e;
+    }
+    activate();
+    return dmaAddress;
+  }
+
+  /**
+   * Map the buffer and hand its entries to the sink, in order; as {@link DmaTransfer#map}.
+   *
+   * @return how many entries the sink took; -1 if it refused one and everything is undone
+   * @throws DmaMappingException REVOKED while the buffer is taken back, or any reason for which a range cannot be mapped. Nothing is mapped then
+   * @throws IllegalStateException unless idle
+   */
+  public long map(DmaDirection direction, int attributes, DmaSink sink) {
+    int flags = requestFlags(direction, attributes);
+    claim("map");
+    try {
+      entries = request.map(hold("map"), flags, sink);
+      dmaAddress = request.firstAddress();
+    } catch (RuntimeException e) {
+      join(e, request.takeDown(own()));
+      abandon(e);
+      if (e instanceof SinkRefused) {
+        return -1;
+      }
+      throw e;
+    }
+    activate();
+    return entries;
+  }
+
+  /** Hold the buffer as it is now, before any of its memory is looked at, and return its ranges. */
+  private PhysRanges hold(String call) {
+    ExportLease now = exported.lease();
+    if (!pins().hold(now.region())) {
+      throw exported.revoked(stack().device + ": " + call + "()");
+    }
+    if (!stack().translates) {
+      holdPeers().reachedPastTranslation();
+    }
+    if (now != source) {
+      source = now;
+      ranges = now.ranges().another();
+    }
+    return ranges;
+  }
+
+  /**
+   * Return the address the device uses for the first byte of a buffer that became one range.
+   *
+   * @throws IllegalStateException unless mapped as exactly one
+   */
+  public long dmaAddress() {
+    requireActive("dmaAddress");
+    if (entries != 1) {
+      throw new IllegalStateException(stack().device + ": dmaAddress(): the buffer became " + entries + " entries; take their addresses from the sink");
+    }
+    return dmaAddress;
+  }
+
+  /** Tell whether ownership must be moved by sync calls. */
+  public boolean needsSync() {
+    requireActive("needsSync");
+    return request.needsSync();
+  }
+
+  /** Take bytes {@code offset .. offset + length} of the buffer over from the device, so that the CPU reads what it wrote. */
+  public void syncForCpu(long offset, long length) {
+    syncRequest(request, offset, length, DmaOps.TOWARD_CPU);
+  }
+
+  /** Hand bytes {@code offset .. offset + length} of the buffer over to the device, so that it reads what the CPU wrote. */
+  public void syncForDevice(long offset, long length) {
+    syncRequest(request, offset, length, DmaOps.TOWARD_DEVICE);
+  }
+
+  /**
+   * Unmap and go idle; when this returns the device cannot reach the buffer through this import.
+   *
+   * @throws IllegalStateException unless mapped
+   * @throws DmaMappingException QUARANTINED if the device could not be proved away from the memory
+   */
+  public void unmap() {
+    tearDownWith("unmap", null);
+  }
+
+  @Override
+  String howToMap() {
+    return "is not mapped; call map() or mapLinear() first";
+  }
+
+  @Override
+  MappingState witness() {
+    MappingState segment = request.firstSegment();
+    return segment == null ? super.witness() : segment;
+  }
+
+  @Override
+  @Nullable RuntimeException takeDown(Retirement retirement) {
+    return request.takeDown(retirement);
+  }
+
+  @Override
+  void ended() {
+    exported.detached();
+  }
+}
