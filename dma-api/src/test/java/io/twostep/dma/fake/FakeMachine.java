@@ -23,6 +23,7 @@ public final class FakeMachine implements Machine {
   public final FakeMemory memory = new FakeMemory(faults);
   public final List<OffsetWindow> offsetWindows = new ArrayList<>();
 
+  private final FakeTimers timers = new FakeTimers();
   private final List<DeviceSlot> slots = new ArrayList<>();
   private final Map<DeviceSlot, Space> spaces = new IdentityHashMap<>();
 
@@ -67,7 +68,7 @@ public final class FakeMachine implements Machine {
 
   @Override
   public Timers timers() {
-    throw new UnsupportedOperationException("no clock");
+    return timers;
   }
 
   @Override

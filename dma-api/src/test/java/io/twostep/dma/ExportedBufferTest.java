@@ -1,0 +1,52 @@
+package io.twostep.dma;
+
+import static io.twostep.dma.DmaAttributes.NONE;
+import static io.twostep.dma.DmaDirection.BIDIRECTIONAL;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.twostep.dma.fake.FakeBlock;
+import io.twostep.dma.fake.Rig;
+import java.util.concurrent.CompletableFuture;
+import org.junit.jupiter.api.Test;
+
+/** What holds an exported buffer's memory, and until when. */
+class ExportedBufferTest {
+  private static final long PAGE = 4096;
+
+  private final Rig rig = new Rig(Rig.Kind.TRANSLATING);
+  private final FakeBlock block = rig.allocate(2 * PAGE, MemoryPlacement.SCATTERED);
+  private final ExportedBuffer exported = ExportedBuffer.of(rig.machine, "frame", block.ranges());
+
+  @Test
+  void memoryIsHeldUntilAnImporterThatHasOnlyBegunToMapLetsGo() {
+    assertThat(exported.lease().region().tryPin()).as("an importer's first step").isTrue();
+    CompletableFuture<Void> revoked = exported.revoke().toCompletableFuture();
+    assertThat(revoked).isNotDone();
+    assertThatThrownBy(block::close).isInstanceOf(IllegalStateException.class);
+    exported.lease().region().unpin();
+    assertThat(revoked).isCompleted();
+    block.close();
+    exported.close();
+    assertThat(rig.memory.pins()).isZero();
+  }
+
+  @Test
+  void nobodyKnownToStopAtTheDeadlineMeansQuarantine() {
+    assertThat(exported.lease().region().tryPin()).isTrue();
+    CompletableFuture<Void> revoked = exported.revoke(100).toCompletableFuture();
+    rig.machine.timers().pause();
+    assertThat(rig.machine.timers().nanoTime()).isEqualTo(100);
+    assertThat(revoked).isCompletedExceptionally();
+    assertThatThrownBy(exported::restore).isInstanceOf(IllegalStateException.class).hasMessageContaining("frame");
+    exported.lease().region().unpin();
+    exported.restore();
+    ImportedBuffer imported = exported.attach(rig.mapper, () -> {});
+    imported.mapLinear(BIDIRECTIONAL, NONE, LinearPolicy.IN_PLACE);
+    imported.close();
+    exported.close();
+    exported.close();
+    block.close();
+    assertThat(rig.memory.pins()).isZero();
+  }
+}
