@@ -292,17 +292,18 @@ class RevocationTest {
   void revocationUnderLoadLeavesNothingReachable(Kind kind) throws InterruptedException, ExecutionException {
     for (int round = 0; round < 20; round++) {
       try (Rig rig = new Rig(kind, io.twostep.dma.DeviceLimits.UNLIMITED, "iotlb", "normal", "time", "real")) {
-        MemoryBlock block = rig.allocate(PAGE);
+        MemoryBlock block = rig.allocate(2 * PAGE);
         AtomicReference<Throwable> failure = new AtomicReference<>();
         CountDownLatch running = new CountDownLatch(2);
         List<Thread> threads = new ArrayList<>();
         for (int t = 0; t < 2; t++) {
+          long local = block.phys((long) t * PAGE);
           long peer = rig.behindMemory.phys() + (long) t * 8 * PAGE;
           threads.add(
               new Thread(
                   () -> {
                     try (DmaTransfer transfer = rig.mapper.newTransfer()) {
-                      TestRanges ranges = TestRanges.of(block.phys(0), PAGE, peer, PAGE);
+                      TestRanges ranges = TestRanges.of(local, PAGE, peer, PAGE);
                       for (int n = 0; ; n++) {
                         transfer.map(ranges, BIDIRECTIONAL, NONE, new Entries());
                         if (n == 3) {
