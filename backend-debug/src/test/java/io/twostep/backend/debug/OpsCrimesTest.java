@@ -10,7 +10,6 @@ import io.twostep.dma.spi.AttachContext;
 import io.twostep.dma.spi.DmaOps;
 import io.twostep.dma.spi.MapFlags;
 import io.twostep.dma.spi.MappingState;
-import io.twostep.dma.spi.Misuse;
 import io.twostep.dma.spi.ModelHost.SlotOptions;
 import io.twostep.dma.spi.Retirement;
 import org.junit.jupiter.api.AfterEach;
@@ -76,20 +75,6 @@ class OpsCrimesTest {
   void releasesComeInOrderAndOnce() {
     ops.retire(Retirement.TABLES, 12345, 0, 0);
     rig.only(Rule.RETIRED_OUT_OF_ORDER, false);
-  }
-
-  @Test
-  void peersThatOnlyABusAddressReachesAreNamed() {
-    ops.reserve(state, 0, 4 * PAGE, 0, -1L, READ);
-    ops.refused(state, Misuse.BUS_ADDRESS, "link", 0x7000_0000L, PAGE);
-    rig.only(Rule.BUS_ADDRESS_LINKED, true);
-  }
-
-  @Test
-  void aSecondThreadOnAHandleIsNamed() {
-    ops.map(state, phys, PAGE, READ, batch);
-    ops.refused(state, Misuse.IN_USE, "unmap", 0, 0);
-    rig.only(Rule.USED_BY_TWO_THREADS, true);
   }
 
   @Test

@@ -8,11 +8,13 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.twostep.dma.DmaMapping;
 import io.twostep.dma.DmaMappingException;
+import io.twostep.dma.DmaTransfer;
 import io.twostep.dma.InvalidationBatch;
 import io.twostep.dma.IovaReservation;
 import io.twostep.dma.MemoryBlock;
 import io.twostep.dma.MemoryPlacement;
 import io.twostep.dma.PhysRanges;
+import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -88,6 +90,23 @@ class TwoStepCrimesTest {
     assertThatThrownBy(() -> rig.mapper.newTransfer().map(shifty, TO_DEVICE, NONE, (address, length, kind) -> true))
         .isInstanceOf(IllegalArgumentException.class);
     rig.one(Rule.SOURCE_CHANGED, true);
+  }
+
+  @Test
+  void aSecondThreadOnAHandleIsNamed() {
+    DmaTransfer transfer = rig.mapper.newTransfer();
+    transfer.map(block.ranges(), TO_DEVICE, NONE, (address, length, kind) -> true);
+    transfer.unmap();
+    transfer.map(
+        block.ranges(),
+        TO_DEVICE,
+        NONE,
+        (address, length, kind) -> {
+          assertThatThrownBy(() -> CompletableFuture.runAsync(transfer::unmap).join()).hasCauseInstanceOf(IllegalStateException.class);
+          return true;
+        });
+    transfer.unmap();
+    rig.only(Rule.USED_BY_TWO_THREADS, true);
   }
 
   @Test
