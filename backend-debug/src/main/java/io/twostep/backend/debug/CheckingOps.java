@@ -385,6 +385,9 @@ final class CheckingOps extends ForwardingOps {
       book.beforeProtect(tracked, offset, length, access);
     }
     next.protect(state, offset, length, access, batch);
+    if (tracked != null) {
+      book.permitted(tracked, offset, length, access);
+    }
   }
 
   @Override

@@ -39,7 +39,12 @@ final class Link {
 
   /** Return a part of this link as a link of its own. */
   Link part(long id, long from, long to) {
-    Link part = new Link(owner, id, from, to - from, phys == -1 ? -1 : phys + (from - offset), flags, linkedAt, region);
+    return part(id, from, to, flags);
+  }
+
+  /** Return a part of this link as a link of its own, with other flags. */
+  Link part(long id, long from, long to, int changed) {
+    Link part = new Link(owner, id, from, to - from, phys == -1 ? -1 : phys + (from - offset), changed, linkedAt, region);
     part.published = published;
     part.cpuOwned = cpuOwned;
     part.contended = contended;

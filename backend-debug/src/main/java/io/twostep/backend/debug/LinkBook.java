@@ -185,6 +185,26 @@ final class LinkBook {
     }
   }
 
+  /** Follow a change of permissions: from now on the device may do what {@code access} says, and other mappings of the memory see it write or not. */
+  void permitted(Tracked tracked, long offset, long length, int access) {
+    long end = offset + length;
+    for (Link link : tracked.touching(offset, length)) {
+      long from = Math.max(link.offset, offset);
+      long to = Math.min(link.end(), end);
+      forget(link);
+      Link before = link.offset < from ? link.part(ledger.nextId(), link.offset, from) : null;
+      Link after = link.end() > to ? link.part(ledger.nextId(), to, link.end()) : null;
+      tracked.replace(link, before, after);
+      if (before != null) {
+        index(before);
+      }
+      if (after != null) {
+        index(after);
+      }
+      enter(link.part(ledger.nextId(), from, to, (link.flags & ~MapFlags.ACCESS) | (access & MapFlags.ACCESS)));
+    }
+  }
+
   List<Link> beforeSync(Tracked tracked, long offset, long length, int toward, int below) {
     List<Link> links = tracked.touching(offset, length);
     long hole = tracked.firstHole(links, offset, length);

@@ -1,6 +1,8 @@
 package io.twostep.backend.debug;
 
 import static io.twostep.dma.DmaAttributes.NONE;
+import static io.twostep.dma.DmaDirection.BIDIRECTIONAL;
+import static io.twostep.dma.DmaDirection.FROM_DEVICE;
 import static io.twostep.dma.DmaDirection.TO_DEVICE;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -9,6 +11,7 @@ import io.twostep.dma.DmaBuffer;
 import io.twostep.dma.DmaMapping;
 import io.twostep.dma.IovaReservation;
 import io.twostep.dma.MemoryBlock;
+import io.twostep.dma.SparseWindow;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -68,6 +71,29 @@ class DeviceCrimesTest {
     DmaMapping mapping = rig.mapper.map(phys, PAGE, TO_DEVICE, NONE);
     read(mapping.dmaAddress() + PAGE + 8);
     rig.only(Rule.DEVICE_USED_BEYOND_END, true);
+  }
+
+  @Test
+  void accessAgainstAPermissionThatWasTakenAwayIsTheDevicesFault() {
+    SparseWindow window = rig.mapper.newWindow(4 * PAGE, PAGE, BIDIRECTIONAL, NONE);
+    long address = window.link(0, phys, 3 * PAGE, BIDIRECTIONAL);
+    window.protect(PAGE, PAGE, FROM_DEVICE);
+    rig.device.read(address, 1);
+    rig.device.read(address + 2 * PAGE, 1);
+    assertThat(rig.reports()).isEmpty();
+    read(address + PAGE);
+    rig.only(Rule.DEVICE_USED_WRONG_DIRECTION, true);
+  }
+
+  @Test
+  void whatADeviceWroteWithAPermissionGivenLaterIsNoWriteOfTheCpu() {
+    SparseWindow window = rig.mapper.newWindow(4 * PAGE, PAGE, BIDIRECTIONAL, NONE);
+    long address = window.link(0, phys, PAGE, TO_DEVICE);
+    DmaMapping mapping = rig.mapper.map(phys, PAGE, TO_DEVICE, NONE);
+    window.protect(0, PAGE, BIDIRECTIONAL);
+    rig.device.write(address, new byte[] {1, 2, 3});
+    mapping.unmap();
+    assertThat(rig.reports()).isEmpty();
   }
 
   @Test
