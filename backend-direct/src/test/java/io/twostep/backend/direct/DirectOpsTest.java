@@ -6,11 +6,11 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import io.twostep.dma.DeviceLimits;
 import io.twostep.dma.DmaAttributes;
-import io.twostep.dma.DmaMapper;
 import io.twostep.dma.DmaDirection;
+import io.twostep.dma.DmaMapper;
 import io.twostep.dma.DmaMapping;
-import io.twostep.dma.DmaMappingException;
 import io.twostep.dma.DmaMappingException.Reason;
+import io.twostep.dma.DmaMappingException;
 import io.twostep.dma.DmaStack;
 import io.twostep.dma.RangeKind;
 import io.twostep.dma.spi.AddressSpace.Translation;
@@ -19,6 +19,7 @@ import io.twostep.dma.spi.MapFlags;
 import io.twostep.dma.spi.MappingState;
 import io.twostep.dma.spi.OffsetWindow;
 import io.twostep.dma.spi.Retirement;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -148,8 +149,11 @@ class DirectOpsTest {
     ops.sync(state, 0x3f, 2, DmaOps.TOWARD_DEVICE);
     ops.unmap(state, retirement);
 
-    assertThat(machine.cacheCalls)
-        .containsExactly("clean 0x1000+0x100", "invalidate 0x1040+0x40", "clean 0x1000+0x80", "invalidate 0x1000+0x100");
+    List<String> beforeCompletion = List.of("clean 0x1000+0x100", "clean 0x1040+0x40", "invalidate 0x1040+0x40", "clean 0x1000+0x80");
+    assertThat(machine.cacheCalls).as("until the batch completes the memory is the device's").isEqualTo(beforeCompletion);
+    retirement.complete();
+    assertThat(machine.cacheCalls.subList(beforeCompletion.size(), machine.cacheCalls.size()))
+        .containsExactly("clean 0x1000+0x100", "invalidate 0x1000+0x100");
   }
 
   @Test
