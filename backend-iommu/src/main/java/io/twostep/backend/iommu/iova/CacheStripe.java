@@ -7,7 +7,7 @@ import org.jspecify.annotations.Nullable;
  * allocated here.
  *
  * <p>All stacks lie in one array, their heights beside each other, so that a call touches few cache lines. It comes into
- * being with the first range that is kept, and is padded at both ends against the stripes beside it:
+ * being with the first call, and is padded at both ends against the stripes beside it:
  *
  * <pre>
  *   words  0..15    padding
