@@ -100,11 +100,13 @@ public final class Hca implements Driver {
     channel.close();
   }
 
-  String name() {
+  /** Return its name and address, for messages. */
+  public String name() {
     return name;
   }
 
-  DmaMapper mapper() {
+  /** Return what maps memory for the adapter, closed with it; {@link #newLocalKey} names what is mapped. */
+  public DmaMapper mapper() {
     return mapper;
   }
 
@@ -144,6 +146,11 @@ public final class Hca implements Driver {
   /** Register addresses whose pages come and go; all are absent at first. */
   public OnDemandKey registerOnDemand(ProtectionDomain domain, long start, long length, int access, PageFaultHandler handler) {
     return new OnDemandKey(this, domain, start, length, AccessFlags.check(access), handler);
+  }
+
+  /** Make the key by which the domain's own queue pairs use memory that is mapped without being registered, by its DMA addresses. */
+  public LocalDmaKey newLocalKey(ProtectionDomain domain) {
+    return new LocalDmaKey(this, domain);
   }
 
   void add(OnDemandKey key) {

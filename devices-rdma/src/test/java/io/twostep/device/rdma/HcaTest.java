@@ -10,6 +10,7 @@ import io.twostep.device.rdma.model.Wire;
 import io.twostep.device.rdma.model.WireFaults;
 import io.twostep.device.rdma.wire.CompletionStatus;
 import io.twostep.dma.DmaDirection;
+import io.twostep.dma.DmaTransfer;
 import io.twostep.dma.MemoryBlock;
 import io.twostep.dma.SparseWindow;
 import io.twostep.dma.spi.DeviceAddress;
@@ -21,6 +22,7 @@ import io.twostep.machine.model.ModelMachinePlugin;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
@@ -194,6 +196,26 @@ class HcaTest {
         hosts.near.pair().postRead(2, nearKey, NEAR, 8, farKey.key(), FAR);
         hosts.await(hosts.near, 1);
         assertThat(hosts.near.done).extracting(Done::status).containsExactly(CompletionStatus.REMOTE_ACCESS);
+      }
+    }
+  }
+
+  @Test
+  void localKeyNamesWhateverIsMappedByItsDmaAddressAndPeersCanDoNothingWithIt() {
+    try (TwoHosts hosts = new TwoHosts(WireFaults.NONE)) {
+      hosts.connect(SMALL);
+      MemoryBlock near = random(hosts.near, 1);
+      MemoryBlock far = random(hosts.far, 2);
+      MemoryKey farKey = hosts.far.register(far, FAR, ALL);
+      try (MemoryKey local = hosts.near.hca().newLocalKey(hosts.near.domain());
+          MemoryKey theirs = hosts.far.hca().newLocalKey(hosts.far.domain());
+          DmaTransfer transfer = hosts.near.mapper().newTransfer()) {
+        transfer.map(near.ranges(), DmaDirection.TO_DEVICE, 0, (dmaAddress, length, kind) -> true);
+        hosts.near.pair().postWrite(1, local, transfer.address() + 3, 20_000, farKey.key(), FAR + 7);
+        hosts.near.pair().postWrite(2, local, transfer.address(), 8, theirs.key(), FAR);
+        hosts.await(hosts.near, 2);
+        assertThat(hosts.near.done).extracting(Done::status).containsExactly(CompletionStatus.SUCCESS, CompletionStatus.REMOTE_ACCESS);
+        assertThat(Arrays.copyOfRange(bytes(far), 7, 20_007)).isEqualTo(Arrays.copyOfRange(bytes(near), 3, 20_003));
       }
     }
   }
