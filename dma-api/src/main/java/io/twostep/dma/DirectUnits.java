@@ -48,6 +48,7 @@ final class DirectUnits {
     long frame = stack.memory.frameSize();
     MappingState probe = new MappingState(stack.layers);
     Retirement undo = new Retirement();
+    undo.undo(true);
     try (MemoryBlock block = stack.memory.allocate(frame, MemoryPlacement.CONTIGUOUS)) {
       RegionPins pins = new RegionPins();
       try {
@@ -105,11 +106,21 @@ final class DirectUnits {
     MappingState probe = scratch.probe(stack);
     stack.ops.map(probe, phys, 1L << shift, flags, scratch.retirement);
     if (probe.has(MapFlags.NEEDS_UNMAP)) {
-      stack.ops.unmap(probe, scratch.retirement);
-      scratch.retirement.complete();
+      forget(scratch, probe);
       throw unsupported("cannot hold " + Hex.range(phys, 1L << shift) + ", which would have to be bounced");
     }
     return probe.dmaAddress;
+  }
+
+  /** Unmap what only was to be tried, before the device hears of it. */
+  private void forget(WindowScratch scratch, MappingState probe) {
+    scratch.retirement.undo(true);
+    try {
+      stack.ops.unmap(probe, scratch.retirement);
+      scratch.retirement.complete();
+    } finally {
+      scratch.retirement.undo(false);
+    }
   }
 
   private int index(long offset) {

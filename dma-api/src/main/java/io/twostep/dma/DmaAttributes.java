@@ -15,7 +15,10 @@ public final class DmaAttributes {
   /** Refuse the mapping rather than bounce it or maintain caches for it. */
   public static final int REQUIRE_COHERENT = 1 << 9;
 
-  /** Promise that the device writes every byte after each hand-over, so that no hand-over need copy anything in before it does. */
+  /**
+   * Promise that the device writes every byte after each hand-over, so that no hand-over need copy anything in before it does. Bytes of a bounced mapping that it does not write are zeros after
+   * the first hand-over, and never another mapping's.
+   */
   public static final int OVERWRITE = 1 << 10;
 
   /** Ask for the privileged permission where the translation format has one. */

@@ -124,6 +124,7 @@ abstract sealed class DmaHandle implements AutoCloseable, HandleRegistry.Holder
       rebindOrAbandon();
     }
     state.reset();
+    own.undo(true);
   }
 
   private void rebindOrAbandon() {
@@ -139,18 +140,21 @@ abstract sealed class DmaHandle implements AutoCloseable, HandleRegistry.Holder
   }
 
   final void activate() {
+    own.undo(false);
     PHASE.setRelease(this, ACTIVE);
     leavePeers();
   }
 
   /** Return a claimed handle to idle; nothing was done. */
   final void unclaim() {
+    own.undo(false);
     goIdle();
   }
 
   /** Return a claimed handle to idle, undoing what the stack registered and letting go of memory; {@code cause} is why. */
   final void abandon(RuntimeException cause) {
     undo(0, cause);
+    own.undo(false);
     leavePeers();
     goIdle();
   }
@@ -335,7 +339,7 @@ abstract sealed class DmaHandle implements AutoCloseable, HandleRegistry.Holder
       }
       return null;
     } catch (RuntimeException e) {
-      mapper.quarantine().withhold(stack, state, window, pins);
+      mapper.quarantine().withhold(stack, state, window, retirement.isUndo(), pins);
       return new DmaMappingException(
           Reason.QUARANTINED,
           stack.device

@@ -21,9 +21,11 @@ final class Quarantine {
     entries.add(new Entry(stacks, retirement, null, false, pins));
   }
 
-  /** Keep a state that could not be torn down. */
-  synchronized void withhold(AttachedStack stack, MappingState state, boolean window, RegionPins pins) {
-    entries.add(new Entry(new AttachedStack[] {stack}, new Retirement(), state, window, pins));
+  /** Keep a state that could not be torn down; {@code undo} if its device was never given it. */
+  synchronized void withhold(AttachedStack stack, MappingState state, boolean window, boolean undo, RegionPins pins) {
+    Retirement retirement = new Retirement();
+    retirement.undo(undo);
+    entries.add(new Entry(new AttachedStack[] {stack}, retirement, state, window, pins));
   }
 
   /** Free a block once nothing holds it any more. */

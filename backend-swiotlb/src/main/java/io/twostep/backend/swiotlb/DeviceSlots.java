@@ -149,14 +149,19 @@ final class DeviceSlots {
     segments.drop(segment);
   }
 
-  /** Makes sure that an untrusted device finds nothing of others in the slots: zeros around the buffer, and in it until something is copied in. */
-  void scrub(long at, long length, boolean around) {
+  /**
+   * Makes sure that nobody finds what others left in the slots: zeros in the buffer unless it is copied in, since the device may leave bytes of it unwritten; and for an untrusted device around it, where it may look.
+   */
+  void scrub(long at, long length, boolean copiedIn) {
     if (!untrusted) {
+      if (!copiedIn) {
+        zero(at, length);
+      }
       return;
     }
     long start = rules.start(at);
     long end = start + rules.bytes(length, at);
-    if (around) {
+    if (copiedIn) {
       zero(start, at - start);
       zero(at + length, end - at - length);
     } else {
@@ -172,6 +177,10 @@ final class DeviceSlots {
       MemorySegment.copy(ZEROS, 0, view, SlotPool.offset(at) + done, piece);
       done += piece;
     }
+  }
+
+  boolean untrusted() {
+    return untrusted;
   }
 
   /** Hands a part of a buffer over to the device: copies it in, unless the device writes it all or must not see it. */
@@ -209,10 +218,10 @@ final class DeviceSlots {
     counters.bytesOut.add(length);
   }
 
-  /** Registers that a piece is given up: what the device wrote is copied out, if it ever had the piece, then its slots are free. */
+  /** Registers that a piece is given up: what the device wrote is copied out, if it was ever given the piece, then its slots are free. */
   void giveUp(Pieces pieces, int index, Retirement batch, StagingOps owner) {
     long length = pieces.has(index, Pieces.STAGED) ? -pieces.length(index) : pieces.length(index);
-    if (pieces.has(index, MapFlags.DEVICE_WRITES) && pieces.has(index, Pieces.HANDED | Pieces.FILLED)) {
+    if (!batch.isUndo() && pieces.has(index, MapFlags.DEVICE_WRITES) && pieces.has(index, Pieces.HANDED | Pieces.FILLED)) {
       batch.retire(Retirement.COPY_OUT, owner, pieces.position(index), pieces.source(index), length);
     }
     if (!pieces.has(index, Pieces.FURTHER)) {

@@ -197,7 +197,8 @@ final class TranslatedBounceOps extends StagingOps {
     }
     long at = slots.take(length, phys);
     try {
-      slots.scrub(at, length, false);
+      // An untrusted device finds zeros until the piece is handed over.
+      slots.scrub(at, length, !slots.untrusted() && isCopiedIn(flags));
       next.link(state, offset, slots.phys(at), length, slots.slotFlags(flags), undo);
       pieces.add(offset, length, phys, at, flags);
     } catch (RuntimeException e) {

@@ -101,6 +101,8 @@ public interface DmaOps extends AutoCloseable {
    * <p>Like {@link #release} it may throw only when the device cannot be proved away, such as when a host unmaps fewer bytes; the mapper then
    * quarantines the state with its memory and calls again after a reset.
    *
+   * <p>A layer that copies registers no copy out where {@link Retirement#isUndo}: the device was never given the addresses.
+   *
    * <p>A layer calls next first, registers its own releases after that, and leaves its words as they are if next throws: the call may be repeated. So in
    * {@link #release}.
    */

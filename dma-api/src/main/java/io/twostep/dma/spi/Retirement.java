@@ -34,6 +34,7 @@ public final class Retirement {
   private static final int FIRST_CAPACITY = 4;
 
   private boolean deferrable;
+  private boolean undo;
   private @Nullable Invalidator target;
   private long first = -1L;
   private long last;
@@ -63,6 +64,18 @@ public final class Retirement {
   /** Have everything that is cleared from now on invalidated by {@link #complete}, whatever the flush policy: for the teardowns of a device that is gone. */
   public void makeStrict() {
     deferrable = false;
+  }
+
+  /** Say whether what is taken down from now on belongs to a request that is not finished, and so was never given to the device. */
+  public void undo(boolean undo) {
+    this.undo = undo;
+  }
+
+  /**
+   * Tell whether what is taken down now was never given to the device, because its request fails: nothing of it is copied out, so that the caller's memory stays as it was.
+   */
+  public boolean isUndo() {
+    return undo;
   }
 
   /** Tell whether invalidation may be left to a lazy flush policy. */
