@@ -56,13 +56,13 @@ abstract sealed class DmaHandle implements AutoCloseable, HandleRegistry.Holder
   private MappingState state;
 
   /** There from the first memory on that may be taken back. */
-  private @Nullable PeerHolds peers;
+  private @Nullable RevocableHolds revocable;
 
   private volatile @Nullable Runnable onRevoke;
 
   DmaHandle(DmaMapper mapper) {
     this.mapper = mapper;
-    // A window keeps account of peer memory by itself, because its pins are those of its units.
+    // A window keeps account of memory that may be taken back by itself, because its pins are those of its units.
     this.pins = new RegionPins(this instanceof SparseWindow ? null : this);
     this.stack = mapper.holdStack();
     this.state = new MappingState(stack.layers);
@@ -142,7 +142,7 @@ abstract sealed class DmaHandle implements AutoCloseable, HandleRegistry.Holder
   final void activate() {
     own.undo(false);
     PHASE.setRelease(this, ACTIVE);
-    leavePeers();
+    leaveRevocable();
   }
 
   /** Return a claimed handle to idle; nothing was done. */
@@ -155,37 +155,37 @@ abstract sealed class DmaHandle implements AutoCloseable, HandleRegistry.Holder
   final void abandon(RuntimeException cause) {
     undo(0, cause);
     own.undo(false);
-    leavePeers();
+    leaveRevocable();
     goIdle();
   }
 
-  /** Return the account of peer memory, made when it is first needed, during a call. */
-  final PeerHolds holdPeers() {
-    PeerHolds held = peers;
+  /** Return the account of memory that may be taken back, made when it is first needed, during a call. */
+  final RevocableHolds revocables() {
+    RevocableHolds held = revocable;
     if (held == null) {
-      held = new PeerHolds(this);
-      peers = held;
+      held = new RevocableHolds(this);
+      revocable = held;
     }
     return held;
   }
 
-  /** Begin a call that uses the active handle's state; end it with {@link #leavePeers}. */
-  final void enterPeers(String call) {
-    PeerHolds held = peers;
+  /** Begin a call that uses the active handle's state; end it with {@link #leaveRevocable}. */
+  final void enterRevocable(String call) {
+    RevocableHolds held = revocable;
     if (held != null) {
       held.enter(call);
     }
   }
 
-  /** Tell whether the handle holds peer memory. */
-  final boolean importsPeers() {
-    PeerHolds held = peers;
+  /** Tell whether the handle holds memory that may be taken back. */
+  final boolean holdsRevocable() {
+    RevocableHolds held = revocable;
     return held != null && held.any();
   }
 
-  /** End a call that may have begun, or used, mappings of peer memory. */
-  final void leavePeers() {
-    PeerHolds held = peers;
+  /** End a call that may have begun, or used, memory that may be taken back. */
+  final void leaveRevocable() {
+    RevocableHolds held = revocable;
     if (held != null) {
       held.leave();
     }
@@ -217,14 +217,14 @@ abstract sealed class DmaHandle implements AutoCloseable, HandleRegistry.Holder
 
   /** Take everything down without deferring anything; called by who has the handle to itself. Returns the first failure. */
   final @Nullable RuntimeException takeDownStrictly() {
-    Retirement strict = holdPeers().strict();
+    Retirement strict = revocables().strict();
     RuntimeException failure = takeDown(strict);
     try {
       strict.complete();
     } catch (RuntimeException e) {
       if (!strict.isEmpty()) {
         mapper.quarantine().withhold(strict, pins, stack);
-        holdPeers().renewStrict();
+        revocables().renewStrict();
       }
       failure = join(failure, e);
     }
@@ -265,9 +265,9 @@ abstract sealed class DmaHandle implements AutoCloseable, HandleRegistry.Holder
 
   /** Tear the active handle down and go idle; what fails on the way is quarantined, and thrown at the end. */
   final void tearDownWith(String call, @Nullable InvalidationBatch batch) {
-    PeerHolds held = peers;
+    RevocableHolds held = revocable;
     if (held != null && held.any()) {
-      tearDownPeers(call, held);
+      tearDownRevocable(call, held);
       return;
     }
     Retirement retirement = retirementOf(batch);
@@ -293,8 +293,8 @@ abstract sealed class DmaHandle implements AutoCloseable, HandleRegistry.Holder
     }
   }
 
-  /** Tear down a handle with peer memory: strictly and by itself, so that its owner can take it back at once. */
-  private void tearDownPeers(String call, PeerHolds held) {
+  /** Tear down a handle with memory that may be taken back: strictly and by itself, so that the owner can take it back at once. */
+  private void tearDownRevocable(String call, RevocableHolds held) {
     if (!PHASE.compareAndSet(this, ACTIVE, BUSY)) {
       throw notMappedAnyMore(call);
     }
@@ -571,13 +571,13 @@ abstract sealed class DmaHandle implements AutoCloseable, HandleRegistry.Holder
   final void syncPart(long base, long offset, long length, long whole, int toward) {
     requireAttachedActive(toward == DmaOps.TOWARD_CPU ? "syncForCpu" : "syncForDevice");
     requireWithin(offset, length, whole);
-    enterPeers(toward == DmaOps.TOWARD_CPU ? "syncForCpu" : "syncForDevice");
+    enterRevocable(toward == DmaOps.TOWARD_CPU ? "syncForCpu" : "syncForDevice");
     try {
       if ((state.flags & MapFlags.HEARS_SYNC) != 0) {
         stack.ops.sync(state, base + offset, length, toward);
       }
     } finally {
-      leavePeers();
+      leaveRevocable();
     }
   }
 
@@ -585,11 +585,11 @@ abstract sealed class DmaHandle implements AutoCloseable, HandleRegistry.Holder
   final void syncRequest(RequestMapper request, long offset, long length, int toward) {
     requireAttachedActive(toward == DmaOps.TOWARD_CPU ? "syncForCpu" : "syncForDevice");
     requireWithin(offset, length, request.bytes());
-    enterPeers(toward == DmaOps.TOWARD_CPU ? "syncForCpu" : "syncForDevice");
+    enterRevocable(toward == DmaOps.TOWARD_CPU ? "syncForCpu" : "syncForDevice");
     try {
       request.sync(offset, length, toward);
     } finally {
-      leavePeers();
+      leaveRevocable();
     }
   }
 }

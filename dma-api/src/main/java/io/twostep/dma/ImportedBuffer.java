@@ -106,7 +106,7 @@ public final class ImportedBuffer extends DmaHandle {
       throw exported.revoked(stack().device + ": " + call + "()");
     }
     if (!stack().translates) {
-      holdPeers().reachedPastTranslation();
+      revocables().reachedPastTranslation();
     }
     if (now != source) {
       source = now;

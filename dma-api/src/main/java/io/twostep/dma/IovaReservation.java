@@ -144,7 +144,7 @@ public final class IovaReservation extends DmaHandle {
     if (((linkAddress ^ phys) & stack.alignMask) != 0) {
       throw misaligned(offset, phys, length);
     }
-    enterPeers("link");
+    enterRevocable("link");
     int mark = pins().mark();
     try {
       int peer = pinForLink(phys, length);
@@ -153,7 +153,7 @@ public final class IovaReservation extends DmaHandle {
       undo(mark, e);
       throw e;
     } finally {
-      leavePeers();
+      leaveRevocable();
     }
     linkedGranules += stack.granules(linkAddress, length);
     return linkAddress;
@@ -180,7 +180,7 @@ public final class IovaReservation extends DmaHandle {
       from = new RangeReader();
       reader = from;
     }
-    enterPeers("link");
+    enterRevocable("link");
     int mark = pins().mark();
     long end = offset;
     long linked = linkedGranules;
@@ -197,7 +197,7 @@ public final class IovaReservation extends DmaHandle {
       throw e;
     } finally {
       from.finish();
-      leavePeers();
+      leaveRevocable();
     }
   }
 
@@ -294,14 +294,14 @@ public final class IovaReservation extends DmaHandle {
   public void sync(long offset, long length) {
     requireAttachedActive("sync");
     requireWithin(offset, length, this.length);
-    enterPeers("sync");
+    enterRevocable("sync");
     try {
       stack().ops.publish(state(), skipped + offset, length, own());
     } catch (RuntimeException e) {
       undo(pins().mark(), e);
       throw e;
     } finally {
-      leavePeers();
+      leaveRevocable();
     }
   }
 
@@ -342,12 +342,12 @@ public final class IovaReservation extends DmaHandle {
     requireActive("unlink");
     requireWithin(offset, length, this.length);
     requireUnits(offset, length);
-    enterPeers("unlink");
+    enterRevocable("unlink");
     try {
-      // What may be peer memory is proved unreachable here and now, so that its owner can take it back at once.
-      takeOut(offset, length, importsPeers() ? null : batch);
+      // What may be taken back is proved unreachable here and now, so that its owner can take it back at once.
+      takeOut(offset, length, holdsRevocable() ? null : batch);
     } finally {
-      leavePeers();
+      leaveRevocable();
     }
   }
 

@@ -76,7 +76,7 @@ final class RegionPins {
   private boolean importFor(MemoryRegion region) {
     DmaHandle importer = handle;
     Revocable memory = region.revocable();
-    return importer == null || memory == null || importer.holdPeers().add(memory);
+    return importer == null || memory == null || importer.revocables().add(memory);
   }
 
   /** Let go of a region that {@link #append} noted. */
@@ -84,7 +84,7 @@ final class RegionPins {
     DmaHandle importer = handle;
     Revocable memory = region.revocable();
     if (importer != null && memory != null) {
-      importer.holdPeers().remove(memory);
+      importer.revocables().remove(memory);
     }
     region.unpin(pins);
   }
@@ -92,7 +92,7 @@ final class RegionPins {
   /** Note how a range that is held is reached: what no translation guards, nobody but the driver can let go of. */
   void found(AttachedStack stack, int kind) {
     if (handle != null && (kind == RangeKind.BUS_PEER || !stack.translates)) {
-      handle.holdPeers().reachedPastTranslation();
+      handle.revocables().reachedPastTranslation();
     }
   }
 

@@ -92,7 +92,7 @@ final class RequestMapper {
       return "some of them are peer memory reached by bus address and some are not";
     }
     if (plan.windowed() == 0) {
-      return handle.holdPeers().severalProviders() ? "they are peer memory of several devices" : null;
+      return handle.revocables().severalProviders() ? "they are peer memory of several devices" : null;
     }
     return handle.stack().translates && !plan.isOneWindow()
         ? "an inner edge lies off the alignment of " + Hex.of(handle.stack().alignMask + 1) + " that I/O addresses keep"

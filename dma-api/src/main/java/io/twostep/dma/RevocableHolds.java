@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
  * <p>While a call of the handle is under way nobody else touches its state: the revoker leaves a note and the call acts on it when it returns. Otherwise the revoker
  * takes the translations down itself, under the monitor that every later call must enter. Handles that never held such memory have none of this.
  */
-final class PeerHolds implements Importer {
+final class RevocableHolds implements Importer {
   private final DmaHandle handle;
   private @Nullable Revocable[] held = new Revocable[2];
   private int count;
@@ -30,7 +30,7 @@ final class PeerHolds implements Importer {
   private @Nullable RuntimeException failure;
   private Retirement strict = new Retirement();
 
-  PeerHolds(DmaHandle handle) {
+  RevocableHolds(DmaHandle handle) {
     this.handle = handle;
   }
 
@@ -134,7 +134,7 @@ final class PeerHolds implements Importer {
     }
   }
 
-  /** Tell whether teardown concerns peer memory. */
+  /** Tell whether teardown concerns memory that may be taken back. */
   synchronized boolean any() {
     return count != 0 || takenDown;
   }
@@ -154,7 +154,7 @@ final class PeerHolds implements Importer {
     failure = null;
   }
 
-  /** The retirement of teardowns with peer memory: never deferred, so that nothing stale outlives them. */
+  /** The retirement of teardowns with such memory: never deferred, so that nothing stale outlives them. */
   Retirement strict() {
     return strict;
   }
