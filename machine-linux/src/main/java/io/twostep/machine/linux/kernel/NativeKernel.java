@@ -1,0 +1,251 @@
+package io.twostep.machine.linux.kernel;
+
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+
+import io.twostep.machine.linux.Errno;
+import io.twostep.machine.linux.SystemCallException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.List;
+
+/** The kernel that this process runs on. */
+final class NativeKernel implements Kernel {
+  static final NativeKernel INSTANCE = new NativeKernel();
+
+  private static final int EVENTFD_CLOSE_ON_EXEC_NON_BLOCKING = 0x80800;
+  private static final int SEEK_END = 2;
+  private static final long NANOS = 1_000_000_000L;
+
+  private final long pageSize = Libc.pageSize();
+
+  private NativeKernel() {}
+
+  @Override
+  public long pageSize() {
+    return pageSize;
+  }
+
+  @Override
+  public Descriptor open(String path, int flags) {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment name = arena.allocateFrom(path);
+      long result;
+      do {
+        result = Libc.open(name, flags | OpenFlags.CLOSE_ON_EXEC);
+      } while (result == -Errno.EINTR);
+      return new Descriptor((int) check("open", path, result), path);
+    }
+  }
+
+  /** Never repeated: Linux has let go of the number even if a signal interrupted the call. */
+  @Override
+  public void close(Descriptor descriptor) {
+    long result = Libc.close(descriptor.number());
+    if (result != -Errno.EINTR) {
+      check("close", descriptor, result);
+    }
+  }
+
+  @Override
+  public long read(Descriptor from, MemorySegment buffer) {
+    long result;
+    do {
+      result = Libc.read(from.number(), buffer);
+    } while (result == -Errno.EINTR);
+    return result == -Errno.EAGAIN ? -1 : check("read", from, result);
+  }
+
+  @Override
+  public long write(Descriptor to, MemorySegment buffer) {
+    long result;
+    do {
+      result = Libc.write(to.number(), buffer);
+    } while (result == -Errno.EINTR);
+    return result == -Errno.EAGAIN ? -1 : check("write", to, result);
+  }
+
+  @Override
+  public long pread(Descriptor from, MemorySegment buffer, long offset) {
+    long result;
+    do {
+      result = Libc.pread(from.number(), buffer, offset);
+    } while (result == -Errno.EINTR);
+    return check("pread", from, result);
+  }
+
+  @Override
+  public long pwrite(Descriptor to, MemorySegment buffer, long offset) {
+    long result;
+    do {
+      result = Libc.pwrite(to.number(), buffer, offset);
+    } while (result == -Errno.EINTR);
+    return check("pwrite", to, result);
+  }
+
+  @Override
+  public long size(Descriptor file) {
+    return check("lseek", file, Libc.lseek(file.number(), 0, SEEK_END));
+  }
+
+  @Override
+  public void truncate(Descriptor file, long length) {
+    long result;
+    do {
+      result = Libc.ftruncate(file.number(), length);
+    } while (result == -Errno.EINTR);
+    check("ftruncate", file, result);
+  }
+
+  @Override
+  public int ioctl(Descriptor on, IoctlRequest request, MemorySegment structure) {
+    long result;
+    do {
+      result = Libc.ioctl(on.number(), request.number(), structure);
+    } while (result == -Errno.EINTR);
+    return (int) check(request.name(), on, result);
+  }
+
+  @Override
+  public int ioctl(Descriptor on, IoctlRequest request, long value) {
+    long result;
+    do {
+      result = Libc.ioctl(on.number(), request.number(), value);
+    } while (result == -Errno.EINTR);
+    return (int) check(request.name(), on, result);
+  }
+
+  @SuppressWarnings("restricted")
+  @Override
+  public MemorySegment mmap(long length, int protection, int flags, Descriptor file, long offset) {
+    String subject = file.equals(Descriptor.NONE) ? length + " bytes of memory" : file.name();
+    long address = check("mmap", subject, Libc.mmap(length, protection, flags, file.number(), offset));
+    return MemorySegment.ofAddress(address).reinterpret(length);
+  }
+
+  @Override
+  public void munmap(MemorySegment mapped) {
+    check("munmap", "memory at 0x" + Long.toHexString(mapped.address()), Libc.munmap(mapped));
+  }
+
+  @Override
+  public Descriptor eventfd(String name) {
+    return new Descriptor((int) check("eventfd", name, Libc.eventfd(0, EVENTFD_CLOSE_ON_EXEC_NON_BLOCKING)), name);
+  }
+
+  @Override
+  public Descriptor memfd(String name, int flags) {
+    try (Arena arena = Arena.ofConfined()) {
+      return new Descriptor(
+          (int) check("memfd_create", name, Libc.memfd(arena.allocateFrom(name), flags | MapOptions.MEMFD_CLOSE_ON_EXEC)), name);
+    }
+  }
+
+  @Override
+  public int poll(List<Descriptor> descriptors, short[] events, short[] ready, long timeoutNanos) {
+    try (Arena arena = Arena.ofConfined()) {
+      int count = descriptors.size();
+      MemorySegment polled = arena.allocate(Math.max(1, count) * SocketLayout.POLL_SIZE, 8);
+      for (int i = 0; i < count; i++) {
+        polled.set(ValueLayout.JAVA_INT, i * SocketLayout.POLL_SIZE, descriptors.get(i).number());
+        polled.set(ValueLayout.JAVA_SHORT, i * SocketLayout.POLL_SIZE + SocketLayout.POLL_EVENTS, events[i]);
+      }
+      long result = Libc.ppoll(polled, count, timeoutNanos < 0 ? MemorySegment.NULL : timespec(arena, timeoutNanos));
+      for (int i = 0; i < count; i++) {
+        ready[i] = result <= 0 ? 0 : polled.get(ValueLayout.JAVA_SHORT, i * SocketLayout.POLL_SIZE + SocketLayout.POLL_READY);
+      }
+      return result == -Errno.EINTR ? 0 : (int) check("ppoll", count + " descriptors", result);
+    }
+  }
+
+  @Override
+  public Descriptor socket(String name) {
+    return new Descriptor(
+        (int) check("socket", name, Libc.socket(SocketLayout.FAMILY_UNIX, SocketLayout.STREAM | SocketLayout.SOCKET_CLOSE_ON_EXEC)), name);
+  }
+
+  @Override
+  public void bind(Descriptor socket, String path) {
+    try (Arena arena = Arena.ofConfined()) {
+      check("bind", path, Libc.bind(socket.number(), SocketMessages.address(arena, path), (int) SocketLayout.ADDRESS_SIZE));
+    }
+  }
+
+  @Override
+  public void listen(Descriptor socket, int backlog) {
+    check("listen", socket, Libc.listen(socket.number(), backlog));
+  }
+
+  @Override
+  public Descriptor accept(Descriptor listener, String name) {
+    long result;
+    do {
+      result = Libc.accept(listener.number(), SocketLayout.SOCKET_CLOSE_ON_EXEC);
+    } while (result == -Errno.EINTR);
+    return new Descriptor((int) check("accept", listener, result), name);
+  }
+
+  @Override
+  public void connect(Descriptor socket, String path) {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment address = SocketMessages.address(arena, path);
+      long result;
+      do {
+        result = Libc.connect(socket.number(), address, (int) SocketLayout.ADDRESS_SIZE);
+      } while (result == -Errno.EINTR);
+      check("connect", path, result);
+    }
+  }
+
+  @Override
+  public void shutdown(Descriptor socket) {
+    check("shutdown", socket, Libc.shutdown(socket.number(), SocketLayout.SHUTDOWN_BOTH));
+  }
+
+  @Override
+  public long sendMessage(Descriptor socket, MemorySegment data, List<Descriptor> passed) {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment message = SocketMessages.outgoing(arena, data, passed);
+      long result;
+      do {
+        result = Libc.sendmsg(socket.number(), message, SocketLayout.NO_SIGNAL);
+      } while (result == -Errno.EINTR);
+      return result == -Errno.EAGAIN ? -1 : check("sendmsg", socket, result);
+    }
+  }
+
+  @Override
+  public ReceivedMessage receiveMessage(Descriptor socket, MemorySegment data, int maxDescriptors) {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment message = SocketMessages.incoming(arena, data, maxDescriptors);
+      long result;
+      do {
+        result = Libc.recvmsg(socket.number(), message, SocketLayout.CONTROL_CLOSE_ON_EXEC);
+      } while (result == -Errno.EINTR);
+      if (result == -Errno.EAGAIN) {
+        return new ReceivedMessage(-1, List.of(), false);
+      }
+      check("recvmsg", socket, result);
+      return new ReceivedMessage(
+          result, SocketMessages.descriptors(message, socket.name()), SocketMessages.truncated(message));
+    }
+  }
+
+  private static MemorySegment timespec(Arena arena, long nanos) {
+    MemorySegment time = arena.allocate(SocketLayout.TIME_SIZE, 8);
+    time.set(JAVA_LONG, 0, nanos / NANOS);
+    time.set(JAVA_LONG, SocketLayout.TIME_NANOS, nanos % NANOS);
+    return time;
+  }
+
+  private static long check(String call, Descriptor subject, long result) {
+    return check(call, subject.name(), result);
+  }
+
+  private static long check(String call, String subject, long result) {
+    if (result < 0 && result >= -4095) {
+      throw new SystemCallException(call, subject, (int) -result);
+    }
+    return result;
+  }
+}

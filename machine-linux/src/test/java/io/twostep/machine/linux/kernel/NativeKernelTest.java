@@ -1,0 +1,147 @@
+package io.twostep.machine.linux.kernel;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.twostep.machine.linux.Errno;
+import io.twostep.machine.linux.SystemCallException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The real kernel, as far as anybody may use it. */
+class NativeKernelTest {
+  private final Kernel kernel = Kernel.host();
+  @TempDir Path folder;
+
+  @Test
+  void failureNamesPathCallErrorAndRemedy() {
+    assertThatThrownBy(() -> kernel.open("/nowhere/at-all", OpenFlags.READ_ONLY))
+        .isInstanceOfSatisfying(SystemCallException.class, e -> assertThat(e.errno()).isEqualTo(Errno.ENOENT))
+        .hasMessage(
+            "/nowhere/at-all: open failed: ENOENT (no such file); check the path, and that the kernel module that makes it is loaded");
+  }
+
+  @Test
+  void requestThatTheFileDoesNotKnowIsRefusedByItsName() throws Exception {
+    Path file = Files.writeString(folder.resolve("f"), "text");
+    Descriptor fd = kernel.open(file.toString(), OpenFlags.READ_ONLY);
+    try {
+      assertThatThrownBy(() -> kernel.ioctl(fd, new IoctlRequest("VFIO_GET_API_VERSION", 0x3b64), 0))
+          .hasMessageContaining("VFIO_GET_API_VERSION")
+          .isInstanceOfSatisfying(SystemCallException.class, e -> assertThat(e.errno()).isEqualTo(Errno.ENOTTY));
+    } finally {
+      kernel.close(fd);
+    }
+    assertThatThrownBy(() -> kernel.close(fd)).hasMessageContaining("EBADF");
+  }
+
+  @Test
+  void bytesWrittenAtAnOffsetAreReadThere() throws Exception {
+    Path file = Files.createFile(folder.resolve("f"));
+    Descriptor fd = kernel.open(file.toString(), OpenFlags.READ_WRITE);
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment text = arena.allocateFrom("abc");
+      assertThat(kernel.pwrite(fd, text, 5)).isEqualTo(4);
+      assertThat(kernel.size(fd)).isEqualTo(9);
+      MemorySegment back = arena.allocate(8);
+      assertThat(kernel.pread(fd, back, 6)).isEqualTo(3);
+      assertThat(back.getString(0)).isEqualTo("bc");
+      assertThat(kernel.pread(fd, back, 9)).isZero();
+    } finally {
+      kernel.close(fd);
+    }
+  }
+
+  @Test
+  void memoryFileIsSharedByItsMappings() {
+    Descriptor file = kernel.memfd("two views", 0);
+    kernel.truncate(file, kernel.pageSize());
+    MemorySegment one = map(file);
+    MemorySegment two = map(file);
+    one.set(ValueLayout.JAVA_LONG, 8, 42);
+    assertThat(two.get(ValueLayout.JAVA_LONG, 8)).isEqualTo(42);
+    kernel.munmap(one);
+    assertThat(two.get(ValueLayout.JAVA_LONG, 8)).isEqualTo(42);
+    kernel.munmap(two);
+    kernel.close(file);
+  }
+
+  @Test
+  void eventIsReadyOnceSignalledAndWouldBlockOnceTaken() {
+    Descriptor event = kernel.eventfd("event");
+    short[] ready = new short[1];
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment count = arena.allocate(8, 8);
+      assertThat(kernel.poll(List.of(event), new short[] {PollEvents.READABLE}, ready, 0)).isZero();
+      count.set(ValueLayout.JAVA_LONG, 0, 3);
+      kernel.write(event, count);
+      assertThat(kernel.poll(List.of(event), new short[] {PollEvents.READABLE}, ready, -1)).isEqualTo(1);
+      assertThat(ready[0]).isEqualTo(PollEvents.READABLE);
+      count.set(ValueLayout.JAVA_LONG, 0, 0);
+      assertThat(kernel.read(event, count)).isEqualTo(8);
+      assertThat(count.get(ValueLayout.JAVA_LONG, 0)).isEqualTo(3);
+      assertThat(kernel.read(event, count)).isEqualTo(-1);
+    }
+    kernel.close(event);
+  }
+
+  @Test
+  void descriptorsTravelThroughASocket() {
+    String path = folder.resolve("s").toString();
+    Descriptor listener = kernel.socket("listener");
+    kernel.bind(listener, path);
+    kernel.listen(listener, 1);
+    Descriptor client = kernel.socket("client");
+    kernel.connect(client, path);
+    Descriptor server = kernel.accept(listener, "server");
+    Descriptor file = kernel.memfd("passed", 0);
+    kernel.truncate(file, 12345);
+    try (Arena arena = Arena.ofConfined()) {
+      assertThat(kernel.sendMessage(client, arena.allocateFrom("hello"), List.of(file, client))).isEqualTo(6);
+      MemorySegment text = arena.allocate(16);
+      ReceivedMessage got = kernel.receiveMessage(server, text, 8);
+      assertThat(got.length()).isEqualTo(6);
+      assertThat(text.getString(0)).isEqualTo("hello");
+      assertThat(got.truncated()).isFalse();
+      assertThat(got.descriptors()).hasSize(2);
+      assertThat(kernel.size(got.descriptors().getFirst())).isEqualTo(12345);
+      got.descriptors().forEach(kernel::close);
+
+      kernel.sendMessage(client, arena.allocateFrom("x"), List.of(file, file));
+      got = kernel.receiveMessage(server, text, 1);
+      assertThat(got.truncated()).isTrue();
+      assertThat(got.descriptors()).hasSize(1);
+      got.descriptors().forEach(kernel::close);
+
+      kernel.shutdown(client);
+      assertThat(kernel.receiveMessage(server, text, 1).length()).isZero();
+      assertThatThrownBy(() -> kernel.sendMessage(client, text, List.of())).hasMessageContaining("EPIPE");
+    }
+    List.of(file, server, client, listener).forEach(kernel::close);
+    Descriptor late = kernel.socket("late");
+    assertThatThrownBy(() -> kernel.connect(late, path)).hasMessageContaining("ECONNREFUSED").hasMessageContaining(path);
+    kernel.close(late);
+  }
+
+  @Test
+  void socketPathThatDoesNotFitIsRefusedBeforeTheCall() {
+    Descriptor socket = kernel.socket("s");
+    try {
+      assertThatThrownBy(() -> kernel.bind(socket, "/" + "x".repeat(120)))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessageContaining("1 to 107 bytes");
+    } finally {
+      kernel.close(socket);
+    }
+  }
+
+  private MemorySegment map(Descriptor file) {
+    return kernel.mmap(kernel.pageSize(), MapOptions.READ | MapOptions.WRITE, MapOptions.SHARED, file, 0);
+  }
+}
