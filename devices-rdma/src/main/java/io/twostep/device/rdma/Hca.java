@@ -130,7 +130,12 @@ public final class Hca implements Driver {
 
   /** Make a queue pair of {@code depth} sends and as many receives, a power of two. */
   public QueuePair newQueuePair(ProtectionDomain domain, CompletionQueue sends, CompletionQueue receives, int depth) {
-    return new QueuePair(this, domain, sends, receives, depth);
+    return newQueuePair(domain, sends, receives, depth, 2);
+  }
+
+  /** Make a queue pair of {@code depth} sends of up to {@code maxSegments} data segments each, and as many receives of one. */
+  public QueuePair newQueuePair(ProtectionDomain domain, CompletionQueue sends, CompletionQueue receives, int depth, int maxSegments) {
+    return new QueuePair(this, domain, sends, receives, depth, maxSegments);
   }
 
   /**

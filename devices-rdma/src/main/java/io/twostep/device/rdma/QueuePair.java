@@ -10,9 +10,18 @@ import java.lang.foreign.MemorySegment;
 /**
  * One end of a reliable connection: requests are posted here and end in its completion queues. One thread at a time.
  *
- * <p>A post returns false while the queue is full: completions make room. Data lies at an address of a local key, which must live until the request has ended.
+ * <p>A post returns false while the queue is full: completions make room. Data lies at addresses of local keys, which must live until the request has ended.
  */
 public final class QueuePair implements AutoCloseable {
+  /** For a post: wait until READs and atomics posted before have ended. */
+  public static final int FENCE = 1;
+
+  /** For a post: complete only if it fails. It then makes room when a later request completes, so that not all that are posted may be silent. */
+  public static final int SILENT = 1 << 1;
+
+  /** The most data segments of a request, if the queue pair was made with room for them. */
+  public static final int MAX_SEGMENTS = WqeLayout.MAX_UNITS - 2;
+
   private static final int ATOMIC_LENGTH = 8;
   private static final int COUNTER_MASK = 0xffff;
 
@@ -20,6 +29,9 @@ public final class QueuePair implements AutoCloseable {
   private final CompletionQueue sendCq;
   private final CompletionQueue receiveCq;
   private final int depth;
+  private final int maxSegments;
+  private final int sendSize;
+  private final DataSegments one = new DataSegments();
   private final DmaBuffer buffer;
   private final MemorySegment queues;
   private final long receiveBase;
@@ -33,18 +45,23 @@ public final class QueuePair implements AutoCloseable {
   private int receivesDone;
   private boolean closed;
 
-  QueuePair(Hca hca, ProtectionDomain domain, CompletionQueue sendCq, CompletionQueue receiveCq, int depth) {
+  QueuePair(Hca hca, ProtectionDomain domain, CompletionQueue sendCq, CompletionQueue receiveCq, int depth, int maxSegments) {
     if (depth < 1 || depth > 1 << 14 || Integer.bitCount(depth) != 1) {
       throw new IllegalArgumentException(hca.name() + ": depth " + depth + " must be a power of two up to 16384");
+    }
+    if (maxSegments < 1 || maxSegments > MAX_SEGMENTS) {
+      throw new IllegalArgumentException(hca.name() + ": " + maxSegments + " data segments of a request; there may be 1 to " + MAX_SEGMENTS);
     }
     this.hca = hca;
     this.sendCq = sendCq;
     this.receiveCq = receiveCq;
     this.depth = depth;
+    this.maxSegments = maxSegments;
+    sendSize = Math.max(QueuePairLayout.ENTRY_SIZE, Integer.highestOneBit((2 + maxSegments) * WqeLayout.UNIT - 1) << 1);
     sendIds = new long[depth];
     receiveIds = new long[depth];
-    receiveBase = (long) depth * QueuePairLayout.ENTRY_SIZE;
-    record = 2 * receiveBase;
+    receiveBase = (long) depth * sendSize;
+    record = receiveBase + (long) depth * QueuePairLayout.ENTRY_SIZE;
     promise();
     try {
       buffer = hca.mapper().allocateCoherent(record + QueuePairLayout.ENTRY_SIZE);
@@ -86,6 +103,7 @@ public final class QueuePair implements AutoCloseable {
     QueuePairLayout.RECEIVE_CQ.set(input, 0, receiveCq.number());
     QueuePairLayout.LOG_SEND_ENTRIES.set(input, 0, log);
     QueuePairLayout.LOG_RECEIVE_ENTRIES.set(input, 0, log);
+    QueuePairLayout.LOG_SEND_BLOCKS.set(input, 0, Integer.numberOfTrailingZeros(sendSize / QueuePairLayout.ENTRY_SIZE));
     QueuePairLayout.SEND_BUFFER.set(input, 0, buffer.dmaAddress());
     QueuePairLayout.RECEIVE_BUFFER.set(input, 0, buffer.dmaAddress() + receiveBase);
     QueuePairLayout.DOORBELL_RECORD.set(input, 0, buffer.dmaAddress() + record);
@@ -94,6 +112,16 @@ public final class QueuePair implements AutoCloseable {
   /** Return the number that the peer connects to. */
   public int number() {
     return number;
+  }
+
+  /** Return the most data segments of a request. */
+  public int maxSegments() {
+    return maxSegments;
+  }
+
+  /** Return how many more requests can be posted now. */
+  public int room() {
+    return depth - (sends - sendsDone);
   }
 
   /** Connect to a peer's queue pair; sequence numbers are 24 bits, each end's own first. */
@@ -118,9 +146,9 @@ public final class QueuePair implements AutoCloseable {
     if (receives - receivesDone == depth) {
       return false;
     }
-    long at = receiveBase + entry(receives);
+    long at = receiveBase + (long) (receives & (depth - 1)) * QueuePairLayout.ENTRY_SIZE;
     queues.asSlice(at, QueuePairLayout.ENTRY_SIZE).fill((byte) 0);
-    data(at, key, address, length);
+    data(at, one.clear().add(key, address, length), 0);
     WqeLayout.DATA_KEY.set(queues, at + WqeLayout.UNIT, WqeLayout.END_OF_LIST);
     receiveIds[receives & (depth - 1)] = id;
     receives++;
@@ -130,78 +158,122 @@ public final class QueuePair implements AutoCloseable {
 
   /** Post a SEND. */
   public boolean postSend(long id, MemoryKey key, long address, int length) {
-    return post(id, WqeLayout.OP_SEND, 0, false, key, address, length, 0, 0, 0, 0);
+    return post(id, WqeLayout.OP_SEND, 0, 0, one(key, address, length), 0, 0);
+  }
+
+  /** Post a SEND of several pieces. */
+  public boolean postSend(long id, DataSegments data, int flags) {
+    return post(id, WqeLayout.OP_SEND, flags, 0, data, 0, 0);
   }
 
   /** Post a SEND that invalidates {@code remoteKey} of the receiver. */
   public boolean postSendInvalidate(long id, MemoryKey key, long address, int length, int remoteKey) {
-    return post(id, WqeLayout.OP_SEND_INVALIDATE, remoteKey, false, key, address, length, 0, 0, 0, 0);
+    return post(id, WqeLayout.OP_SEND_INVALIDATE, 0, remoteKey, one(key, address, length), 0, 0);
   }
 
   /** Post a WRITE to the peer. */
   public boolean postWrite(long id, MemoryKey key, long address, int length, int remoteKey, long remoteAddress) {
-    return post(id, WqeLayout.OP_WRITE, 0, false, key, address, length, remoteKey, remoteAddress, 0, 0);
+    return post(id, WqeLayout.OP_WRITE, 0, 0, one(key, address, length), remoteKey, remoteAddress);
+  }
+
+  /** Post a WRITE of several pieces to one range of the peer. */
+  public boolean postWrite(long id, DataSegments data, int remoteKey, long remoteAddress, int flags) {
+    return post(id, WqeLayout.OP_WRITE, flags, 0, data, remoteKey, remoteAddress);
   }
 
   /** Post a WRITE to the peer that ends one of its receives with immediate data. */
   public boolean postWriteImmediate(long id, MemoryKey key, long address, int length, int remoteKey, long remoteAddress, int immediate) {
-    return post(id, WqeLayout.OP_WRITE_IMMEDIATE, immediate, false, key, address, length, remoteKey, remoteAddress, 0, 0);
+    return post(id, WqeLayout.OP_WRITE_IMMEDIATE, 0, immediate, one(key, address, length), remoteKey, remoteAddress);
   }
 
   /** Post a READ from the peer. */
   public boolean postRead(long id, MemoryKey key, long address, int length, int remoteKey, long remoteAddress) {
-    return post(id, WqeLayout.OP_READ, 0, false, key, address, length, remoteKey, remoteAddress, 0, 0);
+    return post(id, WqeLayout.OP_READ, 0, 0, one(key, address, length), remoteKey, remoteAddress);
+  }
+
+  /** Post a READ of one range of the peer into several pieces. */
+  public boolean postRead(long id, DataSegments data, int remoteKey, long remoteAddress, int flags) {
+    return post(id, WqeLayout.OP_READ, flags, 0, data, remoteKey, remoteAddress);
   }
 
   /** Post a comparison of 8 bytes of the peer with {@code compare}, and their replacement if equal; what they were goes to {@code address}. */
   public boolean postCompareSwap(long id, MemoryKey key, long address, int remoteKey, long remoteAddress, long compare, long swap) {
-    return post(id, WqeLayout.OP_COMPARE_SWAP, 0, true, key, address, ATOMIC_LENGTH, remoteKey, remoteAddress, swap, compare);
+    return postAtomic(id, WqeLayout.OP_COMPARE_SWAP, key, address, remoteKey, remoteAddress, swap, compare);
   }
 
   /** Post an addition to 8 bytes of the peer; what they were goes to {@code address}. */
   public boolean postFetchAdd(long id, MemoryKey key, long address, int remoteKey, long remoteAddress, long addend) {
-    return post(id, WqeLayout.OP_FETCH_ADD, 0, true, key, address, ATOMIC_LENGTH, remoteKey, remoteAddress, addend, 0);
+    return postAtomic(id, WqeLayout.OP_FETCH_ADD, key, address, remoteKey, remoteAddress, addend, 0);
   }
 
-  private boolean post(
-      long id, int opcode, int extra, boolean atomic, MemoryKey key, long address, int length, int remoteKey, long remoteAddress, long operand, long compare) {
-    if (sends - sendsDone == depth) {
+  private DataSegments one(MemoryKey key, long address, int length) {
+    one.clear();
+    return length == 0 ? one : one.add(key, address, length);
+  }
+
+  private boolean post(long id, int opcode, int flags, int extra, DataSegments data, int remoteKey, long remoteAddress) {
+    if (data.count() > maxSegments) {
+      throw new IllegalArgumentException(
+          hca.name() + ": a request of " + data.count() + " data segments on a queue pair made for " + maxSegments + "; make it with more or post several requests");
+    }
+    if (room() == 0) {
       return false;
     }
-    long at = entry(sends);
-    queues.asSlice(at, QueuePairLayout.ENTRY_SIZE).fill((byte) 0);
-    boolean remote = opcode != WqeLayout.OP_SEND && opcode != WqeLayout.OP_SEND_INVALIDATE;
-    int units = (remote ? 2 : 1) + (atomic ? 1 : 0);
-    WqeLayout.OPERATION.set(queues, at, WqeLayout.INDEX.with(opcode, sends & COUNTER_MASK));
-    WqeLayout.EXTRA.set(queues, at, extra);
-    if (remote) {
-      WqeLayout.REMOTE_ADDRESS.set(queues, at + WqeLayout.UNIT, remoteAddress);
-      WqeLayout.REMOTE_KEY.set(queues, at + WqeLayout.UNIT, remoteKey);
-    }
-    if (atomic) {
-      WqeLayout.SWAP_OR_ADD.set(queues, at + 2 * WqeLayout.UNIT, operand);
-      WqeLayout.COMPARE.set(queues, at + 2 * WqeLayout.UNIT, compare);
-    }
-    if (length > 0) {
-      data(at + (long) units * WqeLayout.UNIT, key, address, length);
+    long at = begin();
+    int units = 1;
+    if (opcode != WqeLayout.OP_SEND && opcode != WqeLayout.OP_SEND_INVALIDATE) {
+      remote(at, remoteKey, remoteAddress);
       units++;
     }
+    for (int i = 0; i < data.count(); i++, units++) {
+      data(at + (long) units * WqeLayout.UNIT, data, i);
+    }
+    WqeLayout.EXTRA.set(queues, at, extra);
+    end(id, at, opcode, flags, units);
+    return true;
+  }
+
+  private boolean postAtomic(long id, int opcode, MemoryKey key, long address, int remoteKey, long remoteAddress, long operand, long compare) {
+    if (room() == 0) {
+      return false;
+    }
+    long at = begin();
+    remote(at, remoteKey, remoteAddress);
+    WqeLayout.SWAP_OR_ADD.set(queues, at + 2 * WqeLayout.UNIT, operand);
+    WqeLayout.COMPARE.set(queues, at + 2 * WqeLayout.UNIT, compare);
+    data(at + 3 * WqeLayout.UNIT, one(key, address, ATOMIC_LENGTH), 0);
+    end(id, at, opcode, 0, 4);
+    return true;
+  }
+
+  /** Return the place of the next send entry, cleared. */
+  private long begin() {
+    long at = (long) (sends & (depth - 1)) * sendSize;
+    queues.asSlice(at, sendSize).fill((byte) 0);
+    return at;
+  }
+
+  private void remote(long at, int remoteKey, long remoteAddress) {
+    WqeLayout.REMOTE_ADDRESS.set(queues, at + WqeLayout.UNIT, remoteAddress);
+    WqeLayout.REMOTE_KEY.set(queues, at + WqeLayout.UNIT, remoteKey);
+  }
+
+  private void data(long at, DataSegments data, int segment) {
+    WqeLayout.DATA_LENGTH.set(queues, at, data.lengthField(segment));
+    WqeLayout.DATA_KEY.set(queues, at, data.key(segment));
+    WqeLayout.DATA_ADDRESS.set(queues, at, data.address(segment));
+  }
+
+  /** Hand the send entry at {@code at} to the adapter. */
+  private void end(long id, long at, int opcode, int flags, int units) {
+    int bits = WqeLayout.FENCE.with(0, (flags & FENCE) != 0 ? 1 : 0);
+    WqeLayout.FLAGS.set(queues, at, WqeLayout.COMPLETION.with(bits, (flags & SILENT) != 0 ? 0 : WqeLayout.COMPLETION_ALWAYS));
+    WqeLayout.OPERATION.set(queues, at, WqeLayout.INDEX.with(opcode, sends & COUNTER_MASK));
     WqeLayout.QUEUE_AND_UNITS.set(queues, at, WqeLayout.UNITS.with(WqeLayout.QUEUE_PAIR.with(0, number), units));
     sendIds[sends & (depth - 1)] = id;
     sends++;
     QueuePairLayout.RECORD_SENDS.setRelease(queues, record, sends);
     hca.registers().write64(RegisterLayout.SEND_DOORBELL, number);
-    return true;
-  }
-
-  private void data(long at, MemoryKey key, long address, int length) {
-    WqeLayout.DATA_LENGTH.set(queues, at, length);
-    WqeLayout.DATA_KEY.set(queues, at, key.key());
-    WqeLayout.DATA_ADDRESS.set(queues, at, address);
-  }
-
-  private long entry(int index) {
-    return (long) (index & (depth - 1)) * QueuePairLayout.ENTRY_SIZE;
   }
 
   /** Take note that a request ended; returns its id. */
@@ -210,7 +282,8 @@ public final class QueuePair implements AutoCloseable {
       receivesDone++;
       return receiveIds[counter & (depth - 1)];
     }
-    sendsDone++;
+    // Silent requests before it ended too.
+    sendsDone += (counter - sendsDone & COUNTER_MASK) + 1;
     return sendIds[counter & (depth - 1)];
   }
 

@@ -31,6 +31,7 @@ import org.jspecify.annotations.Nullable;
 final class TwoHosts implements AutoCloseable {
   static final int DEPTH = 64;
 
+  private final int segments;
   final Wire wire;
   final Host near;
   final Host far;
@@ -38,6 +39,11 @@ final class TwoHosts implements AutoCloseable {
   record Done(long id, boolean receive, CompletionStatus status, int extra, long length) {}
 
   TwoHosts(WireFaults faults) {
+    this(faults, 2);
+  }
+
+  TwoHosts(WireFaults faults, int segments) {
+    this.segments = segments;
     wire = new Wire(faults, Seeds.SEED);
     near = new Host(0);
     far = new Host(1);
@@ -96,7 +102,7 @@ final class TwoHosts implements AutoCloseable {
       hca = Hca.open(context());
       domain = hca().newDomain();
       queue = hca().newCompletionQueue(2 * DEPTH);
-      pair = hca().newQueuePair(domain(), queue(), queue(), DEPTH);
+      pair = hca().newQueuePair(domain(), queue(), queue(), DEPTH, segments);
     }
 
     Hca hca() {

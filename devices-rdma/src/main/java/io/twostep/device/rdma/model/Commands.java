@@ -182,7 +182,9 @@ final class Commands {
     ModelCq receiveCq = completionQueues.get(QueuePairLayout.RECEIVE_CQ.get(input, 0));
     int logSends = QueuePairLayout.LOG_SEND_ENTRIES.get(input, 0);
     int logReceives = QueuePairLayout.LOG_RECEIVE_ENTRIES.get(input, 0);
-    if (!domains.contains(domain) || sendCq == null || receiveCq == null || (logSends | logReceives) < 0 || Math.max(logSends, logReceives) > LONGEST_QUEUE) {
+    int logBlocks = QueuePairLayout.LOG_SEND_BLOCKS.get(input, 0);
+    boolean fits = (logSends | logReceives | logBlocks) >= 0 && Math.max(logSends, logReceives) <= LONGEST_QUEUE && logBlocks <= QueuePairLayout.MAX_LOG_SEND_BLOCKS;
+    if (!domains.contains(domain) || sendCq == null || receiveCq == null || !fits) {
       return CommandLayout.STATUS_BAD_PARAMETER;
     }
     int number = newNumber();
@@ -193,8 +195,8 @@ final class Commands {
             memory,
             number,
             domain,
-            new ModelQp.Ring(QueuePairLayout.SEND_BUFFER.get(input, 0), logSends),
-            new ModelQp.Ring(QueuePairLayout.RECEIVE_BUFFER.get(input, 0), logReceives),
+            new ModelQp.Ring(QueuePairLayout.SEND_BUFFER.get(input, 0), logSends, logBlocks),
+            new ModelQp.Ring(QueuePairLayout.RECEIVE_BUFFER.get(input, 0), logReceives, 0),
             QueuePairLayout.DOORBELL_RECORD.get(input, 0),
             sendCq,
             receiveCq,

@@ -56,9 +56,13 @@ final class ModelQp {
   private boolean remoteFaultFailed;
 
   /** A queue of entries in host memory. */
-  record Ring(long base, int logEntries) {
+  record Ring(long base, int logEntries, int logBlocks) {
     long at(long index) {
-      return base + (index & ((1L << logEntries) - 1)) * QueuePairLayout.ENTRY_SIZE;
+      return base + (index & ((1L << logEntries) - 1)) * entrySize();
+    }
+
+    int entrySize() {
+      return QueuePairLayout.ENTRY_SIZE << logBlocks;
     }
   }
 
@@ -168,7 +172,7 @@ final class ModelQp {
     }
     int posted = QueuePairLayout.RECORD_SENDS.get(word, 0);
     while ((int) sendsFetched != posted) {
-      Wqe wqe = new Wqe();
+      Wqe wqe = new Wqe(sends.entrySize());
       long id = sendsFetched++;
       boolean read = bus.read(sends.at(id), wqe.bytes, 0, wqe.bytes.byteSize()) == BusMaster.OK;
       fetched.put(id, wqe);
@@ -198,7 +202,7 @@ final class ModelQp {
     if (bus.read(record, word, 0, word.byteSize()) != BusMaster.OK || QueuePairLayout.RECORD_RECEIVES.get(word, 0) == (int) receivesTaken) {
       return false;
     }
-    Wqe wqe = new Wqe();
+    Wqe wqe = new Wqe(receives.entrySize());
     if (bus.read(receives.at(receivesTaken), wqe.bytes, 0, wqe.bytes.byteSize()) != BusMaster.OK) {
       return false;
     }
@@ -266,9 +270,12 @@ final class ModelQp {
 
     @Override
     public void complete(long id, CompletionStatus status, long length) {
-      fetched.remove(id);
-      int kind = status == CompletionStatus.SUCCESS ? CqeLayout.KIND_REQUEST : CqeLayout.KIND_REQUEST_ERROR;
-      if (!sendCq.post(kind, status, number, (int) id, 0, length)) {
+      Wqe wqe = fetched.remove(id);
+      boolean succeeded = status == CompletionStatus.SUCCESS;
+      if (succeeded && wqe != null && !wqe.wantsCompletion()) {
+        return;
+      }
+      if (!sendCq.post(succeeded ? CqeLayout.KIND_REQUEST : CqeLayout.KIND_REQUEST_ERROR, status, number, (int) id, 0, length)) {
         broken = true;
       }
     }

@@ -3,7 +3,6 @@ package io.twostep.device.rdma.model;
 import io.twostep.device.rdma.transport.Verb;
 import io.twostep.device.rdma.wire.Bits;
 import io.twostep.device.rdma.transport.MemoryResult;
-import io.twostep.device.rdma.wire.QueuePairLayout;
 import io.twostep.device.rdma.wire.WqeLayout;
 import java.lang.foreign.MemorySegment;
 
@@ -11,14 +10,18 @@ import java.lang.foreign.MemorySegment;
 final class Wqe {
   private static final long WHOLE = 1L << 31;
 
-  final MemorySegment bytes = MemorySegment.ofArray(new byte[QueuePairLayout.ENTRY_SIZE]);
+  final MemorySegment bytes;
   private int firstSegment;
   private int endOfSegments;
+
+  Wqe(int size) {
+    bytes = MemorySegment.ofArray(new byte[size]);
+  }
 
   /** Use the entry as a receive: data segments only. */
   void asReceive() {
     firstSegment = 0;
-    endOfSegments = QueuePairLayout.ENTRY_SIZE;
+    endOfSegments = (int) bytes.byteSize();
   }
 
   /** Use the entry as a send; returns false if its length makes no sense for its verb. */
@@ -32,11 +35,15 @@ final class Wqe {
         };
     firstSegment = headers * WqeLayout.UNIT;
     endOfSegments = WqeLayout.UNITS.get(WqeLayout.QUEUE_AND_UNITS.get(bytes, 0)) * WqeLayout.UNIT;
-    return endOfSegments >= firstSegment && endOfSegments <= QueuePairLayout.ENTRY_SIZE && isKnown();
+    return endOfSegments >= firstSegment && endOfSegments <= bytes.byteSize() && isKnown();
   }
 
   private int opcode() {
     return WqeLayout.OPCODE.get(WqeLayout.OPERATION.get(bytes, 0));
+  }
+
+  boolean wantsCompletion() {
+    return WqeLayout.COMPLETION.get(WqeLayout.FLAGS.get(bytes, 0)) == WqeLayout.COMPLETION_ALWAYS;
   }
 
   boolean isKnown() {

@@ -1,7 +1,8 @@
 package io.twostep.device.rdma.wire;
 
 /**
- * Place the segments of a send entry, in units of 16 bytes; a receive entry has data segments only.
+ * Place the segments of a send entry, in units of 16 bytes; a receive entry has data segments only. Send entries of one queue pair all have the same room, see {@link
+ * QueuePairLayout#LOG_SEND_BLOCKS}.
  *
  * <pre>
  *  0 | opcode, index      |   control
@@ -37,11 +38,20 @@ public final class WqeLayout {
   /** In QUEUE_AND_UNITS: length of the entry in units. */
   public static final Bits UNITS = new Bits(5, 0);
 
-  /** Flags: {@link #FENCE}. */
+  /** The most units of an entry. */
+  public static final int MAX_UNITS = 63;
+
+  /** Flags: {@link #FENCE}, {@link #COMPLETION}. */
   public static final U8 FLAGS = new U8(11);
 
   /** In FLAGS: wait for READs and atomics posted before. */
   public static final Bits FENCE = Bits.bit(7);
+
+  /** In FLAGS: when to post a completion: {@link #COMPLETION_ALWAYS}, or 0 for only if it failed. */
+  public static final Bits COMPLETION = new Bits(3, 2);
+
+  /** In COMPLETION: however it ended. */
+  public static final int COMPLETION_ALWAYS = 2;
 
   /** Immediate data or a key to invalidate. */
   public static final Be32 EXTRA = new Be32(12);
