@@ -8,4 +8,8 @@ module io.twostep.device.rdma {
   exports io.twostep.device.rdma.mirror;
   exports io.twostep.device.rdma.umem;
   exports io.twostep.device.rdma.wire;
+
+  provides io.twostep.dma.spi.DmaPlugin with
+      io.twostep.device.rdma.HcaDriverPlugin,
+      io.twostep.device.rdma.model.HcaModelPlugin;
 }

@@ -8,6 +8,7 @@ module io.twostep.examples {
   requires io.twostep.backend.p2p;
   requires io.twostep.backend.swiotlb;
   requires io.twostep.device.nvme;
+  requires io.twostep.device.rdma;
   requires io.twostep.machine.model;
   requires io.twostep.platform;
   requires jdk.management;

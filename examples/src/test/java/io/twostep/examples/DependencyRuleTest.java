@@ -13,6 +13,7 @@ import io.twostep.backend.iommu.IommuBackend;
 import io.twostep.backend.p2p.P2pBackend;
 import io.twostep.backend.swiotlb.SwiotlbBackend;
 import io.twostep.device.nvme.NvmeController;
+import io.twostep.device.rdma.Hca;
 import io.twostep.dma.DmaMapper;
 import io.twostep.machine.model.ModelMachine;
 import io.twostep.platform.Platform;
@@ -33,7 +34,7 @@ class DependencyRuleTest {
     List<URL> places =
         Stream.of(
                 DmaMapper.class, Platform.class, ModelMachine.class, DirectBackend.class, IommuBackend.class, P2pBackend.class, SwiotlbBackend.class, NvmeController.class,
-                Twostep.class)
+                Hca.class, Twostep.class)
             .map(member -> member.getProtectionDomain().getCodeSource().getLocation())
             .toList();
     classes = new ClassFileImporter().importUrls(places);
@@ -53,6 +54,10 @@ class DependencyRuleTest {
             "io.twostep.backend.p2p",
             "io.twostep.device.nvme",
             "io.twostep.device.nvme.model",
+            "io.twostep.device.rdma",
+            "io.twostep.device.rdma.mirror",
+            "io.twostep.device.rdma.model",
+            "io.twostep.device.rdma.umem",
             "io.twostep.examples.cli");
   }
 

@@ -12,21 +12,23 @@ import java.util.function.Consumer;
 
 /** The way to make the adapter do something, one command at a time. Thread-safe. */
 final class CommandChannel implements AutoCloseable {
-  private static final long TIMEOUT_NANOS = 60_000_000_000L;
+  private static final long MILLISECOND = 1_000_000;
   private static final int WORD = 32;
 
   private final String name;
   private final Mmio registers;
   private final Timers timers;
+  private final long timeoutNanos;
   private final DmaBuffer buffer;
   private final MemorySegment input;
   private final ReentrantLock lock = new ReentrantLock();
   private boolean dead;
 
-  CommandChannel(String name, Mmio registers, Timers timers, DmaMapper mapper) {
+  CommandChannel(String name, Mmio registers, Timers timers, DmaMapper mapper, long timeoutNanos) {
     this.name = name;
     this.registers = registers;
     this.timers = timers;
+    this.timeoutNanos = timeoutNanos;
     buffer = mapper.allocateCoherent(CommandLayout.ENTRY_SIZE + CommandLayout.MAX_INPUT);
     input = buffer.segment().asSlice(CommandLayout.ENTRY_SIZE, CommandLayout.MAX_INPUT);
     registers.write32(RegisterLayout.COMMAND_HIGH, (int) (buffer.dmaAddress() >>> WORD));
@@ -72,9 +74,10 @@ final class CommandChannel implements AutoCloseable {
   private void await(MemorySegment entry, int opcode) {
     long begun = timers.nanoTime();
     while (CommandLayout.OWNERSHIP.getAcquire(entry, 0) == CommandLayout.DEVICE_OWNS) {
-      if (timers.nanoTime() - begun > TIMEOUT_NANOS) {
+      if (timers.nanoTime() - begun > timeoutNanos) {
         dead = true;
-        throw new HcaException(name + ": command 0x" + Integer.toHexString(opcode) + " was not answered within 60 s; reset the adapter");
+        throw new HcaException(
+            name + ": command 0x" + Integer.toHexString(opcode) + " was not answered within " + timeoutNanos / MILLISECOND + " ms; reset the adapter");
       }
       timers.pause();
     }

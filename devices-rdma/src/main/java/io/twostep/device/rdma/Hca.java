@@ -23,13 +23,12 @@ import org.jspecify.annotations.Nullable;
  * there is no place to sync it.
  */
 public final class Hca implements Driver {
-  private static final int LOG_EVENTS = 12;
-
   private final String name;
   private final DeviceSlot slot;
   private final Mmio registers;
   private final DmaMapper mapper;
   private final CommandChannel commands;
+  private final int logEvents;
   private final DmaBuffer events;
   private final Map<Integer, OnDemandKey> onDemand = new ConcurrentHashMap<>();
   private long eventsTaken;
@@ -40,7 +39,7 @@ public final class Hca implements Driver {
    *
    * @throws HcaException if it is gone, does not do DMA, or does not answer; nothing stays mapped then
    */
-  public static Hca open(DriverContext context) {
+  public static Hca open(DriverContext context, HcaConfig config) {
     DeviceSlot slot = context.slot();
     String name = "hca " + slot.address();
     Mmio registers = slot.mmio(0);
@@ -57,7 +56,7 @@ public final class Hca implements Driver {
       if (!mapper.limits().coherent()) {
         throw new HcaException(name + ": the adapter does not see CPU caches, and registered memory is never synced; use a coherent slot");
       }
-      return new Hca(name, context, registers, mapper);
+      return new Hca(name, context, registers, mapper, config);
     } catch (RuntimeException e) {
       slot.busMaster(false);
       slot.reset();
@@ -66,13 +65,14 @@ public final class Hca implements Driver {
     }
   }
 
-  private Hca(String name, DriverContext context, Mmio registers, DmaMapper mapper) {
+  private Hca(String name, DriverContext context, Mmio registers, DmaMapper mapper, HcaConfig config) {
     this.name = name;
     this.registers = registers;
     this.mapper = mapper;
     slot = context.slot();
-    long bytes = (long) EqeLayout.SIZE << LOG_EVENTS;
-    commands = new CommandChannel(name, registers, context.timers(), mapper);
+    logEvents = Integer.numberOfTrailingZeros(config.eventEntries());
+    long bytes = (long) EqeLayout.SIZE << logEvents;
+    commands = new CommandChannel(name, registers, context.timers(), mapper, config.commandTimeoutNanos());
     DmaBuffer made = null;
     try {
       made = mapper.allocateCoherent(bytes);
@@ -84,7 +84,7 @@ public final class Hca implements Driver {
           CommandLayout.OP_CREATE_EQ,
           input -> {
             CommandLayout.BUFFER.set(input, 0, events.dmaAddress());
-            CommandLayout.LOG_ENTRIES.set(input, 0, LOG_EVENTS);
+            CommandLayout.LOG_ENTRIES.set(input, 0, logEvents);
           });
     } catch (RuntimeException e) {
       slot.busMaster(false);
@@ -170,9 +170,9 @@ public final class Hca implements Driver {
   public int serviceFaults() {
     int served = 0;
     while (true) {
-      long at = (eventsTaken & ((1L << LOG_EVENTS) - 1)) * EqeLayout.SIZE;
+      long at = (eventsTaken & ((1L << logEvents) - 1)) * EqeLayout.SIZE;
       int owner = EqeLayout.OWNER.getAcquire(events.segment(), at);
-      if (owner != ((eventsTaken >>> LOG_EVENTS) & 1)) {
+      if (owner != ((eventsTaken >>> logEvents) & 1)) {
         return served;
       }
       int token = EqeLayout.TOKEN.get(events.segment(), at);

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import io.twostep.device.rdma.TwoHosts.Done;
 import io.twostep.device.rdma.TwoHosts.Host;
 import io.twostep.device.rdma.model.HcaModel;
+import io.twostep.device.rdma.model.HcaModelConfig;
 import io.twostep.device.rdma.model.Wire;
 import io.twostep.device.rdma.model.WireFaults;
 import io.twostep.device.rdma.wire.CompletionStatus;
@@ -239,10 +240,10 @@ class HcaTest {
   @Test
   void adapterThatDoesNotReachMemoryItselfIsRefused() {
     try (TwoHosts hosts = new TwoHosts(WireFaults.NONE)) {
-      HcaModel model = new HcaModel(new Wire(WireFaults.NONE, 1).end(0), false);
+      HcaModel model = new HcaModel(new Wire(WireFaults.NONE, 1).end(0), new HcaModelConfig(false, 0));
       DeviceSlot slot = hosts.near.machine.plug(new DeviceAddress("0000:02:00.0"), model, SlotOptions.DEFAULT);
       DriverContext context = DriverContext.of(hosts.near.machine, slot, hosts.near.stack, Settings.defaults(new ModelMachinePlugin()));
-      assertThatExceptionOfType(HcaException.class).isThrownBy(() -> Hca.open(context)).withMessageContaining("0000:02:00.0").withMessageContaining("DMA");
+      assertThatExceptionOfType(HcaException.class).isThrownBy(() -> Hca.open(context, HcaConfig.DEFAULT)).withMessageContaining("0000:02:00.0").withMessageContaining("DMA");
     }
   }
 

@@ -99,7 +99,7 @@ final class TwoHosts implements AutoCloseable {
 
     void start(Host peer) {
       timers = new WiredTimers(machine.timers(), wire, peer.machine.timers());
-      hca = Hca.open(context());
+      hca = Hca.open(context(), HcaConfig.DEFAULT);
       domain = hca().newDomain();
       queue = hca().newCompletionQueue(2 * DEPTH);
       pair = hca().newQueuePair(domain(), queue(), queue(), DEPTH, segments);

@@ -21,7 +21,7 @@ public final class HcaModel implements DeviceModel {
   private static final long LOW = 0xffffffffL;
 
   private final WireEnd wire;
-  private final boolean mastersBus;
+  private final HcaModelConfig config;
   private final ArrayDeque<Integer> rung = new ArrayDeque<>();
   private @Nullable Commands commands;
   private @Nullable Signals signals;
@@ -32,13 +32,13 @@ public final class HcaModel implements DeviceModel {
 
   /** Create an adapter that reaches memory itself. */
   public HcaModel(WireEnd wire) {
-    this(wire, true);
+    this(wire, HcaModelConfig.DEFAULT);
   }
 
-  /** Create an adapter that says whether it masters the bus. */
-  public HcaModel(WireEnd wire, boolean mastersBus) {
+  /** Create an adapter. */
+  public HcaModel(WireEnd wire, HcaModelConfig config) {
     this.wire = wire;
-    this.mastersBus = mastersBus;
+    this.config = config;
   }
 
   /** Return how many packets were dropped because they were none, or for no queue pair. */
@@ -70,7 +70,7 @@ public final class HcaModel implements DeviceModel {
 
   @Override
   public long read(int bar, long offset, int width) {
-    return offset == RegisterLayout.CAPABILITIES && mastersBus ? RegisterLayout.MASTERS_BUS : 0;
+    return offset == RegisterLayout.CAPABILITIES && config.mastersBus() ? RegisterLayout.MASTERS_BUS : 0;
   }
 
   @Override
@@ -127,6 +127,9 @@ public final class HcaModel implements DeviceModel {
       more |= queuePair.step(now, budget);
       next = Math.min(next, queuePair.nextDeadline());
     }
+    if (config.pollNanos() != 0 && !all.queuePairs.isEmpty()) {
+      next = Math.min(next, now + config.pollNanos());
+    }
     wakeAt(host, now, next);
     return more;
   }
@@ -159,5 +162,7 @@ public final class HcaModel implements DeviceModel {
   }
 
   @Override
-  public void close() {}
+  public void close() {
+    wire.close();
+  }
 }

@@ -24,9 +24,15 @@ public final class Wire {
     lanes = new Lane[] {new Lane(faults, random.split()), new Lane(faults, random.split())};
   }
 
+  /** Return the only end of a wire that leads back to where it comes from. */
+  public static WireEnd loopback(WireFaults faults, long seed) {
+    Lane lane = new Lane(faults, new SplittableRandom(seed));
+    return new WireEnd(lane, lane, () -> {});
+  }
+
   /** Return one of the ends, 0 or 1. */
   public WireEnd end(int index) {
-    return new WireEnd(lanes[index], lanes[1 - index]);
+    return new WireEnd(lanes[index], lanes[1 - index], () -> {});
   }
 
   /** Wake those for whom packets wait. */
@@ -42,11 +48,12 @@ public final class Wire {
 
   /** One direction. */
   static final class Lane {
-    private final WireFaults faults;
-    private final SplittableRandom random;
+    private WireFaults faults;
+    private SplittableRandom random;
     private final List<MemorySegment> waiting = new ArrayList<>();
     private Runnable listener = () -> {};
     private long mistreated;
+    private boolean closed;
 
     Lane(WireFaults faults, SplittableRandom random) {
       this.faults = faults;
@@ -68,8 +75,25 @@ public final class Wire {
       call.run();
     }
 
+    synchronized void mistreat(WireFaults by, SplittableRandom drawn) {
+      faults = by;
+      random = drawn;
+    }
+
+    /** Somebody is at the receiving end. */
+    synchronized void open() {
+      closed = false;
+    }
+
+    /** Nobody is left at the receiving end: what is sent there is gone. */
+    synchronized void close() {
+      closed = true;
+      waiting.clear();
+      listener = () -> {};
+    }
+
     synchronized void send(MemorySegment packet) {
-      if (strikes(faults.loss())) {
+      if (closed || strikes(faults.loss())) {
         return;
       }
       put(packet);
