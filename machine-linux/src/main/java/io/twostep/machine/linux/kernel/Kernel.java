@@ -79,7 +79,7 @@ public interface Kernel {
    */
   int poll(List<Descriptor> descriptors, short[] events, short[] ready, long timeoutNanos);
 
-  /** Make a stream socket of the UNIX family. */
+  /** Make a stream socket of the UNIX family that never blocks, so that nobody at the other end can hold a thread: {@link #poll} waits. */
   Descriptor socket(String name);
 
   /** Give a socket its path. */
@@ -88,17 +88,17 @@ public interface Kernel {
   /** Let others connect. */
   void listen(Descriptor socket, int backlog);
 
-  /** Take a connection; blocks until there is one. */
+  /** Take a connection, whose socket never blocks either; EAGAIN if there is none. */
   Descriptor accept(Descriptor listener, String name);
 
-  /** Connect to the socket at a path. */
+  /** Connect to the socket at a path; EAGAIN while too many others wait to be accepted. */
   void connect(Descriptor socket, String path);
 
   /** End both directions of a connection, so that whoever waits on it, here and at the other end, wakes. */
   void shutdown(Descriptor socket);
 
   /**
-   * Send bytes, and descriptors along with the first of them, and return the bytes sent; -1 if it would block.
+   * Send bytes, as many as there is room for, and descriptors along with the first of them, and return the bytes sent; -1 if it would block.
    *
    * <p>No signal is raised if nobody is at the other end: that is EPIPE.
    */

@@ -14,6 +14,7 @@ final class NativeKernel implements Kernel {
   static final NativeKernel INSTANCE = new NativeKernel();
 
   private static final int EVENTFD_CLOSE_ON_EXEC_NON_BLOCKING = 0x80800;
+  private static final int SOCKET_FLAGS = SocketLayout.SOCKET_CLOSE_ON_EXEC | SocketLayout.SOCKET_NON_BLOCKING;
   private static final int SEEK_END = 2;
   private static final long NANOS = 1_000_000_000L;
 
@@ -161,7 +162,7 @@ final class NativeKernel implements Kernel {
   @Override
   public Descriptor socket(String name) {
     return new Descriptor(
-        (int) check("socket", name, Libc.socket(SocketLayout.FAMILY_UNIX, SocketLayout.STREAM | SocketLayout.SOCKET_CLOSE_ON_EXEC)), name);
+        (int) check("socket", name, Libc.socket(SocketLayout.FAMILY_UNIX, SocketLayout.STREAM | SOCKET_FLAGS)), name);
   }
 
   @Override
@@ -180,7 +181,7 @@ final class NativeKernel implements Kernel {
   public Descriptor accept(Descriptor listener, String name) {
     long result;
     do {
-      result = Libc.accept(listener.number(), SocketLayout.SOCKET_CLOSE_ON_EXEC);
+      result = Libc.accept(listener.number(), SOCKET_FLAGS);
     } while (result == -Errno.EINTR);
     return new Descriptor((int) check("accept", listener, result), name);
   }

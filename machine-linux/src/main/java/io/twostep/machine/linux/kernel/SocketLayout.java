@@ -16,6 +16,7 @@ final class SocketLayout {
   static final int FAMILY_UNIX = 1;
   static final int STREAM = 1;
   static final int SOCKET_CLOSE_ON_EXEC = 0x80000;
+  static final int SOCKET_NON_BLOCKING = 0x800;
   static final int SHUTDOWN_BOTH = 2;
   static final int LEVEL_SOCKET = 1;
   static final int RIGHTS = 1;

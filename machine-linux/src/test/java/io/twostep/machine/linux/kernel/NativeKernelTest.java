@@ -130,6 +130,33 @@ class NativeKernelTest {
   }
 
   @Test
+  void socketsNeverBlockWhoUsesThem() {
+    String path = folder.resolve("s").toString();
+    Descriptor listener = kernel.socket("listener");
+    kernel.bind(listener, path);
+    kernel.listen(listener, 1);
+    assertThatThrownBy(() -> kernel.accept(listener, "nobody"))
+        .isInstanceOfSatisfying(SystemCallException.class, e -> assertThat(e.errno()).isEqualTo(Errno.EAGAIN));
+    Descriptor client = kernel.socket("client");
+    kernel.connect(client, path);
+    Descriptor server = kernel.accept(listener, "server");
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment block = arena.allocate(1 << 16);
+      assertThat(kernel.receiveMessage(server, block, 0).length()).isEqualTo(-1);
+      long sent = 0;
+      for (long now = 0; now >= 0; now = kernel.sendMessage(client, block, List.of())) {
+        sent += now;
+      }
+      long received = 0;
+      for (long now = 0; now >= 0; now = kernel.receiveMessage(server, block, 0).length()) {
+        received += now;
+      }
+      assertThat(sent).isPositive().isEqualTo(received);
+    }
+    List.of(server, client, listener).forEach(kernel::close);
+  }
+
+  @Test
   void socketPathThatDoesNotFitIsRefusedBeforeTheCall() {
     Descriptor socket = kernel.socket("s");
     try {
