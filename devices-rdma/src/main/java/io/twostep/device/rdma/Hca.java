@@ -158,6 +158,11 @@ public final class Hca implements Driver {
     return new LocalDmaKey(this, domain);
   }
 
+  /** Make a key that work requests of the domain's queue pairs register memory of up to {@code maxPages} pages of 4 KiB with. */
+  public FastKey newFastKey(ProtectionDomain domain, int maxPages) {
+    return new FastKey(this, domain, maxPages);
+  }
+
   void add(OnDemandKey key) {
     onDemand.put(key.key(), key);
   }

@@ -11,11 +11,7 @@ record KeyRequest(ProtectionDomain domain, int access, long start, long length, 
   }
 
   private void fill(MemorySegment input) {
-    int bits = MkeyLayout.LOCAL_READ.with(MkeyLayout.MODE.with(0, MkeyLayout.MODE_TABLE), 1);
-    bits = MkeyLayout.LOCAL_WRITE.with(bits, has(AccessFlags.LOCAL_WRITE));
-    bits = MkeyLayout.REMOTE_WRITE.with(bits, has(AccessFlags.REMOTE_WRITE));
-    bits = MkeyLayout.REMOTE_READ.with(bits, has(AccessFlags.REMOTE_READ));
-    bits = MkeyLayout.ATOMIC.with(bits, has(AccessFlags.REMOTE_ATOMIC));
+    int bits = MkeyLayout.MODE.with(rights(access), MkeyLayout.MODE_TABLE);
     MkeyLayout.FLAGS.set(input, 0, MkeyLayout.PAGE_FAULTS.with(0, faults ? 1 : 0));
     MkeyLayout.ACCESS.set(input, 0, bits);
     MkeyLayout.DOMAIN.set(input, 0, MkeyLayout.REMOTE_INVALIDATE.with(MkeyLayout.PROTECTION_DOMAIN.with(0, domain.number()), 1));
@@ -25,7 +21,16 @@ record KeyRequest(ProtectionDomain domain, int access, long start, long length, 
     MkeyLayout.TABLE.set(input, 0, table);
   }
 
-  private int has(int flag) {
+  /** Return access rights as the adapter's bits. */
+  static int rights(int access) {
+    int bits = MkeyLayout.LOCAL_READ.with(0, 1);
+    bits = MkeyLayout.LOCAL_WRITE.with(bits, has(access, AccessFlags.LOCAL_WRITE));
+    bits = MkeyLayout.REMOTE_WRITE.with(bits, has(access, AccessFlags.REMOTE_WRITE));
+    bits = MkeyLayout.REMOTE_READ.with(bits, has(access, AccessFlags.REMOTE_READ));
+    return MkeyLayout.ATOMIC.with(bits, has(access, AccessFlags.REMOTE_ATOMIC));
+  }
+
+  private static int has(int access, int flag) {
     return (access & flag) == 0 ? 0 : 1;
   }
 }

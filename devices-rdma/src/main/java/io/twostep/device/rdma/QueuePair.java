@@ -1,6 +1,8 @@
 package io.twostep.device.rdma;
 
 import io.twostep.device.rdma.wire.CommandLayout;
+import io.twostep.device.rdma.wire.KeyUpdateLayout;
+import io.twostep.device.rdma.wire.MkeyLayout;
 import io.twostep.device.rdma.wire.QueuePairLayout;
 import io.twostep.device.rdma.wire.RegisterLayout;
 import io.twostep.device.rdma.wire.WqeLayout;
@@ -21,6 +23,16 @@ public final class QueuePair implements AutoCloseable {
 
   /** The most data segments of a request, if the queue pair was made with room for them. */
   public static final int MAX_SEGMENTS = WqeLayout.MAX_UNITS - 2;
+
+  /** The data segments that a queue pair must be made for if registrations are to be posted. */
+  public static final int REGISTER_SEGMENTS = 6;
+
+  private static final long REGISTRATION =
+      KeyUpdateLayout.CHANGES_LENGTH
+          | KeyUpdateLayout.CHANGES_START
+          | KeyUpdateLayout.CHANGES_VARIANT
+          | KeyUpdateLayout.CHANGES_RIGHTS
+          | KeyUpdateLayout.CHANGES_FREE;
 
   private static final int ATOMIC_LENGTH = 8;
   private static final int COUNTER_MASK = 0xffff;
@@ -262,6 +274,59 @@ public final class QueuePair implements AutoCloseable {
     WqeLayout.DATA_LENGTH.set(queues, at, data.lengthField(segment));
     WqeLayout.DATA_KEY.set(queues, at, data.key(segment));
     WqeLayout.DATA_ADDRESS.set(queues, at, data.address(segment));
+  }
+
+  /**
+   * Post the registration of the pages of {@code key}, which takes another low byte: requests posted after it may name it.
+   *
+   * @param start address that requests shall name the first byte by; its offset within 4 KiB is that of the first page's bytes
+   * @param access {@link AccessFlags}
+   * @throws IllegalArgumentException if the key has fewer pages, or the queue pair was made for fewer than {@value #REGISTER_SEGMENTS} data segments
+   */
+  public boolean postRegister(long id, FastKey key, long start, long length, int access, int flags) {
+    requireUpdates();
+    long page = 1L << FastKey.LOG_PAGE;
+    if (length <= 0 || (start & (page - 1)) + length > (long) key.maxPages() * page) {
+      throw new IllegalArgumentException(
+          "%s: 0x%x bytes at 0x%x do not fit a key of %d pages; cut them".formatted(hca.name(), length, start, key.maxPages()));
+    }
+    int checked = AccessFlags.check(access);
+    if (room() == 0) {
+      return false;
+    }
+    key.bump();
+    long at = begin();
+    long base = at + KeyUpdateLayout.CONTEXT_BASE;
+    MkeyLayout.ACCESS.set(queues, base, KeyRequest.rights(checked));
+    MkeyLayout.KEY.set(queues, base, MkeyLayout.VARIANT.with(0, MkeyLayout.VARIANT.get(key.key())));
+    MkeyLayout.START.set(queues, base, start);
+    MkeyLayout.LENGTH.set(queues, base, length);
+    KeyUpdateLayout.FLAGS.set(queues, at, KeyUpdateLayout.FAIL_UNLESS_FREE.with(0, 1));
+    KeyUpdateLayout.MASK.set(queues, at, REGISTRATION);
+    WqeLayout.EXTRA.set(queues, at, key.key());
+    end(id, at, WqeLayout.OP_KEY_UPDATE, flags, KeyUpdateLayout.UNITS);
+    return true;
+  }
+
+  /** Post the invalidation of a key; it waits until everything posted before has ended. */
+  public boolean postInvalidate(long id, FastKey key, int flags) {
+    requireUpdates();
+    if (room() == 0) {
+      return false;
+    }
+    long at = begin();
+    MkeyLayout.ACCESS.set(queues, at + KeyUpdateLayout.CONTEXT_BASE, MkeyLayout.FREE.with(0, 1));
+    KeyUpdateLayout.MASK.set(queues, at, KeyUpdateLayout.CHANGES_FREE);
+    WqeLayout.EXTRA.set(queues, at, key.key());
+    end(id, at, WqeLayout.OP_KEY_UPDATE, flags | FENCE, KeyUpdateLayout.UNITS);
+    return true;
+  }
+
+  private void requireUpdates() {
+    if (sendSize < KeyUpdateLayout.UNITS * WqeLayout.UNIT) {
+      throw new IllegalArgumentException(
+          hca.name() + ": a queue pair made for " + maxSegments + " data segments has no room for registrations; make it for " + REGISTER_SEGMENTS);
+    }
   }
 
   /** Hand the send entry at {@code at} to the adapter. */

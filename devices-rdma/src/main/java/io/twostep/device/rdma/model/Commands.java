@@ -20,6 +20,10 @@ final class Commands {
   private static final int WINDOW = 128;
   private static final int BYTE = 0xff;
 
+  /** A key's low byte changes while it lives; what is above does not. */
+  private static final int KEY_INDEX = 8;
+
+
   private final BusMaster bus;
   private final Translator memory;
   private final WireEnd wire;
@@ -79,7 +83,7 @@ final class Commands {
       case CommandLayout.OP_DEALLOC_PD -> status(!isUsed(number) && domains.remove(number));
       case CommandLayout.OP_CREATE_MKEY -> createKey();
       case CommandLayout.OP_DESTROY_MKEY -> {
-        keyDomains.remove(number);
+        keyDomains.remove(number >>> KEY_INDEX);
         yield status(memory.remove(number));
       }
       case CommandLayout.OP_CREATE_EQ -> createEvents();
@@ -135,11 +139,11 @@ final class Commands {
     int domain = MkeyLayout.PROTECTION_DOMAIN.get(about);
     int logPage = MkeyLayout.LOG_PAGE_SIZE.get(MkeyLayout.PAGE_SIZE.get(input, 0));
     int mode = MkeyLayout.MODE.get(access);
-    if (!domains.contains(domain) || mode > MkeyLayout.MODE_TABLE || (mode == MkeyLayout.MODE_TABLE && logPage < 12)) {
+    if (!domains.contains(domain) || mode > MkeyLayout.MODE_TABLE || (mode == MkeyLayout.MODE_TABLE && logPage < Translator.SMALLEST_LOG_PAGE)) {
       return CommandLayout.STATUS_BAD_PARAMETER;
     }
-    int key = memory.newIndex() << 8 | MkeyLayout.VARIANT.get(MkeyLayout.KEY.get(input, 0));
-    memory.add(
+    int key = memory.newIndex() << KEY_INDEX | MkeyLayout.VARIANT.get(MkeyLayout.KEY.get(input, 0));
+    Mkey mkey =
         new Mkey(
             key,
             access,
@@ -151,8 +155,11 @@ final class Commands {
             MkeyLayout.START.get(input, 0),
             MkeyLayout.LENGTH.get(input, 0),
             logPage,
-            MkeyLayout.TABLE.get(input, 0)));
-    keyDomains.put(key, domain);
+            MkeyLayout.TABLE.get(input, 0),
+            MkeyLayout.UPDATABLE.isSet(access));
+    mkey.free = MkeyLayout.FREE.isSet(access);
+    memory.add(mkey);
+    keyDomains.put(key >>> KEY_INDEX, domain);
     result = key;
     return CommandLayout.STATUS_OK;
   }

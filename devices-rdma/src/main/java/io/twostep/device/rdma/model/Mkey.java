@@ -13,13 +13,14 @@ final class Mkey {
   final long length;
   final int logPage;
   final long table;
+  final boolean updatable;
 
   /** Whether it was invalidated. */
   boolean free;
 
   Mkey(
       int key, int access, int domain, boolean remoteInvalidate, boolean allAddresses, boolean physical, boolean faults, long start, long length, int logPage,
-      long table) {
+      long table, boolean updatable) {
     this.key = key;
     this.access = access;
     this.domain = domain;
@@ -31,6 +32,7 @@ final class Mkey {
     this.length = length;
     this.logPage = logPage;
     this.table = table;
+    this.updatable = updatable;
   }
 
   /** Tell whether all bytes of a range are the key's; unsigned, and never wraps. */

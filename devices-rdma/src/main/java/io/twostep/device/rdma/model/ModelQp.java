@@ -265,7 +265,9 @@ final class ModelQp {
 
     @Override
     public CompletionStatus execute(long id) {
-      return wqe(id).asSend() ? CompletionStatus.SUCCESS : CompletionStatus.LOCAL_OPERATION;
+      Wqe wqe = wqe(id);
+      boolean done = wqe.asSend() && (!wqe.isKeyUpdate() || memory.update(domain, WqeLayout.EXTRA.get(wqe.bytes, 0), new KeyUpdate(wqe.bytes)));
+      return done ? CompletionStatus.SUCCESS : CompletionStatus.LOCAL_OPERATION;
     }
 
     @Override

@@ -14,6 +14,7 @@ import org.jspecify.annotations.Nullable;
  * The way from keys and addresses to memory: checks the key, reads translation entries from host memory, and moves bytes only when every page of the access is there.
  */
 final class Translator {
+  static final int SMALLEST_LOG_PAGE = 12;
   private static final int INDEX_SHIFT = 8;
   private static final long ATOMIC = 8;
 
@@ -79,6 +80,16 @@ final class Translator {
     }
     mkey.free = true;
     return true;
+  }
+
+  /** Change a key of a domain as a send entry says; false if that cannot be. */
+  boolean update(int domain, int key, KeyUpdate update) {
+    Mkey old = keys.get(key >>> INDEX_SHIFT);
+    Mkey changed = old == null || old.domain != domain ? null : update.of(old);
+    if (changed != null) {
+      add(changed);
+    }
+    return changed != null;
   }
 
   private @Nullable Mkey find(int domain, int key, long address, long length, Bits right) {

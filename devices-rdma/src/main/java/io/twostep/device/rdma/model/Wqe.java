@@ -3,6 +3,7 @@ package io.twostep.device.rdma.model;
 import io.twostep.device.rdma.transport.Verb;
 import io.twostep.device.rdma.wire.Bits;
 import io.twostep.device.rdma.transport.MemoryResult;
+import io.twostep.device.rdma.wire.KeyUpdateLayout;
 import io.twostep.device.rdma.wire.WqeLayout;
 import java.lang.foreign.MemorySegment;
 
@@ -35,6 +36,9 @@ final class Wqe {
         };
     firstSegment = headers * WqeLayout.UNIT;
     endOfSegments = WqeLayout.UNITS.get(WqeLayout.QUEUE_AND_UNITS.get(bytes, 0)) * WqeLayout.UNIT;
+    if (verb == Verb.LOCAL) {
+      firstSegment = Math.max(firstSegment, endOfSegments);
+    }
     return endOfSegments >= firstSegment && endOfSegments <= bytes.byteSize() && isKnown();
   }
 
@@ -47,7 +51,11 @@ final class Wqe {
   }
 
   boolean isKnown() {
-    return opcode() == WqeLayout.OP_NOP || verb() != Verb.LOCAL;
+    return opcode() == WqeLayout.OP_NOP || isKeyUpdate() || verb() != Verb.LOCAL;
+  }
+
+  boolean isKeyUpdate() {
+    return opcode() == WqeLayout.OP_KEY_UPDATE && endOfSegments == KeyUpdateLayout.UNITS * WqeLayout.UNIT;
   }
 
   Verb verb() {

@@ -172,7 +172,7 @@ public final class Requester {
 
   private boolean executeLocal(SendWork work) {
     if (!work.executed) {
-      if (work.request.fence() && works.answersAwaited() > 0) {
+      if (work.request.fence() && works.head() != work) {
         return false;
       }
       CompletionStatus status = port.execute(work.request.id());

@@ -11,7 +11,7 @@ package io.twostep.device.rdma.transport;
  * @param extra immediate data or the key to invalidate
  * @param swapOrAdd operand of an atomic
  * @param compare operand of COMPARE_SWAP
- * @param fence whether it must wait until all READs and atomics before it are done
+ * @param fence whether it must wait until all READs and atomics before it are done; if LOCAL, until everything before it is, so that nothing can be sent again
  */
 public record WorkRequest(
     long id, Verb verb, long length, long remoteAddress, int remoteKey, int extra, long swapOrAdd, long compare, boolean fence) {}

@@ -3,7 +3,7 @@ package io.twostep.device.rdma.umem;
 import io.twostep.dma.DmaSink;
 import java.util.Arrays;
 
-/** The DMA addresses of registered memory, in order, adjacent ones joined. Filled once; then read by any thread. */
+/** The DMA addresses of mapped memory, in order, adjacent ones joined. Filled by one thread; then read by any. */
 public final class DmaExtents implements DmaSink {
   private long[] address = new long[4];
   private long[] bytes = new long[4];
@@ -19,6 +19,12 @@ public final class DmaExtents implements DmaSink {
 
   /** Create an empty list. */
   public DmaExtents() {}
+
+  /** Forget all extents. */
+  public void clear() {
+    count = 0;
+    total = 0;
+  }
 
   @Override
   public boolean accept(long dmaAddress, long length, int kind) {

@@ -26,6 +26,9 @@ public final class MkeyLayout {
   /** In ACCESS: the key is invalid. */
   public static final Bits FREE = Bits.bit(30);
 
+  /** In ACCESS: send entries may change the key. */
+  public static final Bits UPDATABLE = Bits.bit(15);
+
   /** In ACCESS: peers may send atomics. */
   public static final Bits ATOMIC = Bits.bit(14);
 
