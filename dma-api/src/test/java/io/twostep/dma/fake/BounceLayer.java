@@ -67,7 +67,7 @@ public final class BounceLayer implements LayerBackend {
     boolean handed;
   }
 
-  private final class BounceOps extends ForwardingOps {
+  private final class BounceOps extends FaultyOps {
     private final AttachContext context;
     private final FakeMemory memory;
     private final FakeBlock pool;

@@ -35,7 +35,7 @@ public final class PeerLayer implements LayerBackend {
   @Override
   public void close() {}
 
-  private final class PeerOps extends ForwardingOps {
+  private final class PeerOps extends FaultyOps {
     private final AttachContext context;
 
     PeerOps(AttachContext context, DmaOps next) {
