@@ -22,6 +22,7 @@ import io.twostep.dma.MemoryPlacement;
 import io.twostep.dma.spi.DeviceSlot;
 import io.twostep.dma.spi.ModelHost.SlotOptions;
 import io.twostep.dma.spi.TableFormat;
+import io.twostep.tck.ForwardingIommu;
 import io.twostep.tck.ProbeDevice;
 import java.util.ArrayList;
 import java.util.List;
@@ -32,8 +33,8 @@ import org.mockito.InOrder;
 
 /** Which calls the hardware gets, how many, and what is still held while it answers them. */
 class CallOrderTest {
-  private WrappedIommu hardware;
-  private final Rig rig = new Rig(real -> hardware = spy(new WrappedIommu(real)));
+  private ForwardingIommu hardware;
+  private final Rig rig = new Rig(real -> hardware = spy(new ForwardingIommu(real)));
   private final ProbeDevice device = new ProbeDevice();
   private final DeviceSlot slot = rig.plug(device, SlotOptions.DEFAULT);
   private final IommuBackend backend = new IommuBackend(IommuConfig.defaults());
@@ -65,7 +66,7 @@ class CallOrderTest {
     mapper.map(phys, 4096, DmaDirection.TO_DEVICE, 0).close();
     mapper.close();
 
-    TableFormat preferred = hardware.real.formats().getFirst();
+    TableFormat preferred = hardware.formats().getFirst();
     InOrder order = inOrder(hardware);
     order.verify(hardware).setRoot(eq(preferred), anyLong(), eq(4));
     order.verify(hardware).publish(anyLong(), anyLong());

@@ -8,6 +8,7 @@ import io.twostep.dma.spi.DeviceSlot;
 import io.twostep.dma.spi.Iommu;
 import io.twostep.dma.spi.ModelHost.SlotOptions;
 import io.twostep.dma.spi.TableWalkingIommu;
+import io.twostep.tck.ForwardingIommu;
 import io.twostep.tck.ProbeDevice;
 import java.util.function.Function;
 import org.junit.jupiter.api.Test;
@@ -49,7 +50,7 @@ class DeviceViewTest {
   void forgottenInvalidationIsCaught() {
     Function<TableWalkingIommu, Iommu> forgetful =
         real ->
-            new WrappedIommu(real) {
+            new ForwardingIommu(real) {
               @Override
               public void invalidate(long firstIova, long lastIova, boolean tablesChanged) {}
             };
@@ -60,7 +61,7 @@ class DeviceViewTest {
   void forgottenWordThatTablesChangedIsCaught() {
     Function<TableWalkingIommu, Iommu> forgetful =
         real ->
-            new WrappedIommu(real) {
+            new ForwardingIommu(real) {
               @Override
               public void invalidate(long firstIova, long lastIova, boolean tablesChanged) {
                 real.invalidate(firstIova, lastIova, false);
@@ -73,7 +74,7 @@ class DeviceViewTest {
   void forgottenPublishIsCaught() {
     Function<TableWalkingIommu, Iommu> forgetful =
         real ->
-            new WrappedIommu(real) {
+            new ForwardingIommu(real) {
               @Override
               public void publish(long firstIova, long lastIova) {}
             };

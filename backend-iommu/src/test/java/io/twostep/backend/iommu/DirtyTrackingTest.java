@@ -10,8 +10,8 @@ import io.twostep.dma.DirtyTracking;
 import io.twostep.dma.DmaDirection;
 import io.twostep.dma.DmaMapper;
 import io.twostep.dma.DmaMapping;
-import io.twostep.dma.DmaMappingException;
 import io.twostep.dma.DmaMappingException.Reason;
+import io.twostep.dma.DmaMappingException;
 import io.twostep.dma.IovaReservation;
 import io.twostep.dma.MemoryBlock;
 import io.twostep.dma.MemoryPlacement;
@@ -20,6 +20,7 @@ import io.twostep.dma.spi.Iommu;
 import io.twostep.dma.spi.ModelHost.SlotOptions;
 import io.twostep.dma.spi.TableWalkingIommu;
 import io.twostep.machine.model.FailNth;
+import io.twostep.tck.ForwardingIommu;
 import io.twostep.tck.ProbeDevice;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
@@ -84,7 +85,7 @@ class DirtyTrackingTest {
       AtomicBoolean forget = new AtomicBoolean(true);
       Function<TableWalkingIommu, Iommu> forgetful =
           real ->
-              new WrappedIommu(real) {
+              new ForwardingIommu(real) {
                 @Override
                 public void invalidate(long firstIova, long lastIova, boolean tablesChanged) {
                   boolean ofTracker = !tablesChanged && forget.get() && calledByTracker();
@@ -230,7 +231,7 @@ class DirtyTrackingTest {
   void hardwareWithoutDirtyBitsIsRefused() {
     Function<TableWalkingIommu, Iommu> plain =
         real ->
-            new WrappedIommu(real) {
+            new ForwardingIommu(real) {
               @Override
               public boolean tracksDirty() {
                 return false;

@@ -15,6 +15,7 @@ import io.twostep.dma.spi.DeviceSlot;
 import io.twostep.dma.spi.ModelHost.SlotOptions;
 import io.twostep.dma.spi.TableWalkingIommu;
 import io.twostep.tck.Allocation;
+import io.twostep.tck.ForwardingIommu;
 import io.twostep.tck.ProbeDevice;
 import java.util.ArrayList;
 import java.util.List;
@@ -27,7 +28,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 class HotPathTest {
   /** Hardware that does nothing, so that only this backend is measured. */
-  private static final class Idle extends WrappedIommu {
+  private static final class Idle extends ForwardingIommu {
     Idle(TableWalkingIommu real) {
       super(real);
     }

@@ -2,20 +2,16 @@ package io.twostep.tck;
 
 import io.twostep.dma.DmaMappingException;
 import io.twostep.dma.DmaMappingException.Reason;
-import io.twostep.dma.spi.TableFormat;
 import io.twostep.dma.spi.TableWalkingIommu;
 import io.twostep.tck.FaultPlan.Call;
-import java.lang.foreign.MemorySegment;
-import java.util.List;
 
 /** Translation hardware that tells when it is asked to invalidate, and fails when told to. */
-final class WatchedIommu implements TableWalkingIommu {
-  private final TableWalkingIommu real;
+final class WatchedIommu extends ForwardingIommu {
   private final FaultPlan faults;
   volatile Runnable beforeInvalidation = () -> {};
 
   WatchedIommu(TableWalkingIommu real, FaultPlan faults) {
-    this.real = real;
+    super(real);
     this.faults = faults;
   }
 
@@ -24,7 +20,7 @@ final class WatchedIommu implements TableWalkingIommu {
     if (faults.hits(Call.PUBLISH)) {
       throw new DmaMappingException(Reason.BACKEND, "tables could not be made visible: the kit says so");
     }
-    real.publish(firstIova, lastIova);
+    super.publish(firstIova, lastIova);
   }
 
   @Override
@@ -33,51 +29,6 @@ final class WatchedIommu implements TableWalkingIommu {
       throw new DmaMappingException(Reason.QUARANTINED, "invalidation timed out: the kit says so");
     }
     beforeInvalidation.run();
-    real.invalidate(firstIova, lastIova, tablesChanged);
-  }
-
-  @Override
-  public long highestIova() {
-    return real.highestIova();
-  }
-
-  @Override
-  public void onFault(FaultListener listener) {
-    real.onFault(listener);
-  }
-
-  @Override
-  public List<TableFormat> formats() {
-    return real.formats();
-  }
-
-  @Override
-  public MemorySegment tableView() {
-    return real.tableView();
-  }
-
-  @Override
-  public long tableBase() {
-    return real.tableBase();
-  }
-
-  @Override
-  public boolean tracksDirty() {
-    return real.tracksDirty();
-  }
-
-  @Override
-  public void trackDirty(boolean on) {
-    real.trackDirty(on);
-  }
-
-  @Override
-  public void setRoot(TableFormat format, long rootPhys, int levels) {
-    real.setRoot(format, rootPhys, levels);
-  }
-
-  @Override
-  public void clearRoot() {
-    real.clearRoot();
+    super.invalidate(firstIova, lastIova, tablesChanged);
   }
 }

@@ -2,85 +2,66 @@ package io.twostep.examples.broken;
 
 import io.twostep.dma.spi.AddressSpace;
 import io.twostep.dma.spi.AttachContext;
-import io.twostep.dma.spi.TableFormat;
 import io.twostep.dma.spi.TableWalkingIommu;
-import java.lang.foreign.MemorySegment;
-import java.util.List;
+import io.twostep.tck.ForwardingIommu;
 import java.util.Map;
 import java.util.WeakHashMap;
 import java.util.function.UnaryOperator;
 
 /** Mistakes in what is asked of translation hardware, made by standing in front of it. */
-class BrokenHardware implements TableWalkingIommu {
+final class BrokenHardware {
   private static final Map<AddressSpace, AddressSpace> SEEN = new WeakHashMap<>();
 
-  private final TableWalkingIommu real;
-
-  BrokenHardware(TableWalkingIommu real) {
-    this.real = real;
-  }
+  private BrokenHardware() {}
 
   static Defect.World forgetsPublish() {
     return context ->
         seenWith(
             context,
-            real ->
-                new BrokenHardware(real) {
+            hardware ->
+                new ForwardingIommu(hardware) {
                   @Override
                   public void publish(long firstIova, long lastIova) {}
                 });
   }
 
   static Defect.World forgetsInvalidation() {
-    return context ->
-        seenWith(
-            context,
-            real ->
-                new BrokenHardware(real) {
-                  @Override
-                  public void invalidate(long firstIova, long lastIova, boolean tablesChanged) {}
-                });
+    return invalidating((hardware, firstIova, lastIova, tablesChanged) -> {});
   }
 
   static Defect.World invalidatesOneGranule() {
-    return context ->
-        seenWith(
-            context,
-            real ->
-                new BrokenHardware(real) {
-                  @Override
-                  public void invalidate(long firstIova, long lastIova, boolean tablesChanged) {
-                    super.invalidate(firstIova, firstIova | 0xfff, tablesChanged);
-                  }
-                });
+    return invalidating((hardware, firstIova, lastIova, tablesChanged) -> hardware.invalidate(firstIova, firstIova | 0xfff, tablesChanged));
   }
 
   static Defect.World forgetsThatTablesChanged() {
-    return context ->
-        seenWith(
-            context,
-            real ->
-                new BrokenHardware(real) {
-                  @Override
-                  public void invalidate(long firstIova, long lastIova, boolean tablesChanged) {
-                    super.invalidate(firstIova, lastIova, false);
-                  }
-                });
+    return invalidating((hardware, firstIova, lastIova, tablesChanged) -> hardware.invalidate(firstIova, lastIova, false));
   }
 
   static Defect.World swallowsFailure() {
+    return invalidating(
+        (hardware, firstIova, lastIova, tablesChanged) -> {
+          try {
+            hardware.invalidate(firstIova, lastIova, tablesChanged);
+          } catch (RuntimeException e) {
+            // The mistake: as if it had worked.
+          }
+        });
+  }
+
+  /** What hardware is asked for when it should invalidate. */
+  interface Invalidation {
+    void of(TableWalkingIommu hardware, long firstIova, long lastIova, boolean tablesChanged);
+  }
+
+  private static Defect.World invalidating(Invalidation mistake) {
     return context ->
         seenWith(
             context,
-            real ->
-                new BrokenHardware(real) {
+            hardware ->
+                new ForwardingIommu(hardware) {
                   @Override
                   public void invalidate(long firstIova, long lastIova, boolean tablesChanged) {
-                    try {
-                      super.invalidate(firstIova, lastIova, tablesChanged);
-                    } catch (RuntimeException e) {
-                      // The mistake: as if it had worked.
-                    }
+                    mistake.of(real, firstIova, lastIova, tablesChanged);
                   }
                 });
   }
@@ -95,50 +76,5 @@ class BrokenHardware implements TableWalkingIommu {
       seen = SEEN.computeIfAbsent(context.space(), space -> new BrokenWorld.Space(space, other.apply(real), slot -> slot));
     }
     return new AttachContext(context.machine(), context.slot(), seen, context.limits(), context.layer());
-  }
-
-  @Override
-  public void publish(long firstIova, long lastIova) {
-    real.publish(firstIova, lastIova);
-  }
-
-  @Override
-  public void invalidate(long firstIova, long lastIova, boolean tablesChanged) {
-    real.invalidate(firstIova, lastIova, tablesChanged);
-  }
-
-  @Override
-  public long highestIova() {
-    return real.highestIova();
-  }
-
-  @Override
-  public void onFault(FaultListener listener) {
-    real.onFault(listener);
-  }
-
-  @Override
-  public List<TableFormat> formats() {
-    return real.formats();
-  }
-
-  @Override
-  public MemorySegment tableView() {
-    return real.tableView();
-  }
-
-  @Override
-  public long tableBase() {
-    return real.tableBase();
-  }
-
-  @Override
-  public void setRoot(TableFormat format, long rootPhys, int levels) {
-    real.setRoot(format, rootPhys, levels);
-  }
-
-  @Override
-  public void clearRoot() {
-    real.clearRoot();
   }
 }

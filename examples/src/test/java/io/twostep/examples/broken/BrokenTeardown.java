@@ -6,6 +6,7 @@ import io.twostep.dma.spi.MapFlags;
 import io.twostep.dma.spi.MappingState;
 import io.twostep.dma.spi.Retirement;
 import io.twostep.dma.spi.TableWalkingIommu;
+import io.twostep.tck.ForwardingIommu;
 
 /** Mistakes in taking things down. */
 final class BrokenTeardown {
@@ -16,7 +17,7 @@ final class BrokenTeardown {
     return context -> BrokenHardware.seenWith(context, Remembering::new);
   }
 
-  private static final class Remembering extends BrokenHardware {
+  private static final class Remembering extends ForwardingIommu {
     private boolean deferring;
     private long first;
     private long last;

@@ -1,16 +1,23 @@
-package io.twostep.backend.iommu;
+package io.twostep.tck;
 
 import io.twostep.dma.spi.TableFormat;
 import io.twostep.dma.spi.TableWalkingIommu;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
+import java.util.Objects;
 
-/** Translation hardware that passes everything on; tests override what they break or watch. */
-class WrappedIommu implements TableWalkingIommu {
-  final TableWalkingIommu real;
+/**
+ * Passes every call on to translation hardware: the base of hardware that a test watches, breaks or makes fail.
+ *
+ * <p>Forwards the defaulted methods too. As thread-safe as what it stands before.
+ */
+public class ForwardingIommu implements TableWalkingIommu {
+  /** What it stands before. */
+  protected final TableWalkingIommu real;
 
-  WrappedIommu(TableWalkingIommu real) {
-    this.real = real;
+  /** Stand before {@code real}. */
+  public ForwardingIommu(TableWalkingIommu real) {
+    this.real = Objects.requireNonNull(real, "real");
   }
 
   @Override
