@@ -4,14 +4,10 @@ import io.twostep.dma.DeviceLimits;
 import io.twostep.dma.spi.AddressRange;
 import io.twostep.dma.spi.AddressSpace;
 import io.twostep.dma.spi.AttachContext;
-import io.twostep.dma.spi.ConfigSpace;
-import io.twostep.dma.spi.DeviceAddress;
 import io.twostep.dma.spi.DeviceSlot;
-import io.twostep.dma.spi.Interrupts;
 import io.twostep.dma.spi.Iommu;
-import io.twostep.dma.spi.Mmio;
 import io.twostep.dma.spi.OffsetWindow;
-import java.lang.foreign.MemorySegment;
+import io.twostep.tck.ForwardingSlot;
 import java.util.List;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
@@ -76,45 +72,24 @@ final class BrokenWorld {
   }
 
   /** A slot that seems to be something else. */
-  private record Slot(DeviceSlot real, boolean trusted, boolean coherent) implements DeviceSlot {
-    @Override
-    public DeviceAddress address() {
-      return real.address();
+  private static final class Slot extends ForwardingSlot {
+    private final boolean trusted;
+    private final boolean coherent;
+
+    Slot(DeviceSlot real, boolean trusted, boolean coherent) {
+      super(real);
+      this.trusted = trusted;
+      this.coherent = coherent;
     }
 
     @Override
-    public ConfigSpace config() {
-      return real.config();
+    public boolean trusted() {
+      return trusted;
     }
 
     @Override
-    public Bar bar(int bar) {
-      return real.bar(bar);
-    }
-
-    @Override
-    public Mmio mmio(int bar) {
-      return real.mmio(bar);
-    }
-
-    @Override
-    public MemorySegment memory(int bar) {
-      return real.memory(bar);
-    }
-
-    @Override
-    public Interrupts interrupts() {
-      return real.interrupts();
-    }
-
-    @Override
-    public void busMaster(boolean enabled) {
-      real.busMaster(enabled);
-    }
-
-    @Override
-    public void reset() {
-      real.reset();
+    public boolean coherent() {
+      return coherent;
     }
   }
 }
