@@ -18,6 +18,7 @@ import io.twostep.dma.MemoryBlock;
 import io.twostep.dma.PhysRanges;
 import io.twostep.dma.spi.ModelHost.SlotOptions;
 import io.twostep.dma.spi.Settings;
+import io.twostep.tck.Allocation;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
