@@ -37,6 +37,8 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.function.Consumer;
+import java.util.function.LongUnaryOperator;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -73,15 +75,16 @@ class NonCoherentHistoryTest {
     }
   }
 
+  /** A sync of a part of what is mapped. */
+  private interface Sync {
+    void of(long offset, long length);
+  }
+
   /** What a handle of any kind does for a range of the block. */
-  private interface Handle {
-    long address(long offset);
-
-    void syncForCpu(long offset, long length);
-
-    void syncForDevice(long offset, long length);
-
-    void tearDown(InvalidationBatch batch);
+  private record Handle(LongUnaryOperator dmaAddress, Sync toCpu, Sync toDevice, Consumer<InvalidationBatch> teardown) {
+    long address(long offset) {
+      return dmaAddress.applyAsLong(offset);
+    }
   }
 
   private static final class History implements AutoCloseable {
@@ -189,16 +192,16 @@ class NonCoherentHistoryTest {
           System.arraycopy(in, 0, expected, offset + from, in.length);
           log.add("device wrote 0x%x+0x%x".formatted(offset + from, in.length));
           if (random.nextBoolean()) {
-            handle.syncForCpu(from, in.length);
+            handle.toCpu.of(from, in.length);
             requireSame("CPU reads", cpuRead(offset + from, in.length), offset + from, offset, length);
-            handle.syncForDevice(from, in.length);
+            handle.toDevice.of(from, in.length);
             log.add("taken and handed back");
           }
         }
         if (random.nextBoolean()) {
-          handle.syncForCpu(from, bytes);
+          handle.toCpu.of(from, bytes);
           cpuWrite(offset + from, someBytes(bytes));
-          handle.syncForDevice(from, bytes);
+          handle.toDevice.of(from, bytes);
           log.add("CPU took, wrote and handed over 0x%x+0x%x".formatted(offset + from, bytes));
         }
         disturbNeighbours(offset, length);
@@ -212,7 +215,7 @@ class NonCoherentHistoryTest {
       long address = handle.address(at);
       byte[] late = someBytes(contiguous(handle, at, most));
       try (InvalidationBatch batch = mapper.newBatch()) {
-        handle.tearDown(batch);
+        handle.teardown.accept(batch);
         boolean tries = direction != DmaDirection.TO_DEVICE && random.nextBoolean();
         if (tries && device.tryWrite(address, late)) {
           System.arraycopy(late, 0, expected, offset + at, late.length);
@@ -264,28 +267,14 @@ class NonCoherentHistoryTest {
 
     private Handle mapping(long phys, int length, DmaDirection direction) {
       DmaMapping mapping = mapper.map(phys, length, direction, DmaAttributes.NONE);
-      return new Handle() {
-        @Override
-        public long address(long offset) {
-          return mapping.dmaAddress() + offset;
-        }
-
-        @Override
-        public void syncForCpu(long offset, long bytes) {
-          mapping.syncForCpu(offset, bytes);
-        }
-
-        @Override
-        public void syncForDevice(long offset, long bytes) {
-          mapping.syncForDevice(offset, bytes);
-        }
-
-        @Override
-        public void tearDown(InvalidationBatch batch) {
-          mapping.unmap(batch);
-          mapping.close();
-        }
-      };
+      return new Handle(
+          offset -> mapping.dmaAddress() + offset,
+          mapping::syncForCpu,
+          mapping::syncForDevice,
+          batch -> {
+            mapping.unmap(batch);
+            mapping.close();
+          });
     }
 
     /** Links the range in up to three pieces that meet on granules. */
@@ -305,28 +294,14 @@ class NonCoherentHistoryTest {
         window.close();
         throw e;
       }
-      return new Handle() {
-        @Override
-        public long address(long offset) {
-          return window.address() + offset;
-        }
-
-        @Override
-        public void syncForCpu(long offset, long bytes) {
-          window.syncForCpu(offset, bytes);
-        }
-
-        @Override
-        public void syncForDevice(long offset, long bytes) {
-          window.syncForDevice(offset, bytes);
-        }
-
-        @Override
-        public void tearDown(InvalidationBatch batch) {
-          window.destroy(batch);
-          window.close();
-        }
-      };
+      return new Handle(
+          offset -> window.address() + offset,
+          window::syncForCpu,
+          window::syncForDevice,
+          batch -> {
+            window.destroy(batch);
+            window.close();
+          });
     }
 
     /** Maps the range as a request of several ranges, cut on lines, so that what is refused is what shares a line at its ends. */
@@ -347,63 +322,40 @@ class NonCoherentHistoryTest {
         transfer.close();
         throw e;
       }
-      return new Handle() {
-        @Override
-        public long address(long offset) {
-          long left = offset;
-          for (long[] entry : entries) {
-            if (left < entry[1]) {
-              return entry[0] + left;
-            }
-            left -= entry[1];
-          }
-          throw new AssertionError("offset " + offset + " is in no entry");
-        }
+      return new Handle(
+          offset -> addressOf(entries, offset),
+          transfer::syncForCpu,
+          transfer::syncForDevice,
+          batch -> {
+            transfer.unmap(batch);
+            transfer.close();
+          });
+    }
 
-        @Override
-        public void syncForCpu(long offset, long bytes) {
-          transfer.syncForCpu(offset, bytes);
+    /** Follows the entries to a byte of the request. */
+    private static long addressOf(List<long[]> entries, long offset) {
+      long left = offset;
+      for (long[] entry : entries) {
+        if (left < entry[1]) {
+          return entry[0] + left;
         }
-
-        @Override
-        public void syncForDevice(long offset, long bytes) {
-          transfer.syncForDevice(offset, bytes);
-        }
-
-        @Override
-        public void tearDown(InvalidationBatch batch) {
-          transfer.unmap(batch);
-          transfer.close();
-        }
-      };
+        left -= entry[1];
+      }
+      throw new AssertionError("offset " + offset + " is in no entry");
     }
 
     private Handle window(long phys, int length, DmaDirection direction) {
       SparseWindow window = mapper.newWindow(16 * PAGE, PAGE, direction, DmaAttributes.NONE);
       long base = random.nextInt(16 - length / PAGE) * (long) PAGE;
       window.link(base, phys, length, direction);
-      return new Handle() {
-        @Override
-        public long address(long offset) {
-          return window.address() + base + offset;
-        }
-
-        @Override
-        public void syncForCpu(long offset, long bytes) {
-          window.syncForCpu(base + offset, bytes);
-        }
-
-        @Override
-        public void syncForDevice(long offset, long bytes) {
-          window.syncForDevice(base + offset, bytes);
-        }
-
-        @Override
-        public void tearDown(InvalidationBatch batch) {
-          window.unlink(base, length, batch);
-          closing.add(window);
-        }
-      };
+      return new Handle(
+          offset -> window.address() + base + offset,
+          (offset, bytes) -> window.syncForCpu(base + offset, bytes),
+          (offset, bytes) -> window.syncForDevice(base + offset, bytes),
+          batch -> {
+            window.unlink(base, length, batch);
+            closing.add(window);
+          });
     }
 
     void requireEveryKindSeen() {
