@@ -123,7 +123,7 @@ public final class FakeMachine implements Machine {
 
     @Override
     public ConfigSpace config() {
-      throw new UnsupportedOperationException();
+      throw lacks("configuration space");
     }
 
     @Override
@@ -133,17 +133,17 @@ public final class FakeMachine implements Machine {
 
     @Override
     public Mmio mmio(int bar) {
-      throw new UnsupportedOperationException();
+      throw lacks("registers");
     }
 
     @Override
     public MemorySegment memory(int bar) {
-      throw new UnsupportedOperationException();
+      throw lacks("memory");
     }
 
     @Override
     public Interrupts interrupts() {
-      throw new UnsupportedOperationException();
+      throw lacks("interrupts");
     }
 
     @Override
@@ -151,5 +151,9 @@ public final class FakeMachine implements Machine {
 
     @Override
     public void reset() {}
+
+    private UnsupportedOperationException lacks(String what) {
+      return new UnsupportedOperationException(address + ": devices of the fake machine have no " + what);
+    }
   }
 }

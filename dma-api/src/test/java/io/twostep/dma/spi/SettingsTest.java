@@ -43,7 +43,7 @@ class SettingsTest {
 
         @Override
         public Machine create(Settings settings) {
-          throw new UnsupportedOperationException();
+          throw new UnsupportedOperationException("only the settings of this plugin are looked at");
         }
       };
 
