@@ -33,23 +33,19 @@ public final class ModelMemory implements PhysicalMemory {
   private final Storage storage;
   private final MemorySegment all;
   private final long base;
-  private final long viewStart;
   private final FrameTable table;
-  private final FrameAllocator frames;
-  private final ViewAllocator views;
+  private final BlockAllocator blocks;
+  private final SegmentRanges ranges;
+  private final BlockViews views;
   private final Parking parking = new Parking();
   private final MmioMap mmio;
   private final CacheView cache;
   private final BooleanSupplier failAllocation;
-  /** Lifetimes of blocks' segments: they end before the storage is unmapped, so that no live segment points to nothing. */
-  private final Set<Arena> viewArenas = Collections.newSetFromMap(new IdentityHashMap<>());
 
   /** Blocks handed out and not closed. */
   private final Set<Block> open = Collections.newSetFromMap(new IdentityHashMap<>());
 
   private volatile boolean closed;
-  private volatile boolean unmapped;
-  private long blocksMade;
   private long framesInUse;
 
   /**
@@ -65,11 +61,11 @@ public final class ModelMemory implements PhysicalMemory {
     storage = new Storage(layout, directory);
     all = storage.all();
     base = layout.base();
-    viewStart = storage.viewStart();
     table = new FrameTable(all.byteSize() >>> SHIFT);
-    frames = new FrameAllocator(layout, rng);
-    views = new ViewAllocator(storage.firstViewPage(), storage.viewPages());
     cache = new CacheView(this);
+    blocks = new BlockAllocator(this, layout, storage, table, cache, rng);
+    ranges = new SegmentRanges(all, base, storage.viewStart(), table, mmio);
+    views = new BlockViews(storage);
   }
 
   @Override
@@ -124,76 +120,12 @@ public final class ModelMemory implements PhysicalMemory {
 
   private synchronized @Nullable Block tryAllocate(long length, MemoryPlacement placement, long highestPhys) {
     requireOpen();
-    int count = (int) ((length + FRAME - 1) >>> SHIFT);
-    int lastPfn = lastPfn(highestPhys);
-    if (lastPfn < layout.basePfn()) {
-      return null;
-    }
-    Block block =
-        placement == MemoryPlacement.SCATTERED && count > 1
-            ? scattered(length, count, lastPfn)
-            : contiguous(length, count, placement, lastPfn);
+    Block block = blocks.tryMake(length, placement, highestPhys);
     if (block != null) {
-      framesInUse += count;
+      framesInUse += block.frames();
       open.add(block);
     }
     return block;
-  }
-
-  private int lastPfn(long highestPhys) {
-    long highest = layout.top() - 1;
-    if (Long.compareUnsigned(highestPhys, highest) >= 0) {
-      return (int) (highest >>> SHIFT);
-    }
-    return (int) ((highestPhys + 1) >>> SHIFT) - 1;
-  }
-
-  private @Nullable Block contiguous(long length, int count, MemoryPlacement placement, int lastPfn) {
-    int pfn = frames.allocateRun(count, lastPfn);
-    if (pfn == BuddyAllocator.NONE) {
-      return null;
-    }
-    long offset = ((long) pfn << SHIFT) - base;
-    storage.zero(offset >>> SHIFT, count);
-    Block block = new Block(this, placement, name(), length, count, pfn, null, offset);
-    for (int i = 0; i < count; i++) {
-      cache.forget(pfn + (long) i);
-      table.set((offset >>> SHIFT) + i, block, 0);
-    }
-    return block;
-  }
-
-  private @Nullable Block scattered(long length, int count, int lastPfn) {
-    if (frames.freeFrames() < count) {
-      return null;
-    }
-    int firstPage = views.allocate(count);
-    if (firstPage == ViewAllocator.NONE) {
-      return null;
-    }
-    int[] pfns = new int[count];
-    for (int i = 0; i < count; i++) {
-      pfns[i] = frames.allocateSingle(lastPfn);
-      if (pfns[i] == BuddyAllocator.NONE) {
-        for (int j = 0; j < i; j++) {
-          frames.freeRun(pfns[j], 1);
-        }
-        views.free(firstPage, count);
-        return null;
-      }
-    }
-    storage.zero(firstPage, count);
-    Block block = new Block(this, MemoryPlacement.SCATTERED, name(), length, count, pfns[0], pfns, (long) firstPage << SHIFT);
-    for (int i = 0; i < count; i++) {
-      cache.forget(pfns[i]);
-      table.set(pfns[i] - layout.basePfn(), block, firstPage + i);
-      table.set(firstPage + i, block, 0);
-    }
-    return block;
-  }
-
-  private String name() {
-    return "block " + ++blocksMade;
   }
 
   /** Take a closed block back: nothing finds it any more; its frames wait for flushes if there are any. */
@@ -203,38 +135,18 @@ public final class ModelMemory implements PhysicalMemory {
     synchronized (this) {
       open.remove(block);
       lastOfAll = closed && open.isEmpty();
-      for (int i = 0; i < block.frames(); i++) {
-        long pfn = block.frame(i);
-        cache.forget(pfn);
-        table.set(pfn - layout.basePfn(), null, table.storagePage(pfn - layout.basePfn()));
-        if (block.scattered()) {
-          table.set((block.storageOffset() >>> SHIFT) + i, null, 0);
-        }
-      }
+      blocks.forget(block);
       framesInUse -= block.frames();
       if (!parking.park(block)) {
-        free(block);
+        blocks.free(block);
       }
       crowded = parking.frames() > MOST_PARKED_FRAMES;
     }
     if (lastOfAll) {
-      unmap();
+      views.end();
     } else if (crowded) {
       parking.flush(this);
     }
-  }
-
-  private void free(Block block) {
-    if (!block.scattered()) {
-      frames.freeRun((int) block.frame(0), block.frames());
-      return;
-    }
-    for (int i = 0; i < block.frames(); i++) {
-      int pfn = (int) block.frame(i);
-      table.set(pfn - layout.basePfn(), null, 0);
-      frames.freeRun(pfn, 1);
-    }
-    views.free((int) (block.storageOffset() >>> SHIFT), block.frames());
   }
 
   synchronized List<Block> takeParked() {
@@ -244,7 +156,7 @@ public final class ModelMemory implements PhysicalMemory {
   synchronized void reuse(List<Block> covered) {
     for (Block block : covered) {
       parking.leave(block);
-      free(block);
+      blocks.free(block);
     }
   }
 
@@ -276,7 +188,7 @@ public final class ModelMemory implements PhysicalMemory {
   }
 
   private void copy(long phys, MemorySegment other, long offset, long length, boolean read) {
-    if (unmapped) {
+    if (views.isEnded()) {
       requireOpen();
     }
     Objects.checkFromIndexSize(offset, length, other.byteSize());
@@ -301,57 +213,7 @@ public final class ModelMemory implements PhysicalMemory {
 
   @Override
   public int ranges(MemorySegment segment, long offset, long[] phys, long[] length) {
-    long bytes = segment.byteSize();
-    Objects.checkIndex(offset, bytes + 1);
-    if (!segment.isNative() || !segment.scope().isAlive()) {
-      return -1;
-    }
-    long start = segment.address() - all.address();
-    if (start < 0 || start >= all.byteSize() || bytes > all.byteSize() - start) {
-      return barRange(segment, offset, phys, length);
-    }
-    if (offset == bytes) {
-      return 0;
-    }
-    Block block = storageOwner(start);
-    if (block == null || !block.holdsStorage(start, bytes)) {
-      return runRange(start, bytes, offset, phys, length);
-    }
-    long from = start - block.storageOffset();
-    return BlockRanges.fill(block, from + offset, from + bytes, phys, length);
-  }
-
-  private int barRange(MemorySegment segment, long offset, long[] phys, long[] length) {
-    long first = mmio.physOf(segment.address(), segment.byteSize());
-    if (first == -1) {
-      return -1;
-    }
-    if (offset == segment.byteSize()) {
-      return 0;
-    }
-    phys[0] = first + offset;
-    length[0] = segment.byteSize() - offset;
-    return 1;
-  }
-
-  /** Answer for a segment that spans several blocks: they are in the first half, where CPU and physical order agree. */
-  private int runRange(long start, long bytes, long offset, long[] phys, long[] length) {
-    if (start + bytes > viewStart) {
-      return -1;
-    }
-    for (long page = start >>> SHIFT; page <= (start + bytes - 1) >>> SHIFT; page++) {
-      if (storageOwner(page << SHIFT) == null) {
-        return -1;
-      }
-    }
-    phys[0] = base + start + offset;
-    length[0] = bytes - offset;
-    return 1;
-  }
-
-  private @Nullable Block storageOwner(long offset) {
-    long page = offset >>> SHIFT;
-    return table.storagePage(page) == 0 ? table.owner(page) : null;
+    return ranges.fill(segment, offset, phys, length);
   }
 
   @Override
@@ -383,7 +245,7 @@ public final class ModelMemory implements PhysicalMemory {
 
   /** Return the CPU's flat view of RAM, in which adjacent frames are adjacent; first byte is {@link PhysicalLayout#base}. */
   public MemorySegment flatView() {
-    return all.asSlice(0, viewStart);
+    return all.asSlice(0, storage.viewStart());
   }
 
   /** Return the layout. */
@@ -438,23 +300,12 @@ public final class ModelMemory implements PhysicalMemory {
 
   /** Return a slice of the storage, with a lifetime of its own if {@code arena} is there. */
   MemorySegment view(long offset, long length, @Nullable Arena arena) {
-    synchronized (viewArenas) {
-      requireOpen();
-      MemorySegment slice = all.asSlice(offset, length);
-      if (arena == null) {
-        return slice;
-      }
-      viewArenas.add(arena);
-      return NativeAccess.bind(slice, arena);
-    }
+    requireOpen();
+    return views.make(offset, length, arena);
   }
 
   void closeView(Arena arena) {
-    synchronized (viewArenas) {
-      if (viewArenas.remove(arena)) {
-        arena.close();
-      }
-    }
+    views.close(arena);
   }
 
   long offset(long phys) {
@@ -465,7 +316,7 @@ public final class ModelMemory implements PhysicalMemory {
 
   /** Return the frames free to be handed out. */
   public synchronized long freeFrames() {
-    return frames.freeFrames();
+    return blocks.freeFrames();
   }
 
   /** Return the frames that wait for flushes. */
@@ -480,7 +331,7 @@ public final class ModelMemory implements PhysicalMemory {
 
   /** Return the number of free runs once single frames are joined: a measure of fragmentation. */
   public synchronized int fragments() {
-    return frames.fragments();
+    return blocks.fragments();
   }
 
   /** Return the open blocks that a mapping holds. */
@@ -505,18 +356,7 @@ public final class ModelMemory implements PhysicalMemory {
       held = blocksMapped() > 0;
     }
     if (!held) {
-      unmap();
-    }
-  }
-
-  private void unmap() {
-    synchronized (viewArenas) {
-      if (!unmapped) {
-        unmapped = true;
-        viewArenas.forEach(Arena::close);
-        viewArenas.clear();
-        storage.close();
-      }
+      views.end();
     }
   }
 
