@@ -29,6 +29,7 @@ final class CheckingOps extends ForwardingOps {
   private final BelowChecks below;
   private final LinkBook book;
   private final RefusalCheck refusals;
+  private final States states;
 
   CheckingOps(DmaOps next, Device device, DebugBackend backend, SpaceLedger space) {
     super(next);
@@ -42,6 +43,7 @@ final class CheckingOps extends ForwardingOps {
     Handovers handovers = new Handovers(device, reports, backend.written(), ledger.uses, backend.config().contents());
     this.book = new LinkBook(device, ledger, handovers, reports);
     this.refusals = new RefusalCheck(device, reports, ledger.uses);
+    this.states = new States(device, reports, ledger, space, backend.config().maxLive());
     below.attached();
   }
 
@@ -57,9 +59,9 @@ final class CheckingOps extends ForwardingOps {
       next.map(state, phys, length, flags, undo);
       return;
     }
-    HandleHistory history = enter(state, "map");
+    HandleHistory history = states.enter(state, "map");
     try {
-      requireFree(history, "map");
+      states.requireFree(history, "map");
       below.geometry();
       boolean bus = isBusPeer(phys, length);
       int seen = bus ? flags | MapFlags.PEER : flags;
@@ -71,17 +73,17 @@ final class CheckingOps extends ForwardingOps {
         below.mapFailed("map", state, e);
         throw e;
       }
-      Tracked tracked = follow(history, state, false, flags, length, null, "mapped");
+      Tracked tracked = states.follow(history, state, false, flags, length, null, "mapped");
       tracked.onBus = bus;
       if (!bus) {
         below.answered(tracked, state, phys, device.translates ? device.alignMask : 0, length);
         below.placed(tracked, state, 0, phys, length, flags);
       }
-      begin(tracked);
+      states.begin(tracked, this);
       Link link = book.add(tracked, 0, phys, length, seen, tracked.made);
       link.published = true;
       book.handovers.toDevice(link, tracked.below);
-      watch(state);
+      States.watch(state);
     } finally {
       history.leave();
     }
@@ -98,22 +100,22 @@ final class CheckingOps extends ForwardingOps {
       next.mapSegment(state, segment, flags, undo);
       return;
     }
-    HandleHistory history = enter(state, "map");
+    HandleHistory history = states.enter(state, "map");
     try {
-      requireFree(history, "map");
+      states.requireFree(history, "map");
       try {
         next.mapSegment(state, segment, flags, undo);
       } catch (RuntimeException e) {
         below.mapFailed("mapSegment", state, e);
         throw e;
       }
-      Tracked tracked = follow(history, state, false, flags, segment.byteSize(), segment, "mapped");
+      Tracked tracked = states.follow(history, state, false, flags, segment.byteSize(), segment, "mapped");
       below.answered(tracked, state, state.dmaAddress, 0, segment.byteSize());
-      begin(tracked);
+      states.begin(tracked, this);
       Link link = book.add(tracked, 0, -1, segment.byteSize(), flags, tracked.made);
       link.published = true;
       book.handovers.toDevice(link, tracked.below);
-      watch(state);
+      States.watch(state);
     } finally {
       history.leave();
     }
@@ -125,9 +127,9 @@ final class CheckingOps extends ForwardingOps {
       next.mapGathered(state, phys, length, count, flags, undo);
       return;
     }
-    HandleHistory history = enter(state, "map");
+    HandleHistory history = states.enter(state, "map");
     try {
-      requireFree(history, "map");
+      states.requireFree(history, "map");
       long bytes = 0;
       for (int i = 0; i < count; i++) {
         bytes += length[i];
@@ -140,9 +142,9 @@ final class CheckingOps extends ForwardingOps {
         below.mapFailed("mapGathered", state, e);
         throw e;
       }
-      Tracked tracked = follow(history, state, false, flags, bytes, null, "mapped");
+      Tracked tracked = states.follow(history, state, false, flags, bytes, null, "mapped");
       below.answered(tracked, state, phys[0], device.translates ? device.alignMask : 0, bytes);
-      begin(tracked);
+      states.begin(tracked, this);
       long offset = 0;
       for (int i = 0; i < count; i++) {
         Link link = book.add(tracked, offset, phys[i], length[i], flags, tracked.made);
@@ -150,7 +152,7 @@ final class CheckingOps extends ForwardingOps {
         book.handovers.toDevice(link, tracked.below);
         offset += length[i];
       }
-      watch(state);
+      States.watch(state);
     } finally {
       history.leave();
     }
@@ -167,7 +169,7 @@ final class CheckingOps extends ForwardingOps {
   }
 
   private void tearDown(MappingState state, Retirement batch, boolean window) {
-    HandleHistory history = enter(state, window ? "release" : "unmap");
+    HandleHistory history = states.enter(state, window ? "release" : "unmap");
     try {
       Tracked tracked = history.current;
       if (tracked == null) {
@@ -250,9 +252,9 @@ final class CheckingOps extends ForwardingOps {
       next.reserve(state, offsetInGranule, length, alignment, highest, flags);
       return;
     }
-    HandleHistory history = enter(state, "reserve");
+    HandleHistory history = states.enter(state, "reserve");
     try {
-      requireFree(history, "reserve");
+      states.requireFree(history, "reserve");
       below.geometry();
       try {
         next.reserve(state, offsetInGranule, length, alignment, highest, flags);
@@ -260,10 +262,10 @@ final class CheckingOps extends ForwardingOps {
         below.mapFailed("reserve", state, e);
         throw e;
       }
-      Tracked tracked = follow(history, state, true, flags, length, null, "window reserved");
+      Tracked tracked = states.follow(history, state, true, flags, length, null, "window reserved");
       below.answered(tracked, state, offsetInGranule, device.granule - 1, length);
-      begin(tracked);
-      watch(state);
+      states.begin(tracked, this);
+      States.watch(state);
     } finally {
       history.leave();
     }
@@ -271,12 +273,12 @@ final class CheckingOps extends ForwardingOps {
 
   @Override
   public void link(MappingState state, long offset, long phys, long length, int flags, Retirement undo) {
-    Tracked tracked = windowOf(state, "link");
+    Tracked tracked = states.windowOf(state, "link");
     if (tracked == null || !ledger.admits(1)) {
       next.link(state, offset, phys, length, flags, undo);
       return;
     }
-    HandleHistory history = enterUnlessWindow(state, tracked, "link");
+    HandleHistory history = states.enterUnlessWindow(state, tracked, "link");
     try {
       boolean clashes = book.beforeLink(tracked, offset, phys, length, flags);
       try {
@@ -287,19 +289,19 @@ final class CheckingOps extends ForwardingOps {
       }
       linked(tracked, state, offset, phys, length, flags, clashes, reports.origin("linked"));
     } finally {
-      leave(history);
+      States.leave(history);
     }
   }
 
   @Override
   public void linkRun(
       MappingState state, long offset, long[] phys, long[] length, int from, int to, int flags, Retirement undo) {
-    Tracked tracked = windowOf(state, "link");
+    Tracked tracked = states.windowOf(state, "link");
     if (tracked == null || !ledger.admits(to - from)) {
       next.linkRun(state, offset, phys, length, from, to, flags, undo);
       return;
     }
-    HandleHistory history = enterUnlessWindow(state, tracked, "link");
+    HandleHistory history = states.enterUnlessWindow(state, tracked, "link");
     try {
       boolean clashes = false;
       long at = offset;
@@ -320,7 +322,7 @@ final class CheckingOps extends ForwardingOps {
         at += length[i];
       }
     } finally {
-      leave(history);
+      States.leave(history);
     }
   }
 
@@ -336,7 +338,7 @@ final class CheckingOps extends ForwardingOps {
 
   @Override
   public void publish(MappingState state, long offset, long length, Retirement undo) {
-    Tracked tracked = windowOf(state, "sync");
+    Tracked tracked = states.windowOf(state, "sync");
     if (tracked == null) {
       next.publish(state, offset, length, undo);
       return;
@@ -348,12 +350,12 @@ final class CheckingOps extends ForwardingOps {
 
   @Override
   public void unlink(MappingState state, long offset, long length, Retirement batch) {
-    Tracked tracked = windowOf(state, "unlink");
+    Tracked tracked = states.windowOf(state, "unlink");
     if (tracked == null) {
       next.unlink(state, offset, length, batch);
       return;
     }
-    HandleHistory history = enterUnlessWindow(state, tracked, "unlink");
+    HandleHistory history = states.enterUnlessWindow(state, tracked, "unlink");
     try {
       List<Link> touching = tracked.touching(offset, length);
       boolean hole = book.unlinksHole(tracked, touching, offset, length);
@@ -374,13 +376,13 @@ final class CheckingOps extends ForwardingOps {
       below.unlinked(tracked, state, Math.max(offset, touching.isEmpty() ? offset : touching.getFirst().offset), length);
       owe(tracked, batch, false, at);
     } finally {
-      leave(history);
+      States.leave(history);
     }
   }
 
   @Override
   public void protect(MappingState state, long offset, long length, int access, Retirement batch) {
-    Tracked tracked = windowOf(state, "protect");
+    Tracked tracked = states.windowOf(state, "protect");
     if (tracked != null) {
       book.beforeProtect(tracked, offset, length, access);
     }
@@ -392,7 +394,7 @@ final class CheckingOps extends ForwardingOps {
 
   @Override
   public void sync(MappingState state, long offset, long length, int toward) {
-    HandleHistory history = historyOf(state);
+    HandleHistory history = states.of(state);
     Tracked tracked = history.current;
     if (tracked == null) {
       if (history.last != null) {
@@ -412,7 +414,7 @@ final class CheckingOps extends ForwardingOps {
 
   @Override
   public void refused(@Nullable MappingState state, Misuse misuse, String call, long first, long length) {
-    refusals.refused(state == null ? null : existingHistory(state), misuse, call, first, length);
+    refusals.refused(state == null ? null : states.existing(state), misuse, call, first, length);
     next.refused(state, misuse, call, first, length);
   }
 
@@ -420,94 +422,6 @@ final class CheckingOps extends ForwardingOps {
   public void mapperClosed() {
     backend.leaks(this);
     next.mapperClosed();
-  }
-
-  private @Nullable HandleHistory existingHistory(MappingState state) {
-    return state.layers() > layer && state.object(layer) instanceof HandleHistory history ? history : null;
-  }
-
-  private HandleHistory historyOf(MappingState state) {
-    if (state.object(layer) instanceof HandleHistory history) {
-      return history;
-    }
-    HandleHistory history = new HandleHistory();
-    state.object(layer, history);
-    return history;
-  }
-
-  private HandleHistory enter(MappingState state, String call) {
-    HandleHistory history = historyOf(state);
-    Thread other = history.enter();
-    if (other != null) {
-      Tracked tracked = history.last;
-      reports.note(
-          Rule.USED_BY_TWO_THREADS,
-          device.name,
-          tracked == null ? 0 : tracked.dmaAddress,
-          tracked == null ? 0 : tracked.length,
-          call + " while thread " + other.getName() + " is in a call on the same state",
-          tracked == null ? null : tracked.made);
-    }
-    return history;
-  }
-
-  private @Nullable HandleHistory enterUnlessWindow(MappingState state, Tracked tracked, String call) {
-    return (tracked.asked & MapFlags.WINDOW) != 0 ? null : enter(state, call);
-  }
-
-  private static void leave(@Nullable HandleHistory history) {
-    if (history != null) {
-      history.leave();
-    }
-  }
-
-  private void requireFree(HandleHistory history, String call) {
-    Tracked tracked = history.current;
-    if (tracked != null && !tracked.withheld) {
-      reports.crime(Rule.STATE_REUSED, device.name, tracked.dmaAddress, tracked.length, call + " with a state that holds this", tracked.made);
-    }
-  }
-
-  /** Return the window a state holds, or null if it is not followed. */
-  private @Nullable Tracked windowOf(MappingState state, String call) {
-    HandleHistory history = historyOf(state);
-    Tracked tracked = history.current;
-    if (tracked == null && history.last != null) {
-      Tracked last = history.last;
-      reports.crime(Rule.STATE_UNKNOWN, device.name, last.dmaAddress, last.length, call + " with a state that was given back", last.tornDown);
-    } else if (tracked != null && !tracked.window) {
-      reports.crime(Rule.STATE_UNKNOWN, device.name, tracked.dmaAddress, tracked.length, call + " with the state of a mapping, not of a window", tracked.made);
-      return null;
-    }
-    return tracked;
-  }
-
-  private Tracked follow(
-      HandleHistory history, MappingState state, boolean window, int flags, long length, @Nullable MemorySegment foreign, String what) {
-    Tracked tracked =
-        new Tracked(device.name, ledger.nextId(), window, flags, state.dmaAddress, length, device.granule, foreign, reports.origin(what));
-    tracked.below = state.flags;
-    state.word(layer, tracked.id);
-    history.current = tracked;
-    history.last = tracked;
-    return tracked;
-  }
-
-  private void begin(Tracked tracked) {
-    if (device.translates && !tracked.onBus) {
-      space.add(tracked);
-    }
-    tracked.owner(this);
-    ledger.follow(tracked);
-    if (ledger.liveCount() == backend.config().maxLive() + 1) {
-      reports.note(
-          Rule.TOO_MANY_MAPPINGS, device.name, tracked.dmaAddress, tracked.length, ledger.liveCount() + " mappings live; this is the latest", tracked.made);
-    }
-  }
-
-  /** Hear of every sync, and of the unmap. */
-  private void watch(MappingState state) {
-    state.flags |= MapFlags.WATCHED;
   }
 
   /** Return the region of memory that is linked. */
