@@ -77,13 +77,13 @@ final class QueuePairs implements AutoCloseable {
   void connect(BringUp bringUp) {
     for (int i = 0; i < queues.size(); i++) {
       NvmeQueue queue = queues.get(i);
-      queue.restart();
+      queue.engine().restart();
       bringUp.create(queue, vectors.get(i));
     }
     DmaBuffer indices = shadow;
     DmaBuffer events = shadowEvents;
     if (indices != null && events != null && bringUp.tryUseShadow(indices, events)) {
-      queues.forEach(queue -> queue.useShadow(indices.segment(), events.segment()));
+      queues.forEach(queue -> queue.engine().useShadow(indices.segment(), events.segment()));
     }
   }
 
@@ -116,20 +116,20 @@ final class QueuePairs implements AutoCloseable {
   /** Begin sending commands, and taking requests if {@code accepting}. */
   void run(boolean accepting) {
     for (NvmeQueue queue : queues) {
-      queue.run(true);
-      queue.accept(accepting);
+      queue.engine().run(true);
+      queue.engine().accept(accepting);
     }
   }
 
   /** Stop sending commands and hearing of completions. */
   void stop() {
-    queues.forEach(queue -> queue.run(false));
+    queues.forEach(queue -> queue.engine().run(false));
     disableInterrupts();
   }
 
   /** Cancel what the stopped controller did not complete. */
   void cancelAll(boolean forGood) {
-    queues.forEach(queue -> queue.cancelAll(forGood));
+    queues.forEach(queue -> queue.engine().cancelAll(forGood));
   }
 
   /** Enter every queue: nobody submits or polls until {@link #leaveAll}. */
@@ -147,7 +147,7 @@ final class QueuePairs implements AutoCloseable {
   void acceptAll(boolean yes) {
     for (NvmeQueue queue : queues) {
       queue.guard().enter(core.timers());
-      queue.accept(yes);
+      queue.engine().accept(yes);
       queue.guard().exit();
     }
   }
