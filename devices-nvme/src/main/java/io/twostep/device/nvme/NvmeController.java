@@ -5,7 +5,6 @@ import io.twostep.device.nvme.host.Teardown;
 import io.twostep.device.nvme.wire.IdentifyCommandLayout;
 import io.twostep.dma.DeviceLimits;
 import io.twostep.dma.DmaBuffer;
-import io.twostep.dma.DmaLimits;
 import io.twostep.dma.DmaMapper;
 import io.twostep.dma.spi.Driver;
 import io.twostep.dma.spi.DriverContext;
@@ -27,12 +26,8 @@ import org.slf4j.LoggerFactory;
 public final class NvmeController implements Driver {
   private static final Logger LOG = LoggerFactory.getLogger(NvmeController.class);
 
-  private static final int SMALLEST_TRANSFER = 4096;
-  private static final long LARGEST_TRANSFER = 8L << 20;
-
   /** PRP offsets must survive mapping. */
   private static final long OFFSET_MASK = 4095;
-
 
   private final ControllerCore core;
   private final PhysicalMemory memory;
@@ -43,10 +38,10 @@ public final class NvmeController implements Driver {
   private final List<NvmeQueue> queues;
   private final NamespaceScan scan;
   private final EventDesk events;
+  private final HostMemory hostMemory;
 
   private volatile NvmeState state = NvmeState.NEW;
   private volatile List<NvmeNamespace> namespaces = List.of();
-  private @Nullable HostMemoryLoan hostMemory;
   private boolean quiesced;
   private boolean closed;
   private long resets;
@@ -99,6 +94,7 @@ public final class NvmeController implements Driver {
     queues = pairs.queues();
     scan = new NamespaceScan(this, core, adminData);
     events = new EventDesk(core, adminData);
+    hostMemory = new HostMemory(core, memory);
   }
 
   private void closeAfter(RuntimeException failure) {
@@ -121,8 +117,8 @@ public final class NvmeController implements Driver {
       core.memoryBuffer(ControllerMemoryBuffer.find(core));
       bringUp.start();
       bringUp.identify(adminData);
-      lendMemory();
-      pairs.allocate(bringUp.negotiateQueues(pairs.most()), transferRules());
+      hostMemory.lend(bringUp);
+      pairs.allocate(bringUp.negotiateQueues(pairs.most()), TransferRules.of(core));
       pairs.connect(bringUp);
       namespaces = scan.scan();
       goLive();
@@ -130,37 +126,6 @@ public final class NvmeController implements Driver {
     } finally {
       lifecycle.unlock();
     }
-  }
-
-  /** Lend the controller the memory that it asks for; it must work without. */
-  private void lendMemory() {
-    HostMemoryLoan loan = HostMemoryLoan.tryAllocate(core, memory);
-    if (loan == null) {
-      return;
-    }
-    hostMemory = loan;
-    if (!bringUp.tryLend(loan, false)) {
-      LOG.warn("{}: the controller does not take the host memory that it asked for", core.name());
-      loan.close();
-      hostMemory = null;
-    }
-  }
-
-  private TransferRules transferRules() {
-    DmaLimits limits = core.mapper().limits();
-    long most = Math.min(core.facts().maxTransfer(), limits.maxMappingLength());
-    long liked = core.config().maxTransfer();
-    if (liked == 0) {
-      liked = Math.max(SMALLEST_TRANSFER, Math.min(limits.optimalMappingLength(), LARGEST_TRANSFER));
-    }
-    boolean merges = limits.translates() && core.config().requestMapper().merges();
-    return new TransferRules(
-        Math.min(most, liked),
-        core.pageSize() - 1L,
-        core.facts().sgl(),
-        core.facts().maxDescriptors(),
-        merges ? limits.mergeBoundaryMask() : -1L,
-        core.config().sglThreshold());
   }
 
   private void goLive() {
@@ -283,7 +248,7 @@ public final class NvmeController implements Driver {
 
   /** Return the most data bytes of one command; longer requests are split. */
   public long maxTransfer() {
-    return transferRules().maxBytes();
+    return TransferRules.of(core).maxBytes();
   }
 
   /** Tell whether the controller can do an operation. */
@@ -298,8 +263,7 @@ public final class NvmeController implements Driver {
 
   /** Return the bytes of host memory that the controller has borrowed for itself. */
   public long hostMemoryLength() {
-    HostMemoryLoan loan = hostMemory;
-    return loan == null ? 0 : loan.length();
+    return hostMemory.length();
   }
 
   /** Return the memory that requests move: of the machine that the controller is in. */
@@ -319,13 +283,10 @@ public final class NvmeController implements Driver {
 
   /** Return what the driver has done; the numbers of queues in use are those of a moment each. */
   public NvmeStatistics statistics() {
-    NvmeStatistics sum =
+    NvmeStatistics ofController =
         new NvmeStatistics(
             0, 0, 0, 0, 0, 0, 0, 0, core.admin().abortsSent(), resets, core.admin().dropped(), 0, core.admin().doorbellWrites());
-    for (NvmeQueue queue : queues) {
-      sum = sum.plus(queue.statistics());
-    }
-    return sum;
+    return pairs.statistics().plus(ofController);
   }
 
   // Life.
@@ -416,12 +377,7 @@ public final class NvmeController implements Driver {
     }
     bringUp.start();
     bringUp.identify(adminData);
-    HostMemoryLoan loan = hostMemory;
-    if (loan != null && !bringUp.tryLend(loan, true)) {
-      LOG.warn("{}: the controller does not take its host memory back after the reset", core.name());
-      loan.close();
-      hostMemory = null;
-    }
+    hostMemory.lendAgain(bringUp);
     int granted = bringUp.negotiateQueues(queues.size());
     if (granted < queues.size()) {
       throw NvmeException.ofController(
@@ -453,21 +409,7 @@ public final class NvmeController implements Driver {
     } finally {
       lifecycle.unlock();
     }
-    drain();
-  }
-
-  private void drain() {
-    for (NvmeQueue queue : queues) {
-      Deadline patience = null;
-      while (!queue.isIdle() && !state.isFinal()) {
-        if (queue.poll() == 0) {
-          patience = queue.patiently(patience);
-        }
-      }
-      if (patience != null) {
-        patience.close();
-      }
-    }
+    pairs.drain(() -> state.isFinal());
   }
 
   @Override
@@ -519,7 +461,7 @@ public final class NvmeController implements Driver {
     become(NvmeState.DELETING);
     try {
       if (wasLive && !core.isBroken()) {
-        bringUp.shutDown(queues, hostMemory != null, core.facts());
+        bringUp.shutDown(queues, hostMemory.isLent(), core.facts());
       }
     } catch (NvmeException e) {
       LOG.warn("{}: the controller did not shut down in peace and is stopped all the same", core.name(), e);
@@ -532,11 +474,6 @@ public final class NvmeController implements Driver {
   }
 
   private void free() {
-    Teardown teardown = new Teardown().then(pairs::close);
-    HostMemoryLoan loan = hostMemory;
-    if (loan != null) {
-      teardown.then(loan::close);
-    }
-    teardown.then(adminData::close).then(core.admin()::close).then(core.mapper()::close).finish();
+    new Teardown().then(pairs::close).then(hostMemory::close).then(adminData::close).then(core.admin()::close).then(core.mapper()::close).finish();
   }
 }

@@ -8,6 +8,7 @@ import io.twostep.dma.spi.Interrupts;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /** The I/O queue pairs of one controller with what they share: interrupt vectors and shadow doorbells. Under the controller's lifecycle lock. */
@@ -150,6 +151,30 @@ final class QueuePairs implements AutoCloseable {
       queue.engine().accept(yes);
       queue.guard().exit();
     }
+  }
+
+  /** Poll until every queue is idle, or {@code givenUp} says that there is nothing to wait for. */
+  void drain(BooleanSupplier givenUp) {
+    for (NvmeQueue queue : queues) {
+      Deadline patience = null;
+      while (!queue.isIdle() && !givenUp.getAsBoolean()) {
+        if (queue.poll() == 0) {
+          patience = queue.patiently(patience);
+        }
+      }
+      if (patience != null) {
+        patience.close();
+      }
+    }
+  }
+
+  /** Return what all queues have done; the numbers of queues in use are those of a moment each. */
+  NvmeStatistics statistics() {
+    NvmeStatistics sum = new NvmeStatistics(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+    for (NvmeQueue queue : queues) {
+      sum = sum.plus(queue.statistics());
+    }
+    return sum;
   }
 
   /** Free everything; the controller is stopped. */

@@ -4,6 +4,7 @@ import io.twostep.device.nvme.host.GapMask;
 import io.twostep.device.nvme.host.MetadataSglBuilder;
 import io.twostep.device.nvme.host.SglSupport;
 import io.twostep.device.nvme.host.TransferFormat;
+import io.twostep.dma.DmaLimits;
 
 /**
  * What one I/O command of a controller may carry, and how it is described.
@@ -17,6 +18,27 @@ import io.twostep.device.nvme.host.TransferFormat;
  */
 record TransferRules(
     long maxBytes, long pageMask, SglSupport sgl, int maxDescriptors, long mergeMask, long threshold) {
+  private static final int SMALLEST_TRANSFER = 4096;
+  private static final long LARGEST_TRANSFER = 8L << 20;
+
+  /** Return what this controller, the way to memory and the settings allow together. */
+  static TransferRules of(ControllerCore core) {
+    DmaLimits limits = core.mapper().limits();
+    long most = Math.min(core.facts().maxTransfer(), limits.maxMappingLength());
+    long liked = core.config().maxTransfer();
+    if (liked == 0) {
+      liked = Math.max(SMALLEST_TRANSFER, Math.min(limits.optimalMappingLength(), LARGEST_TRANSFER));
+    }
+    boolean merges = limits.translates() && core.config().requestMapper().merges();
+    return new TransferRules(
+        Math.min(most, liked),
+        core.pageSize() - 1L,
+        core.facts().sgl(),
+        core.facts().maxDescriptors(),
+        merges ? limits.mergeBoundaryMask() : -1L,
+        core.config().sglThreshold());
+  }
+
   /** Return the rules for the metadata of such commands: one range, or a short SGL. */
   TransferRules forMetadata() {
     SglSupport lists = sgl.metadata() ? sgl : SglSupport.NONE;
