@@ -1,8 +1,6 @@
 package io.twostep.machine.model.memory;
 
 import java.lang.foreign.MemorySegment;
-import java.util.HashMap;
-import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -21,7 +19,7 @@ public final class CacheView {
   private static final int FRAME = PhysicalLayout.FRAME_SIZE;
 
   private final ModelMemory memory;
-  private final Map<Long, Frame> frames = new HashMap<>();
+  private final FrameCopies frames = new FrameCopies();
   private @Nullable Rng evictions;
   private volatile boolean active;
 
@@ -46,7 +44,7 @@ public final class CacheView {
 
   /** Read as a device that does not snoop; inside one frame. */
   public synchronized void deviceRead(long phys, MemorySegment target, long offset, long length) {
-    Frame frame = frameFor(phys);
+    FrameCopies.Copies frame = frameFor(phys);
     if (frame == null) {
       MemorySegment.copy(memory.storage(), memory.offset(phys), target, offset, length);
     } else {
@@ -56,7 +54,7 @@ public final class CacheView {
 
   /** Write as a device that does not snoop; inside one frame. */
   public synchronized void deviceWrite(long phys, MemorySegment source, long offset, long length) {
-    Frame frame = frameFor(phys);
+    FrameCopies.Copies frame = frameFor(phys);
     if (frame == null) {
       MemorySegment.copy(source, offset, memory.storage(), memory.offset(phys), length);
     } else {
@@ -69,7 +67,7 @@ public final class CacheView {
   }
 
   /** Write some dirty lines of a frame back; a device's fresh bytes in them are lost. */
-  private void evict(Frame frame, long phys, Rng rng) {
+  private void evict(FrameCopies.Copies frame, long phys, Rng rng) {
     for (long at = 0; at < FRAME; at += LINE) {
       if (rng.oneIn(2)) {
         clean(frame, at, memory.offset(phys + at));
@@ -79,7 +77,7 @@ public final class CacheView {
 
   /** Follow a write by a device that snoops, already in the storage; inside one frame. */
   public synchronized void snoopedWrite(long phys, long length) {
-    Frame frame = frameFor(phys);
+    FrameCopies.Copies frame = frameFor(phys);
     if (frame != null) {
       long at = phys & (FRAME - 1);
       long offset = memory.offset(phys);
@@ -92,15 +90,18 @@ public final class CacheView {
     if (!active) {
       return;
     }
-    for (long line = phys & -LINE; line < phys + length; line += LINE) {
-      Frame frame = frameFor(line);
-      if (frame != null) {
-        clean(frame, line & (FRAME - 1), memory.offset(line));
+    for (long line = phys & -LINE; line < phys + length; ) {
+      FrameCopies.Copies frame = frameFor(line);
+      long end = Math.min(phys + length, (line | FRAME - 1) + 1);
+      for (; line < end; line += LINE) {
+        if (frame != null) {
+          clean(frame, line & (FRAME - 1), memory.offset(line));
+        }
       }
     }
   }
 
-  private void clean(Frame frame, long at, long offset) {
+  private void clean(FrameCopies.Copies frame, long at, long offset) {
     MemorySegment cpu = memory.storage();
     if (MemorySegment.mismatch(cpu, offset, offset + LINE, frame.clean, at, at + LINE) >= 0) {
       MemorySegment.copy(cpu, offset, frame.memory, at, LINE);
@@ -112,29 +113,25 @@ public final class CacheView {
     if (!active) {
       return;
     }
-    for (long line = phys & -LINE; line < phys + length; line += LINE) {
-      Frame frame = frameFor(line);
-      if (frame != null) {
-        long at = line & (FRAME - 1);
-        MemorySegment.copy(frame.memory, at, memory.storage(), memory.offset(line), LINE);
-        MemorySegment.copy(frame.memory, at, frame.clean, at, LINE);
+    for (long line = phys & -LINE; line < phys + length; ) {
+      FrameCopies.Copies frame = frameFor(line);
+      long end = Math.min(phys + length, (line | FRAME - 1) + 1);
+      for (; line < end; line += LINE) {
+        if (frame != null) {
+          long at = line & (FRAME - 1);
+          MemorySegment.copy(frame.memory, at, memory.storage(), memory.offset(line), LINE);
+          MemorySegment.copy(frame.memory, at, frame.clean, at, LINE);
+        }
       }
     }
   }
 
   synchronized void forget(long pfn) {
-    if (!frames.isEmpty()) {
-      frames.remove(pfn);
-    }
+    frames.remove(pfn);
   }
 
   /** Return the frame's copies, null if it has one view only. Memory starts as zeros, as it was handed out. */
-  private @Nullable Frame frameFor(long phys) {
-    return memory.alwaysCoherent(phys) ? null : frames.computeIfAbsent(phys >>> SHIFT, pfn -> new Frame());
-  }
-
-  private static final class Frame {
-    final MemorySegment memory = MemorySegment.ofArray(new long[FRAME / 8]);
-    final MemorySegment clean = MemorySegment.ofArray(new long[FRAME / 8]);
+  private FrameCopies.@Nullable Copies frameFor(long phys) {
+    return memory.alwaysCoherent(phys) ? null : frames.of(phys >>> SHIFT);
   }
 }
