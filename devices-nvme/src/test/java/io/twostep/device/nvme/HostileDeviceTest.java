@@ -62,8 +62,7 @@ class HostileDeviceTest {
           opened++;
           controller.namespace(1).read(8, rig.memory(4096));
         } catch (NvmeException | DmaMappingException | IllegalArgumentException e) {
-          // Pages of 128 MiB may be more than there are, which the machine says, who knows of no device.
-          assertThat(e.getMessage()).as("%s", Seeds.at(round)).containsAnyOf("0000:01:00.0", "no contiguous frames for ");
+          assertThat(e.getMessage()).as("%s", Seeds.at(round)).contains("0000:01:00.0");
         }
         assertThat(rig.mappers).as("%s", Seeds.at(round)).allSatisfy(mapper -> assertThat(mapper.liveMappings()).isZero());
       }
