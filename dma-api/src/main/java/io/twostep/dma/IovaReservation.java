@@ -144,19 +144,33 @@ public final class IovaReservation extends DmaHandle {
     if (((linkAddress ^ phys) & stack.alignMask) != 0) {
       throw misaligned(offset, phys, length);
     }
+    if (holdsRevocable() || !pins().holdsMemory(phys, length)) {
+      linkOther(offset, phys, length);
+    } else {
+      try {
+        stack.ops.link(state(), skipped + offset, phys, length, flags, own());
+      } catch (RuntimeException e) {
+        undo(pins().mark(), e);
+        throw e;
+      }
+    }
+    linkedGranules += stack.granules(linkAddress, length);
+    return linkAddress;
+  }
+
+  /** Link a range of memory that is not held yet, or that its owner may take back. */
+  private void linkOther(long offset, long phys, long length) {
     enterRevocable("link");
     int mark = pins().mark();
     try {
       int peer = pinForLink(phys, length);
-      stack.ops.link(state(), skipped + offset, phys, length, flags | peer, own());
+      stack().ops.link(state(), skipped + offset, phys, length, flags | peer, own());
     } catch (RuntimeException e) {
       undo(mark, e);
       throw e;
     } finally {
       leaveRevocable();
     }
-    linkedGranules += stack.granules(linkAddress, length);
-    return linkAddress;
   }
 
   /**

@@ -54,6 +54,12 @@ final class RegionPins {
     return region;
   }
 
+  /** Tell whether a range is ordinary memory of the region held last: what needs no further look. */
+  boolean holdsMemory(long phys, long length) {
+    MemoryRegion known = latest;
+    return known != null && known.spans(phys, length) && known.kind() == MemoryKind.RAM;
+  }
+
   /** Hold a region unless it is among the latest held; false if it is closed. */
   boolean hold(MemoryRegion region) {
     for (int i = count - 1; i >= Math.max(0, count - SEARCHED); i--) {

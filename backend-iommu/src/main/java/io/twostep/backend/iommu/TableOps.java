@@ -4,6 +4,8 @@ import io.twostep.backend.iommu.iova.FlushQueue;
 import io.twostep.backend.iommu.iova.IovaAllocator;
 import io.twostep.backend.iommu.table.LeafAccess;
 import io.twostep.backend.iommu.table.LeafCursor;
+import io.twostep.backend.iommu.table.PageLinker;
+import io.twostep.backend.iommu.table.PageWindow;
 import io.twostep.backend.iommu.table.RadixPageTable;
 import io.twostep.backend.iommu.table.TableMemory;
 import io.twostep.backend.iommu.table.TablePages;
@@ -31,6 +33,7 @@ final class TableOps implements DmaOps {
   private final TableSpace space;
   private final TableWalkingIommu iommu;
   private final RadixPageTable table;
+  private final PageLinker pages;
   private final IovaAllocator allocator;
   private final @Nullable FlushQueue queue;
   private final PhysicalMemory memory;
@@ -50,6 +53,7 @@ final class TableOps implements DmaOps {
     this.detached = detached;
     iommu = space.iommu;
     table = space.table;
+    pages = table.pages();
     allocator = space.iova;
     queue = space.queue;
     memory = context.machine().memory();
@@ -149,8 +153,13 @@ final class TableOps implements DmaOps {
     long bytes = lead + length + granuleMask & ~granuleMask;
     long base = allocate(bytes, Math.max(alignGranules, alignment >>> granuleShift), highest, flags);
     TableState mine = stateOf(state);
+    table.renew(mine.cursor);
     mine.base = base;
     mine.touched = (flags & MapFlags.WINDOW) != 0;
+    mine.window =
+        mine.touched && state.maxLeaf == TableMemory.PAGE && bytes <= PageWindow.LONGEST
+            ? table.pageWindow(base, base + (bytes - 1))
+            : null;
     if ((flags & MapFlags.TABLES_AHEAD) != 0) {
       prepare(state, base, bytes);
     }
@@ -184,13 +193,17 @@ final class TableOps implements DmaOps {
       throw refusals.table(TableResult.MISALIGNED, "link", phys, length, iova);
     }
     TableState mine = stateOf(state);
-    boolean window = state.has(MapFlags.WINDOW);
-    // A whole page has no edges to check and replaces no table.
-    if (!window && table.tryMapPage(iova, phys, length, access(flags), mine.cursor)) {
+    // A whole page has no edges to check and replaces no table. A window's cursor remembers nothing.
+    if (pages.tryLink(iova, phys, length, access(flags), mine.cursor)) {
       mine.touched = true;
       return;
     }
+    PageWindow pageWindow = mine.window;
+    if (pageWindow != null && pageWindow.tryLink(iova, phys, length, access(flags))) {
+      return;
+    }
     edges.require(phys, length, flags);
+    boolean window = state.has(MapFlags.WINDOW);
     LeafCursor cursor = window ? null : mine.cursor;
     TablePages replaced = window ? space.windowPages() : mine.detached;
     int result = table.map(iova, phys, length, access(flags), state.maxLeaf, cursor, replaced);
@@ -299,9 +312,13 @@ final class TableOps implements DmaOps {
   public void unlink(MappingState state, long offset, long length, Retirement batch) {
     long first = state.dmaAddress + offset;
     long last = first + (length - 1);
-    int result = table.unlink(first, last, state.has(MapFlags.WINDOW) ? null : stateOf(state).cursor);
-    if (result != TableResult.OK) {
-      throw refusals.table(result, "unlink", 0, length, first);
+    TableState mine = stateOf(state);
+    PageWindow window = mine.window;
+    if (window == null || length != TableMemory.PAGE || !window.tryUnlink(first)) {
+      int result = table.unlink(first, last, state.has(MapFlags.WINDOW) ? null : mine.cursor);
+      if (result != TableResult.OK) {
+        throw refusals.table(result, "unlink", 0, length, first);
+      }
     }
     batch.invalidate(iommu, first & ~granuleMask, last | granuleMask, false);
   }
@@ -390,7 +407,9 @@ final class TableOps implements DmaOps {
 
   @Override
   public long physOf(MappingState state, long offset) {
-    long phys = table.lookup(state.dmaAddress + offset);
+    PageWindow window = stateOf(state).window;
+    long iova = state.dmaAddress + offset;
+    long phys = window == null ? table.lookup(iova) : window.lookup(iova);
     return phys == TableMemory.NONE ? ABSENT : phys;
   }
 

@@ -1,7 +1,9 @@
 package io.twostep.backend.iommu;
 
 import io.twostep.backend.iommu.table.LeafCursor;
+import io.twostep.backend.iommu.table.PageWindow;
 import io.twostep.backend.iommu.table.TablePages;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What a handle remembers for the terminal: where its range was allocated, the leaf table it linked in last, and tables that its calls
@@ -13,6 +15,9 @@ final class TableState {
   final TableSpace space;
   final LeafCursor cursor = new LeafCursor();
   final TablePages detached;
+
+  /** The way to the pages of a window of single pages; null otherwise. */
+  @Nullable PageWindow window;
 
   /** First address of the allocation. */
   long base;

@@ -8,6 +8,9 @@ public final class LeafAccess {
   /** The device may write: device to memory. */
   public static final int WRITE = 2;
 
+  /** What every leaf has at least one of. */
+  static final int READ_OR_WRITE = READ | WRITE;
+
   /** Accesses snoop processor caches whatever the device asks for. */
   public static final int COHERENT = 4;
 

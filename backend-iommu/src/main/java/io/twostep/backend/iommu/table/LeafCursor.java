@@ -23,6 +23,22 @@ public final class LeafCursor {
     return place == placeOf(iova, level) && detachments == detachmentsNow;
   }
 
+  /**
+   * Tells whether the leaf table for {@code iova} is remembered; for a cursor that was renewed since its owner was given the address.
+   *
+   * <p>From then on only the owner's own large leaves can take the table, and those make the cursor remember the table that they are put in instead.
+   */
+  boolean isInLeafTable(long iova) {
+    return place == placeOf(iova, 0);
+  }
+
+  /** Forgets a table that may no longer stand. */
+  void renew(long detachmentsNow) {
+    if (detachments != detachmentsNow) {
+      place = NOWHERE;
+    }
+  }
+
   /** Returns the segment offset of the remembered table. */
   long table() {
     return table;

@@ -27,12 +27,11 @@ public final class RadixPageTable {
   /** Answers that nothing is linked in a range: all ones, which no granule begins at. */
   public static final long NO_LEAF = -1;
 
-  private static final int READ_OR_WRITE = LeafAccess.READ | LeafAccess.WRITE;
-
   private final TableFormat format;
   private final TableTree tree;
   private final TableLimits limits;
   private final RangeLinker linker;
+  private final PageLinker pages;
   private final RunLinker runs;
   private final RangeClearer clearer;
   private final RangeScan scan;
@@ -61,6 +60,7 @@ public final class RadixPageTable {
     this.limits = new TableLimits(format, granule);
     this.tree = new TableTree(format, memory, publisher, stores);
     this.linker = new RangeLinker(tree, format);
+    this.pages = new PageLinker(tree, format, granule, attributes);
     this.runs = new RunLinker(linker, limits);
     this.scan = new RangeScan(tree, format);
     this.dirtyScan = new DirtyScan(tree, format);
@@ -109,7 +109,7 @@ public final class RadixPageTable {
       long maxLeaf,
       @Nullable LeafCursor cursor,
       TablePages detached) {
-    if ((access & READ_OR_WRITE) == 0) {
+    if ((access & LeafAccess.READ_OR_WRITE) == 0) {
       return TableResult.NO_ACCESS;
     }
     long last = iova + length - 1;
@@ -130,15 +130,19 @@ public final class RadixPageTable {
         detached);
   }
 
-  /**
-   * Links a range as {@link #map} does, if it is one page in the remembered leaf table: the short way for the most frequent call.
-   *
-   * @return false, with nothing changed, if {@link #map} has to do it or to say why not
-   */
-  public boolean tryMapPage(long iova, long phys, long length, int access, LeafCursor cursor) {
-    return limits.isPage(iova, phys, length)
-        && (access & READ_OR_WRITE) != 0
-        && linker.tryLinkPage(iova, phys | attributes[access], cursor);
+  /** Returns the short way for single pages. */
+  public PageLinker pages() {
+    return pages;
+  }
+
+  /** Returns the way to the single pages of [first, last], a reserved range of at most {@link PageWindow#LONGEST} bytes in which no leaf will be larger than 4 KiB. */
+  public PageWindow pageWindow(long first, long last) {
+    return new PageWindow(tree, pages, clearer, first, last);
+  }
+
+  /** Makes a cursor forget a table that no longer stands, as it must when its owner is given a range of I/O addresses. */
+  public void renew(LeafCursor cursor) {
+    cursor.renew(tree.detachments());
   }
 
   /**
@@ -163,7 +167,7 @@ public final class RadixPageTable {
     if (from >= to) {
       return TableResult.OUT_OF_BOUNDS;
     }
-    if ((access & READ_OR_WRITE) == 0) {
+    if ((access & LeafAccess.READ_OR_WRITE) == 0) {
       return TableResult.NO_ACCESS;
     }
     return runs.link(iova, phys, length, from, to, attributes[access], sizesUpTo(maxLeaf), cursor, detached);
@@ -240,7 +244,7 @@ public final class RadixPageTable {
     if (!limits.contains(iova, last)) {
       return TableResult.OUT_OF_BOUNDS;
     }
-    if ((access & READ_OR_WRITE) == 0) {
+    if ((access & LeafAccess.READ_OR_WRITE) == 0) {
       return TableResult.NO_ACCESS;
     }
     long roundedFirst = limits.roundDown(iova);

@@ -125,7 +125,7 @@ final class RangeClearer {
   }
 
   /** Zeroes the words of leaves, of which the first is that of {@code iova} at {@code level}. */
-  private void zero(long offset, int words, long iova, int level) {
+  void zero(long offset, int words, long iova, int level) {
     DirtyVisitor visitor = harvester;
     if (visitor == null) {
       LeafWords.zero(segment, offset, words);

@@ -208,20 +208,6 @@ final class RangeLinker {
     return walk == TableTree.NO_MEMORY ? TableResult.TABLE_MEMORY : TableResult.ALREADY_LINKED;
   }
 
-  /** Links one page if its leaf table is remembered, and the slot free; false, with nothing changed, otherwise. */
-  boolean tryLinkPage(long iova, long leaf, LeafCursor cursor) {
-    if (!cursor.holds(iova, 0, tree.detachments())) {
-      return false;
-    }
-    long slot = TableTree.slot(cursor.table(), 0, iova);
-    if (TableTree.word(segment, slot) != 0) {
-      return false;
-    }
-    TableTree.setWord(segment, slot, leaf);
-    tree.stored(1);
-    return true;
-  }
-
   private int linkPage(long iova, long leaf, @Nullable LeafCursor cursor) {
     long table = table(iova, 0, cursor);
     if (table < 0) {

@@ -14,6 +14,9 @@ public interface TableMemory {
    */
   long NONE = -4096L;
 
+  /** Bytes of a page. */
+  long PAGE = 4096;
+
   /** Returns the memory that holds every table page: the byte at {@code phys} lies at offset {@code phys - base()}. */
   MemorySegment segment();
 

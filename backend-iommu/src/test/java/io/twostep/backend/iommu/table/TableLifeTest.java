@@ -82,6 +82,33 @@ class TableLifeTest {
     }
   }
 
+  /** The short way does not ask whether tables went: within one reservation only its own large leaves take any, and they move the cursor. */
+  @ParameterizedTest
+  @MethodSource("formats")
+  void shortWayIsClosedAfterALargeLeafTookTheRememberedTable(TableFormat format) {
+    try (var fixture = new TableFixture(format)) {
+      fixture.map(TABLE, 0x1000, 0x1000);
+      fixture.table.unlink(TABLE, TABLE + 0xfff, fixture.cursor);
+      assertThat(fixture.map(TABLE, 5 * TABLE, TABLE)).isEqualTo(TableResult.OK);
+      fixture.table.unlink(TABLE, 2 * TABLE - 1, fixture.cursor);
+      fixture.detached.freeAll();
+      assertThat(fixture.table.pages().tryLink(TABLE + 0x1000, 0x9000, 0x1000, RW, fixture.cursor)).isFalse();
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("formats")
+  void shortWayIsClosedToTheNextOwnerWhoseTableWentAndOpenWhereItStands(TableFormat format) {
+    try (var fixture = new TableFixture(format)) {
+      fixture.map(TABLE, 0x1000, 0x1000);
+      fixture.table.renew(fixture.cursor);
+      assertThat(fixture.table.pages().tryLink(TABLE + 0x1000, 0x2000, 0x1000, RW, fixture.cursor)).as("it stands").isTrue();
+      fixture.table.clearAndDetach(TABLE, 2 * TABLE - 1, new LeafCursor(), fixture.detached);
+      fixture.table.renew(fixture.cursor);
+      assertThat(fixture.table.pages().tryLink(TABLE + 0x2000, 0x3000, 0x1000, RW, fixture.cursor)).as("it went").isFalse();
+    }
+  }
+
   @ParameterizedTest
   @MethodSource("formats")
   void endOfAReservationForgetsTheRememberedTable(TableFormat format) {
