@@ -19,6 +19,9 @@ final class RegionPins {
 
   private @Nullable MemoryRegion[] held = {};
   private long[] times = {};
+
+  /** Who answers for what may be taken back; null for everything else. */
+  private @Nullable RevocableHolder[] holders = {};
   private int count;
   private @Nullable MemoryRegion latest;
 
@@ -68,29 +71,32 @@ final class RegionPins {
         return true;
       }
     }
-    if (!region.tryPin()) {
+    RevocableHolder holder = handle == null || region.revocable() == null ? null : handle.revocables();
+    if (!tryPin(region, 1, holder)) {
       return false;
     }
-    if (region.revocable() != null && !importFor(region)) {
-      region.unpin();
-      return false;
-    }
-    append(region, 1);
+    append(region, 1, holder);
     return true;
   }
 
-  private boolean importFor(MemoryRegion region) {
-    DmaHandle importer = handle;
+  /** Hold a region {@code pins} times, for a holder if it may be taken back; false, and nothing is held, if it is closed or was taken back. */
+  static boolean tryPin(MemoryRegion region, long pins, @Nullable RevocableHolder holder) {
+    if (!region.tryPin(pins)) {
+      return false;
+    }
     Revocable memory = region.revocable();
-    return importer == null || memory == null || importer.revocables().add(memory);
+    if (holder != null && memory != null && !holder.add(memory, pins)) {
+      region.unpin(pins);
+      return false;
+    }
+    return true;
   }
 
-  /** Let go of a region that {@link #append} noted. */
-  private void letGo(MemoryRegion region, long pins) {
-    DmaHandle importer = handle;
+  /** Let go of what {@link #tryPin} held. */
+  static void unpin(MemoryRegion region, long pins, @Nullable RevocableHolder holder) {
     Revocable memory = region.revocable();
-    if (importer != null && memory != null) {
-      importer.revocables().remove(memory);
+    if (holder != null && memory != null) {
+      holder.remove(memory, pins);
     }
     region.unpin(pins);
   }
@@ -103,21 +109,23 @@ final class RegionPins {
   }
 
   /** Take over pins that somebody else made; they stay apart from what was held before the mark. */
-  void adopt(MemoryRegion region, long pins, int mark) {
-    if (count > mark && held[count - 1] == region) {
+  void adopt(MemoryRegion region, long pins, @Nullable RevocableHolder holder, int mark) {
+    if (count > mark && held[count - 1] == region && holders[count - 1] == holder) {
       times[count - 1] += pins;
     } else {
-      append(region, pins);
+      append(region, pins, holder);
     }
   }
 
-  private void append(MemoryRegion region, long pins) {
+  private void append(MemoryRegion region, long pins, @Nullable RevocableHolder holder) {
     if (count == held.length) {
       int capacity = Math.max(2, count * 2);
       held = Arrays.copyOf(held, capacity);
       times = Arrays.copyOf(times, capacity);
+      holders = Arrays.copyOf(holders, capacity);
     }
     held[count] = region;
+    holders[count] = holder;
     times[count++] = pins;
     latest = region;
   }
@@ -135,9 +143,11 @@ final class RegionPins {
   void releaseTo(int mark) {
     while (count > mark) {
       MemoryRegion region = held[--count];
+      RevocableHolder holder = holders[count];
       held[count] = null;
+      holders[count] = null;
       if (region != null) {
-        letGo(region, times[count]);
+        unpin(region, times[count], holder);
       }
     }
     latest = count == 0 ? null : held[count - 1];
@@ -146,6 +156,7 @@ final class RegionPins {
   /** Forget what was adopted since the mark: it stays with whom it came from. */
   void forgetTo(int mark) {
     Arrays.fill(held, mark, count, null);
+    Arrays.fill(holders, mark, count, null);
     count = mark;
     latest = count == 0 ? null : held[count - 1];
   }
@@ -156,25 +167,30 @@ final class RegionPins {
     }
   }
 
-  /** Hold everything a second time, for {@code other}. */
+  /** Hold everything a second time, for {@code other}, which answers for it in the place of whoever did. */
   void shareWith(RegionPins other) {
     for (int i = 0; i < count; i++) {
       MemoryRegion region = held[i];
+      RevocableHolder holder = holders[i];
       if (region != null) {
-        other.holdAgain(region);
+        other.holdAgain(region, holder == null ? null : new Withheld(holder.mapper()));
       }
     }
   }
 
   /** Hold a region that somebody else holds, so that it may be revoked but not gone. */
-  private void holdAgain(MemoryRegion region) {
-    for (int i = count - 1; i >= Math.max(0, count - SEARCHED); i--) {
+  private void holdAgain(MemoryRegion region, @Nullable Withheld holder) {
+    for (int i = holder == null ? count - 1 : -1; i >= Math.max(0, count - SEARCHED); i--) {
       if (held[i] == region) {
         return;
       }
     }
     region.pinAgain();
-    append(region, 1);
+    Revocable memory = region.revocable();
+    if (holder != null && memory != null) {
+      holder.add(memory, 1);
+    }
+    append(region, 1, holder);
   }
 
   /** Hand everything over to {@code other}. */
@@ -182,9 +198,10 @@ final class RegionPins {
     for (int i = 0; i < count; i++) {
       MemoryRegion region = held[i];
       if (region != null) {
-        other.adopt(region, times[i], 0);
+        other.adopt(region, times[i], holders[i], 0);
       }
       held[i] = null;
+      holders[i] = null;
     }
     count = 0;
     latest = null;

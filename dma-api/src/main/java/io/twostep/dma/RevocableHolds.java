@@ -2,7 +2,6 @@ package io.twostep.dma;
 
 import io.twostep.dma.DmaMappingException.Reason;
 import io.twostep.dma.spi.DeviceSlot;
-import io.twostep.dma.spi.Importer;
 import io.twostep.dma.spi.PeerRange;
 import io.twostep.dma.spi.Retirement;
 import io.twostep.dma.spi.Revocable;
@@ -15,7 +14,7 @@ import org.jspecify.annotations.Nullable;
  * <p>While a call of the handle is under way nobody else touches its state: the revoker leaves a note and the call acts on it when it returns. Otherwise the revoker
  * takes the translations down itself, under the monitor that every later call must enter. Handles that never held such memory have none of this.
  */
-final class RevocableHolds implements Importer {
+final class RevocableHolds implements RevocableHolder {
   private final DmaHandle handle;
   private @Nullable Revocable[] held = new Revocable[2];
   private int count;
@@ -34,8 +33,9 @@ final class RevocableHolds implements Importer {
     this.handle = handle;
   }
 
-  /** Note, during a call, that the handle uses memory. Returns false if it was taken back. */
-  synchronized boolean add(Revocable memory) {
+  /** Note, during a call, that the handle uses memory. */
+  @Override
+  public synchronized boolean add(Revocable memory, long pins) {
     busy = true;
     if (!memory.add(this)) {
       return false;
@@ -62,7 +62,8 @@ final class RevocableHolds implements Importer {
   }
 
   /** Note that the handle let go of memory. */
-  synchronized void remove(Revocable memory) {
+  @Override
+  public synchronized void remove(Revocable memory, long pins) {
     for (int i = count - 1; i >= 0; i--) {
       if (held[i] == memory) {
         held[i] = held[--count];
@@ -161,6 +162,11 @@ final class RevocableHolds implements Importer {
 
   void renewStrict() {
     strict = new Retirement();
+  }
+
+  @Override
+  public DmaMapper mapper() {
+    return handle.mapper();
   }
 
   @Override

@@ -82,11 +82,14 @@ final class Revocation {
             .formatted(memory, region.pins(), why));
   }
 
-  private static @Nullable RuntimeException stop(List<Importer> importers) {
+  private @Nullable RuntimeException stop(List<Importer> importers) {
     RuntimeException failure = null;
     for (Importer importer : importers) {
       try {
-        importer.stop();
+        // Others may have let go meanwhile, of whom nobody wants to hear any more.
+        if (memory.importers().contains(importer)) {
+          importer.stop();
+        }
       } catch (RuntimeException e) {
         failure = DmaHandle.join(failure, e);
       }

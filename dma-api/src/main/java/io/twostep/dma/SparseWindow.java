@@ -6,7 +6,6 @@ import io.twostep.dma.spi.MapFlags;
 import io.twostep.dma.spi.MappingState;
 import io.twostep.dma.spi.MemoryRegion;
 import io.twostep.dma.spi.Misuse;
-import io.twostep.dma.spi.PeerRange;
 import io.twostep.dma.spi.Retirement;
 import org.jspecify.annotations.Nullable;
 
@@ -26,7 +25,7 @@ public final class SparseWindow extends DmaHandle {
   private @Nullable DirectUnits direct;
 
   /** There from the first peer memory on. */
-  private @Nullable WindowImports imports;
+  private final WindowImports imports = new WindowImports(this);
 
   SparseWindow(DmaMapper mapper) {
     super(mapper);
@@ -170,7 +169,7 @@ public final class SparseWindow extends DmaHandle {
       }
     } catch (RuntimeException e) {
       for (int i = linked; i < held; i++) {
-        scratch.pins.adopt(scratch.region(i), scratch.length[i] / unit, 0);
+        scratch.pins.adopt(scratch.region(i), scratch.length[i] / unit, holderOf(scratch.region(i)), 0);
       }
       throw e;
     }
@@ -199,33 +198,16 @@ public final class SparseWindow extends DmaHandle {
     MemoryRegion region = stack.memory.regionOf(phys, bytes);
     RegionPins.requireMemory(stack, region, phys, bytes);
     int kindFlags = linkFlags(region, phys, bytes);
-    if (!region.tryPin(bytes / unit)) {
-      throw RegionPins.closed(stack, region, phys, bytes);
-    }
-    PeerRange range = region.peer();
-    if (range != null && !imports().add(range)) {
-      region.unpin(bytes / unit);
+    if (!RegionPins.tryPin(region, bytes / unit, holderOf(region))) {
       throw RegionPins.closed(stack, region, phys, bytes);
     }
     scratch.region(i, region);
     return kindFlags;
   }
 
-  private synchronized WindowImports imports() {
-    WindowImports known = imports;
-    if (known == null) {
-      known = new WindowImports(this);
-      imports = known;
-    }
-    return known;
-  }
-
-  @Override
-  synchronized void ended() {
-    WindowImports known = imports;
-    if (known != null) {
-      known.clear();
-    }
+  /** Return who answers for units of a region; null if nobody may take it back. */
+  private @Nullable RevocableHolder holderOf(MemoryRegion region) {
+    return region.revocable() == null ? null : imports;
   }
 
   /** Link the ranges of one kind from index {@code from} on; returns the index behind them. */
@@ -393,7 +375,8 @@ public final class SparseWindow extends DmaHandle {
       for (long at = offset; at < offset + length; at += unit) {
         long phys = physAt(at);
         requireLinked(at, phys);
-        scratch.pins.adopt(stack.memory.regionOf(phys, unit), 1, mark);
+        MemoryRegion region = stack.memory.regionOf(phys, unit);
+        scratch.pins.adopt(region, 1, holderOf(region), mark);
       }
       if (direct == null) {
         stack.ops.unlink(state(), offset, length, retirement);
@@ -461,7 +444,8 @@ public final class SparseWindow extends DmaHandle {
   @Nullable RuntimeException takeDown(Retirement retirement) {
     AttachedStack stack = stack();
     for (long at = nextLinked(0); at != DmaOps.ABSENT; at = at + unit < length ? nextLinked(at + unit) : DmaOps.ABSENT) {
-      pins().adopt(stack.memory.regionOf(physAt(at), unit), 1, 0);
+      MemoryRegion region = stack.memory.regionOf(physAt(at), unit);
+      pins().adopt(region, 1, holderOf(region), 0);
     }
     return direct == null ? takeDownState(true, retirement) : null;
   }

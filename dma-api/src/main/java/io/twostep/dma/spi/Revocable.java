@@ -32,11 +32,16 @@ public sealed class Revocable permits PeerRange {
     if (revoked) {
       return false;
     }
+    addAnyway(importer);
+    return true;
+  }
+
+  /** Note who answers, from now on, for a use that somebody else began, also when the memory was taken back since; nobody is told of that again. */
+  public final synchronized void addAnyway(Importer importer) {
     if (count == importers.length) {
       importers = Arrays.copyOf(importers, count * 2);
     }
     importers[count++] = importer;
-    return true;
   }
 
   /** Forget one {@link #add} of an importer. */
