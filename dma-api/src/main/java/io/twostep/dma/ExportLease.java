@@ -70,6 +70,12 @@ final class ExportLease implements Importer {
     if (!held.contains(memory)) {
       add(memory, phys, length);
     }
+    PeerRange peer = memory.peer();
+    for (long done = 0; peer != null && done < length; ) {
+      MemoryRegion piece = peer.pieces().pin(phys + done, 1);
+      held.add(piece);
+      done = piece.first() + piece.length() - phys;
+    }
     bytes = Math.addExact(bytes, length);
   }
 

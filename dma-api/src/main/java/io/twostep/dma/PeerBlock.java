@@ -48,12 +48,16 @@ public final class PeerBlock implements AutoCloseable {
     return memory.segment(offset, length);
   }
 
-  /** Give the piece back; unmap it first: the next owner may get its bytes at once. May be repeated. */
+  /**
+   * Give the piece back: the next owner may get its bytes at once. May be repeated.
+   *
+   * @throws IllegalStateException while a mapping, a batch or the quarantine holds any byte of it; it stays allocated then
+   */
   @Override
   public void close() {
     if (!closed) {
-      closed = true;
       memory.release(this);
+      closed = true;
     }
   }
 

@@ -33,7 +33,6 @@ public final class PeerMemory implements AutoCloseable {
   private final Machine machine;
   private final MemoryRegion region;
   private final PeerRange range;
-  private final PeerAllocator allocator;
   private @Nullable Revocation revocation;
   private boolean closed;
 
@@ -41,7 +40,6 @@ public final class PeerMemory implements AutoCloseable {
     this.machine = machine;
     this.region = region;
     this.range = range;
-    this.allocator = new PeerAllocator(range.length());
   }
 
   /**
@@ -119,7 +117,7 @@ public final class PeerMemory implements AutoCloseable {
   }
 
   /**
-   * Allocate a piece: the smallest free one that fits.
+   * Allocate a piece: the smallest free one that fits. A free piece that a mapping holds, because a part of it was mapped without being allocated, is not given out.
    *
    * @param length bytes, positive
    * @param alignment of its physical address, a power of two; below a frame, devices behind an IOMMU may see what shares a granule with it
@@ -133,33 +131,34 @@ public final class PeerMemory implements AutoCloseable {
     if (closed || isRevoked()) {
       throw revokedException();
     }
-    long offset = allocator.allocate(phys(), length, alignment);
-    if (offset == PeerAllocator.NONE) {
+    PeerPieces pieces = range.pieces();
+    long offset = pieces.allocate(length, alignment);
+    if (offset == PeerPieces.NONE) {
       throw new DmaMappingException(
           Reason.NOT_BACKED,
-          "%s: no 0x%x bytes on 0x%x are free, the largest free piece has 0x%x of 0x%x; release pieces or publish more"
-              .formatted(this, length, alignment, allocator.largestFree(), allocator.freeBytes()));
+          "%s: no 0x%x bytes on 0x%x are free, the largest free piece has 0x%x of 0x%x, without those that mappings hold; unmap, release pieces or publish more"
+              .formatted(this, length, alignment, pieces.largestFree(), pieces.freeBytes()));
     }
     return new PeerBlock(this, offset, length);
   }
 
-  synchronized void release(PeerBlock block) {
-    allocator.release(block.offset());
+  void release(PeerBlock block) {
+    range.pieces().release(block.offset());
   }
 
   /** Return the bytes not allocated. */
-  public synchronized long freeBytes() {
-    return allocator.freeBytes();
+  public long freeBytes() {
+    return range.pieces().freeBytes();
   }
 
-  /** Return the bytes of the largest free piece. */
-  public synchronized long largestFree() {
-    return allocator.largestFree();
+  /** Return the bytes of the largest piece that is free and that no mapping holds. */
+  public long largestFree() {
+    return range.pieces().largestFree();
   }
 
   /** Return how many pieces are allocated. */
-  public synchronized int allocations() {
-    return allocator.pieces();
+  public int allocations() {
+    return range.pieces().allocated();
   }
 
   /** Return how many mappings hold a part of it. */

@@ -4,6 +4,7 @@ import io.twostep.dma.DmaMappingException.Reason;
 import io.twostep.dma.spi.MemoryKind;
 import io.twostep.dma.spi.MemoryRegion;
 import io.twostep.dma.spi.Misuse;
+import io.twostep.dma.spi.PeerRange;
 import io.twostep.dma.spi.Revocable;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
@@ -54,6 +55,10 @@ final class RegionPins {
         throw closed(stack, region, phys, length);
       }
     }
+    PeerRange peer = region.peer();
+    if (peer != null) {
+      holdPieces(peer.pieces(), phys, length);
+    }
     return region;
   }
 
@@ -61,6 +66,30 @@ final class RegionPins {
   boolean holdsMemory(long phys, long length) {
     MemoryRegion known = latest;
     return known != null && known.spans(phys, length) && known.kind() == MemoryKind.RAM;
+  }
+
+  /** Hold the pieces of peer memory that a range touches, so that they are not given to others below a device. */
+  private void holdPieces(PeerPieces pieces, long phys, long length) {
+    MemoryRegion range = latest;
+    for (long done = 0; done < length; ) {
+      MemoryRegion piece = heldPiece(phys + done);
+      if (piece == null) {
+        piece = pieces.pin(phys + done, 1);
+        append(piece, 1, null);
+      }
+      done = piece.first() + piece.length() - phys;
+    }
+    latest = range;
+  }
+
+  private @Nullable MemoryRegion heldPiece(long at) {
+    for (int i = count - 1; i >= Math.max(0, count - SEARCHED); i--) {
+      MemoryRegion region = held[i];
+      if (region != null && region.kind() == MemoryKind.PEER && region.spans(at, 1)) {
+        return region;
+      }
+    }
+    return null;
   }
 
   /** Hold a region unless it is among the latest held; false if it is closed. */
@@ -150,7 +179,7 @@ final class RegionPins {
         unpin(region, times[count], holder);
       }
     }
-    latest = count == 0 ? null : held[count - 1];
+    latest = null;
   }
 
   /** Forget what was adopted since the mark: it stays with whom it came from. */
@@ -158,7 +187,7 @@ final class RegionPins {
     Arrays.fill(held, mark, count, null);
     Arrays.fill(holders, mark, count, null);
     count = mark;
-    latest = count == 0 ? null : held[count - 1];
+    latest = null;
   }
 
   void releaseAll() {

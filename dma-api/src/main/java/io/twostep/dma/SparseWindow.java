@@ -6,6 +6,7 @@ import io.twostep.dma.spi.MapFlags;
 import io.twostep.dma.spi.MappingState;
 import io.twostep.dma.spi.MemoryRegion;
 import io.twostep.dma.spi.Misuse;
+import io.twostep.dma.spi.PeerRange;
 import io.twostep.dma.spi.Retirement;
 import org.jspecify.annotations.Nullable;
 
@@ -169,7 +170,9 @@ public final class SparseWindow extends DmaHandle {
       }
     } catch (RuntimeException e) {
       for (int i = linked; i < held; i++) {
-        scratch.pins.adopt(scratch.region(i), scratch.length[i] / unit, holderOf(scratch.region(i)), 0);
+        MemoryRegion region = scratch.region(i);
+        scratch.pins.adopt(region, scratch.length[i] / unit, holderOf(region), 0);
+        adoptPieces(scratch.pins, region, scratch.phys[i], scratch.length[i], 0);
       }
       throw e;
     }
@@ -201,6 +204,7 @@ public final class SparseWindow extends DmaHandle {
     if (!RegionPins.tryPin(region, bytes / unit, holderOf(region))) {
       throw RegionPins.closed(stack, region, phys, bytes);
     }
+    holdPieces(region, phys, bytes);
     scratch.region(i, region);
     return kindFlags;
   }
@@ -208,6 +212,29 @@ public final class SparseWindow extends DmaHandle {
   /** Return who answers for units of a region; null if nobody may take it back. */
   private @Nullable RevocableHolder holderOf(MemoryRegion region) {
     return region.revocable() == null ? null : imports;
+  }
+
+  /** Hold the pieces of peer memory that each unit touches, as often as units do. */
+  private void holdPieces(MemoryRegion region, long phys, long bytes) {
+    PeerRange peer = region.peer();
+    for (long at = 0; peer != null && at < bytes; at += unit) {
+      for (long done = 0; done < unit; ) {
+        MemoryRegion piece = peer.pieces().pin(phys + at + done, 1);
+        done = piece.first() + piece.length() - (phys + at);
+      }
+    }
+  }
+
+  /** Take over what {@link #holdPieces} held: the pieces are still the same. */
+  private void adoptPieces(RegionPins pins, MemoryRegion region, long phys, long bytes, int mark) {
+    PeerRange peer = region.peer();
+    for (long at = 0; peer != null && at < bytes; at += unit) {
+      for (long done = 0; done < unit; ) {
+        MemoryRegion piece = peer.pieces().at(phys + at + done);
+        pins.adopt(piece, 1, null, mark);
+        done = piece.first() + piece.length() - (phys + at);
+      }
+    }
   }
 
   /** Link the ranges of one kind from index {@code from} on; returns the index behind them. */
@@ -377,6 +404,7 @@ public final class SparseWindow extends DmaHandle {
         requireLinked(at, phys);
         MemoryRegion region = stack.memory.regionOf(phys, unit);
         scratch.pins.adopt(region, 1, holderOf(region), mark);
+        adoptPieces(scratch.pins, region, phys, unit, mark);
       }
       if (direct == null) {
         stack.ops.unlink(state(), offset, length, retirement);
@@ -444,8 +472,10 @@ public final class SparseWindow extends DmaHandle {
   @Nullable RuntimeException takeDown(Retirement retirement) {
     AttachedStack stack = stack();
     for (long at = nextLinked(0); at != DmaOps.ABSENT; at = at + unit < length ? nextLinked(at + unit) : DmaOps.ABSENT) {
-      MemoryRegion region = stack.memory.regionOf(physAt(at), unit);
+      long phys = physAt(at);
+      MemoryRegion region = stack.memory.regionOf(phys, unit);
       pins().adopt(region, 1, holderOf(region), 0);
+      adoptPieces(pins(), region, phys, unit, 0);
     }
     return direct == null ? takeDownState(true, retirement) : null;
   }

@@ -1,5 +1,7 @@
 package io.twostep.dma.spi;
 
+import io.twostep.dma.PeerPieces;
+
 /**
  * The published part of a device's BAR: where it lies, whose it is, and who imports it.
  *
@@ -12,6 +14,7 @@ public final class PeerRange extends Revocable {
   private final long phys;
   private final long busAddress;
   private final long length;
+  private final PeerPieces pieces;
 
   /**
    * Describe a published range.
@@ -31,6 +34,7 @@ public final class PeerRange extends Revocable {
     this.phys = phys;
     this.busAddress = busAddress;
     this.length = length;
+    this.pieces = new PeerPieces(toString(), phys, length);
   }
 
   /** Return the device whose memory it is. */
@@ -61,6 +65,11 @@ public final class PeerRange extends Revocable {
   /** Return the bytes. */
   public long length() {
     return length;
+  }
+
+  /** Return the pieces that are allocated and free, and what mappings hold of them: the mapper's account. */
+  public PeerPieces pieces() {
+    return pieces;
   }
 
   /** Return what turns a physical address of the range into a bus address when added, wrapping around. */
