@@ -75,7 +75,7 @@ final class P2pOps extends ForwardingOps {
     return type.rangeKind();
   }
 
-  /** Return nothing where bus addresses may be handed out, because no translation sees what goes through them; untrusted devices get none. */
+  /** Return nothing where bus addresses may be handed out, because no translation sees what goes through them; untrusted devices get none but to their own memory. */
   @Override
   public @Nullable DirtyTracker dirtyTracker() {
     return untrusted ? next.dirtyTracker() : null;

@@ -30,6 +30,10 @@ final class PeerRules {
       return new PeerPath(PeerMapType.NOT_SUPPORTED, -1, List.of(), "the topology knows no route between the two");
     }
     List<String> hops = route.hops().stream().map(FabricNode::name).toList();
+    if (route.distance() == 0) {
+      // Neither trust nor redirection matters: no request leaves the device, and none that did would come back.
+      return new PeerPath(PeerMapType.BUS_ADDRESS, 0, hops, "it is the device's own memory");
+    }
     String upward = whyUpward(route, untrusted);
     if (upward.isEmpty()) {
       return new PeerPath(PeerMapType.BUS_ADDRESS, route.distance(), hops, whyDirect(route));
@@ -81,9 +85,6 @@ final class PeerRules {
   }
 
   private static String whyDirect(PeerRoute route) {
-    if (route.distance() == 0) {
-      return "it is the device's own memory";
-    }
     FabricNode turn = route.hops().stream().min(Comparator.comparingInt(FabricNode::depth)).orElseThrow();
     return "both are below " + turn.name() + " and nothing on the way sends requests up";
   }

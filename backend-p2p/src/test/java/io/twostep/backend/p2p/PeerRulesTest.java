@@ -94,13 +94,14 @@ class PeerRulesTest {
   }
 
   @Test
-  void untrustedDevicesGoThroughTheHostBridgeEvenToThemselves() {
-    FabricNode host = bridge("h0", "8086:2020");
-    FabricNode self = node("a", host);
+  void noDeviceGoesThroughTheFabricToItself() {
+    FabricNode host = bridge("h0", "dead:beef");
+    FabricNode self = new FabricNode("a", FabricNode.Role.DEVICE, "", "rr", host);
     PeerRoute own = new PeerRoute(List.of(self), host, host);
-    assertThat(rules.judge(own, false).type()).isEqualTo(PeerMapType.BUS_ADDRESS);
-    assertThat(rules.judge(own, false).reason()).isEqualTo("it is the device's own memory");
-    assertThat(rules.judge(own, true).type()).isEqualTo(PeerMapType.THROUGH_HOST_BRIDGE);
+    for (boolean untrusted : new boolean[] {false, true}) {
+      assertThat(rules.judge(own, untrusted).type()).isEqualTo(PeerMapType.BUS_ADDRESS);
+      assertThat(rules.judge(own, untrusted).reason()).isEqualTo("it is the device's own memory");
+    }
   }
 
   /** One random machine: what its ports are, and where its devices are. */

@@ -61,7 +61,6 @@ class PeerDataTest {
     final ModelMachine machine = ModelMachine.create(ModelMachineConfig.of(Map.of("memory", "64M", "tree", TREE)));
     final TerminalBackend terminal;
     final DmaStack stack;
-    final boolean translated;
     final NvmeControllerModel firstModel;
     final NvmeControllerModel secondModel;
     final NvmeController first;
@@ -69,8 +68,14 @@ class PeerDataTest {
     final PeerMemory shared;
     final RandomGenerator random = Seeds.random();
 
+    private final SlotOptions options;
+
     Pair(boolean translated, NvmeModelConfig config) {
-      this.translated = translated;
+      this(translated ? SlotOptions.DEFAULT : SlotOptions.DEFAULT.withTranslation(Translation.NONE), translated, config);
+    }
+
+    private Pair(SlotOptions options, boolean translated, NvmeModelConfig config) {
+      this.options = options;
       terminal = translated ? new IommuBackend(IommuConfig.defaults()) : new DirectBackend();
       stack = DmaStack.of(terminal, List.of(new P2pBackend(P2pConfig.defaults())));
       firstModel = new NvmeControllerModel(config.with(c -> c.cmbSize(2 << 20).cmbOffset(8192)));
@@ -102,7 +107,6 @@ class PeerDataTest {
     }
 
     private NvmeController open(DeviceAddress address, NvmeControllerModel model, NvmeConfig how) {
-      SlotOptions options = translated ? SlotOptions.DEFAULT : SlotOptions.DEFAULT.withTranslation(Translation.NONE);
       DeviceSlot slot = machine.plug(address, model, options);
       return NvmeController.open(DriverContext.of(machine, slot, stack, Settings.defaults(new NvmeDriverPlugin())), how);
     }
@@ -159,6 +163,23 @@ class PeerDataTest {
       between.segment().fill((byte) 0);
       to.run(new NvmeBio().read(to, 0, BLOCKS, data));
       assertThat(between.segment().mismatch(expected.segment())).as("read by the peer").isEqualTo(-1);
+    }
+  }
+
+  @Test
+  void untrustedControllerMovesDataInItsOwnMemoryAndItsPeerByTheHostBridge() {
+    try (Pair pair = new Pair(SlotOptions.DEFAULT.withTrusted(false), true, NvmeModelConfig.DEFAULT);
+        MemoryBlock expected = pair.writtenTo(pair.first);
+        PeerBlock between = pair.shared.allocate(BYTES)) {
+      BioVector data = new BioVector().add(between.phys(), BYTES);
+      NvmeNamespace from = pair.first.namespace(1);
+      NvmeNamespace to = pair.second.namespace(1);
+      from.run(new NvmeBio().read(from, 0, BLOCKS, data));
+      assertThat(between.segment().mismatch(expected.segment())).as("no port sends a request back to where it came from").isEqualTo(-1);
+      assertThat(pair.dataPointerOfTheRead()).isEqualTo(FAR + between.phys() - pair.buffer().phys());
+      to.run(new NvmeBio().write(to, 0, BLOCKS, data));
+      pair.holds(pair.second, expected.segment());
+      assertThat(pair.machine.peerBytes(pair.second.mapper().slot()).direct()).as("translated addresses only").isZero();
     }
   }
 
