@@ -1,7 +1,11 @@
 /** This machine: devices, memory and IOMMU as the Linux kernel hands them out. */
 module io.twostep.machine.linux {
   requires transitive io.twostep.dma;
+  requires org.slf4j;
   requires static org.jspecify;
 
   exports io.twostep.machine.linux;
+
+  provides io.twostep.dma.spi.DmaPlugin with
+      io.twostep.machine.linux.LinuxMachinePlugin;
 }

@@ -1,0 +1,130 @@
+package io.twostep.machine.linux.memory;
+
+import io.twostep.dma.MemoryBlock;
+import io.twostep.dma.PhysRanges;
+import io.twostep.dma.spi.MemoryKind;
+import io.twostep.dma.spi.MemoryRegion;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+
+/** Whole frames of the memory, side by side. */
+final class ProcessBlock implements MemoryBlock {
+  private final ProcessMemory memory;
+  private final MemoryRegion region;
+  private final long phys;
+  private final long length;
+  private final long frames;
+  private @Nullable MemorySegment segment;
+  private @Nullable Arena arena;
+  private boolean closed;
+
+  ProcessBlock(ProcessMemory memory, String name, long phys, long length, long frames) {
+    this.memory = memory;
+    this.phys = phys;
+    this.length = length;
+    this.frames = frames;
+    region = new MemoryRegion(MemoryKind.RAM, name, phys, frames * memory.frameSize());
+  }
+
+  @Override
+  public long length() {
+    return length;
+  }
+
+  @Override
+  public synchronized MemorySegment segment() {
+    MemorySegment view = segment;
+    if (closed || (view != null && !view.scope().isAlive())) {
+      throw new IllegalStateException(region.name() + " is closed, or its machine is");
+    }
+    if (view == null) {
+      arena = Arena.ofShared();
+      view = memory.view(phys, length, arena);
+      segment = view;
+    }
+    return view;
+  }
+
+  @Override
+  public PhysRanges ranges() {
+    return new BlockRanges(phys, length);
+  }
+
+  @Override
+  public long phys(long offset) {
+    return phys + Objects.checkIndex(offset, length);
+  }
+
+  @Override
+  public void close() {
+    synchronized (this) {
+      if (closed) {
+        return;
+      }
+      if (!region.tryRetire()) {
+        throw new IllegalStateException(
+            "%s (%d bytes at 0x%x) is still held %d times; unmap what maps it, or complete the InvalidationBatch of the unmap"
+                .formatted(region.name(), length, phys, region.pins()));
+      }
+      closed = true;
+      endView();
+    }
+    memory.release(this);
+  }
+
+  /** End the life of the segment, so that nobody reads what is no longer the block's. */
+  synchronized void endView() {
+    Arena lifetime = arena;
+    if (lifetime != null) {
+      arena = null;
+      lifetime.close();
+    }
+  }
+
+  MemoryRegion region() {
+    return region;
+  }
+
+  long first() {
+    return phys;
+  }
+
+  long frames() {
+    return frames;
+  }
+
+  @Override
+  public String toString() {
+    return region.name();
+  }
+
+  /** The one range that a block is. */
+  private static final class BlockRanges implements PhysRanges {
+    private final long phys;
+    private final long length;
+    private boolean told;
+
+    BlockRanges(long phys, long length) {
+      this.phys = phys;
+      this.length = length;
+    }
+
+    @Override
+    public void rewind() {
+      told = false;
+    }
+
+    @Override
+    public int fill(long[] phys, long[] length) {
+      if (told || phys.length == 0) {
+        return 0;
+      }
+      told = true;
+      phys[0] = this.phys;
+      length[0] = this.length;
+      return 1;
+    }
+  }
+}

@@ -1,0 +1,128 @@
+package io.twostep.machine.linux.memory;
+
+import io.twostep.machine.linux.Errno;
+import io.twostep.machine.linux.SystemCallException;
+import io.twostep.machine.linux.kernel.Descriptor;
+import io.twostep.machine.linux.kernel.Kernel;
+import io.twostep.machine.linux.kernel.MapOptions;
+import io.twostep.machine.linux.kernel.OpenFlags;
+import io.twostep.machine.linux.memory.RamOptions.PageSize;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
+import java.nio.file.Path;
+
+/** One mapping of this process that devices can reach, zeroed: anonymous, huge, in memory shared by descriptor, or in a file. Closing unmaps it. */
+public final class Ram implements AutoCloseable {
+  private static final int PROTECTION = MapOptions.READ | MapOptions.WRITE;
+
+  private final Kernel kernel;
+  private final MemorySegment all;
+  private final Descriptor file;
+  private boolean closed;
+
+  private Ram(Kernel kernel, MemorySegment all, Descriptor file) {
+    this.kernel = kernel;
+    this.all = all;
+    this.file = file;
+  }
+
+  /**
+   * Map memory.
+   *
+   * @throws SystemCallException with what to do if there are no such pages, or no such file
+   * @throws IllegalArgumentException if the file exists and is not empty
+   */
+  public static Ram map(Kernel kernel, RamOptions options) {
+    long length = options.roundedLength();
+    if (!options.shared() && options.path().isEmpty()) {
+      return new Ram(kernel, mmap(kernel, options, length, MapOptions.PRIVATE | MapOptions.ANONYMOUS | huge(options.page()), Descriptor.NONE), Descriptor.NONE);
+    }
+    Descriptor file = options.shared() ? memoryFile(kernel, options.page()) : newFile(kernel, options.path());
+    try {
+      kernel.truncate(file, length);
+      return new Ram(kernel, mmap(kernel, options, length, MapOptions.SHARED, file), file);
+    } catch (RuntimeException e) {
+      kernel.close(file);
+      throw e;
+    }
+  }
+
+  private static MemorySegment mmap(Kernel kernel, RamOptions options, long length, int flags, Descriptor file) {
+    try {
+      return kernel.mmap(length, PROTECTION, flags, file, 0);
+    } catch (SystemCallException e) {
+      if (e.errno() == Errno.ENOMEM && options.page() != PageSize.SMALL) {
+        long kilobytes = options.page().bytes() >> 10;
+        throw e.explained(
+            length + " bytes of memory in pages of " + options.page().text(),
+            "set aside %d such pages in /sys/kernel/mm/hugepages/hugepages-%dkB/nr_hugepages, or use pages of 4K"
+                .formatted(length / options.page().bytes(), kilobytes));
+      }
+      throw e;
+    }
+  }
+
+  private static Descriptor memoryFile(Kernel kernel, PageSize page) {
+    return kernel.memfd("twostep memory", page == PageSize.SMALL ? 0 : MapOptions.MEMFD_HUGE | size(page));
+  }
+
+  private static Descriptor newFile(Kernel kernel, String path) {
+    Path file = Path.of(path);
+    try {
+      if (!Files.exists(file)) {
+        Files.createFile(file);
+      } else if (Files.size(file) != 0) {
+        throw new IllegalArgumentException(path + ": memory needs an empty file, this one has " + Files.size(file) + " bytes; name another");
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException(path + ": cannot make the file for memory", e);
+    }
+    return kernel.open(path, OpenFlags.READ_WRITE);
+  }
+
+  private static int huge(PageSize page) {
+    return page == PageSize.SMALL ? 0 : MapOptions.HUGE | size(page);
+  }
+
+  private static int size(PageSize page) {
+    return page == PageSize.HUGE_1G ? MapOptions.HUGE_1G : MapOptions.HUGE_2M;
+  }
+
+  /** Return all of it; the segment lives as long as the process, what it points to until close. */
+  MemorySegment all() {
+    return all;
+  }
+
+  /** Return the address of the first byte. */
+  public long first() {
+    return all.address();
+  }
+
+  /** Return the bytes. */
+  public long length() {
+    return all.byteSize();
+  }
+
+  /** Return the file that another process maps to see the same memory; {@link Descriptor#NONE} if there is none. Its first byte is the memory's first. */
+  public Descriptor file() {
+    return file;
+  }
+
+  /** Unmap it. Nothing may use it any more, no device either. */
+  @Override
+  public synchronized void close() {
+    if (closed) {
+      return;
+    }
+    closed = true;
+    try {
+      kernel.munmap(all);
+    } finally {
+      if (file != Descriptor.NONE) {
+        kernel.close(file);
+      }
+    }
+  }
+}

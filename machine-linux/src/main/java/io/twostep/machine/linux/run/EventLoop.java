@@ -1,0 +1,239 @@
+package io.twostep.machine.linux.run;
+
+import io.twostep.dma.spi.Timers;
+import io.twostep.machine.linux.kernel.Descriptor;
+import io.twostep.machine.linux.kernel.Kernel;
+import io.twostep.machine.linux.kernel.PollEvents;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.PriorityQueue;
+import java.util.concurrent.locks.LockSupport;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The machine's clock, and its thread for interrupts and timers, started with the first of them. Thread-safe.
+ *
+ * <p>What a handler throws is logged: the loop goes on for the others.
+ */
+public final class EventLoop implements Timers, AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(EventLoop.class);
+  private static final long SPIN_NANOS = 100_000;
+  private static final long SLEEP_NANOS = 50_000;
+  private static final long NEW_WAIT_NANOS = 1_000_000;
+
+  private final Kernel kernel;
+  private final Descriptor wake;
+  private final ThreadLocal<long[]> pauses = ThreadLocal.withInitial(() -> new long[2]);
+  private final List<Watch> watches = new ArrayList<>();
+  private final PriorityQueue<Alarm> alarms = new PriorityQueue<>((a, b) -> Long.signum(a.due - b.due));
+  private @Nullable Thread thread;
+  private boolean closed;
+
+  /** Create a loop that does nothing yet. */
+  public EventLoop(Kernel kernel) {
+    this.kernel = kernel;
+    wake = kernel.eventfd("the machine's wake-up call");
+  }
+
+  /** What is called when a descriptor can be read. */
+  public final class Watch {
+    private final Descriptor descriptor;
+    private final Runnable handler;
+    private boolean active = true;
+
+    private Watch(Descriptor descriptor, Runnable handler) {
+      this.descriptor = descriptor;
+      this.handler = handler;
+    }
+
+    private synchronized void run() {
+      if (active) {
+        try {
+          handler.run();
+        } catch (RuntimeException e) {
+          LOG.warn("{}: what was to be done failed", descriptor.name(), e);
+        }
+      }
+    }
+
+    /** Call no more; when this returns the handler is not running, unless it is the caller. */
+    public void cancel() {
+      synchronized (this) {
+        active = false;
+      }
+      synchronized (EventLoop.this) {
+        watches.remove(this);
+      }
+      wakeUp();
+    }
+  }
+
+  /** Call {@code handler} on the machine's thread whenever the descriptor can be read; it must read it, and must not block. */
+  public synchronized Watch watch(Descriptor descriptor, Runnable handler) {
+    requireOpen();
+    Watch watch = new Watch(descriptor, handler);
+    watches.add(watch);
+    start();
+    return watch;
+  }
+
+  @Override
+  public long nanoTime() {
+    return System.nanoTime();
+  }
+
+  @Override
+  public synchronized Timer schedule(long delayNanos, Runnable task) {
+    requireOpen();
+    Alarm alarm = new Alarm(System.nanoTime() + delayNanos, task);
+    alarms.add(alarm);
+    start();
+    return () -> {
+      synchronized (this) {
+        return alarms.remove(alarm);
+      }
+    };
+  }
+
+  private record Alarm(long due, Runnable task) {}
+
+  /** Spin for as long as a fast device takes, then sleep between looks; a caller that was away starts anew. */
+  @Override
+  public void pause() {
+    long[] mine = pauses.get();
+    long now = System.nanoTime();
+    if (now - mine[1] > NEW_WAIT_NANOS) {
+      mine[0] = now;
+    }
+    if (now - mine[0] < SPIN_NANOS) {
+      Thread.onSpinWait();
+    } else {
+      LockSupport.parkNanos(SLEEP_NANOS);
+    }
+    mine[1] = System.nanoTime();
+  }
+
+  private void start() {
+    if (thread == null) {
+      thread = Thread.ofPlatform().daemon().name("twostep-machine").start(this::loop);
+    } else {
+      wakeUp();
+    }
+  }
+
+  private void wakeUp() {
+    signal(kernel, wake);
+  }
+
+  private void loop() {
+    while (true) {
+      List<Watch> now;
+      long timeout;
+      synchronized (this) {
+        if (closed) {
+          return;
+        }
+        now = List.copyOf(watches);
+        timeout = alarms.isEmpty() ? -1 : Math.max(0, alarms.peek().due - System.nanoTime());
+      }
+      wait(now, timeout);
+      runDue();
+    }
+  }
+
+  private void wait(List<Watch> now, long timeout) {
+    List<Descriptor> descriptors = new ArrayList<>();
+    descriptors.add(wake);
+    now.forEach(watch -> descriptors.add(watch.descriptor));
+    short[] events = new short[descriptors.size()];
+    Arrays.fill(events, PollEvents.READABLE);
+    short[] ready = new short[events.length];
+    kernel.poll(descriptors, events, ready, timeout);
+    if (ready[0] != 0) {
+      take(kernel, wake);
+    }
+    for (int i = 0; i < now.size(); i++) {
+      if (ready[i + 1] != 0) {
+        now.get(i).run();
+      }
+    }
+  }
+
+  private void runDue() {
+    while (true) {
+      Alarm due;
+      synchronized (this) {
+        due = alarms.peek();
+        if (due == null || due.due - System.nanoTime() > 0) {
+          return;
+        }
+        alarms.remove();
+      }
+      try {
+        due.task.run();
+      } catch (RuntimeException e) {
+        LOG.warn("a timer's task failed", e);
+      }
+    }
+  }
+
+  private void requireOpen() {
+    if (closed) {
+      throw new IllegalStateException("the machine is closed");
+    }
+  }
+
+  /** Count an event up by one. */
+  public static void signal(Kernel kernel, Descriptor event) {
+    try (Arena arena = Arena.ofConfined()) {
+      kernel.write(event, arena.allocateFrom(ValueLayout.JAVA_LONG, 1));
+    }
+  }
+
+  /** Take an event's count back to 0, and return what it was. */
+  public static long take(Kernel kernel, Descriptor event) {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment count = arena.allocate(ValueLayout.JAVA_LONG);
+      return kernel.read(event, count) == 8 ? count.get(ValueLayout.JAVA_LONG, 0) : 0;
+    }
+  }
+
+  /** Stop the thread; timers that are not due never run. Not to be called on the machine's own thread. */
+  @Override
+  public void close() {
+    Thread running;
+    synchronized (this) {
+      if (closed) {
+        return;
+      }
+      closed = true;
+      running = thread;
+    }
+    if (running != null) {
+      wakeUp();
+      join(running);
+    }
+    kernel.close(wake);
+  }
+
+  private static void join(Thread running) {
+    boolean interrupted = false;
+    while (true) {
+      try {
+        running.join();
+        break;
+      } catch (InterruptedException e) {
+        interrupted = true;
+      }
+    }
+    if (interrupted) {
+      Thread.currentThread().interrupt();
+    }
+  }
+}

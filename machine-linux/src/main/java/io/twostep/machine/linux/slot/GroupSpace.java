@@ -1,0 +1,123 @@
+package io.twostep.machine.linux.slot;
+
+import io.twostep.dma.spi.AddressRange;
+import io.twostep.dma.spi.AddressSpace;
+import io.twostep.dma.spi.DeviceSlot;
+import io.twostep.dma.spi.Iommu;
+import io.twostep.dma.spi.MapFlags;
+import io.twostep.dma.spi.OffsetWindow;
+import io.twostep.machine.linux.HostPaths;
+import io.twostep.machine.linux.kernel.Kernel;
+import io.twostep.machine.linux.memory.Ram;
+import io.twostep.machine.linux.vfio.VfioDevice;
+import io.twostep.machine.linux.vfio.VfioGroup;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The address space of an IOMMU group, in a container of its own.
+ *
+ * <p>Translated: the kernel maps on request. Registered: all memory was mapped when the group was opened, and nothing translates per request any more; what is not this memory
+ * stays out of the devices' reach.
+ */
+public final class GroupSpace implements AddressSpace, AutoCloseable {
+  private static final int BOTH_WAYS = MapFlags.DEVICE_READS | MapFlags.DEVICE_WRITES;
+
+  private final String name;
+  private final VfioGroup group;
+  private final VfioIommu iommu;
+  private final List<AddressRange> reserved;
+  private final List<OffsetWindow> windows;
+  private final boolean registered;
+  private final List<DeviceSlot> members = new CopyOnWriteArrayList<>();
+
+  private GroupSpace(String name, VfioGroup group, VfioIommu iommu, List<AddressRange> reserved, List<OffsetWindow> windows, boolean registered) {
+    this.name = name;
+    this.group = group;
+    this.iommu = iommu;
+    this.reserved = reserved;
+    this.windows = windows;
+    this.registered = registered;
+  }
+
+  /**
+   * Open a group.
+   *
+   * @param others who is in it, for messages
+   * @param decoded bus addresses of BARs: devices may answer each other there, past the IOMMU
+   * @param ram what to register; null to translate
+   * @param alignment see {@link Registration#plan}
+   */
+  public static GroupSpace open(
+      Kernel kernel, HostPaths paths, int number, String others, List<AddressRange> decoded, @Nullable Ram ram, long alignment) {
+    String name = "IOMMU group " + number;
+    VfioGroup group = VfioGroup.open(kernel, paths.vfio(), number, others);
+    try {
+      MemoryLocks locks = new MemoryLocks(paths);
+      VfioIommu iommu = new VfioIommu(name, group.container(), locks);
+      List<AddressRange> reserved = new ArrayList<>(ReservedRegions.read(paths, number));
+      reserved.addAll(decoded);
+      List<OffsetWindow> windows = List.of();
+      if (ram != null) {
+        locks.require(name, ram.length());
+        windows = Registration.plan(name, ram.first(), ram.length(), iommu.windows(), reserved, alignment);
+        for (OffsetWindow window : windows) {
+          iommu.map(window.firstDmaAddress(), window.firstPhys(), window.length(), BOTH_WAYS);
+        }
+      }
+      return new GroupSpace(name, group, iommu, List.copyOf(reserved), windows, ram != null);
+    } catch (RuntimeException e) {
+      group.close();
+      throw e;
+    }
+  }
+
+  @Override
+  public String name() {
+    return name;
+  }
+
+  @Override
+  public Translation translation() {
+    return registered ? Translation.NONE : Translation.TRANSLATED;
+  }
+
+  @Override
+  public Iommu iommu() {
+    if (registered) {
+      throw new IllegalStateException(name + ": all memory is registered, and nothing translates per request; set 'addressing' to translated");
+    }
+    return iommu;
+  }
+
+  @Override
+  public List<DeviceSlot> members() {
+    return List.copyOf(members);
+  }
+
+  @Override
+  public List<AddressRange> reserved() {
+    return reserved;
+  }
+
+  @Override
+  public List<OffsetWindow> offsetWindows() {
+    return windows;
+  }
+
+  VfioDevice openDevice(String address) {
+    return group.openDevice(address);
+  }
+
+  void join(DeviceSlot slot) {
+    members.add(slot);
+  }
+
+  /** Give the group back; the kernel unmaps all that is still mapped. */
+  @Override
+  public void close() {
+    group.close();
+  }
+}

@@ -1,0 +1,122 @@
+package io.twostep.machine.linux.vfio;
+
+import io.twostep.dma.spi.Interrupts;
+import io.twostep.machine.linux.kernel.Descriptor;
+import io.twostep.machine.linux.kernel.Kernel;
+import io.twostep.machine.linux.run.EventLoop;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A device's interrupts as events: MSI-X where it has them, else MSI, else its line.
+ *
+ * <p>The first vector that is enabled sets up all of them, most without an event: the kernel cannot add vectors later without stopping those that run.
+ */
+public final class VfioInterrupts implements Interrupts, AutoCloseable {
+  private final Kernel kernel;
+  private final VfioDevice device;
+  private final EventLoop loop;
+  private final int index;
+  private final int count;
+  private final @Nullable Vector[] vectors;
+  private boolean set;
+
+  private record Vector(Descriptor event, EventLoop.Watch watch) {}
+
+  /** Look at what the device has; at most {@code most} vectors of it are used. */
+  public VfioInterrupts(Kernel kernel, VfioDevice device, EventLoop loop, int most) {
+    this.kernel = kernel;
+    this.device = device;
+    this.loop = loop;
+    int best = InterruptLayout.INDEX_MSIX;
+    while (best > InterruptLayout.INDEX_INTX && device.vectors(best) == 0) {
+      best--;
+    }
+    index = best;
+    count = Math.min(most, device.vectors(best));
+    vectors = new @Nullable Vector[count];
+  }
+
+  @Override
+  public int count() {
+    return count;
+  }
+
+  @Override
+  public synchronized void enable(int vector, Runnable handler) {
+    Objects.checkIndex(vector, count);
+    Objects.requireNonNull(handler, "handler");
+    disable(vector);
+    Descriptor event = kernel.eventfd(device + " interrupt " + vector);
+    try {
+      EventLoop.Watch watch = loop.watch(event, () -> deliver(event, handler));
+      try {
+        wire(vector, event);
+      } catch (RuntimeException e) {
+        watch.cancel();
+        throw e;
+      }
+      vectors[vector] = new Vector(event, watch);
+    } catch (RuntimeException e) {
+      kernel.close(event);
+      throw e;
+    }
+  }
+
+  private void deliver(Descriptor event, Runnable handler) {
+    EventLoop.take(kernel, event);
+    handler.run();
+    if (index == InterruptLayout.INDEX_INTX) {
+      device.unmaskLine();
+    }
+  }
+
+  private void wire(int vector, Descriptor event) {
+    if (set) {
+      device.signal(index, vector, List.of(event));
+      return;
+    }
+    List<Descriptor> events = new ArrayList<>(Collections.nCopies(count, Descriptor.NONE));
+    events.set(vector, event);
+    device.signal(index, 0, events);
+    set = true;
+  }
+
+  @Override
+  public synchronized void disable(int vector) {
+    Vector old = vectors[Objects.checkIndex(vector, count)];
+    if (old == null) {
+      return;
+    }
+    vectors[vector] = null;
+    try {
+      device.signal(index, vector, List.of(Descriptor.NONE));
+    } finally {
+      old.watch.cancel();
+      kernel.close(old.event);
+    }
+  }
+
+  /** Stop delivering, on every vector. */
+  @Override
+  public synchronized void close() {
+    try {
+      if (set) {
+        set = false;
+        device.silence(index);
+      }
+    } finally {
+      for (int i = 0; i < count; i++) {
+        Vector old = vectors[i];
+        if (old != null) {
+          vectors[i] = null;
+          old.watch.cancel();
+          kernel.close(old.event);
+        }
+      }
+    }
+  }
+}
