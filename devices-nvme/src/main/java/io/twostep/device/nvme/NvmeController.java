@@ -129,7 +129,6 @@ public final class NvmeController implements Driver {
   }
 
   private void goLive() {
-    pairs.enableInterrupts();
     become(NvmeState.LIVE);
     core.resetDone();
     bringUp.listen(core.facts());

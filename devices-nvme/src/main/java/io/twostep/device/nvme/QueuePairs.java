@@ -74,12 +74,12 @@ final class QueuePairs implements AutoCloseable {
     return count;
   }
 
-  /** Create the queues on the controller; those it does not take after all stay unused. */
+  /** Create the queues on the controller, their vectors first: a controller whose MSI-X is off refuses a queue with a vector that only MSI-X has. */
   void connect(BringUp bringUp) {
+    queues.forEach(queue -> queue.engine().restart());
+    enableInterrupts();
     for (int i = 0; i < queues.size(); i++) {
-      NvmeQueue queue = queues.get(i);
-      queue.engine().restart();
-      bringUp.create(queue, vectors.get(i));
+      bringUp.create(queues.get(i), vectors.get(i));
     }
     DmaBuffer indices = shadow;
     DmaBuffer events = shadowEvents;
@@ -88,7 +88,7 @@ final class QueuePairs implements AutoCloseable {
     }
   }
 
-  void enableInterrupts() {
+  private void enableInterrupts() {
     Interrupts interrupts = core.slot().interrupts();
     for (int vector : vectors.stream().distinct().filter(v -> v >= 0).toList()) {
       List<NvmeQueue> served = new ArrayList<>();
