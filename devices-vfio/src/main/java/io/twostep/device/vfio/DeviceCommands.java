@@ -1,0 +1,68 @@
+package io.twostep.device.vfio;
+
+import io.twostep.device.vfio.MigrationException.Kind;
+import io.twostep.device.vfio.wire.Registers;
+import io.twostep.dma.spi.DeviceSlot;
+import io.twostep.dma.spi.Mmio;
+import io.twostep.dma.spi.Timers;
+
+/** Gives commands to a device and waits for them, one at a time. */
+final class DeviceCommands {
+  private static final long TIMEOUT_NANOS = 10_000_000_000L;
+
+  private final DeviceSlot slot;
+  private final Mmio registers;
+  private final Timers timers;
+
+  DeviceCommands(DeviceSlot slot, Timers timers) {
+    this.slot = slot;
+    this.timers = timers;
+    registers = slot.mmio(0);
+    if (registers.read64(Registers.IDENTITY) != Registers.IDENTITY_VALUE) {
+      throw new MigrationException(Kind.REFUSED, slot.address() + ": not a migratable device");
+    }
+  }
+
+  long read(long register) {
+    return registers.read64(register);
+  }
+
+  void write(long register, long value) {
+    registers.write64(register, value);
+  }
+
+  long result(int number) {
+    return registers.read64(Registers.RESULTS + (long) number * Long.BYTES);
+  }
+
+  /** Carry out a command; throws DEVICE if the device fails it, GONE if it does not answer. */
+  void run(String what, int opcode, long... arguments) {
+    for (int i = 0; i < arguments.length; i++) {
+      registers.write64(Registers.ARGUMENTS + (long) i * Long.BYTES, arguments[i]);
+    }
+    registers.write64(Registers.OPCODE, opcode);
+    long start = timers.nanoTime();
+    long status = registers.read64(Registers.STATUS);
+    while (status == Registers.BUSY) {
+      if (timers.nanoTime() - start > TIMEOUT_NANOS) {
+        throw new MigrationException(Kind.GONE, slot.address() + ": " + what + ": no answer within " + TIMEOUT_NANOS / 1_000_000_000 + " s; reset the device");
+      }
+      timers.pause();
+      status = registers.read64(Registers.STATUS);
+    }
+    if (status != Registers.DONE) {
+      throw status == Registers.GONE
+          ? new MigrationException(Kind.GONE, slot.address() + ": " + what + ": the device is gone")
+          : new MigrationException(Kind.DEVICE, slot.address() + ": " + what + " failed: " + describe(status));
+    }
+  }
+
+  private static String describe(long status) {
+    return switch ((int) status) {
+      case Registers.BAD_COMMAND -> "not a command for the state the device is in";
+      case Registers.BUS_ERROR -> "the bus refused an access";
+      case Registers.BAD_IMAGE -> "the image is damaged or of another kind of device";
+      default -> "status " + status;
+    };
+  }
+}

@@ -1,0 +1,88 @@
+package io.twostep.device.vfio.migrate;
+
+import io.twostep.device.vfio.migrate.Ownership.Side;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.util.zip.CRC32C;
+
+/**
+ * Keeps ownership in a file that both sides reach. The record is replaced by renaming a new file, forced to the disk, over the old one, under the lock of a third: after a crash it is the old one or the new one.
+ *
+ * <p>Locks have to work where the file is. A record whose checksum is wrong is never acted on.
+ */
+public final class FileOwnershipStore implements OwnershipStore {
+  private static final int BYTES = 32;
+
+  private final Path file;
+  private final Path next;
+  private final Path lock;
+
+  /** Use a file; {@link #create} makes it. */
+  public FileOwnershipStore(Path file) {
+    this.file = file.toAbsolutePath();
+    next = this.file.resolveSibling(this.file.getFileName() + ".next");
+    lock = this.file.resolveSibling(this.file.getFileName() + ".lock");
+  }
+
+  /** Make the file, for a guest that runs where it always did; does nothing if it is there. */
+  public void create() throws IOException {
+    try (FileChannel held = FileChannel.open(lock, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+        FileLock exclusive = held.lock()) {
+      if (exclusive.isValid() && !Files.exists(file)) {
+        replace(Ownership.INITIAL);
+      }
+    }
+  }
+
+  @Override
+  public Ownership read() throws IOException {
+    ByteBuffer record = ByteBuffer.wrap(Files.readAllBytes(file));
+    if (record.remaining() != BYTES || record.getInt(BYTES - 4) != crc(record) || record.getInt(16) >>> 1 != 0) {
+      throw new IOException(file + " is damaged: no side may run the guest until it is known which one holds it; restore the file");
+    }
+    return new Ownership(record.getLong(0), record.getInt(16) == 0 ? Side.SOURCE : Side.DESTINATION, record.getLong(8));
+  }
+
+  @Override
+  public synchronized boolean compareAndSet(Ownership expected, Ownership wanted) throws IOException {
+    try (FileChannel held = FileChannel.open(lock, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+        FileLock exclusive = held.lock()) {
+      if (!exclusive.isValid() || !read().equals(expected)) {
+        return false;
+      }
+      replace(wanted);
+      return true;
+    }
+  }
+
+  private void replace(Ownership wanted) throws IOException {
+    ByteBuffer record = ByteBuffer.allocate(BYTES);
+    record.putLong(0, wanted.epoch()).putLong(8, wanted.session()).putInt(16, wanted.holder() == Side.SOURCE ? 0 : 1);
+    record.putInt(BYTES - 4, crc(record));
+    try (FileChannel channel = FileChannel.open(next, StandardOpenOption.CREATE, StandardOpenOption.TRUNCATE_EXISTING, StandardOpenOption.WRITE)) {
+      while (record.hasRemaining()) {
+        channel.write(record);
+      }
+      channel.force(true);
+    }
+    Files.move(next, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+    Path folder = file.getParent();
+    if (folder != null) {
+      try (FileChannel entries = FileChannel.open(folder, StandardOpenOption.READ)) {
+        entries.force(true);
+      }
+    }
+  }
+
+  private static int crc(ByteBuffer record) {
+    CRC32C crc = new CRC32C();
+    crc.update(record.slice(0, BYTES - 4));
+    return (int) crc.getValue();
+  }
+}

@@ -1,0 +1,41 @@
+package io.twostep.device.vfio.migrate;
+
+/**
+ * Says who may run the guest. Changes only by compare-and-set in an {@link OwnershipStore}, each time to the next epoch, so that whoever acts on an older one is fenced off.
+ *
+ * @param epoch counts changes
+ * @param holder who may run the guest
+ * @param session the migration under way, whose destination may take over; 0 for none. Of a guest that was taken over, the migration that did it
+ */
+public record Ownership(long epoch, Side holder, long session) {
+  /** A side of a migration. */
+  public enum Side {
+    /** Where the guest comes from. */
+    SOURCE,
+    /** Where it goes. */
+    DESTINATION
+  }
+
+  /** The guest is where it always was. */
+  public static final Ownership INITIAL = new Ownership(1, Side.SOURCE, 0);
+
+  /** Return what a source makes of it to begin a migration. */
+  Ownership begun(long session) {
+    return new Ownership(epoch + 1, Side.SOURCE, session);
+  }
+
+  /** Return what a source makes of it to end a migration and keep the guest. */
+  Ownership keptBySource() {
+    return new Ownership(epoch + 1, Side.SOURCE, 0);
+  }
+
+  /** Return what a destination makes of it to take the guest over, the commit, or to take it up again after a crash. */
+  Ownership takenByDestination() {
+    return new Ownership(epoch + 1, Side.DESTINATION, session);
+  }
+
+  /** Tell whether the destination of a migration holds the guest. */
+  boolean isTakenIn(long migration) {
+    return holder == Side.DESTINATION && session == migration;
+  }
+}

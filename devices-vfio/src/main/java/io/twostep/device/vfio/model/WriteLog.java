@@ -1,0 +1,87 @@
+package io.twostep.device.vfio.model;
+
+import java.util.Iterator;
+import java.util.LinkedHashSet;
+
+/** The pages of the guest that the device wrote and has not reported; of bounded size. Off until it is started. */
+final class WriteLog {
+  private final int capacity;
+  private final LinkedHashSet<Long> pages = new LinkedHashSet<>();
+  private long[] ranges = {};
+  private long pageSize;
+  private boolean overflow;
+
+  WriteLog(int capacity) {
+    this.capacity = capacity;
+  }
+
+  /** Start clean; {@code ranges} are first guest addresses and bytes in turn. */
+  void start(long pageSize, long[] ranges) {
+    stop();
+    this.pageSize = pageSize;
+    this.ranges = ranges;
+  }
+
+  void stop() {
+    pageSize = 0;
+    ranges = new long[0];
+    pages.clear();
+    overflow = false;
+  }
+
+  boolean isOn() {
+    return pageSize != 0;
+  }
+
+  boolean overflowed() {
+    return overflow;
+  }
+
+  /** Note a write before it is made. */
+  void note(long address, long length) {
+    if (!isOn()) {
+      return;
+    }
+    long last = address + length - 1;
+    for (int i = 0; i < ranges.length; i += 2) {
+      long from = Math.max(address, ranges[i]);
+      long to = Math.min(last, ranges[i] + ranges[i + 1] - 1);
+      for (long page = from & -pageSize; from <= to && page <= to; page += pageSize) {
+        add(page);
+      }
+    }
+  }
+
+  private void add(long page) {
+    if (overflow) {
+      return;
+    }
+    if (pages.size() == capacity && !pages.contains(page)) {
+      overflow = true;
+      pages.clear();
+      return;
+    }
+    pages.add(page);
+  }
+
+  /** Forget the overflow once it is reported. */
+  void clearOverflow() {
+    overflow = false;
+  }
+
+  /** Take a page that touches the range out of the log; -1 if none does. */
+  long take(long first, long length) {
+    for (Iterator<Long> each = pages.iterator(); each.hasNext(); ) {
+      long page = each.next();
+      if (page + pageSize > first && page < first + length) {
+        each.remove();
+        return page;
+      }
+    }
+    return -1;
+  }
+
+  boolean hasAny(long first, long length) {
+    return pages.stream().anyMatch(page -> page + pageSize > first && page < first + length);
+  }
+}

@@ -1,0 +1,82 @@
+package io.twostep.device.vfio.migrate;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.ByteChannel;
+
+/** Two ends of a channel in memory that takes and gives as much as a seeded hand allows, and can be cut. */
+final class MemoryPipe {
+  private final ByteBuffer forth;
+  private final ByteBuffer back;
+  private boolean cut;
+  private long carried;
+
+  MemoryPipe(int capacity) {
+    forth = ByteBuffer.allocate(capacity);
+    back = ByteBuffer.allocate(capacity);
+  }
+
+  ByteChannel near() {
+    return new End(back, forth);
+  }
+
+  ByteChannel far() {
+    return new End(forth, back);
+  }
+
+  /** Break it: what is under way is lost. */
+  void cut() {
+    cut = true;
+  }
+
+  long carried() {
+    return carried;
+  }
+
+  private final class End implements ByteChannel {
+    private final ByteBuffer in;
+    private final ByteBuffer out;
+
+    End(ByteBuffer in, ByteBuffer out) {
+      this.in = in;
+      this.out = out;
+    }
+
+    @Override
+    public int read(ByteBuffer target) {
+      if (cut) {
+        return -1;
+      }
+      in.flip();
+      int count = Math.min(in.remaining(), target.remaining());
+      target.put(target.position(), in, in.position(), count);
+      target.position(target.position() + count);
+      in.position(in.position() + count);
+      in.compact();
+      return count;
+    }
+
+    @Override
+    public int write(ByteBuffer source) throws IOException {
+      if (cut) {
+        throw new IOException("cut");
+      }
+      int count = Math.min(source.remaining(), out.remaining());
+      out.put(out.position(), source, source.position(), count);
+      out.position(out.position() + count);
+      source.position(source.position() + count);
+      carried += count;
+      return count;
+    }
+
+    @Override
+    public boolean isOpen() {
+      return !cut;
+    }
+
+    @Override
+    public void close() {
+      cut = true;
+    }
+  }
+}

@@ -1,0 +1,175 @@
+package io.twostep.device.vfio.migrate;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.twostep.device.vfio.MigrationException;
+import io.twostep.device.vfio.guest.GuestWorkload;
+import io.twostep.device.vfio.model.ModelConfig;
+import io.twostep.device.vfio.stream.StreamException;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.SplittableRandom;
+
+/** A guest whose devices work all the time, two machines and what connects them, run step by step by one seed. */
+final class Migration implements AutoCloseable {
+  static final long GUEST = 1 << 20;
+
+  final Host near;
+  final Host far;
+  final MemoryPipe pipe;
+  final MemoryStore store = new MemoryStore();
+  final MemorySpool spool = new MemorySpool();
+  final List<GuestWorkload> workloads = new ArrayList<>();
+  final MigrationConfig config;
+  final MigrationTarget target;
+  final SplittableRandom random;
+  MigrationSource source;
+  private final Cpus nearCpus = new Cpus();
+  private final Cpus farCpus = new Cpus();
+  private boolean farRan;
+  private long submitted;
+
+  /** What runs the guest's CPUs on one side. */
+  private static final class Cpus implements GuestControl {
+    boolean running;
+
+    @Override
+    public void pause() {
+      running = false;
+    }
+
+    @Override
+    public void resume() {
+      running = true;
+    }
+  }
+
+  Migration(long seed, int devices, ModelConfig model, MigrationConfig config) {
+    this(seed, devices, model, model, config);
+  }
+
+  Migration(long seed, int devices, ModelConfig model, ModelConfig farModel, MigrationConfig config) {
+    random = new SplittableRandom(seed);
+    this.config = config;
+    near = new Host(seed, "adversarial", GUEST, devices, model);
+    far = new Host(seed + 1, "adversarial", GUEST, devices, farModel);
+    pipe = new MemoryPipe(50_000);
+    long part = GUEST / devices & -4096;
+    for (int i = 0; i < devices; i++) {
+      workloads.add(new GuestWorkload(near.guest, near.devices.get(i).guestRegisters(), i * part, part, seed + i));
+    }
+    nearCpus.running = true;
+    source = newSource(1);
+    target = new MigrationTarget(far.guest, far.devices, pipe.far(), pipe.far(), store, farCpus, spool);
+  }
+
+  MigrationSource newSource(long session) {
+    try {
+      return new MigrationSource(near.guest, near.devices, pipe.near(), store, near.machine.timers(), nearCpus, config, session);
+    } catch (IOException e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  /** Let the guest and the machines go on for a moment, and see that only one of them does the guest's work. */
+  void live() {
+    long nearPieces = near.pieces();
+    long farPieces = far.pieces();
+    near.machine.timers().pause();
+    far.machine.timers().pause();
+    boolean nearWorked = near.pieces() != nearPieces;
+    boolean farWorked = far.pieces() != farPieces;
+    assertThat(nearWorked && farWorked).as("both sides run").isFalse();
+    assertThat(farRan && nearWorked).as("the source runs after the destination did").isFalse();
+    assertThat(nearCpus.running && farCpus.running).as("both sides' CPUs run").isFalse();
+    farRan |= farWorked;
+    if (nearCpus.running || farCpus.running) {
+      submitted += 10_000;
+      workloads.forEach(workload -> workload.work(submitted));
+    }
+  }
+
+  /** The destination runs the guest: its CPUs are there from now on. */
+  void follow() {
+    for (int i = 0; i < workloads.size(); i++) {
+      workloads.get(i).move(far.guest, far.devices.get(i).guestRegisters());
+    }
+  }
+
+  /** Do a step of each side in some order; failures end that side. */
+  void step() {
+    boolean targetFirst = random.nextBoolean();
+    if (targetFirst) {
+      stepTarget();
+    }
+    source.step();
+    if (!targetFirst) {
+      stepTarget();
+    }
+    live();
+  }
+
+  void stepTarget() {
+    boolean ranBefore = farCpus.running;
+    target.step();
+    if (farCpus.running && !ranBefore) {
+      follow();
+    }
+  }
+
+  void run() {
+    for (int i = 0; !(source.phase().isEnd() && target.phase().isEnd()); i++) {
+      assertThat(i).as("steps").isLessThan(100_000);
+      step();
+    }
+  }
+
+  boolean isRunningNear() {
+    return nearCpus.running;
+  }
+
+  boolean isRunningFar() {
+    return farCpus.running;
+  }
+
+  GuestControl nearControl() {
+    return nearCpus;
+  }
+
+  GuestControl farControl() {
+    return farCpus;
+  }
+
+  /** Let everything that is under way finish, and compare every page. */
+  void drainAndVerify() {
+    for (int i = 0; i < 50; i++) {
+      live();
+    }
+    for (GuestWorkload workload : workloads) {
+      for (int i = 0; workload.drain(); i++) {
+        assertThat(i).as("pauses until all commands are done").isLessThan(100_000);
+        near.machine.timers().pause();
+        far.machine.timers().pause();
+      }
+      assertThat(workload.mistakes()).as("pages that are wrong").isZero();
+      assertThat(workload.completed()).isPositive();
+    }
+  }
+
+  /** Run until it fails by itself or ends. */
+  RuntimeException runUntilFailure() {
+    try {
+      run();
+      throw new AssertionError("nothing failed");
+    } catch (MigrationException | StreamException e) {
+      return e;
+    }
+  }
+
+  @Override
+  public void close() {
+    near.close();
+    far.close();
+  }
+}
