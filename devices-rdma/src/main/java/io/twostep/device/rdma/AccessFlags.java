@@ -34,13 +34,16 @@ public final class AccessFlags {
   /** Peers may ask for what they wrote to be persistent. */
   public static final int FLUSH_PERSISTENT = 1 << 9;
 
+  /** Peers may invalidate the key; a right of its own here, which the verbs interface gives to keys by their kind. */
+  public static final int REMOTE_INVALIDATE = 1 << 19;
+
   /** Writes may be reordered; a hint. */
   public static final int RELAXED_ORDERING = 1 << 20;
 
   /** The range of bits that are hints: those not known are ignored. */
   public static final int OPTIONAL = 0x3ff << 20;
 
-  private static final int REQUIRED = (1 << 10) - 1;
+  private static final int REQUIRED = ((1 << 10) - 1) | REMOTE_INVALIDATE;
   private static final int REMOTE_CHANGE = REMOTE_WRITE | REMOTE_ATOMIC;
 
   private AccessFlags() {}

@@ -111,4 +111,10 @@ public final class CompletionQueue implements AutoCloseable {
       buffer.close();
     }
   }
+
+  /** Give memory back after the adapter was reset. */
+  void abandon() {
+    closed = true;
+    buffer.close();
+  }
 }

@@ -1,46 +1,63 @@
 package io.twostep.device.rdma;
 
-import io.twostep.device.rdma.wire.CommandLayout;
+import io.twostep.device.rdma.wire.KeyUpdateLayout;
 import io.twostep.device.rdma.wire.MkeyLayout;
 import io.twostep.device.rdma.wire.MttLayout;
 import io.twostep.dma.DmaBuffer;
-import java.lang.foreign.MemorySegment;
 
 /**
  * A key that work requests make valid and invalid again, for memory mapped and unmapped by others: {@link QueuePair#postRegister} and {@link QueuePair#postInvalidate}.
  *
- * <p>Invalid at first. Each registration gives it another low byte, so that who still holds the former one can do nothing with it. One thread at a time, that of its queue pair.
+ * <p>Invalid at first. Each registration gives it another low byte, so that who still holds the former one can do nothing with it. Peers may invalidate it too. One thread at a time, that of its queue
+ * pair.
  */
 public final class FastKey implements MemoryKey {
   /** Bytes of a page, as a power of two. */
   public static final int LOG_PAGE = 12;
 
+  private static final long PAGE = 1L << LOG_PAGE;
   private static final int VARIANTS = 0xff;
 
   private final Hca hca;
+  private final int domain;
   private final int maxPages;
-  private final DmaBuffer table;
-  private int key;
+  private final AdapterKey key;
+  private final DmaBuffer pages;
+  private final LocalDmaKey pagesKey;
   private boolean closed;
 
   FastKey(Hca hca, ProtectionDomain domain, int maxPages) {
+    if (maxPages < 1 || maxPages > KeyUpdate.MOST_ENTRIES) {
+      throw new IllegalArgumentException(hca.name() + ": a fast key of " + maxPages + " pages; from 1 to " + KeyUpdate.MOST_ENTRIES + " can be had");
+    }
     this.hca = hca;
+    this.domain = domain.number();
     this.maxPages = maxPages;
-    table = hca.mapper().allocateCoherent((long) maxPages * MttLayout.SIZE);
+    pages = hca.mapper().allocateCoherent((long) maxPages * MttLayout.SIZE);
     try {
-      key = hca.commands().execute(CommandLayout.OP_CREATE_MKEY, input -> fill(input, domain));
+      pagesKey = hca.newLocalKey(domain);
     } catch (RuntimeException e) {
-      table.close();
+      pages.close();
+      throw e;
+    }
+    try {
+      key = hca.keys().take(MkeyLayout.MODE_TABLE, false, maxPages);
+    } catch (RuntimeException e) {
+      closePages();
+      throw e;
+    }
+    try {
+      key.lend(domain.number());
+    } catch (RuntimeException e) {
+      hca.keys().tryGiveBack(key, e);
+      closePages();
       throw e;
     }
   }
 
-  private void fill(MemorySegment input, ProtectionDomain domain) {
-    int bits = MkeyLayout.UPDATABLE.with(MkeyLayout.MODE.with(0, MkeyLayout.MODE_TABLE), 1);
-    MkeyLayout.ACCESS.set(input, 0, MkeyLayout.FREE.with(bits, 1));
-    MkeyLayout.DOMAIN.set(input, 0, MkeyLayout.REMOTE_INVALIDATE.with(MkeyLayout.PROTECTION_DOMAIN.with(0, domain.number()), 1));
-    MkeyLayout.PAGE_SIZE.set(input, 0, MkeyLayout.LOG_PAGE_SIZE.with(0, LOG_PAGE));
-    MkeyLayout.TABLE.set(input, 0, table.dmaAddress());
+  private void closePages() {
+    pagesKey.close();
+    pages.close();
   }
 
   /** Return the most pages it takes. */
@@ -54,26 +71,48 @@ public final class FastKey implements MemoryKey {
    * @param dmaAddress on a page of 4 KiB
    */
   public void page(int index, long dmaAddress) {
-    MttLayout.ENTRY.set(table.segment(), (long) index * MttLayout.SIZE, dmaAddress);
+    MttLayout.ENTRY.set(pages.segment(), (long) index * MttLayout.SIZE, dmaAddress);
   }
 
   /** Return the key of the latest registration that was posted. */
   @Override
   public int key() {
-    return key;
+    return key.key();
   }
 
-  /** Take the next low byte. */
-  void bump() {
-    key = (key & ~VARIANTS) | (key + 1 & VARIANTS);
+  private static long pagesOf(long start, long length) {
+    return ((start & (PAGE - 1)) + length + PAGE - 1) >>> LOG_PAGE;
   }
 
+  /** Refuse what the key cannot be registered for. */
+  void check(long start, long length) {
+    if (length <= 0 || pagesOf(start, length) > maxPages) {
+      throw new IllegalArgumentException("%s: 0x%x bytes at 0x%x do not fit a key of %d pages; cut them".formatted(hca.name(), length, start, maxPages));
+    }
+  }
+
+  /** Return the change that makes the key valid, under another low byte. */
+  KeyUpdate registration(long start, long length, int access) {
+    key.rename((key.key() & ~VARIANTS) | (key.key() + 1 & VARIANTS));
+    int variant = MkeyLayout.VARIANT.get(key.key());
+    KeyContext context = new KeyContext(domain, access | AccessFlags.REMOTE_INVALIDATE, start, length, LOG_PAGE, variant, false);
+    long mask = KeyContext.MASK_ALL & ~KeyUpdateLayout.MASK_DOMAIN;
+    return new KeyUpdate(
+        key.key(), key.shape(), KeyUpdateLayout.CHECK_FREE, mask, context, 0, (int) pagesOf(start, length), pagesKey.key(), pages.dmaAddress());
+  }
+
+  /** Return the change that makes the key invalid. */
+  KeyUpdate invalidation() {
+    return KeyUpdate.ofContext(key.key(), key.shape(), 0, KeyUpdateLayout.MASK_FREE, KeyContext.revoked(domain));
+  }
+
+  /** Make the adapter forget the key, whatever was posted. */
   @Override
   public void close() {
     if (!closed) {
-      hca.commands().execute(CommandLayout.OP_DESTROY_MKEY, key);
+      hca.keys().giveBack(key);
       closed = true;
-      table.close();
+      closePages();
     }
   }
 }

@@ -1,5 +1,9 @@
 package io.twostep.device.rdma;
 
+import io.twostep.device.rdma.mirror.PinBudget;
+import io.twostep.device.rdma.mirror.ProcessMemory;
+import io.twostep.device.rdma.umem.OnDemandSource;
+import io.twostep.device.rdma.umem.PinnedUmem;
 import io.twostep.device.rdma.wire.CommandLayout;
 import io.twostep.device.rdma.wire.EqeLayout;
 import io.twostep.device.rdma.wire.RegisterLayout;
@@ -30,7 +34,9 @@ public final class Hca implements Driver {
   private final CommandChannel commands;
   private final int logEvents;
   private final DmaBuffer events;
-  private final Map<Integer, OnDemandKey> onDemand = new ConcurrentHashMap<>();
+  private final Map<Integer, PageFaultHandler> faultHandlers = new ConcurrentHashMap<>();
+  private final UpdateQueue updates;
+  private final KeyPool keys;
   private long eventsTaken;
   private boolean closed;
 
@@ -86,11 +92,13 @@ public final class Hca implements Driver {
             CommandLayout.BUFFER.set(input, 0, events.dmaAddress());
             CommandLayout.LOG_ENTRIES.set(input, 0, logEvents);
           });
+      updates = new UpdateQueue(this, context.timers(), config);
     } catch (RuntimeException e) {
       slot.busMaster(false);
       closeAll(made, commands);
       throw e;
     }
+    keys = new KeyPool(commands, updates, config.pooledKeys());
   }
 
   private static void closeAll(@Nullable DmaBuffer buffer, CommandChannel channel) {
@@ -133,9 +141,9 @@ public final class Hca implements Driver {
     return newQueuePair(domain, sends, receives, depth, 2);
   }
 
-  /** Make a queue pair of {@code depth} sends of up to {@code maxSegments} data segments each, and as many receives of one. */
+  /** Make a queue pair of {@code depth} sends of up to {@code maxSegments} data segments each, and as many receives of as many. */
   public QueuePair newQueuePair(ProtectionDomain domain, CompletionQueue sends, CompletionQueue receives, int depth, int maxSegments) {
-    return new QueuePair(this, domain, sends, receives, depth, maxSegments);
+    return new QueuePair(this, domain, sends, receives, depth, maxSegments, false);
   }
 
   /**
@@ -144,13 +152,40 @@ public final class Hca implements Driver {
    * @param start address that requests shall name its first byte by; must agree with the memory's physical address within pages
    * @param access {@link AccessFlags}
    */
-  public MemoryKey register(ProtectionDomain domain, long start, PhysRanges source, int access) {
-    return new PinnedKey(this, domain, start, source, AccessFlags.check(access));
+  public PinnedKey register(ProtectionDomain domain, long start, PhysRanges source, int access) {
+    int checked = AccessFlags.check(access);
+    return new PinnedKey(this, domain, start, PinnedUmem.of(mapper, source, checked), checked);
   }
 
-  /** Register addresses whose pages come and go; all are absent at first. */
+  /** Register a range of a process for good, by its own addresses: pinned, mapped, and both until the key is closed; as {@link PinnedUmem#register}. */
+  public PinnedKey register(ProtectionDomain domain, ProcessMemory process, long va, long length, int access, PinBudget budget) {
+    int checked = AccessFlags.check(access);
+    return new PinnedKey(this, domain, va, PinnedUmem.register(mapper, process, va, length, checked, budget), checked);
+  }
+
+  /** Register addresses whose pages come and go; all are absent at first, and {@code handler} brings them in. */
   public OnDemandKey registerOnDemand(ProtectionDomain domain, long start, long length, int access, PageFaultHandler handler) {
     return new OnDemandKey(this, domain, start, length, AccessFlags.check(access), handler);
+  }
+
+  /** Register a range of a process whose pages come and go; as {@link OnDemandSource#register}. */
+  public OnDemandMemory registerOnDemand(ProtectionDomain domain, OnDemandSource source, long va, long length, int access) {
+    return new OnDemandMemory(this, domain, source, va, length, AccessFlags.check(access));
+  }
+
+  /** Register all of a process, whatever it maps now and later. */
+  public ImplicitMemory registerAll(ProtectionDomain domain, OnDemandSource source, int access) {
+    return new ImplicitMemory(this, domain, source, AccessFlags.check(access));
+  }
+
+  /** Make one range of pieces of other keys, of any addresses and lengths. */
+  public IndirectKey registerPieces(ProtectionDomain domain, long start, DataSegments pieces, int access) {
+    return new IndirectKey(this, domain, start, pieces, AccessFlags.check(access));
+  }
+
+  /** Make a key that requests register and invalidate, of up to {@code pages} pages of 4 KiB. */
+  public FastKey newFastKey(ProtectionDomain domain, int pages) {
+    return new FastKey(this, domain, pages);
   }
 
   /** Make the key by which the domain's own queue pairs use memory that is mapped without being registered, by its DMA addresses. */
@@ -158,17 +193,20 @@ public final class Hca implements Driver {
     return new LocalDmaKey(this, domain);
   }
 
-  /** Make a key that work requests of the domain's queue pairs register memory of up to {@code maxPages} pages of 4 KiB with. */
-  public FastKey newFastKey(ProtectionDomain domain, int maxPages) {
-    return new FastKey(this, domain, maxPages);
+  KeyPool keys() {
+    return keys;
   }
 
-  void add(OnDemandKey key) {
-    onDemand.put(key.key(), key);
+  UpdateQueue updates() {
+    return updates;
   }
 
-  void remove(OnDemandKey key) {
-    onDemand.remove(key.key());
+  void addFaults(int key, PageFaultHandler handler) {
+    faultHandlers.put(key, handler);
+  }
+
+  void removeFaults(int key) {
+    faultHandlers.remove(key);
   }
 
   /** Serve the page faults that the adapter reported, and let it go on; returns how many. One thread at a time. */
@@ -193,10 +231,11 @@ public final class Hca implements Driver {
     }
   }
 
+  /** Serve an event. Its key may have gone since: the adapter then tries again, and finds out by itself. */
   private boolean serve(long at, boolean write) {
-    OnDemandKey key = onDemand.get(EqeLayout.KEY.get(events.segment(), at));
+    PageFaultHandler handler = faultHandlers.get(EqeLayout.KEY.get(events.segment(), at));
     long address = EqeLayout.ADDRESS.get(events.segment(), at);
-    return key != null && key.handler().fault(address, EqeLayout.LENGTH.getUnsigned(events.segment(), at), write);
+    return handler == null || handler.fault(address, EqeLayout.LENGTH.getUnsigned(events.segment(), at), write);
   }
 
   @Override
@@ -213,6 +252,7 @@ public final class Hca implements Driver {
       closed = true;
       slot.busMaster(false);
       slot.reset();
+      updates.abandon();
       closeAll(events, commands);
       mapper.close();
     }

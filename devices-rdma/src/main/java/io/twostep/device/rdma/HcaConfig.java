@@ -9,10 +9,12 @@ import java.util.List;
  *
  * @param eventEntries entries of the event queue, a power of two from 64 to 65536: the most page faults that wait to be served
  * @param commandTimeoutNanos how long a command may take before the adapter counts as hung
+ * @param updateBuffer bytes of the buffer that new translation entries go through, a power of two from 4096 to 524288; halved where there is no memory for it
+ * @param pooledKeys the most memory keys that are kept for later use once they are given back
  */
-public record HcaConfig(int eventEntries, long commandTimeoutNanos) {
-  /** 4096 events, and a minute for a command. */
-  public static final HcaConfig DEFAULT = new HcaConfig(4096, 60_000_000_000L);
+public record HcaConfig(int eventEntries, long commandTimeoutNanos, long updateBuffer, int pooledKeys) {
+  /** 4096 events, a minute for a command, 64 KiB of entries, 64 keys. */
+  public static final HcaConfig DEFAULT = new HcaConfig(4096, 60_000_000_000L, 64 << 10, 64);
 
   private static final long MILLISECOND = 1_000_000;
 
@@ -23,16 +25,28 @@ public record HcaConfig(int eventEntries, long commandTimeoutNanos) {
     if (commandTimeoutNanos <= 0) {
       throw new IllegalArgumentException("command-timeout of " + commandTimeoutNanos + " ns must be positive");
     }
+    if (updateBuffer < 4096 || updateBuffer > 512 << 10 || Long.bitCount(updateBuffer) != 1) {
+      throw new IllegalArgumentException("update-buffer is " + updateBuffer + "; it must be a power of two from 4096 to 524288 bytes");
+    }
+    if (pooledKeys < 0) {
+      throw new IllegalArgumentException("pooled-keys is " + pooledKeys + "; it must not be negative");
+    }
   }
 
   /** Return every setting, with its default and meaning. */
   static List<Setting> settings() {
     return List.of(
         new Setting("event-entries", "4096", "entries of the event queue, a power of two from 64 to 65536: the most page faults that wait to be served"),
-        new Setting("command-timeout", "60000", "milliseconds until a command counts as hung"));
+        new Setting("command-timeout", "60000", "milliseconds until a command counts as hung"),
+        new Setting("update-buffer", "64K", "bytes of the buffer that new translation entries go through, a power of two from 4K to 512K"),
+        new Setting("pooled-keys", "64", "most memory keys kept for later use once they are given back; 0 for none"));
   }
 
   static HcaConfig of(Settings settings) {
-    return new HcaConfig(settings.number("event-entries", 0, Integer.MAX_VALUE), settings.number("command-timeout", 1, Integer.MAX_VALUE) * MILLISECOND);
+    return new HcaConfig(
+        settings.number("event-entries", 0, Integer.MAX_VALUE),
+        settings.number("command-timeout", 1, Integer.MAX_VALUE) * MILLISECOND,
+        settings.bytes("update-buffer"),
+        settings.number("pooled-keys", 0, Integer.MAX_VALUE));
   }
 }

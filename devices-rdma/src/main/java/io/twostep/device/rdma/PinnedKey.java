@@ -1,111 +1,90 @@
 package io.twostep.device.rdma;
 
-import io.twostep.device.rdma.wire.CommandLayout;
-import io.twostep.device.rdma.wire.MttLayout;
-import io.twostep.dma.DmaAttributes;
-import io.twostep.dma.DmaBuffer;
-import io.twostep.dma.DmaTransfer;
-import io.twostep.dma.PhysRanges;
-import java.util.Arrays;
-import org.jspecify.annotations.Nullable;
+import io.twostep.device.rdma.umem.DmaExtents;
+import io.twostep.device.rdma.umem.PinnedUmem;
+import io.twostep.device.rdma.wire.MkeyLayout;
+import java.util.function.LongUnaryOperator;
 
-/** A key over memory that stays mapped until it is closed. Its table has one entry for each page of the largest size that the DMA ranges allow. */
+/** A key over memory that stays mapped until it is closed. The adapter has one entry for each page of the largest size that the DMA ranges allow. */
 public final class PinnedKey implements MemoryKey {
-  private static final int SMALLEST_PAGE = 12;
-  private static final int LARGEST_PAGE = 31;
+  private static final long PAGE_SIZES = (1L << 32) - (1L << 12);
 
-  private final Hca hca;
-  private final DmaTransfer transfer;
-  private final int key;
-  private @Nullable DmaBuffer table;
-  private long[] addresses = new long[8];
-  private long[] lengths = new long[8];
-  private int ranges;
+  private final KeyPool pool;
+  private final PinnedUmem umem;
+  private final AdapterKey key;
   private boolean closed;
 
-  PinnedKey(Hca hca, ProtectionDomain domain, long start, PhysRanges source, int access) {
-    this.hca = hca;
-    transfer = hca.mapper().newTransfer();
+  /** Take over {@code umem}, which is closed if this fails, unless the adapter cannot be proved away from it. */
+  PinnedKey(Hca hca, ProtectionDomain domain, long start, PinnedUmem umem, int access) {
+    this.umem = umem;
+    pool = hca.keys();
+    DmaExtents extents = umem.extents();
+    long page = extents.bestPageSize(PAGE_SIZES, start);
+    if (page == 0) {
+      umem.close();
+      throw new IllegalArgumentException(
+          "%s: no page of 4 KiB or more fits address 0x%x and %d DMA ranges; inner edges must lie on pages".formatted(hca.name(), start, extents.count()));
+    }
+    long entries = ((start & (page - 1)) + umem.length() + page - 1) / page;
     try {
-      transfer.map(source, AccessFlags.direction(access), DmaAttributes.REQUIRE_COHERENT, this::collect);
-      long length = transfer.length();
-      int logPage = logPage(start, length);
-      DmaBuffer entries = write(start, length, logPage);
-      table = entries;
-      key = new KeyRequest(domain, access, start, length, logPage, entries.dmaAddress(), false).create(hca);
+      key = pool.take(MkeyLayout.MODE_TABLE, false, entries);
     } catch (RuntimeException e) {
-      release();
+      umem.close();
+      throw e;
+    }
+    try {
+      key.load(0, entries, new PageCursor(extents, page));
+      key.enable(domain, access, start, umem.length(), Long.numberOfTrailingZeros(page));
+    } catch (RuntimeException e) {
+      if (pool.tryGiveBack(key, e)) {
+        umem.close();
+      }
       throw e;
     }
   }
 
-  private boolean collect(long dmaAddress, long length, int kind) {
-    if (ranges > 0 && addresses[ranges - 1] + lengths[ranges - 1] == dmaAddress) {
-      lengths[ranges - 1] += length;
-      return true;
-    }
-    if (ranges == addresses.length) {
-      addresses = Arrays.copyOf(addresses, 2 * ranges);
-      lengths = Arrays.copyOf(lengths, 2 * ranges);
-    }
-    addresses[ranges] = dmaAddress;
-    lengths[ranges++] = length;
-    return true;
-  }
+  /** Gives the addresses of pages, one after the other. */
+  private static final class PageCursor implements LongUnaryOperator {
+    private final DmaExtents extents;
+    private final long page;
+    private int extent;
+    private long next;
 
-  /** Return the largest page whose entries describe the ranges: wherever one begins, address and DMA address must agree in the bits below. */
-  private int logPage(long start, long length) {
-    long mask = 1L << LARGEST_PAGE;
-    long at = start;
-    for (int i = 0; i < ranges; i++) {
-      mask |= addresses[i] ^ at;
-      mask |= i > 0 ? at : 0;
-      at += lengths[i];
+    PageCursor(DmaExtents extents, long page) {
+      this.extents = extents;
+      this.page = page;
+      next = extents.dmaAddress(0) & -page;
     }
-    long span = start ^ (start + length - 1);
-    int needed = Math.max(SMALLEST_PAGE, Long.SIZE - Long.numberOfLeadingZeros(span));
-    int allowed = Long.numberOfTrailingZeros(mask);
-    if (allowed < SMALLEST_PAGE) {
-      throw new IllegalArgumentException(
-          hca.name() + ": no page of 4 KiB or more fits address 0x" + Long.toHexString(start) + " and " + ranges + " DMA ranges; inner edges must lie on pages");
-    }
-    return Math.min(allowed, needed);
-  }
 
-  private DmaBuffer write(long start, long length, int logPage) {
-    long page = 1L << logPage;
-    long first = start & -page;
-    long count = ((start - first) + length + page - 1) >>> logPage;
-    DmaBuffer entries = hca.mapper().allocateCoherent(count * MttLayout.SIZE);
-    long at = start;
-    for (int i = 0; i < ranges; i++) {
-      long offset = at & (page - 1);
-      for (long done = -offset; done < lengths[i]; done += page) {
-        MttLayout.ENTRY.set(entries.segment(), ((at + done - first) >>> logPage) * MttLayout.SIZE, addresses[i] + done);
+    @Override
+    public long applyAsLong(long index) {
+      long address = next;
+      if (address == ((extents.dmaAddress(extent) + extents.length(extent) - 1) & -page) && extent + 1 < extents.count()) {
+        extent++;
+        next = extents.dmaAddress(extent) & -page;
+      } else {
+        next = address + page;
       }
-      at += lengths[i];
+      return address;
     }
-    return entries;
   }
 
   @Override
   public int key() {
-    return key;
+    return key.key();
+  }
+
+  /** Return the memory. */
+  public PinnedUmem umem() {
+    return umem;
   }
 
   @Override
   public void close() {
     if (!closed) {
-      hca.commands().execute(CommandLayout.OP_DESTROY_MKEY, key);
+      pool.giveBack(key);
       closed = true;
-      release();
+      umem.close();
     }
-  }
-
-  private void release() {
-    if (table != null) {
-      table.close();
-    }
-    transfer.close();
   }
 }

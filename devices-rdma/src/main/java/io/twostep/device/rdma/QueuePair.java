@@ -2,7 +2,6 @@ package io.twostep.device.rdma;
 
 import io.twostep.device.rdma.wire.CommandLayout;
 import io.twostep.device.rdma.wire.KeyUpdateLayout;
-import io.twostep.device.rdma.wire.MkeyLayout;
 import io.twostep.device.rdma.wire.QueuePairLayout;
 import io.twostep.device.rdma.wire.RegisterLayout;
 import io.twostep.device.rdma.wire.WqeLayout;
@@ -25,14 +24,7 @@ public final class QueuePair implements AutoCloseable {
   public static final int MAX_SEGMENTS = WqeLayout.MAX_UNITS - 2;
 
   /** The data segments that a queue pair must be made for if registrations are to be posted. */
-  public static final int REGISTER_SEGMENTS = 6;
-
-  private static final long REGISTRATION =
-      KeyUpdateLayout.CHANGES_LENGTH
-          | KeyUpdateLayout.CHANGES_START
-          | KeyUpdateLayout.CHANGES_VARIANT
-          | KeyUpdateLayout.CHANGES_RIGHTS
-          | KeyUpdateLayout.CHANGES_FREE;
+  public static final int REGISTER_SEGMENTS = KeyUpdateLayout.SIZE / WqeLayout.UNIT - 2;
 
   private static final int ATOMIC_LENGTH = 8;
   private static final int COUNTER_MASK = 0xffff;
@@ -43,6 +35,7 @@ public final class QueuePair implements AutoCloseable {
   private final int depth;
   private final int maxSegments;
   private final int sendSize;
+  private final int receiveSize;
   private final DataSegments one = new DataSegments();
   private final DmaBuffer buffer;
   private final MemorySegment queues;
@@ -57,7 +50,7 @@ public final class QueuePair implements AutoCloseable {
   private int receivesDone;
   private boolean closed;
 
-  QueuePair(Hca hca, ProtectionDomain domain, CompletionQueue sendCq, CompletionQueue receiveCq, int depth, int maxSegments) {
+  QueuePair(Hca hca, ProtectionDomain domain, CompletionQueue sendCq, CompletionQueue receiveCq, int depth, int maxSegments, boolean privileged) {
     if (depth < 1 || depth > 1 << 14 || Integer.bitCount(depth) != 1) {
       throw new IllegalArgumentException(hca.name() + ": depth " + depth + " must be a power of two up to 16384");
     }
@@ -70,10 +63,11 @@ public final class QueuePair implements AutoCloseable {
     this.depth = depth;
     this.maxSegments = maxSegments;
     sendSize = Math.max(QueuePairLayout.ENTRY_SIZE, Integer.highestOneBit((2 + maxSegments) * WqeLayout.UNIT - 1) << 1);
+    receiveSize = Integer.highestOneBit(Math.max(QueuePairLayout.ENTRY_SIZE, maxSegments * WqeLayout.UNIT) - 1) << 1;
     sendIds = new long[depth];
     receiveIds = new long[depth];
     receiveBase = (long) depth * sendSize;
-    record = receiveBase + (long) depth * QueuePairLayout.ENTRY_SIZE;
+    record = receiveBase + (long) depth * receiveSize;
     promise();
     try {
       buffer = hca.mapper().allocateCoherent(record + QueuePairLayout.ENTRY_SIZE);
@@ -83,7 +77,7 @@ public final class QueuePair implements AutoCloseable {
     }
     queues = buffer.segment();
     try {
-      number = hca.commands().execute(CommandLayout.OP_CREATE_QP, input -> describe(input, domain));
+      number = hca.commands().execute(CommandLayout.OP_CREATE_QP, input -> describe(input, domain, privileged));
     } catch (RuntimeException e) {
       buffer.close();
       forget();
@@ -108,7 +102,7 @@ public final class QueuePair implements AutoCloseable {
     receiveCq.forget(depth);
   }
 
-  private void describe(MemorySegment input, ProtectionDomain domain) {
+  private void describe(MemorySegment input, ProtectionDomain domain, boolean privileged) {
     int log = Integer.numberOfTrailingZeros(depth);
     QueuePairLayout.PROTECTION_DOMAIN.set(input, 0, domain.number());
     QueuePairLayout.SEND_CQ.set(input, 0, sendCq.number());
@@ -116,6 +110,8 @@ public final class QueuePair implements AutoCloseable {
     QueuePairLayout.LOG_SEND_ENTRIES.set(input, 0, log);
     QueuePairLayout.LOG_RECEIVE_ENTRIES.set(input, 0, log);
     QueuePairLayout.LOG_SEND_BLOCKS.set(input, 0, Integer.numberOfTrailingZeros(sendSize / QueuePairLayout.ENTRY_SIZE));
+    QueuePairLayout.LOG_RECEIVE_BLOCKS.set(input, 0, Integer.numberOfTrailingZeros(receiveSize / QueuePairLayout.ENTRY_SIZE));
+    QueuePairLayout.PRIVILEGED.set(input, 0, privileged ? 1 : 0);
     QueuePairLayout.SEND_BUFFER.set(input, 0, buffer.dmaAddress());
     QueuePairLayout.RECEIVE_BUFFER.set(input, 0, buffer.dmaAddress() + receiveBase);
     QueuePairLayout.DOORBELL_RECORD.set(input, 0, buffer.dmaAddress() + record);
@@ -155,13 +151,23 @@ public final class QueuePair implements AutoCloseable {
 
   /** Post a receive of up to {@code length} bytes. */
   public boolean postReceive(long id, MemoryKey key, long address, int length) {
+    return postReceive(id, one(key, address, length));
+  }
+
+  /** Post a receive into several pieces, the first filled first. */
+  public boolean postReceive(long id, DataSegments data) {
+    requireFits(data);
     if (receives - receivesDone == depth) {
       return false;
     }
-    long at = receiveBase + (long) (receives & (depth - 1)) * QueuePairLayout.ENTRY_SIZE;
-    queues.asSlice(at, QueuePairLayout.ENTRY_SIZE).fill((byte) 0);
-    data(at, one.clear().add(key, address, length), 0);
-    WqeLayout.DATA_KEY.set(queues, at + WqeLayout.UNIT, WqeLayout.END_OF_LIST);
+    long at = receiveBase + (long) (receives & (depth - 1)) * receiveSize;
+    queues.asSlice(at, receiveSize).fill((byte) 0);
+    for (int i = 0; i < data.count(); i++) {
+      data(at + (long) i * WqeLayout.UNIT, data, i);
+    }
+    if (data.count() * WqeLayout.UNIT < receiveSize) {
+      WqeLayout.DATA_KEY.set(queues, at + (long) data.count() * WqeLayout.UNIT, WqeLayout.END_OF_LIST);
+    }
     receiveIds[receives & (depth - 1)] = id;
     receives++;
     QueuePairLayout.RECORD_RECEIVES.setRelease(queues, record, receives);
@@ -176,6 +182,11 @@ public final class QueuePair implements AutoCloseable {
   /** Post a SEND of several pieces. */
   public boolean postSend(long id, DataSegments data, int flags) {
     return post(id, WqeLayout.OP_SEND, flags, 0, data, 0, 0);
+  }
+
+  /** Post a SEND of several pieces that hands the peer four bytes with the end of its receive. */
+  public boolean postSendImmediate(long id, DataSegments data, int immediate, int flags) {
+    return post(id, WqeLayout.OP_SEND_IMMEDIATE, flags, immediate, data, 0, 0);
   }
 
   /** Post a SEND that invalidates {@code remoteKey} of the receiver. */
@@ -218,22 +229,32 @@ public final class QueuePair implements AutoCloseable {
     return postAtomic(id, WqeLayout.OP_FETCH_ADD, key, address, remoteKey, remoteAddress, addend, 0);
   }
 
+  /** Post a change of a key. */
+  boolean postUpdate(long id, KeyUpdate update, int flags) {
+    requireUpdates();
+    if (room() == 0) {
+      return false;
+    }
+    long at = begin();
+    WqeLayout.EXTRA.set(queues, at, update.key());
+    update.write(queues, at);
+    end(id, at, WqeLayout.OP_KEY_UPDATE, flags, KeyUpdateLayout.SIZE / WqeLayout.UNIT);
+    return true;
+  }
+
   private DataSegments one(MemoryKey key, long address, int length) {
     one.clear();
     return length == 0 ? one : one.add(key, address, length);
   }
 
   private boolean post(long id, int opcode, int flags, int extra, DataSegments data, int remoteKey, long remoteAddress) {
-    if (data.count() > maxSegments) {
-      throw new IllegalArgumentException(
-          hca.name() + ": a request of " + data.count() + " data segments on a queue pair made for " + maxSegments + "; make it with more or post several requests");
-    }
+    requireFits(data);
     if (room() == 0) {
       return false;
     }
     long at = begin();
     int units = 1;
-    if (opcode != WqeLayout.OP_SEND && opcode != WqeLayout.OP_SEND_INVALIDATE) {
+    if (opcode != WqeLayout.OP_SEND && opcode != WqeLayout.OP_SEND_INVALIDATE && opcode != WqeLayout.OP_SEND_IMMEDIATE) {
       remote(at, remoteKey, remoteAddress);
       units++;
     }
@@ -243,6 +264,13 @@ public final class QueuePair implements AutoCloseable {
     WqeLayout.EXTRA.set(queues, at, extra);
     end(id, at, opcode, flags, units);
     return true;
+  }
+
+  private void requireFits(DataSegments data) {
+    if (data.count() > maxSegments) {
+      throw new IllegalArgumentException(
+          hca.name() + ": a request of " + data.count() + " data segments on a queue pair made for " + maxSegments + "; make it with more or post several requests");
+    }
   }
 
   private boolean postAtomic(long id, int opcode, MemoryKey key, long address, int remoteKey, long remoteAddress, long operand, long compare) {
@@ -285,45 +313,18 @@ public final class QueuePair implements AutoCloseable {
    */
   public boolean postRegister(long id, FastKey key, long start, long length, int access, int flags) {
     requireUpdates();
-    long page = 1L << FastKey.LOG_PAGE;
-    if (length <= 0 || (start & (page - 1)) + length > (long) key.maxPages() * page) {
-      throw new IllegalArgumentException(
-          "%s: 0x%x bytes at 0x%x do not fit a key of %d pages; cut them".formatted(hca.name(), length, start, key.maxPages()));
-    }
+    key.check(start, length);
     int checked = AccessFlags.check(access);
-    if (room() == 0) {
-      return false;
-    }
-    key.bump();
-    long at = begin();
-    long base = at + KeyUpdateLayout.CONTEXT_BASE;
-    MkeyLayout.ACCESS.set(queues, base, KeyRequest.rights(checked));
-    MkeyLayout.KEY.set(queues, base, MkeyLayout.VARIANT.with(0, MkeyLayout.VARIANT.get(key.key())));
-    MkeyLayout.START.set(queues, base, start);
-    MkeyLayout.LENGTH.set(queues, base, length);
-    KeyUpdateLayout.FLAGS.set(queues, at, KeyUpdateLayout.FAIL_UNLESS_FREE.with(0, 1));
-    KeyUpdateLayout.MASK.set(queues, at, REGISTRATION);
-    WqeLayout.EXTRA.set(queues, at, key.key());
-    end(id, at, WqeLayout.OP_KEY_UPDATE, flags, KeyUpdateLayout.UNITS);
-    return true;
+    return room() > 0 && postUpdate(id, key.registration(start, length, checked), flags);
   }
 
   /** Post the invalidation of a key; it waits until everything posted before has ended. */
   public boolean postInvalidate(long id, FastKey key, int flags) {
-    requireUpdates();
-    if (room() == 0) {
-      return false;
-    }
-    long at = begin();
-    MkeyLayout.ACCESS.set(queues, at + KeyUpdateLayout.CONTEXT_BASE, MkeyLayout.FREE.with(0, 1));
-    KeyUpdateLayout.MASK.set(queues, at, KeyUpdateLayout.CHANGES_FREE);
-    WqeLayout.EXTRA.set(queues, at, key.key());
-    end(id, at, WqeLayout.OP_KEY_UPDATE, flags | FENCE, KeyUpdateLayout.UNITS);
-    return true;
+    return postUpdate(id, key.invalidation(), flags | FENCE);
   }
 
   private void requireUpdates() {
-    if (sendSize < KeyUpdateLayout.UNITS * WqeLayout.UNIT) {
+    if (sendSize < KeyUpdateLayout.SIZE) {
       throw new IllegalArgumentException(
           hca.name() + ": a queue pair made for " + maxSegments + " data segments has no room for registrations; make it for " + REGISTER_SEGMENTS);
     }
@@ -368,5 +369,11 @@ public final class QueuePair implements AutoCloseable {
       forget();
       buffer.close();
     }
+  }
+
+  /** Give memory back after the adapter was reset. */
+  void abandon() {
+    closed = true;
+    buffer.close();
   }
 }

@@ -182,7 +182,7 @@ class HcaTest {
       try (TwoHosts hosts = new TwoHosts(WireFaults.NONE)) {
         hosts.connect(SMALL);
         MemoryKey nearKey = hosts.near.register(random(hosts.near, 1), NEAR, ALL);
-        MemoryKey farKey = hosts.far.register(random(hosts.far, 2), FAR, ALL);
+        MemoryKey farKey = hosts.far.register(random(hosts.far, 2), FAR, ALL | AccessFlags.REMOTE_INVALIDATE);
         MemoryKey inbox = hosts.far.register(hosts.far.memory(PAGE), FAR, ALL);
         if (remotely) {
           hosts.far.pair().postReceive(7, inbox, FAR, 100);
@@ -218,6 +218,21 @@ class HcaTest {
         assertThat(hosts.near.done).extracting(Done::status).containsExactly(CompletionStatus.SUCCESS, CompletionStatus.REMOTE_ACCESS);
         assertThat(Arrays.copyOfRange(bytes(far), 7, 20_007)).isEqualTo(Arrays.copyOfRange(bytes(near), 3, 20_003));
       }
+    }
+  }
+
+  @Test
+  void peersInvalidateNoKeyThatDoesNotPermitIt() {
+    try (TwoHosts hosts = new TwoHosts(WireFaults.NONE)) {
+      hosts.connect(SMALL);
+      MemoryKey nearKey = hosts.near.register(random(hosts.near, 1), NEAR, ALL);
+      MemoryKey farKey = hosts.far.register(random(hosts.far, 2), FAR, ALL);
+      hosts.far.pair().postReceive(7, farKey, FAR, 100);
+      hosts.near.pair().postSendInvalidate(1, nearKey, NEAR, 8, farKey.key());
+      hosts.await(hosts.far, 1);
+      hosts.await(hosts.near, 1);
+      assertThat(hosts.far.done).extracting(Done::status).containsExactly(CompletionStatus.LOCAL_ACCESS);
+      assertThat(hosts.near.done).extracting(Done::status).containsExactly(CompletionStatus.REMOTE_ACCESS);
     }
   }
 

@@ -59,6 +59,34 @@ class SegmentedRequestsTest {
   }
 
   @Test
+  void sendsWithImmediateDataFillTheSegmentsOfAReceiveInOrder() {
+    try (TwoHosts hosts = new TwoHosts(BAD, 6)) {
+      hosts.connect(SMALL);
+      MemoryBlock near = HcaTest.random(hosts.near, 1);
+      MemoryBlock far = HcaTest.random(hosts.far, 2);
+      MemoryKey nearKey = hosts.near.register(near, NEAR, ALL);
+      MemoryKey farKey = hosts.far.register(far, FAR, ALL);
+      DataSegments into = new DataSegments();
+      DataSegments from = new DataSegments();
+      byte[] source = near.segment().toArray(ValueLayout.JAVA_BYTE);
+      byte[] expected = far.segment().toArray(ValueLayout.JAVA_BYTE);
+      for (int i = 0; i < 6; i++) {
+        from.add(nearKey, NEAR + 1000 + 2000L * i, 2000);
+        into.add(farKey, FAR + 9000L * i + i, 2100);
+      }
+      for (int i = 0; i < 6; i++) {
+        System.arraycopy(source, 1000 + 2100 * i, expected, 9000 * i + i, i < 5 ? 2100 : 1500);
+      }
+      assertThat(hosts.far.pair().postReceive(5, into)).isTrue();
+      assertThat(hosts.near.pair().postSendImmediate(1, from, 0x12345678, 0)).isTrue();
+      hosts.await(hosts.far, 1);
+      hosts.await(hosts.near, 1);
+      assertThat(hosts.far.done).as("-Dtwostep.seed=" + Seeds.SEED).containsExactly(new Done(5, true, CompletionStatus.SUCCESS, 0x12345678, 12_000));
+      assertThat(far.segment().toArray(ValueLayout.JAVA_BYTE)).as("-Dtwostep.seed=" + Seeds.SEED).isEqualTo(expected);
+    }
+  }
+
+  @Test
   void silentRequestsSayNothingAndMakeRoomWhenALaterOneCompletes() {
     try (TwoHosts hosts = new TwoHosts(WireFaults.NONE)) {
       hosts.connect(SMALL);

@@ -33,6 +33,7 @@ final class TwoHosts implements AutoCloseable {
 
   private final int segments;
   final Wire wire;
+  private final HcaConfig config;
   final Host near;
   final Host far;
 
@@ -43,7 +44,12 @@ final class TwoHosts implements AutoCloseable {
   }
 
   TwoHosts(WireFaults faults, int segments) {
+    this(faults, segments, HcaConfig.DEFAULT);
+  }
+
+  TwoHosts(WireFaults faults, int segments, HcaConfig config) {
     this.segments = segments;
+    this.config = config;
     wire = new Wire(faults, Seeds.SEED);
     near = new Host(0);
     far = new Host(1);
@@ -99,7 +105,7 @@ final class TwoHosts implements AutoCloseable {
 
     void start(Host peer) {
       timers = new WiredTimers(machine.timers(), wire, peer.machine.timers());
-      hca = Hca.open(context(), HcaConfig.DEFAULT);
+      hca = Hca.open(context(), config);
       domain = hca().newDomain();
       queue = hca().newCompletionQueue(2 * DEPTH);
       pair = hca().newQueuePair(domain(), queue(), queue(), DEPTH, segments);

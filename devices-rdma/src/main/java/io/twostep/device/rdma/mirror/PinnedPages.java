@@ -69,6 +69,11 @@ public final class PinnedPages implements AutoCloseable {
     return count;
   }
 
+  /** Return the heap bytes kept for the stretches. */
+  public long metadataLength() {
+    return (long) (firstFrame.length + frames.length) * Integer.BYTES + (long) (bytes.length + inFrame.length) * Long.BYTES;
+  }
+
   /** Return a new cursor over the stretches, exactly the bytes that were asked for. */
   public PhysRanges ranges() {
     return new Cursor();

@@ -18,11 +18,9 @@ import org.jspecify.annotations.Nullable;
 final class Commands {
   private static final int LONGEST_QUEUE = 16;
   private static final int WINDOW = 128;
+  private static final int SMALLEST_PAGE = 12;
+  private static final long MOST_OCTWORDS = 1 << 27;
   private static final int BYTE = 0xff;
-
-  /** A key's low byte changes while it lives; what is above does not. */
-  private static final int KEY_INDEX = 8;
-
 
   private final BusMaster bus;
   private final Translator memory;
@@ -30,7 +28,6 @@ final class Commands {
   private final MemorySegment entry = MemorySegment.ofArray(new byte[CommandLayout.ENTRY_SIZE]);
   private final MemorySegment input = MemorySegment.ofArray(new byte[CommandLayout.MAX_INPUT]);
   private final Set<Integer> domains = new HashSet<>();
-  private final Map<Integer, Integer> keyDomains = new TreeMap<>();
   private final Map<Integer, ModelCq> completionQueues = new TreeMap<>();
   final Map<Integer, ModelQp> queuePairs = new TreeMap<>();
   private @Nullable EntryRing events;
@@ -45,7 +42,6 @@ final class Commands {
 
   void clear() {
     domains.clear();
-    keyDomains.clear();
     completionQueues.clear();
     queuePairs.clear();
     memory.clear();
@@ -82,10 +78,7 @@ final class Commands {
       }
       case CommandLayout.OP_DEALLOC_PD -> status(!isUsed(number) && domains.remove(number));
       case CommandLayout.OP_CREATE_MKEY -> createKey();
-      case CommandLayout.OP_DESTROY_MKEY -> {
-        keyDomains.remove(number >>> KEY_INDEX);
-        yield status(memory.remove(number));
-      }
+      case CommandLayout.OP_DESTROY_MKEY -> status(memory.remove(number));
       case CommandLayout.OP_CREATE_EQ -> createEvents();
       case CommandLayout.OP_CREATE_CQ -> createCompletionQueue();
       case CommandLayout.OP_DESTROY_CQ -> {
@@ -130,37 +123,24 @@ final class Commands {
   }
 
   private boolean isUsed(int domain) {
-    return keyDomains.containsValue(domain) || queuePairs.values().stream().anyMatch(queuePair -> queuePair.domain() == domain);
+    return memory.isUsed(domain) || queuePairs.values().stream().anyMatch(queuePair -> queuePair.domain() == domain);
   }
 
   private int createKey() {
     int access = MkeyLayout.ACCESS.get(input, 0);
-    int about = MkeyLayout.DOMAIN.get(input, 0);
-    int domain = MkeyLayout.PROTECTION_DOMAIN.get(about);
+    int domain = MkeyLayout.PROTECTION_DOMAIN.get(MkeyLayout.DOMAIN.get(input, 0));
     int logPage = MkeyLayout.LOG_PAGE_SIZE.get(MkeyLayout.PAGE_SIZE.get(input, 0));
+    long octwords = MkeyLayout.OCTWORDS.getUnsigned(input, 0);
     int mode = MkeyLayout.MODE.get(access);
-    if (!domains.contains(domain) || mode > MkeyLayout.MODE_TABLE || (mode == MkeyLayout.MODE_TABLE && logPage < Translator.SMALLEST_LOG_PAGE)) {
+    if (!domains.contains(domain)
+        || MkeyLayout.MODE_HIGH.isSet(access)
+        || octwords > MOST_OCTWORDS
+        || (mode != MkeyLayout.MODE_PHYSICAL && logPage < SMALLEST_PAGE)) {
       return CommandLayout.STATUS_BAD_PARAMETER;
     }
-    int key = memory.newIndex() << KEY_INDEX | MkeyLayout.VARIANT.get(MkeyLayout.KEY.get(input, 0));
-    Mkey mkey =
-        new Mkey(
-            key,
-            access,
-            domain,
-            MkeyLayout.REMOTE_INVALIDATE.isSet(about),
-            MkeyLayout.LENGTH64.isSet(about),
-            mode == MkeyLayout.MODE_PHYSICAL,
-            MkeyLayout.PAGE_FAULTS.isSet(MkeyLayout.FLAGS.get(input, 0)),
-            MkeyLayout.START.get(input, 0),
-            MkeyLayout.LENGTH.get(input, 0),
-            logPage,
-            MkeyLayout.TABLE.get(input, 0),
-            MkeyLayout.UPDATABLE.isSet(access));
-    mkey.free = MkeyLayout.FREE.isSet(access);
-    memory.add(mkey);
-    keyDomains.put(key >>> KEY_INDEX, domain);
-    result = key;
+    Mkey key = new Mkey(memory.newIndex(), input, octwords);
+    memory.add(key);
+    result = key.key;
     return CommandLayout.STATUS_OK;
   }
 
@@ -189,8 +169,12 @@ final class Commands {
     ModelCq receiveCq = completionQueues.get(QueuePairLayout.RECEIVE_CQ.get(input, 0));
     int logSends = QueuePairLayout.LOG_SEND_ENTRIES.get(input, 0);
     int logReceives = QueuePairLayout.LOG_RECEIVE_ENTRIES.get(input, 0);
-    int logBlocks = QueuePairLayout.LOG_SEND_BLOCKS.get(input, 0);
-    boolean fits = (logSends | logReceives | logBlocks) >= 0 && Math.max(logSends, logReceives) <= LONGEST_QUEUE && logBlocks <= QueuePairLayout.MAX_LOG_SEND_BLOCKS;
+    int sendBlocks = QueuePairLayout.LOG_SEND_BLOCKS.get(input, 0);
+    int receiveBlocks = QueuePairLayout.LOG_RECEIVE_BLOCKS.get(input, 0);
+    boolean fits =
+        (logSends | logReceives | sendBlocks | receiveBlocks) >= 0
+            && Math.max(logSends, logReceives) <= LONGEST_QUEUE
+            && Math.max(sendBlocks, receiveBlocks) <= QueuePairLayout.MAX_LOG_BLOCKS;
     if (!domains.contains(domain) || sendCq == null || receiveCq == null || !fits) {
       return CommandLayout.STATUS_BAD_PARAMETER;
     }
@@ -202,12 +186,13 @@ final class Commands {
             memory,
             number,
             domain,
-            new ModelQp.Ring(QueuePairLayout.SEND_BUFFER.get(input, 0), logSends, logBlocks),
-            new ModelQp.Ring(QueuePairLayout.RECEIVE_BUFFER.get(input, 0), logReceives, 0),
+            new ModelQp.Ring(QueuePairLayout.SEND_BUFFER.get(input, 0), logSends, sendBlocks),
+            new ModelQp.Ring(QueuePairLayout.RECEIVE_BUFFER.get(input, 0), logReceives, receiveBlocks),
             QueuePairLayout.DOORBELL_RECORD.get(input, 0),
             sendCq,
             receiveCq,
-            this::reportFault));
+            this::reportFault,
+            QueuePairLayout.PRIVILEGED.get(input, 0) != 0));
     return CommandLayout.STATUS_OK;
   }
 

@@ -40,6 +40,8 @@ final class ModelQp {
   private final ModelCq sendCq;
   private final ModelCq receiveCq;
   private final FaultSink faults;
+  private final KeyUpdates updates;
+  private final boolean privileged;
   private final Map<Long, Wqe> fetched = new HashMap<>();
   private final MemorySegment word = MemorySegment.ofArray(new byte[QueuePairLayout.RECORD_SIZE]);
   private long sendsFetched;
@@ -73,7 +75,8 @@ final class ModelQp {
   }
 
   ModelQp(
-      BusMaster bus, Translator memory, int number, int domain, Ring sends, Ring receives, long record, ModelCq sendCq, ModelCq receiveCq, FaultSink faults) {
+      BusMaster bus, Translator memory, int number, int domain, Ring sends, Ring receives, long record, ModelCq sendCq, ModelCq receiveCq, FaultSink faults,
+      boolean privileged) {
     this.bus = bus;
     this.memory = memory;
     this.number = number;
@@ -84,6 +87,8 @@ final class ModelQp {
     this.sendCq = sendCq;
     this.receiveCq = receiveCq;
     this.faults = faults;
+    this.privileged = privileged;
+    updates = new KeyUpdates(memory);
     sendCq.users++;
     receiveCq.users++;
   }
@@ -266,8 +271,10 @@ final class ModelQp {
     @Override
     public CompletionStatus execute(long id) {
       Wqe wqe = wqe(id);
-      boolean done = wqe.asSend() && (!wqe.isKeyUpdate() || memory.update(domain, WqeLayout.EXTRA.get(wqe.bytes, 0), new KeyUpdate(wqe.bytes)));
-      return done ? CompletionStatus.SUCCESS : CompletionStatus.LOCAL_OPERATION;
+      if (!wqe.asSend()) {
+        return CompletionStatus.LOCAL_OPERATION;
+      }
+      return wqe.isUpdate() ? updates.execute(wqe.bytes, domain, privileged) : CompletionStatus.SUCCESS;
     }
 
     @Override

@@ -10,20 +10,21 @@ import java.util.HashMap;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
-/**
- * The way from keys and addresses to memory: checks the key, reads translation entries from host memory, and moves bytes only when every page of the access is there.
- */
+/** The way from keys and addresses to memory: checks the keys, goes through their entries, and moves bytes only when every page of the access is there. */
 final class Translator {
-  static final int SMALLEST_LOG_PAGE = 12;
   private static final int INDEX_SHIFT = 8;
+  private static final int LOW = 32;
   private static final long ATOMIC = 8;
 
-  /** Index 1 would make the key that ends a receive's list. */
+  /** How often a key may lead to another. */
+  private static final int DEEPEST = 4;
+
+  /** Index 0 would make the key that is none, 1 the one that ends a receive's list. */
   private static final int FIRST_INDEX = 2;
 
   private final BusMaster bus;
   private final Map<Integer, Mkey> keys = new HashMap<>();
-  private final MemorySegment entry = MemorySegment.ofArray(new byte[MttLayout.SIZE]);
+  private final Pieces pieces = new Pieces();
   private int nextIndex = FIRST_INDEX;
 
   /** The access that met an absent page last. */
@@ -55,6 +56,15 @@ final class Translator {
     return keys.remove(key >>> INDEX_SHIFT) != null;
   }
 
+  /** Return the key with the index of {@code key}, valid or not. */
+  @Nullable Mkey withIndexOf(int key) {
+    return keys.get(key >>> INDEX_SHIFT);
+  }
+
+  boolean isUsed(int domain) {
+    return keys.values().stream().anyMatch(key -> key.domain == domain);
+  }
+
   int faultKey() {
     return faultKey;
   }
@@ -74,28 +84,18 @@ final class Translator {
 
   /** Make a key useless, for a peer; false if it may not. */
   boolean invalidate(int domain, int key) {
-    Mkey mkey = keys.get(key >>> INDEX_SHIFT);
-    if (mkey == null || mkey.key != key || mkey.free || mkey.domain != domain || !mkey.remoteInvalidate) {
+    Mkey mkey = withIndexOf(key);
+    if (mkey == null || mkey.key != key || mkey.isFree() || mkey.domain != domain || !mkey.remoteInvalidate) {
       return false;
     }
-    mkey.free = true;
+    mkey.free();
     return true;
   }
 
-  /** Change a key of a domain as a send entry says; false if that cannot be. */
-  boolean update(int domain, int key, KeyUpdate update) {
-    Mkey old = keys.get(key >>> INDEX_SHIFT);
-    Mkey changed = old == null || old.domain != domain ? null : update.of(old);
-    if (changed != null) {
-      add(changed);
-    }
-    return changed != null;
-  }
-
   private @Nullable Mkey find(int domain, int key, long address, long length, Bits right) {
-    Mkey mkey = keys.get(key >>> INDEX_SHIFT);
+    Mkey mkey = withIndexOf(key);
     boolean allowed =
-        mkey != null && mkey.key == key && !mkey.free && mkey.domain == domain && right.isSet(mkey.access) && mkey.covers(address, length);
+        mkey != null && mkey.key == key && !mkey.isFree() && mkey.domain == domain && right.isSet(mkey.access) && mkey.covers(address, length);
     return allowed ? mkey : null;
   }
 
@@ -108,70 +108,112 @@ final class Translator {
   }
 
   private MemoryResult access(int domain, int key, long address, MemorySegment data, Bits right, boolean writes) {
-    long length = data.byteSize();
-    Mkey mkey = find(domain, key, address, length, right);
-    if (mkey == null) {
-      return MemoryResult.DENIED;
-    }
-    long[] pieces = new long[(int) (2 * pagesOf(mkey, address, length))];
-    MemoryResult found = translate(mkey, address, length, writes, pieces);
+    pieces.clear();
+    MemoryResult found = translate(domain, key, address, data.byteSize(), right, writes, 0);
     long done = 0;
-    for (int i = 0; found == MemoryResult.DONE && done < length; i += 2) {
-      int status = writes ? bus.write(pieces[i], data, done, pieces[i + 1]) : bus.read(pieces[i], data, done, pieces[i + 1]);
+    for (int i = 0; found == MemoryResult.DONE && i < pieces.count(); i++) {
+      long length = pieces.length(i);
+      int status = writes ? bus.write(pieces.address(i), data, done, length) : bus.read(pieces.address(i), data, done, length);
       found = status == BusMaster.OK ? MemoryResult.DONE : MemoryResult.FAILED;
-      done += pieces[i + 1];
+      done += length;
     }
     return found;
   }
 
-  private static long pagesOf(Mkey mkey, long address, long length) {
-    long page = 1L << mkey.logPage;
-    return mkey.physical ? 1 : ((address & (page - 1)) + length + page - 1) / page;
+  /** Find where every byte of an access lies, or that some page is absent. */
+  private MemoryResult translate(int domain, int key, long address, long length, Bits right, boolean writes, int depth) {
+    Mkey mkey = find(domain, key, address, length, right);
+    if (mkey == null || depth > DEEPEST) {
+      return MemoryResult.DENIED;
+    }
+    return switch (mkey.mode) {
+      case MkeyLayout.MODE_PHYSICAL -> {
+        pieces.add(address, length);
+        yield MemoryResult.DONE;
+      }
+      case MkeyLayout.MODE_TABLE -> throughPages(mkey, address, length, writes);
+      case MkeyLayout.MODE_PIECES -> throughPieces(mkey, address, length, right, writes, depth);
+      default -> throughEqualPieces(mkey, address, length, right, writes, depth);
+    };
   }
 
-  /** Find where every byte of an access lies, or that some page is absent. */
-  private MemoryResult translate(Mkey mkey, long address, long length, boolean writes, long[] pieces) {
-    if (mkey.physical) {
-      pieces[0] = address;
-      pieces[1] = length;
-      return MemoryResult.DONE;
-    }
+  private MemoryResult throughPages(Mkey mkey, long address, long length, boolean writes) {
     long page = 1L << mkey.logPage;
-    long done = 0;
-    for (int i = 0; done < length; i += 2) {
+    long wanted = writes ? MttLayout.READ | MttLayout.WRITE : MttLayout.READ;
+    for (long done = 0; done < length; ) {
       long at = address + done;
-      long index = (at - (mkey.start & -page)) >>> mkey.logPage;
-      if (bus.read(mkey.table + index * MttLayout.SIZE, entry, 0, MttLayout.SIZE) != BusMaster.OK) {
-        return MemoryResult.FAILED;
-      }
-      long mtt = MttLayout.ENTRY.get(entry, 0);
-      long wanted = writes ? MttLayout.READ | MttLayout.WRITE : MttLayout.READ;
+      long mtt = mkey.entries.get((at - (mkey.start & -page)) >>> mkey.logPage);
       if (mkey.faults && (mtt & wanted) != wanted) {
-        faultKey = mkey.key;
-        faultAddress = at;
-        faultLength = length - done;
-        return MemoryResult.FAULT;
+        return fault(mkey, at, length - done);
       }
-      pieces[i] = (mtt & MttLayout.ADDRESS) + (at & (page - 1));
-      pieces[i + 1] = Math.min(length - done, page - (at & (page - 1)));
-      done += pieces[i + 1];
+      long inPage = at & (page - 1);
+      long bytes = Math.min(length - done, page - inPage);
+      pieces.add((mtt & MttLayout.ADDRESS) + inPage, bytes);
+      done += bytes;
     }
     return MemoryResult.DONE;
+  }
+
+  private MemoryResult throughPieces(Mkey mkey, long address, long length, Bits right, boolean writes, int depth) {
+    long skip = address - mkey.start;
+    long done = 0;
+    for (long i = 0; done < length; i++) {
+      if (2 * i >= mkey.entries.capacity()) {
+        return MemoryResult.DENIED;
+      }
+      long first = mkey.entries.get(2 * i);
+      long size = first >>> LOW;
+      if (skip >= size) {
+        skip -= size;
+        continue;
+      }
+      long bytes = Math.min(length - done, size - skip);
+      MemoryResult found = translate(mkey.domain, (int) first, mkey.entries.get(2 * i + 1) + skip, bytes, right, writes, depth + 1);
+      if (found != MemoryResult.DONE) {
+        return found;
+      }
+      done += bytes;
+      skip = 0;
+    }
+    return MemoryResult.DONE;
+  }
+
+  private MemoryResult throughEqualPieces(Mkey mkey, long address, long length, Bits right, boolean writes, int depth) {
+    long size = 1L << mkey.logPage;
+    for (long done = 0; done < length; ) {
+      long offset = address + done - (mkey.start & -size);
+      long index = offset >>> mkey.logPage;
+      long inPiece = offset & (size - 1);
+      long bytes = Math.min(length - done, size - inPiece);
+      int next = (int) mkey.entries.get(2 * index);
+      if (next == 0 && mkey.faults) {
+        return fault(mkey, address + done, length - done);
+      }
+      MemoryResult found = translate(mkey.domain, next, mkey.entries.get(2 * index + 1) + inPiece, bytes, right, writes, depth + 1);
+      if (found != MemoryResult.DONE) {
+        return found;
+      }
+      done += bytes;
+    }
+    return MemoryResult.DONE;
+  }
+
+  private MemoryResult fault(Mkey mkey, long address, long length) {
+    faultKey = mkey.key;
+    faultAddress = address;
+    faultLength = length;
+    return MemoryResult.FAULT;
   }
 
   /** Replace eight bytes at once, of the host's order; the machine's lock keeps everyone else away. */
   MemoryResult atomic(int domain, int key, long address, boolean compared, long compare, long swapOrAdd, long[] original) {
     MemorySegment word = MemorySegment.ofArray(new byte[(int) ATOMIC]);
-    Mkey mkey = find(domain, key, address, ATOMIC, MkeyLayout.ATOMIC);
-    if (mkey == null) {
-      return MemoryResult.DENIED;
-    }
-    long[] pieces = new long[2];
-    MemoryResult found = translate(mkey, address, ATOMIC, true, pieces);
+    pieces.clear();
+    MemoryResult found = translate(domain, key, address, ATOMIC, MkeyLayout.ATOMIC, true, 0);
     if (found != MemoryResult.DONE) {
       return found;
     }
-    if (bus.read(pieces[0], word, 0, ATOMIC) != BusMaster.OK) {
+    if (pieces.count() != 1 || bus.read(pieces.address(0), word, 0, ATOMIC) != BusMaster.OK) {
       return MemoryResult.FAILED;
     }
     original[0] = HostOrder.get(word);
@@ -179,6 +221,6 @@ final class Translator {
       return MemoryResult.DONE;
     }
     HostOrder.set(word, compared ? swapOrAdd : original[0] + swapOrAdd);
-    return bus.write(pieces[0], word, 0, ATOMIC) == BusMaster.OK ? MemoryResult.DONE : MemoryResult.FAILED;
+    return bus.write(pieces.address(0), word, 0, ATOMIC) == BusMaster.OK ? MemoryResult.DONE : MemoryResult.FAILED;
   }
 }

@@ -34,11 +34,8 @@ final class Wqe {
           case WRITE, WRITE_IMMEDIATE, READ -> 2;
           case COMPARE_SWAP, FETCH_ADD -> 3;
         };
-    firstSegment = headers * WqeLayout.UNIT;
     endOfSegments = WqeLayout.UNITS.get(WqeLayout.QUEUE_AND_UNITS.get(bytes, 0)) * WqeLayout.UNIT;
-    if (verb == Verb.LOCAL) {
-      firstSegment = Math.max(firstSegment, endOfSegments);
-    }
+    firstSegment = verb == Verb.LOCAL ? endOfSegments : headers * WqeLayout.UNIT;
     return endOfSegments >= firstSegment && endOfSegments <= bytes.byteSize() && isKnown();
   }
 
@@ -51,11 +48,12 @@ final class Wqe {
   }
 
   boolean isKnown() {
-    return opcode() == WqeLayout.OP_NOP || isKeyUpdate() || verb() != Verb.LOCAL;
+    return opcode() == WqeLayout.OP_NOP || isUpdate() || verb() != Verb.LOCAL;
   }
 
-  boolean isKeyUpdate() {
-    return opcode() == WqeLayout.OP_KEY_UPDATE && endOfSegments == KeyUpdateLayout.UNITS * WqeLayout.UNIT;
+  /** Tell whether the entry changes a memory key, and is long enough to. */
+  boolean isUpdate() {
+    return opcode() == WqeLayout.OP_KEY_UPDATE && endOfSegments == KeyUpdateLayout.SIZE;
   }
 
   Verb verb() {

@@ -57,6 +57,11 @@ public final class DmaExtents implements DmaSink {
     return bytes[extent];
   }
 
+  /** Return the heap bytes that the list takes. */
+  public long metadataLength() {
+    return (long) (address.length + bytes.length) * Long.BYTES;
+  }
+
   /** Return the bytes of all extents. */
   public long length() {
     return total;

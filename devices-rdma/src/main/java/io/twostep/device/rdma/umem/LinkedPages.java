@@ -9,6 +9,7 @@ import io.twostep.dma.InvalidationBatch;
 import io.twostep.dma.SparseWindow;
 import java.util.BitSet;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.LongAdder;
 
 /**
  * Which pages of a region are linked into its window and set in the device's table, and how. Guarded by the region's lock.
@@ -26,13 +27,15 @@ final class LinkedPages {
   private final BitSet writable;
   private final LinkBatch pending;
   private final AtomicLong count = new AtomicLong();
+  private final LongAdder everLinked;
 
   /** Hears of pages that the device could write until they were unlinked. */
   interface DirtySink {
     void dirty(long offset, long length);
   }
 
-  LinkedPages(DmaMapper mapper, long length, long pageSize, DmaDirection direction, DevicePageTable table) {
+  LinkedPages(DmaMapper mapper, long length, long pageSize, DmaDirection direction, DevicePageTable table, LongAdder everLinked) {
+    this.everLinked = everLinked;
     this.table = table;
     this.pageSize = pageSize;
     shift = Long.numberOfTrailingZeros(pageSize);
@@ -123,6 +126,7 @@ final class LinkedPages {
       writable.set(from, to);
     }
     count.addAndGet(to - from);
+    everLinked.add(to - from);
     pending.setEntries();
     pending.clear();
   }

@@ -8,6 +8,7 @@ import io.twostep.dma.DmaMapper;
 import io.twostep.dma.DmaMappingException;
 import io.twostep.dma.DmaMappingException.Reason;
 import io.twostep.dma.spi.Timers;
+import java.util.concurrent.atomic.LongAdder;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -17,6 +18,7 @@ public final class OnDemandSource {
   private final DmaMapper mapper;
   private final ProcessMemory process;
   private final RangeFault faults;
+  private final LongAdder linked = new LongAdder();
 
   /** Create a source whose faults fail when pages keep changing for a second of the machine's time. */
   public OnDemandSource(DmaMapper mapper, ProcessMemory process, Timers timers) {
@@ -40,6 +42,15 @@ public final class OnDemandSource {
 
   RangeFault faults() {
     return faults;
+  }
+
+  /** Return how many pages were linked so far in all regions of this source; those linked again count again. */
+  public long linkedPages() {
+    return linked.sum();
+  }
+
+  LongAdder linked() {
+    return linked;
   }
 
   /** Return how often faults of this source had to start again because pages changed. */

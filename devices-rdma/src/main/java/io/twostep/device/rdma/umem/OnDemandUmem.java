@@ -49,7 +49,7 @@ public final class OnDemandUmem implements AutoCloseable {
     this.faults = source.faults();
     this.afterChange = afterChange;
     writable = AccessFlags.writes(access);
-    pages = new LinkedPages(source.mapper(), length, pageSize, AccessFlags.direction(access), table);
+    pages = new LinkedPages(source.mapper(), length, pageSize, AccessFlags.direction(access), table, source.linked());
     try {
       subscription = process.subscribe(start, length, new Listener());
     } catch (RuntimeException e) {

@@ -74,6 +74,11 @@ public final class PinnedUmem implements AutoCloseable {
     return extents.length();
   }
 
+  /** Return the heap bytes kept for knowing what is pinned and where the device finds it. */
+  public long metadataLength() {
+    return extents.metadataLength() + (pinned == null ? 0 : pinned.metadataLength());
+  }
+
   /**
    * Unmap, then let the pages go. May be repeated.
    *

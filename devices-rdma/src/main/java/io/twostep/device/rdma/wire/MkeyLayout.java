@@ -1,18 +1,20 @@
 package io.twostep.device.rdma.wire;
 
 /**
- * Place the fields of the input that makes a memory key. The context is that of mlx5; its translation entries are not in the input but stay in host memory, where the
- * adapter reads them.
+ * Place the fields of the input that makes a memory key, whose context is that of mlx5. All translation entries are absent at first; updates fill them in, see {@link KeyUpdateLayout}.
  *
  * <pre>
  *  0x0c | P                          |   page faults
  *  0x10 | context, 64 bytes          |
- * 0x110 | address of the translation entries |
+ *  0x60 | room for entries, in 16 bytes |
  * </pre>
  */
 public final class MkeyLayout {
   /** Bytes of the input. */
-  public static final int SIZE = 0x118;
+  public static final int SIZE = 0x110;
+
+  /** Where the context begins. */
+  public static final int CONTEXT = 0x10;
 
   /** Flags in front of the context: {@link #PAGE_FAULTS}. */
   public static final Be32 FLAGS = new Be32(0x0c);
@@ -26,7 +28,10 @@ public final class MkeyLayout {
   /** In ACCESS: the key is invalid. */
   public static final Bits FREE = Bits.bit(30);
 
-  /** In ACCESS: send entries may change the key. */
+  /** In ACCESS: upper bits of the mode; 0 in the modes below. */
+  public static final Bits MODE_HIGH = new Bits(28, 26);
+
+  /** In ACCESS: updates may change the key. */
   public static final Bits UPDATABLE = Bits.bit(15);
 
   /** In ACCESS: peers may send atomics. */
@@ -52,6 +57,12 @@ public final class MkeyLayout {
 
   /** In MODE: addresses go through translation entries. */
   public static final int MODE_TABLE = 1;
+
+  /** In MODE: addresses go through entries that name pieces of other keys, of any length each. */
+  public static final int MODE_PIECES = 2;
+
+  /** In MODE: addresses go through entries that name pieces of other keys, of {@link #LOG_PAGE_SIZE} each. */
+  public static final int MODE_EQUAL_PIECES = 3;
 
   /** Low byte of the key, which the driver chooses. */
   public static final Be32 KEY = new Be32(0x14);
@@ -83,8 +94,11 @@ public final class MkeyLayout {
   /** In PAGE_SIZE: bytes that an entry translates, as a power of two. */
   public static final Bits LOG_PAGE_SIZE = new Bits(5, 0);
 
-  /** DMA address of the translation entries. */
-  public static final Be64 TABLE = new Be64(0x110);
+  /** Room for translation entries, in units of 16 bytes. */
+  public static final Be32 OCTWORDS = new Be32(0x60);
+
+  /** Bytes of the unit of {@link #OCTWORDS}. */
+  public static final int OCTWORD = 16;
 
   private MkeyLayout() {}
 }

@@ -2,11 +2,11 @@ package io.twostep.device.rdma.wire;
 
 /** Place the fields of the inputs that make and connect a queue pair. */
 public final class QueuePairLayout {
-  /** Bytes of a receive entry, and of a block of a send entry. */
+  /** Bytes of a block of an entry. */
   public static final int ENTRY_SIZE = 64;
 
-  /** The most blocks of a send entry, as a power of two. */
-  public static final int MAX_LOG_SEND_BLOCKS = 4;
+  /** The most blocks of an entry, as a power of two. */
+  public static final int MAX_LOG_BLOCKS = 4;
 
   /** To make: protection domain. */
   public static final Be32 PROTECTION_DOMAIN = new Be32(8);
@@ -25,6 +25,12 @@ public final class QueuePairLayout {
 
   /** To make: blocks of each send entry, as a power of two. */
   public static final Be32 LOG_SEND_BLOCKS = new Be32(28);
+
+  /** To make: blocks of each receive entry, as a power of two. */
+  public static final Be32 LOG_RECEIVE_BLOCKS = new Be32(60);
+
+  /** To make: not 0 if its updates may change keys of all domains, and their domain. */
+  public static final Be32 PRIVILEGED = new Be32(56);
 
   /** To make: DMA address of the send queue. */
   public static final Be64 SEND_BUFFER = new Be64(32);

@@ -107,7 +107,7 @@ public final class WqeLayout {
   /** Fetch and add. */
   public static final int OP_FETCH_ADD = 0x12;
 
-  /** A change of a memory key: see {@link KeyUpdateLayout}. */
+  /** Change a memory key: see {@link KeyUpdateLayout}. */
   public static final int OP_KEY_UPDATE = 0x25;
 
   private WqeLayout() {}

@@ -1,0 +1,64 @@
+package io.twostep.device.rdma;
+
+import io.twostep.device.rdma.wire.MkeyLayout;
+import java.util.function.LongUnaryOperator;
+
+/** One memory key of the adapter, which is used again and again with another low byte: see {@link KeyPool}. One thread at a time, but for {@link #load} and {@link #commit}. */
+final class AdapterKey {
+  private final UpdateQueue updates;
+  private final KeyShape shape;
+  private int key;
+  private boolean used;
+
+  AdapterKey(UpdateQueue updates, KeyShape shape, int key) {
+    this.updates = updates;
+    this.shape = shape;
+    this.key = key;
+  }
+
+  KeyShape shape() {
+    return shape;
+  }
+
+  /** Return the key as it is now. */
+  int key() {
+    return key;
+  }
+
+  /** Replace entries, done when {@link #commit} returns. */
+  void load(long first, long entries, LongUnaryOperator words) {
+    updates.load(key, shape, first, entries, words);
+  }
+
+  /** Return once no access by what was before is under way. */
+  void commit() {
+    updates.await(key);
+  }
+
+  /** Make the key valid under a name that it did not have for 255 uses. */
+  void enable(ProtectionDomain domain, int access, long start, long length, int logPage) {
+    int variant = MkeyLayout.VARIANT.get(key) + (used ? 1 : 0) & 0xff;
+    used = true;
+    updates.change(key, shape, KeyContext.MASK_ALL, new KeyContext(domain.number(), access, start, length, logPage, variant, false));
+    updates.await(key);
+    key = MkeyLayout.VARIANT.with(key, variant);
+  }
+
+  /** Put the invalid key into a domain, whose queue pairs may change it from now on. */
+  void lend(int domain) {
+    updates.change(key, shape, KeyContext.MASK_REVOKE, KeyContext.revoked(domain));
+    updates.await(key);
+  }
+
+  /** Take another low byte, which a request is about to give it. */
+  void rename(int now) {
+    key = now;
+    used = true;
+  }
+
+  /** Make the key useless and nobody's; when this returns the adapter reaches nothing by it. */
+  void revoke() {
+    updates.change(key, shape, KeyContext.MASK_REVOKE, KeyContext.revoked(updates.domain()));
+    updates.await(key);
+  }
+}

@@ -1,0 +1,137 @@
+package io.twostep.device.rdma;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+
+import io.twostep.device.rdma.TwoHosts.Done;
+import io.twostep.device.rdma.model.WireFaults;
+import io.twostep.device.rdma.wire.CompletionStatus;
+import io.twostep.device.rdma.wire.MkeyLayout;
+import io.twostep.dma.DmaDirection;
+import io.twostep.dma.DmaTransfer;
+import io.twostep.dma.MemoryBlock;
+import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
+import org.junit.jupiter.api.Test;
+
+/** Keys of all kinds: registered by requests, over other keys, used again, and changed in chunks. */
+class MemoryKeysTest {
+  private static final int ALL = AccessFlags.LOCAL_WRITE | AccessFlags.REMOTE_WRITE | AccessFlags.REMOTE_READ;
+  private static final WireFaults BAD = new WireFaults(0.03, 0.03, 0.05, 0.01, 0.01);
+  private static final Connection SMALL = new Connection(256, 8, 7, 7, 1, 4);
+  private static final long NEAR = 0x10_0000_0000L;
+  private static final long FAR = 0x7f_1234_5000L;
+  private static final int PAGE = 4096;
+
+  @Test
+  void piecesOfOtherKeysAreOneRangeAndPermitWhatBothPermit() {
+    try (TwoHosts hosts = new TwoHosts(BAD)) {
+      hosts.connect(SMALL);
+      MemoryBlock near = HcaTest.random(hosts.near, 1);
+      MemoryBlock first = HcaTest.random(hosts.far, 2);
+      MemoryBlock second = HcaTest.random(hosts.far, 3);
+      MemoryKey nearKey = hosts.near.register(near, NEAR, ALL);
+      MemoryKey firstKey = hosts.far.register(first, FAR, ALL);
+      MemoryKey secondKey = hosts.far.register(second, FAR, AccessFlags.LOCAL_WRITE | AccessFlags.REMOTE_WRITE);
+      byte[] source = bytes(near);
+      byte[] expectedFirst = bytes(first);
+      byte[] expectedSecond = bytes(second);
+      DataSegments pieces = new DataSegments().add(firstKey, FAR + 333, 4001).add(secondKey, FAR + 9000, 7).add(firstKey, FAR + 20_000, 11_000);
+      try (MemoryKey all = hosts.far.hca().registerPieces(hosts.far.domain(), 0x5000_0123L, pieces, ALL)) {
+        hosts.near.pair().postWrite(1, nearKey, NEAR + 50, 14_900, all.key(), 0x5000_0123L + 100);
+        hosts.await(hosts.near, 1);
+        assertThat(hosts.near.done).as(seed()).extracting(Done::status).containsExactly(CompletionStatus.SUCCESS);
+        System.arraycopy(source, 50, expectedFirst, 433, 3901);
+        System.arraycopy(source, 3951, expectedSecond, 9000, 7);
+        System.arraycopy(source, 3958, expectedFirst, 20_000, 14_900 - 3908);
+        assertThat(Arrays.mismatch(bytes(first), expectedFirst)).as(seed()).isEqualTo(-1);
+        assertThat(Arrays.mismatch(bytes(second), expectedSecond)).as(seed()).isEqualTo(-1);
+        hosts.near.pair().postRead(2, nearKey, NEAR, 5000, all.key(), 0x5000_0123L);
+        hosts.await(hosts.near, 2);
+        assertThat(hosts.near.done.getLast().status()).as("the second piece's key permits no READ").isIn(CompletionStatus.REMOTE_ACCESS, CompletionStatus.REMOTE_OPERATION);
+      }
+    }
+  }
+
+  @Test
+  void keysAreUsedAgainUnderNewNamesAndOldNamesPermitNothing() {
+    try (TwoHosts hosts = new TwoHosts(WireFaults.NONE)) {
+      hosts.connect(SMALL);
+      MemoryBlock far = HcaTest.random(hosts.far, 2);
+      MemoryKey nearKey = hosts.near.register(HcaTest.random(hosts.near, 1), NEAR, ALL);
+      Hca hca = hosts.far.hca();
+      MemoryKey old = hca.register(hosts.far.domain(), FAR, hosts.far.ranges(far), ALL);
+      int oldKey = old.key();
+      old.close();
+      long made = hca.keys().made();
+      try (MemoryKey again = hca.register(hosts.far.domain(), FAR, hosts.far.ranges(far), ALL)) {
+        assertThat(again.key()).isEqualTo(oldKey + 1);
+        assertThat(hca.keys().made()).isEqualTo(made);
+        hosts.near.pair().postWrite(1, nearKey, NEAR, 100, again.key(), FAR);
+        hosts.near.pair().postWrite(2, nearKey, NEAR, 100, oldKey, FAR);
+        hosts.await(hosts.near, 2);
+        assertThat(hosts.near.done).extracting(Done::status).containsExactly(CompletionStatus.SUCCESS, CompletionStatus.REMOTE_ACCESS);
+      }
+      assertThat(hca.keys().waiting()).isPositive();
+    }
+  }
+
+  @Test
+  void noMoreKeysAreKeptThanAllowed() {
+    try (TwoHosts hosts = new TwoHosts(WireFaults.NONE, 2, new HcaConfig(64, 60_000_000_000L, 4096, 2))) {
+      Hca hca = hosts.near.hca();
+      MemoryBlock block = hosts.near.memory(PAGE);
+      MemoryKey[] keys = new MemoryKey[5];
+      Arrays.setAll(keys, i -> hca.register(hosts.near.domain(), NEAR, hosts.near.ranges(block), ALL));
+      for (MemoryKey key : keys) {
+        key.close();
+      }
+      assertThat(hca.keys().waiting()).isEqualTo(2);
+    }
+  }
+
+  @Test
+  void longTablesAreLoadedInChunksOfTheBuffer() {
+    try (TwoHosts hosts = new TwoHosts(WireFaults.NONE, 2, new HcaConfig(64, 60_000_000_000L, 4096, 0))) {
+      Hca hca = hosts.near.hca();
+      try (OnDemandKey key = hca.registerOnDemand(hosts.near.domain(), NEAR, 1500L * PAGE, ALL, (address, length, write) -> false)) {
+        long before = hca.updates().posted();
+        key.set(0, 1500L * PAGE, 0x10_0000L, DmaDirection.BIDIRECTIONAL);
+        key.commit();
+        assertThat(hca.updates().posted() - before).as("512 entries fit").isEqualTo(3);
+      }
+    }
+  }
+
+  @Test
+  void changeThatTheAdapterRefusesIsToldToItsOwnerAndThoseBehindItAreMadeAllTheSame() {
+    try (TwoHosts hosts = new TwoHosts(WireFaults.NONE)) {
+      hosts.connect(SMALL);
+      UpdateQueue updates = hosts.far.hca().updates();
+      MemoryBlock far = HcaTest.random(hosts.far, 2);
+      MemoryKey nearKey = hosts.near.register(HcaTest.random(hosts.near, 1), NEAR, ALL);
+      KeyShape shape = KeyShape.of(MkeyLayout.MODE_TABLE, false, 16);
+      AdapterKey key = hosts.far.hca().keys().take(MkeyLayout.MODE_TABLE, false, 16);
+      try (DmaTransfer transfer = hosts.far.mapper().newTransfer()) {
+        long[] address = new long[1];
+        transfer.map(hosts.far.ranges(far), DmaDirection.BIDIRECTIONAL, 0, (dmaAddress, length, kind) -> (address[0] = dmaAddress) != 0);
+        updates.load(0x77_0000, shape, 0, 1, index -> 1);
+        key.load(0, 16, index -> address[0] + index * PAGE);
+        key.enable(hosts.far.domain(), ALL, FAR, 16 * PAGE, 12);
+        assertThatExceptionOfType(HcaException.class).isThrownBy(() -> updates.await(0x77_0000)).withMessageContaining("0x770000");
+        hosts.near.pair().postWrite(1, nearKey, NEAR, 30_000, key.key(), FAR);
+        hosts.await(hosts.near, 1);
+        assertThat(hosts.near.done).extracting(Done::status).containsExactly(CompletionStatus.SUCCESS);
+        hosts.far.hca().keys().giveBack(key);
+      }
+    }
+  }
+
+  private static byte[] bytes(MemoryBlock block) {
+    return block.segment().toArray(ValueLayout.JAVA_BYTE);
+  }
+
+  private static String seed() {
+    return "-Dtwostep.seed=" + Seeds.SEED;
+  }
+}
