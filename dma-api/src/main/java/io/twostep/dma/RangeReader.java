@@ -14,7 +14,11 @@ import org.jspecify.annotations.Nullable;
  */
 final class RangeReader {
   private static final int FIRST_RUN = 16;
-  private static final int LONGEST_RUN = 256;
+  private static final int LONGEST_RUN_SHIFT = 8;
+  private static final int LONGEST_RUN = 1 << LONGEST_RUN_SHIFT;
+
+  /** As many ranges as are worth a look of their own. */
+  private static final int PLAIN_RUN = 8;
 
   long[] phys = new long[FIRST_RUN];
   long[] length = new long[FIRST_RUN];
@@ -30,6 +34,11 @@ final class RangeReader {
 
   private long innerEdges;
   private int kinds;
+
+  /** Of a run whose beginning was taken as it is: its region, and where its last range ends. */
+  private MemoryRegion plain = MemoryRegion.ABSENT;
+
+  private long plainEnd;
 
   private @Nullable PhysRanges source;
   private @Nullable RegionPins pins;
@@ -73,16 +82,16 @@ final class RangeReader {
 
   /** Read the next run and return how many joined ranges it has; 0 at the end. */
   int next(AttachedStack stack) {
-    int joined = 0;
-    MemoryRegion open = MemoryRegion.ABSENT;
-    long openFirst = 0;
-    long openBytes = 0;
-    int openKind = 0;
-    long openEnd = 0;
-    long sum = 0;
-    long sums = 0;
-    long edges = 0;
-    int seen = 0;
+    int joined = takePlainRun(stack);
+    MemoryRegion open = plain;
+    long openFirst = open.first();
+    long openBytes = open.length();
+    int openKind = RangeKind.LOCAL;
+    long openEnd = plainEnd;
+    long sum = bytes;
+    long sums = sum;
+    long edges = innerEdges;
+    int seen = kinds;
     while (fillRaw()) {
       long[] fromPhys = rawPhys;
       long[] fromLength = rawLength;
@@ -131,6 +140,73 @@ final class RangeReader {
       rawAt = end;
     }
     return end(joined, sum, sums, edges, seen);
+  }
+
+  /**
+   * Take what the source gives first as it is, if it is a list of ranges of one run of ordinary memory of which no two are adjacent: a loop without a decision. Returns how many
+   * ranges were taken, 0 if they have to be looked at one by one, and leaves in the fields what {@link #next} goes on with.
+   */
+  private int takePlainRun(AttachedStack stack) {
+    plain = MemoryRegion.ABSENT;
+    plainEnd = 0;
+    bytes = 0;
+    innerEdges = 0;
+    kinds = 0;
+    if (!fillRaw() || rawEnd - rawAt < PLAIN_RUN || rawAt != 0) {
+      return 0;
+    }
+    MemoryRegion region = regionOf(stack, rawPhys[0], rawLength[0]);
+    int count = rawEnd;
+    if (region.kind() != MemoryKind.RAM || !isPlain(rawPhys, rawLength, count, region)) {
+      return 0;
+    }
+    long[] taken = phys;
+    phys = rawPhys;
+    rawPhys = taken;
+    taken = length;
+    length = rawLength;
+    rawLength = taken;
+    if (kind.length < phys.length) {
+      kind = new int[phys.length];
+    }
+    Arrays.fill(kind, 0, count, RangeKind.LOCAL);
+    rawAt = 0;
+    rawEnd = 0;
+    plain = region;
+    plainEnd = phys[count - 1] + length[count - 1];
+    kinds = 1 << RangeKind.LOCAL;
+    return count;
+  }
+
+  /** Tell whether ranges are plain, and sum them up; every test is a sign bit. */
+  private boolean isPlain(long[] phys, long[] length, int count, MemoryRegion region) {
+    long first = region.first();
+    long room = region.length();
+    long offset = phys[0] - first;
+    long sum = length[0];
+    long lengths = sum;
+    long outside = (sum - 1) | offset | (room - offset - sum);
+    long adjacent = 0;
+    long edges = 0;
+    for (int i = 1; i < count; i++) {
+      long at = phys[i];
+      long here = length[i];
+      long end = phys[i - 1] + length[i - 1];
+      offset = at - first;
+      outside |= (here - 1) | offset | (room - offset - here);
+      adjacent |= ((at ^ end) - 1) & ~(at ^ end);
+      edges |= end | at;
+      lengths |= here;
+      sum += here;
+    }
+    bytes = sum;
+    innerEdges = edges;
+    if ((outside | adjacent) >= 0 && lengths >>> (Long.SIZE - 1 - LONGEST_RUN_SHIFT) == 0) {
+      return true;
+    }
+    bytes = 0;
+    innerEdges = 0;
+    return false;
   }
 
   private int end(int joined, long sum, long sums, long edges, int seen) {

@@ -66,7 +66,7 @@ public final class FakeMemory implements PhysicalMemory {
     int count = Math.toIntExact((length + FRAME - 1) / FRAME);
     long[] chosen = placement == MemoryPlacement.SCATTERED ? scattered(count) : contiguous(count, highestPhys);
     long run = placement == MemoryPlacement.SCATTERED ? 0 : count * FRAME;
-    return new FakeBlock(this, new MemoryRegion(MemoryKind.RAM, "block of " + length, chosen[0], run), length, chosen);
+    return new FakeBlock(this, new MemoryRegion(MemoryKind.RAM, "block of " + length, BASE + chosen[0] * FRAME, run), length, chosen);
   }
 
   /** Make memory of another kind: peers and registers; {@code name} is what the peer layer goes by. */
