@@ -69,6 +69,11 @@ public record IommuConfig(FlushPolicy flush, String format, long granule, boolea
     return new IommuConfig(flush, format, granule, first, tableMemory, countTableWrites);
   }
 
+  /** Return a copy with another {@link #countTableWrites}. */
+  public IommuConfig withCountTableWrites(boolean count) {
+    return new IommuConfig(flush, format, granule, iova32BitFirst, tableMemory, count);
+  }
+
   /** Return a copy with another {@link #tableMemory}. */
   public IommuConfig withTableMemory(long bytes) {
     return new IommuConfig(flush, format, granule, iova32BitFirst, bytes, countTableWrites);

@@ -73,6 +73,13 @@ final class Arguments {
 
   /** Check that a file can be read, and that some copies of it fit the temporary folder. */
   static Path file(String text, int copies) {
+    Path file = readable(text);
+    requireRoom(file, copies);
+    return file;
+  }
+
+  /** Check that a file can be read. */
+  static Path readable(String text) {
     Path file;
     try {
       file = Path.of(text);
@@ -88,7 +95,6 @@ final class Arguments {
     if (!Files.isReadable(file)) {
       throw new BadInput(text + " cannot be read; check its permissions");
     }
-    requireRoom(file, copies);
     return file;
   }
 

@@ -33,6 +33,7 @@ public final class CommandLineMain {
     PrintWriter outWriter = new PrintWriter(out, true, StandardCharsets.UTF_8);
     PrintWriter errWriter = new PrintWriter(err, true, StandardCharsets.UTF_8);
     CommandLine commands = new CommandLine(new Root());
+    commands.addSubcommand(new CompareCommand());
     commands.addSubcommand(new NvmeCommand());
     commands.addSubcommand(new PeerCommand());
     commands.addSubcommand(new PluginsCommand());

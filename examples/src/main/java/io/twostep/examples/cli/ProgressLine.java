@@ -27,7 +27,7 @@ final class ProgressLine {
 
   /** The console is null since Java 25 where there is no terminal, as it was before Java 22. */
   @SuppressWarnings("SystemConsoleNull")
-  private static boolean isTerminal() {
+  static boolean isTerminal() {
     Console console = System.console();
     return console != null && console.isTerminal();
   }

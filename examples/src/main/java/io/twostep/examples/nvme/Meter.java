@@ -1,16 +1,26 @@
 package io.twostep.examples.nvme;
 
+import io.twostep.dma.spi.LayerBackend;
 import java.util.concurrent.atomic.LongAdder;
 
 /** What a stack was seen doing. Thread-safe. */
-final class Meter {
+public final class Meter {
   private final LongAdder iovaAllocations = new LongAdder();
+
+  /** Create a meter that has seen nothing. */
+  public Meter() {}
+
+  /** Return a layer that goes above a stack and tells this meter. */
+  public LayerBackend layer() {
+    return new MeterBackend(this);
+  }
 
   void allocated() {
     iovaAllocations.increment();
   }
 
-  long iovaAllocations() {
+  /** Return how many ranges of I/O addresses were taken from the allocator. */
+  public long iovaAllocations() {
     return iovaAllocations.sum();
   }
 }

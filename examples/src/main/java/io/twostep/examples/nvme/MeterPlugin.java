@@ -1,8 +1,6 @@
 package io.twostep.examples.nvme;
 
-import io.twostep.dma.spi.AttachContext;
 import io.twostep.dma.spi.BackendPlugin;
-import io.twostep.dma.spi.DmaOps;
 import io.twostep.dma.spi.LayerBackend;
 import io.twostep.dma.spi.Settings;
 import io.twostep.dma.spi.Spi;
@@ -39,22 +37,6 @@ final class MeterPlugin implements BackendPlugin {
 
   @Override
   public LayerBackend create(Settings settings) {
-    return new MeterBackend(meter);
-  }
-
-  /** The layer. */
-  private record MeterBackend(Meter meter) implements LayerBackend {
-    @Override
-    public String name() {
-      return NAME;
-    }
-
-    @Override
-    public DmaOps attach(AttachContext context, DmaOps next) {
-      return new MeterOps(next, meter);
-    }
-
-    @Override
-    public void close() {}
+    return meter.layer();
   }
 }

@@ -61,7 +61,7 @@ final class ScatterListMapping implements RequestMapping {
   /** First pass: lay the entries out, each at its own offset within a granule. Second pass: link one by one. */
   private void mapWindow(DmaDirection direction, int attributes) {
     long start = list.phys[0] & alignMask;
-    long end = start;
+    long end = 0;
     for (int i = 0; i < list.entries; i++) {
       end = position(end, list.phys[i]) + list.length[i];
     }
@@ -69,7 +69,7 @@ final class ScatterListMapping implements RequestMapping {
     if (!windowed) {
       throw new IllegalStateException(mapper.slot().address() + ": the stack translates and gave no window");
     }
-    long at = start;
+    long at = 0;
     for (int i = 0; i < list.entries; i++) {
       at = position(at, list.phys[i]);
       long address = window.link(at - start, list.phys[i], list.length[i]);
@@ -86,9 +86,9 @@ final class ScatterListMapping implements RequestMapping {
     }
   }
 
+  /** No entry begins in the granule that another one ends in, even where both are adjacent in memory: a granule is linked once. */
   private long position(long end, long phys) {
-    long low = phys & alignMask;
-    return (end & alignMask) == low ? end : (end + alignMask & ~alignMask) + low;
+    return (end + alignMask & ~alignMask) + (phys & alignMask);
   }
 
   private void mapSingles(DmaDirection direction, int attributes) {

@@ -1,0 +1,62 @@
+package io.twostep.examples.cli;
+
+import io.twostep.examples.compare.Comparing;
+import io.twostep.examples.compare.Comparison;
+import io.twostep.examples.compare.Effort;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.ArgGroup;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** Maps the same buffers by every strategy on every stack, and says what each cost. */
+@Command(
+    name = "compare",
+    description = {
+      "Map the same buffers by every strategy on every stack, have a device read all of them, and say what each cost and which to choose.",
+      "Exit status: 0 if every byte was read as it is, 1 if not, 2 for bad input."
+    },
+    mixinStandardHelpOptions = true)
+final class CompareCommand implements Callable<Integer> {
+  private static final long MOST_IO_SIZE = 16L << 20;
+
+  @ArgGroup(validate = false)
+  private CompareSource source = new CompareSource();
+
+  @Option(names = "--io-size", paramLabel = "SIZE", description = "Bytes of a request. Default: 128K.")
+  private String ioSize = "128K";
+
+  @Option(names = "--seed", paramLabel = "N", description = "Where made-up places come from. Default: 1.")
+  private String seed = "1";
+
+  @Option(names = "--rounds", paramLabel = "N", description = "Rounds in which times are taken; few are quick and inexact. Default: 9.")
+  private String rounds = "9";
+
+  @Option(names = "--json", description = "Print one JSON object.")
+  private boolean json;
+
+  @Spec private @Nullable CommandSpec spec;
+
+  @Override
+  public Integer call() throws IOException {
+    if (spec == null) {
+      throw new IllegalStateException("runs only as a command");
+    }
+    long bytes = Arguments.bytes("--io-size", ioSize, 512, MOST_IO_SIZE, 512);
+    Effort effort = Effort.of(Arguments.number("--rounds", rounds, 1, 1000));
+    PrintWriter out = spec.commandLine().getOut();
+    StepLine progress = new StepLine(spec.commandLine().getErr());
+    try (Comparing comparing = source.open(Long.parseLong(Arguments.seed(seed).getOrDefault("seed", "1")), progress)) {
+      Comparison result = comparing.run(bytes, effort);
+      progress.end();
+      out.println(json ? CompareReport.json(result) : CompareReport.text(result));
+    } finally {
+      progress.end();
+    }
+    return CommandLineMain.DONE;
+  }
+}

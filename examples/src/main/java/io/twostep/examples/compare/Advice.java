@@ -1,0 +1,185 @@
+package io.twostep.examples.compare;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import org.jspecify.annotations.Nullable;
+
+/** What follows from the figures of one comparison, each sentence with the figures that it follows from. */
+public final class Advice {
+  /** Differences below this share say nothing. */
+  private static final double EQUAL = 0.1;
+
+  private static final List<MapStrategy> PER_REQUEST = List.of(MapStrategy.PER_PAGE, MapStrategy.SCATTER_LIST, MapStrategy.TWO_STEP);
+
+  private final Comparison of;
+  private final List<String> sentences = new ArrayList<>();
+
+  private Advice(Comparison of) {
+    this.of = of;
+  }
+
+  /** Return the advice, one paragraph for each question. */
+  public static List<String> of(Comparison comparison) {
+    Advice advice = new Advice(comparison);
+    advice.mapping(StackKind.IOMMU, "Behind the IOMMU");
+    advice.registering(StackKind.IOMMU, "behind the IOMMU");
+    advice.lazy();
+    advice.mapping(StackKind.DIRECT, "Without an IOMMU");
+    advice.bouncing(StackKind.IOMMU, StackKind.BOUNCED_IOMMU, "behind the IOMMU");
+    advice.bouncing(StackKind.DIRECT, StackKind.BOUNCED_DIRECT, "without an IOMMU");
+    advice.distrust();
+    comparison.refusals().forEach(refusal -> advice.sentences.add(String.format(Locale.ROOT, "%s cannot map these buffers: %s.", refusal.of().label(), refusal.reason())));
+    return List.copyOf(advice.sentences);
+  }
+
+  /** The cheapest way to map each request, and what it does less of. */
+  private void mapping(StackKind stack, String where) {
+    StrategyCost best = cheapest(stack);
+    if (best == null) {
+      return;
+    }
+    StringBuilder others = new StringBuilder();
+    for (MapStrategy strategy : PER_REQUEST) {
+      StrategyCost other = of.cost(stack, strategy);
+      if (other != null && other != best) {
+        others.append(others.isEmpty() ? "" : ", ").append(against(best, other));
+      }
+    }
+    sentences.add(String.format(Locale.ROOT, "%s, %s is the cheapest way to map requests of these buffers: %s a request (%s). %s.", where, best.of().strategy().text(), time(best.nanosPerIo()), parts(best), others));
+  }
+
+  private String against(StrategyCost best, StrategyCost other) {
+    String name = other.of().strategy().text();
+    if (isEqual(best.nanosPerIo(), other.nanosPerIo())) {
+      return "no difference to " + name + " (" + time(other.nanosPerIo()) + ")";
+    }
+    return String.format(Locale.ROOT, "%s takes %.1f times as long, with %s", name, other.nanosPerIo() / best.nanosPerIo(), difference(best, other));
+  }
+
+  /** Name what was counted differently; where nothing was, the processor's time is the difference. */
+  private static String difference(StrategyCost best, StrategyCost other) {
+    List<String> differences = new ArrayList<>();
+    Counted less = best.counted();
+    Counted more = other.counted();
+    differ(differences, "invalidations", less.invalidations(), more.invalidations(), less.ios());
+    differ(differences, "I/O address allocations", less.iovaAllocations(), more.iovaAllocations(), less.ios());
+    differ(differences, "entries", less.hardwareEntries(), more.hardwareEntries(), less.ios());
+    double mapping = other.mapNanosPerIo() + other.unmapNanosPerIo();
+    differences.add(time(mapping) + " instead of " + time(best.mapNanosPerIo() + best.unmapNanosPerIo()) + " on the processor");
+    return String.join(", ", differences);
+  }
+
+  private static void differ(List<String> differences, String what, long less, long more, long ios) {
+    if (more != less) {
+      differences.add(String.format(Locale.ROOT, "%s %s instead of %s", number((double) more / ios), what, number((double) less / ios)));
+    }
+  }
+
+  private static String parts(StrategyCost cost) {
+    return String.format(
+        Locale.ROOT,
+        "%s mapping, %s unmapping, %s simulated translation; %s entries",
+        time(cost.mapNanosPerIo()),
+        time(cost.unmapNanosPerIo()),
+        time(cost.simulatedNanosPerIo()),
+        number((double) cost.counted().hardwareEntries() / cost.counted().ios()));
+  }
+
+  /** Whether buffers that stay should be registered, and after how many uses. */
+  private void registering(StackKind stack, String where) {
+    StrategyCost best = cheapest(stack);
+    StrategyCost registered = of.cost(stack, MapStrategy.REGISTERED);
+    if (best == null || registered == null) {
+      return;
+    }
+    double saved = best.nanosPerIo() - registered.nanosPerIo();
+    if (saved <= EQUAL * best.nanosPerIo()) {
+      sentences.add(String.format(Locale.ROOT, "Registering the buffers %s saves nothing to speak of: %s a request instead of %s.", where, time(registered.nanosPerIo()), time(best.nanosPerIo())));
+      return;
+    }
+    double once = registered.timed().registerNanosPerPage().median() * registered.pagesPerIo();
+    sentences.add(String.format(Locale.ROOT, "Buffers that stay should be registered %s: a request then costs %s instead of %s, and registering costs %s for the memory of a request, which is paid back once each buffer has"
+            + " been used %d times; but the device can reach all of them all the time.",
+        where, time(registered.nanosPerIo()), time(best.nanosPerIo()), time(once), (long) Math.max(1, Math.ceil(once / saved))));
+  }
+
+  /** What putting invalidation off would bring. */
+  private void lazy() {
+    StrategyCost strict = of.cost(StackKind.IOMMU, MapStrategy.TWO_STEP);
+    StrategyCost lazy = of.cost(StackKind.IOMMU, MapStrategy.LAZY);
+    if (strict == null || lazy == null) {
+      return;
+    }
+    double saved = strict.nanosPerIo() - lazy.nanosPerIo();
+    if (saved <= EQUAL * strict.nanosPerIo()) {
+      sentences.add(String.format(Locale.ROOT, "Lazy invalidation saves nothing to speak of (%s a request instead of %s, %,d invalidations instead of %,d), so stay strict.",
+          time(lazy.nanosPerIo()), time(strict.nanosPerIo()), lazy.counted().invalidations(), strict.counted().invalidations()));
+    } else {
+      sentences.add(String.format(Locale.ROOT, "Lazy invalidation saves %s of %s a request (%,d invalidations instead of %,d); until the flush the device can still reach memory that was unmapped, so only for devices you trust.",
+          time(saved), time(strict.nanosPerIo()), lazy.counted().invalidations(), strict.counted().invalidations()));
+    }
+  }
+
+  /** Whether copying beats mapping. */
+  private void bouncing(StackKind mapped, StackKind bounced, String where) {
+    StrategyCost best = cheapest(mapped);
+    StrategyCost copy = of.cost(bounced, MapStrategy.BOUNCE);
+    if (best == null || copy == null) {
+      return;
+    }
+    double ratio = copy.nanosPerIo() / best.nanosPerIo();
+    String figures = time(copy.nanosPerIo()) + " a request against " + time(best.nanosPerIo());
+    if (Math.abs(ratio - 1) <= EQUAL) {
+      sentences.add(String.format(Locale.ROOT, "Copying through bounce slots costs the same as mapping %s: %s.", where, figures));
+    } else if (ratio < 1) {
+      sentences.add(String.format(Locale.ROOT, "Copying through bounce slots is cheaper than mapping %s: %s.", where, figures));
+    } else {
+      sentences.add(String.format(Locale.ROOT, "Copying through bounce slots costs %.1f times as much as mapping %s: %s, for %,d bytes copied.", ratio, where, figures, copy.counted().bouncedBytes()));
+    }
+  }
+
+  /** What protecting from the device costs. */
+  private void distrust() {
+    StrategyCost trusted = of.cost(StackKind.IOMMU, MapStrategy.TWO_STEP);
+    StrategyCost untrusted = of.cost(StackKind.UNTRUSTED, MapStrategy.TWO_STEP);
+    if (trusted == null || untrusted == null) {
+      return;
+    }
+    long edges = untrusted.counted().bouncedBytes();
+    String copied =
+        edges == 0
+            ? "nothing copied: all ranges begin and end on a page"
+            : String.format(Locale.ROOT, "%,d of %,d bytes copied, at the edges of ranges that share a page with others", edges, of.layout().bytes());
+    sentences.add(
+        String.format(
+            Locale.ROOT, "A device that is not trusted has %s; two-step takes %s a request instead of %s.", copied, time(untrusted.nanosPerIo()), time(trusted.nanosPerIo())));
+  }
+
+  private @Nullable StrategyCost cheapest(StackKind stack) {
+    StrategyCost best = null;
+    for (MapStrategy strategy : PER_REQUEST) {
+      StrategyCost cost = of.cost(stack, strategy);
+      if (cost != null && (best == null || cost.nanosPerIo() < best.nanosPerIo())) {
+        best = cost;
+      }
+    }
+    return best;
+  }
+
+  private static boolean isEqual(double a, double b) {
+    return Math.abs(a - b) <= EQUAL * Math.min(a, b);
+  }
+
+  private static String number(double value) {
+    return String.format(Locale.ROOT, value == Math.rint(value) ? "%,.0f" : "%,.1f", value);
+  }
+
+  /** Return a time as people read it. */
+  public static String time(double nanos) {
+    if (nanos < 1000) {
+      return String.format(Locale.ROOT, nanos < 10 ? "%.1f ns" : "%.0f ns", nanos);
+    }
+    return nanos < 1_000_000 ? String.format(Locale.ROOT, "%.1f us", nanos / 1000) : String.format(Locale.ROOT, "%.1f ms", nanos / 1_000_000);
+  }
+}
