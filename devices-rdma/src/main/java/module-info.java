@@ -6,6 +6,7 @@ module io.twostep.device.rdma {
   exports io.twostep.device.rdma;
   exports io.twostep.device.rdma.model;
   exports io.twostep.device.rdma.mirror;
+  exports io.twostep.device.rdma.rw;
   exports io.twostep.device.rdma.umem;
   exports io.twostep.device.rdma.wire;
 

@@ -30,6 +30,7 @@ public final class QueuePair implements AutoCloseable {
   private static final int COUNTER_MASK = 0xffff;
 
   private final Hca hca;
+  private final ProtectionDomain domain;
   private final CompletionQueue sendCq;
   private final CompletionQueue receiveCq;
   private final int depth;
@@ -58,6 +59,7 @@ public final class QueuePair implements AutoCloseable {
       throw new IllegalArgumentException(hca.name() + ": " + maxSegments + " data segments of a request; there may be 1 to " + MAX_SEGMENTS);
     }
     this.hca = hca;
+    this.domain = domain;
     this.sendCq = sendCq;
     this.receiveCq = receiveCq;
     this.depth = depth;
@@ -77,7 +79,7 @@ public final class QueuePair implements AutoCloseable {
     }
     queues = buffer.segment();
     try {
-      number = hca.commands().execute(CommandLayout.OP_CREATE_QP, input -> describe(input, domain, privileged));
+      number = hca.commands().execute(CommandLayout.OP_CREATE_QP, input -> describe(input, privileged));
     } catch (RuntimeException e) {
       buffer.close();
       forget();
@@ -102,7 +104,7 @@ public final class QueuePair implements AutoCloseable {
     receiveCq.forget(depth);
   }
 
-  private void describe(MemorySegment input, ProtectionDomain domain, boolean privileged) {
+  private void describe(MemorySegment input, boolean privileged) {
     int log = Integer.numberOfTrailingZeros(depth);
     QueuePairLayout.PROTECTION_DOMAIN.set(input, 0, domain.number());
     QueuePairLayout.SEND_CQ.set(input, 0, sendCq.number());
@@ -115,6 +117,26 @@ public final class QueuePair implements AutoCloseable {
     QueuePairLayout.SEND_BUFFER.set(input, 0, buffer.dmaAddress());
     QueuePairLayout.RECEIVE_BUFFER.set(input, 0, buffer.dmaAddress() + receiveBase);
     QueuePairLayout.DOORBELL_RECORD.set(input, 0, buffer.dmaAddress() + record);
+  }
+
+  /** Return the adapter it belongs to. */
+  public Hca hca() {
+    return hca;
+  }
+
+  /** Return its protection domain. */
+  public ProtectionDomain domain() {
+    return domain;
+  }
+
+  /** Return how many requests can be posted when nothing is. */
+  public int depth() {
+    return depth;
+  }
+
+  /** Tell whether it was destroyed, so that the adapter uses no memory for its requests any more. */
+  public boolean isClosed() {
+    return closed;
   }
 
   /** Return the number that the peer connects to. */

@@ -1,0 +1,7 @@
+package io.twostep.device.rdma.rw;
+
+/** Takes DMA ranges one by one. */
+@FunctionalInterface
+interface RangeSink {
+  void range(long dmaAddress, long length);
+}
