@@ -128,10 +128,10 @@ class FastKeyTest {
       byte[] model = far.segment().toArray(ValueLayout.JAVA_BYTE);
       for (int round = 0; round < 20; round++) {
         hosts.near.pair().postRegister(0, near.key, START, near.memory.length(), ALL, QueuePair.SILENT);
+        hosts.near.pair().postRead(0, data.clear().add(near.key, START + 31_000, 10_000), farKey.key(), FAR + 40_000 + 100L * round, QueuePair.SILENT);
+        System.arraycopy(model, 40_000 + 100 * round, source, 31_000, 10_000);
         hosts.near.pair().postWrite(0, data.clear().add(near.key, START + 11, 20_000), farKey.key(), FAR + round, QueuePair.SILENT);
         System.arraycopy(source, 11, model, round, 20_000);
-        hosts.near.pair().postRead(0, data.clear().add(near.key, START + 31_000, 10_000), farKey.key(), FAR + 100L * round, QueuePair.SILENT);
-        System.arraycopy(model, 100 * round, source, 31_000, 10_000);
         hosts.near.pair().postInvalidate(round, near.key, 0);
         hosts.await(hosts.near, round + 1);
       }
