@@ -55,6 +55,15 @@ final class Arguments {
     }
   }
 
+  /** Read a seed, any whole number of 64 bits. */
+  static long seedNumber(String text) {
+    try {
+      return Long.parseLong(text.trim());
+    } catch (NumberFormatException e) {
+      throw new BadInput("--seed is '" + text + "'; it must be a whole number");
+    }
+  }
+
   /** Read one of some words. */
   static String choice(String option, String text, List<String> words) {
     if (!words.contains(text)) {

@@ -36,6 +36,7 @@ public final class CommandLineMain {
     commands.addSubcommand(new CompareCommand());
     commands.addSubcommand(new NvmeCommand());
     commands.addSubcommand(new PeerCommand());
+    commands.addSubcommand(new RdmaCommand());
     commands.addSubcommand(new PluginsCommand());
     for (CommandSource source : ServiceLoader.load(CommandSource.class)) {
       source.commands().forEach(commands::addSubcommand);

@@ -34,11 +34,16 @@ final class ProgressLine {
 
   /** Begin a run and return who hears of it. */
   ProgressListener begin(String name) {
-    int number = ++run;
-    return (what, done, total) -> show(number, name, what, done, total);
+    return begin(name, "bytes");
   }
 
-  private void show(int number, String name, String what, long done, long total) {
+  /** Begin a run that is measured in {@code unit}. */
+  ProgressListener begin(String name, String unit) {
+    int number = ++run;
+    return (what, done, total) -> show(number, name, what, done, total, unit);
+  }
+
+  private void show(int number, String name, String what, long done, long total, String unit) {
     if (!terminal && fileSize < LONG_FILE) {
       return;
     }
@@ -48,7 +53,7 @@ final class ProgressLine {
     }
     shown = now;
     String line =
-        String.format("run %d of %d, %s: %s %d %% of %,d bytes", Math.min(number, runs), runs, name, what, done * 100 / Math.max(1, total), total);
+        String.format("run %d of %d, %s: %s %d %% of %,d %s", Math.min(number, runs), runs, name, what, done * 100 / Math.max(1, total), total, unit);
     if (terminal) {
       err.print("\r\033[K" + line);
       err.flush();

@@ -10,12 +10,13 @@ import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 
 /** SHA-256 of files. */
-final class Digests {
+public final class Digests {
   private static final int CHUNK = 1 << 20;
 
   private Digests() {}
 
-  static MessageDigest sha256() {
+  /** Return a new digest. */
+  public static MessageDigest sha256() {
     try {
       return MessageDigest.getInstance("SHA-256");
     } catch (NoSuchAlgorithmException e) {
@@ -23,7 +24,8 @@ final class Digests {
     }
   }
 
-  static byte[] of(Path path, long size) throws IOException {
+  /** Digest a file that has {@code size} bytes. */
+  public static byte[] of(Path path, long size) throws IOException {
     MessageDigest digest = sha256();
     ByteBuffer chunk = ByteBuffer.allocateDirect(CHUNK);
     long done = 0;

@@ -5,9 +5,7 @@ import io.twostep.device.nvme.NvmeNamespace;
 import io.twostep.device.nvme.NvmeQueue;
 import io.twostep.dma.spi.Machine;
 import io.twostep.dma.spi.Timers;
-import java.io.EOFException;
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.security.MessageDigest;
 import java.util.ArrayDeque;
@@ -141,21 +139,10 @@ final class FileTransfer implements AutoCloseable {
   /** Read a piece of the file into a buffer, and zero the rest of its last block. */
   private static void fill(IoSlot slot, FileChannel file, long offset, long whole) throws IOException {
     for (long at = 0; at < slot.bytes; at += slot.run(at, slot.bytes - at)) {
-      readFully(file, slot.data(at, slot.run(at, slot.bytes - at)).asByteBuffer(), offset + at);
+      FileReads.readFully(file, slot.data(at, slot.run(at, slot.bytes - at)).asByteBuffer(), offset + at);
     }
     for (long at = slot.bytes; at < whole; at += slot.run(at, whole - at)) {
       slot.data(at, slot.run(at, whole - at)).fill((byte) 0);
-    }
-  }
-
-  static void readFully(FileChannel file, ByteBuffer target, long offset) throws IOException {
-    long at = offset;
-    while (target.hasRemaining()) {
-      int count = file.read(target, at);
-      if (count < 0) {
-        throw new EOFException("the file became shorter while it was read");
-      }
-      at += count;
     }
   }
 

@@ -106,7 +106,7 @@ public final class PeerCopy {
     try (FileChannel file = FileChannel.open(path, StandardOpenOption.READ)) {
       for (long at = 0; at < fileSize; at += CHUNK) {
         int bytes = (int) Math.min(CHUNK, fileSize - at);
-        FileTransfer.readFully(file, host.segment().asSlice(0, bytes).asByteBuffer(), at);
+        FileReads.readFully(file, host.segment().asSlice(0, bytes).asByteBuffer(), at);
         int whole = whole(bytes);
         host.segment().asSlice(bytes, whole - bytes).fill((byte) 0);
         namespace.run(new NvmeBio().write(namespace, at / NvmeWorkload.BLOCK, blocksOf(bytes), new BioVector().add(host, 0, whole)));
