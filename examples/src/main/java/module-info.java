@@ -9,6 +9,7 @@ module io.twostep.examples {
   requires io.twostep.backend.swiotlb;
   requires io.twostep.device.nvme;
   requires io.twostep.device.rdma;
+  requires io.twostep.device.vfio;
   requires io.twostep.machine.model;
   requires io.twostep.platform;
   requires jdk.management;

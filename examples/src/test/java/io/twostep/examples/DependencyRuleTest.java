@@ -14,6 +14,7 @@ import io.twostep.backend.p2p.P2pBackend;
 import io.twostep.backend.swiotlb.SwiotlbBackend;
 import io.twostep.device.nvme.NvmeController;
 import io.twostep.device.rdma.Hca;
+import io.twostep.device.vfio.MigratableDevice;
 import io.twostep.dma.DmaMapper;
 import io.twostep.machine.model.ModelMachine;
 import io.twostep.platform.Platform;
@@ -34,7 +35,7 @@ class DependencyRuleTest {
     List<URL> places =
         Stream.of(
                 DmaMapper.class, Platform.class, ModelMachine.class, DirectBackend.class, IommuBackend.class, P2pBackend.class, SwiotlbBackend.class, NvmeController.class,
-                Hca.class, Twostep.class)
+                Hca.class, MigratableDevice.class, Twostep.class)
             .map(member -> member.getProtectionDomain().getCodeSource().getLocation())
             .toList();
     classes = new ClassFileImporter().importUrls(places);
@@ -54,6 +55,14 @@ class DependencyRuleTest {
             "io.twostep.backend.p2p",
             "io.twostep.device.nvme",
             "io.twostep.device.nvme.model",
+            "io.twostep.device.vfio",
+            "io.twostep.device.vfio.buffer",
+            "io.twostep.device.vfio.dirty",
+            "io.twostep.device.vfio.guest",
+            "io.twostep.device.vfio.migrate",
+            "io.twostep.device.vfio.model",
+            "io.twostep.device.vfio.state",
+            "io.twostep.device.vfio.stream",
             "io.twostep.device.rdma",
             "io.twostep.device.rdma.mirror",
             "io.twostep.device.rdma.model",

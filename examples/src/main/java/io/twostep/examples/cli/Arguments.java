@@ -10,12 +10,15 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 
 /** Reads what users write, and says in one line what is wrong with it. */
 final class Arguments {
   /** What to do where the folder for copies is too small. */
   static final String ANOTHER_FOLDER = "free some, or set TWOSTEP_JAVA_OPTIONS=-Djava.io.tmpdir=FOLDER";
+
+  private static final long HOUR_NANOS = 3_600_000_000_000L;
 
   private Arguments() {}
 
@@ -44,6 +47,17 @@ final class Arguments {
       throw new BadInput(option + " is '" + text + "'; it must be a whole number from " + min + " to " + max);
     }
     throw new BadInput(option + " is " + text + "; it must be a whole number from " + min + " to " + max);
+  }
+
+  /** Read a time up to an hour, such as 50ms, as nanoseconds. */
+  static long nanos(String option, String text) {
+    String word = text.trim().toLowerCase(Locale.ROOT);
+    long unit = word.endsWith("us") ? 1_000 : word.endsWith("ms") ? 1_000_000 : word.endsWith("s") ? 1_000_000_000 : 0;
+    String digits = word.replaceFirst("(us|ms|s)$", "");
+    if (unit == 0 || !digits.matches("[0-9]{1,9}") || Long.parseLong(digits) > HOUR_NANOS / unit) {
+      throw new BadInput(option + " is '" + text + "'; it must be a time up to an hour, such as 50ms, 1s or 500us");
+    }
+    return Long.parseLong(digits) * unit;
   }
 
   /** Read a seed, any whole number of 64 bits, as the machine's setting; nothing for nothing. */

@@ -34,6 +34,7 @@ public final class CommandLineMain {
     PrintWriter errWriter = new PrintWriter(err, true, StandardCharsets.UTF_8);
     CommandLine commands = new CommandLine(new Root());
     commands.addSubcommand(new CompareCommand());
+    commands.addSubcommand(new MigrateCommand());
     commands.addSubcommand(new NvmeCommand());
     commands.addSubcommand(new PeerCommand());
     commands.addSubcommand(new RdmaCommand());

@@ -13,6 +13,8 @@ import io.twostep.dma.spi.PhysicalMemory;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -21,10 +23,14 @@ import org.jspecify.annotations.Nullable;
  * <p>While mapped it is the device's from {@link #handOver} to {@link #takeOver}, the CPU's otherwise. It can grow, and keeps its pages and its mapping from use to use. Used by one thread at a time.
  */
 public final class MigrationBuffer implements AutoCloseable {
+  /** Bytes that it asks the machine for at a time. */
+  private static final long RUN = 64 << 10;
+
   private final DmaMapper mapper;
   private final PhysicalMemory memory;
   private final PageList list = new PageList();
-  private final List<MemoryBlock> blocks = new ArrayList<>();
+  /** Its own pages, by the offset of their first byte. */
+  private final TreeMap<Long, MemoryBlock> starts = new TreeMap<>();
   private final BufferMapping mapping;
 
   /** Create a buffer without pages for a device; they will be of the device's machine. */
@@ -45,14 +51,28 @@ public final class MigrationBuffer implements AutoCloseable {
       return;
     }
     mapping.unmap();
-    MemoryBlock block = memory.allocate(missing + PageList.PAGE - 1 & -PageList.PAGE, MemoryPlacement.SCATTERED);
+    List<MemoryBlock> added = new ArrayList<>();
     try {
-      list.append(block.ranges());
+      for (long left = missing + PageList.PAGE - 1 & -PageList.PAGE; left > 0; left -= RUN) {
+        added.add(allocate(Math.min(left, RUN)));
+      }
     } catch (RuntimeException e) {
-      block.close();
+      added.forEach(MemoryBlock::close);
       throw e;
     }
-    blocks.add(block);
+    for (MemoryBlock block : added) {
+      starts.put(length(), block);
+      list.append(block.ranges());
+    }
+  }
+
+  /** Runs make short lists; where memory has none left, single pages do. */
+  private MemoryBlock allocate(long length) {
+    try {
+      return memory.allocate(length, MemoryPlacement.CONTIGUOUS);
+    } catch (DmaMappingException e) {
+      return memory.allocate(length, MemoryPlacement.SCATTERED);
+    }
   }
 
   /**
@@ -157,14 +177,12 @@ public final class MigrationBuffer implements AutoCloseable {
   }
 
   private MemorySegment piece(long offset, long length) {
-    long start = 0;
-    for (MemoryBlock block : blocks) {
-      if (offset >= start && offset < start + block.length()) {
-        return block.segment().asSlice(offset - start, Math.min(length, start + block.length() - offset));
-      }
-      start += block.length();
+    Map.Entry<Long, MemoryBlock> found = starts.floorEntry(offset);
+    if (found == null || offset - found.getKey() >= found.getValue().length()) {
+      throw new IndexOutOfBoundsException("byte " + offset + " is not in pages of the buffer's own");
     }
-    throw new IndexOutOfBoundsException("byte " + offset + " is not in the " + start + " bytes of the buffer's own pages");
+    long at = offset - found.getKey();
+    return found.getValue().segment().asSlice(at, Math.min(length, found.getValue().length() - at));
   }
 
   /** Unmap it; the pages stay. */
@@ -176,7 +194,7 @@ public final class MigrationBuffer implements AutoCloseable {
   @Override
   public void close() {
     mapping.close();
-    blocks.forEach(MemoryBlock::close);
-    blocks.clear();
+    starts.values().forEach(MemoryBlock::close);
+    starts.clear();
   }
 }

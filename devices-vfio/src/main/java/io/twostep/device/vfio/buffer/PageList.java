@@ -32,7 +32,7 @@ public final class PageList {
   public PageList() {}
 
   /**
-   * Append ranges, read once; the list is unchanged if one is refused.
+   * Append ranges of one piece of memory, read once; the list is unchanged if one is refused. What was appended by another call is another piece, even if it is adjacent.
    *
    * @throws IllegalArgumentException for a range that is not whole pages, or lies above 2^52
    */
@@ -41,26 +41,23 @@ public final class PageList {
     long[] length = new long[BATCH];
     int oldCount = count;
     long oldPages = pages;
-    long oldLast = count == 0 ? 0 : runs[count - 1];
     ranges.rewind();
     try {
       for (int filled = ranges.fill(phys, length); filled > 0; filled = ranges.fill(phys, length)) {
         for (int i = 0; i < filled; i++) {
-          append(phys[i], length[i]);
+          append(phys[i], length[i], oldCount);
         }
       }
     } catch (IllegalArgumentException e) {
       count = oldCount;
       pages = oldPages;
-      if (count > 0) {
-        runs[count - 1] = oldLast;
-      }
       throw e;
     }
     runs = Arrays.copyOf(runs, count);
   }
 
-  private void append(long phys, long length) {
+  /** Join a range to the last run, unless that was there before this call. */
+  private void append(long phys, long length, int before) {
     if (((phys | length) & PAGE - 1) != 0 || length <= 0 || phys >>> (PAGE_SHIFT + Long.SIZE - RUN_BITS) != 0) {
       throw new IllegalArgumentException(
           "0x" + Long.toHexString(phys) + "+0x" + Long.toHexString(length) + " cannot be in a page list: ranges are whole pages of 0x1000 below 0x10000000000000");
@@ -68,7 +65,7 @@ public final class PageList {
     long page = phys >>> PAGE_SHIFT;
     long left = length >>> PAGE_SHIFT;
     pages += left;
-    if (count > 0) {
+    if (count > before) {
       long last = runs[count - 1];
       long joined = Math.min(left, RUN_MASK - (last & RUN_MASK));
       if ((last >>> RUN_BITS) + (last & RUN_MASK) + 1 == page) {
