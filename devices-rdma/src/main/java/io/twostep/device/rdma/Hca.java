@@ -10,6 +10,7 @@ import io.twostep.device.rdma.wire.RegisterLayout;
 import io.twostep.dma.DeviceLimits;
 import io.twostep.dma.DmaBuffer;
 import io.twostep.dma.DmaMapper;
+import io.twostep.dma.ExportedBuffer;
 import io.twostep.dma.PhysRanges;
 import io.twostep.dma.spi.DeviceSlot;
 import io.twostep.dma.spi.Driver;
@@ -176,6 +177,15 @@ public final class Hca implements Driver {
   /** Register all of a process, whatever it maps now and later. */
   public ImplicitMemory registerAll(ProtectionDomain domain, OnDemandSource source, int access) {
     return new ImplicitMemory(this, domain, source, AccessFlags.check(access));
+  }
+
+  /**
+   * Register memory that another driver exported, until its owner takes it back, and again once it is restored.
+   *
+   * @param start address that requests shall name its first byte by, on a page of 4 KiB
+   */
+  public ExportedMemory registerExported(ProtectionDomain domain, long start, ExportedBuffer buffer, int access) {
+    return new ExportedMemory(this, domain, start, buffer, AccessFlags.check(access));
   }
 
   /** Make one range of pieces of other keys, of any addresses and lengths. */

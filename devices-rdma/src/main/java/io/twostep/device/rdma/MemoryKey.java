@@ -1,7 +1,7 @@
 package io.twostep.device.rdma;
 
 /** Memory that an adapter may use, by a key: local queue pairs name it in their requests, peers in theirs, where its access rights permit it. */
-public sealed interface MemoryKey extends AutoCloseable permits PinnedKey, OnDemandKey, OnDemandMemory, ImplicitMemory, IndirectKey, FastKey, LocalDmaKey {
+public sealed interface MemoryKey extends AutoCloseable permits PinnedKey, OnDemandKey, OnDemandMemory, ImplicitMemory, ExportedMemory, IndirectKey, FastKey, LocalDmaKey {
   /** Return the key, for local use and for peers alike. */
   int key();
 

@@ -5,7 +5,10 @@ import io.twostep.device.rdma.umem.PinnedUmem;
 import io.twostep.device.rdma.wire.MkeyLayout;
 import java.util.function.LongUnaryOperator;
 
-/** A key over memory that stays mapped until it is closed. The adapter has one entry for each page of the largest size that the DMA ranges allow. */
+/**
+ * A key over memory that stays mapped until it is closed, or until the owner of peers' memory takes that back, which closes it. The adapter has one entry for each page of the largest size that the DMA ranges
+ * allow.
+ */
 public final class PinnedKey implements MemoryKey {
   private static final long PAGE_SIZES = (1L << 32) - (1L << 12);
 
@@ -41,6 +44,7 @@ public final class PinnedKey implements MemoryKey {
       }
       throw e;
     }
+    umem.onRevoke(this::close);
   }
 
   /** Gives the addresses of pages, one after the other. */
@@ -79,8 +83,13 @@ public final class PinnedKey implements MemoryKey {
     return umem;
   }
 
+  /** Tell whether the key permits nothing any more: it was closed, or the owner of peers' memory took it back. */
+  public synchronized boolean isClosed() {
+    return closed;
+  }
+
   @Override
-  public void close() {
+  public synchronized void close() {
     if (!closed) {
       pool.giveBack(key);
       closed = true;

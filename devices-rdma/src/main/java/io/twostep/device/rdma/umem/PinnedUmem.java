@@ -15,11 +15,15 @@ import org.jspecify.annotations.Nullable;
  * Memory that a device may use for as long as this is open: pinned, mapped as a whole, and known by its extents, not by its pages.
  *
  * <p>Device and CPU share it without syncs, so that it is never bounced: where that cannot be it is refused. Read by any thread; closed by one.
+ *
+ * <p>Peers' memory can be taken back by its owner: see {@link #onRevoke}.
  */
 public final class PinnedUmem implements AutoCloseable {
   private final DmaTransfer transfer;
   private final @Nullable PinnedPages pinned;
   private final DmaExtents extents = new DmaExtents();
+  private @Nullable Runnable revokedTask;
+  private boolean revoked;
   private boolean closed;
 
   private PinnedUmem(DmaTransfer transfer, @Nullable PinnedPages pinned) {
@@ -55,12 +59,40 @@ public final class PinnedUmem implements AutoCloseable {
     int attributes = DmaAttributes.REQUIRE_COHERENT | ((access & AccessFlags.RELAXED_ORDERING) != 0 ? DmaAttributes.WEAK_ORDERING : 0);
     DmaTransfer transfer = mapper.newTransfer();
     PinnedUmem umem = new PinnedUmem(transfer, pinned);
+    transfer.onRevoke(umem::revoked);
     try {
       transfer.map(ranges, AccessFlags.direction(access), attributes, umem.extents);
       return umem;
     } catch (RuntimeException e) {
       transfer.close();
       throw e;
+    }
+  }
+
+  private void revoked() {
+    Runnable task;
+    synchronized (this) {
+      revoked = true;
+      task = revokedTask;
+    }
+    if (task != null) {
+      task.run();
+    }
+  }
+
+  /**
+   * Run {@code task} when memory of it is taken back by its owner, as peers' may be: it must have the device let go, and close this. At once if that has happened already.
+   *
+   * @see io.twostep.dma.DmaHandle#onRevoke
+   */
+  public void onRevoke(Runnable task) {
+    boolean late;
+    synchronized (this) {
+      revokedTask = task;
+      late = revoked;
+    }
+    if (late) {
+      task.run();
     }
   }
 
