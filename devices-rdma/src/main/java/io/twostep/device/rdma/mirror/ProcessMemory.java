@@ -21,6 +21,7 @@ public final class ProcessMemory implements AutoCloseable {
   private final SwapStore swap;
   private final MappingTable mappings = new MappingTable();
   private final PageFaults faults;
+  private final PageAccess access;
   private final PageChanges changes;
   private final Notifier notifier = new Notifier();
   private final ReentrantReadWriteLock lock = new ReentrantReadWriteLock();
@@ -38,6 +39,7 @@ public final class ProcessMemory implements AutoCloseable {
     this.pool = pool;
     this.swap = swap;
     faults = new PageFaults(name, pool, swap, mappings);
+    access = new PageAccess(pool, mappings, faults, lock, this::copyShared);
     changes = new PageChanges(pool, swap);
   }
 
@@ -279,74 +281,19 @@ public final class ProcessMemory implements AutoCloseable {
    * @throws PageFaultException if a page cannot be had; what lies before it has been read
    */
   public void read(long va, MemorySegment target, long offset, long length) {
-    access(va, target, offset, length, Level.READ);
+    requireRange(va, length);
+    access.copy(va, target, offset, length, Level.READ);
   }
 
   /** Write bytes as the process; as {@link #read}. */
   public void write(long va, MemorySegment source, long offset, long length) {
-    access(va, source, offset, length, Level.WRITE);
+    requireRange(va, length);
+    access.copy(va, source, offset, length, Level.WRITE);
   }
 
-  private void access(long va, MemorySegment other, long offset, long length, Level level) {
+  private void requireRange(long va, long length) {
     if (va < 0 || length < 0 || length > HIGHEST - va) {
       throw new IllegalArgumentException("%s: %#x+%#x is no range of a process".formatted(name, va, length));
-    }
-    long done = 0;
-    while (true) {
-      lock.readLock().lock();
-      try {
-        done = copyWhatIsThere(va, other, offset, done, length, level);
-      } finally {
-        lock.readLock().unlock();
-      }
-      if (done == length) {
-        return;
-      }
-      long page = (va + done) & -pool.pageSize();
-      fault(page, page + pool.pageSize(), level);
-    }
-  }
-
-  private long copyWhatIsThere(long va, MemorySegment other, long offset, long from, long length, Level level) {
-    long done = from;
-    while (done < length) {
-      long at = va + done;
-      Mapping mapping = mappings.find(at);
-      if (mapping == null || !level.isMetBy(mapping.pte(at), pool)) {
-        return done;
-      }
-      int frame = Pte.frame(mapping.pte(at));
-      long inPage = at & (mapping.pageSize() - 1);
-      long piece = Math.min(length - done, mapping.pageSize() - inPage);
-      MemorySegment memory = pool.segment(frame);
-      long inMemory = pool.offsetInChunk(frame) + inPage;
-      if (level == Level.WRITE) {
-        MemorySegment.copy(other, offset + done, memory, inMemory, piece);
-      } else {
-        MemorySegment.copy(memory, inMemory, other, offset + done, piece);
-      }
-      done += piece;
-    }
-    return done;
-  }
-
-  /** Bring pages to a level, whatever it takes; without a lock. */
-  private void fault(long va, long end, Level level) {
-    long at = va;
-    while (at < end) {
-      long copyStart;
-      long copyEnd;
-      lock.writeLock().lock();
-      try {
-        at = faults.populate(at, end, level);
-        copyStart = faults.pageStart(at);
-        copyEnd = at < end ? faults.sharedEnd(at, end, level) : copyStart;
-      } finally {
-        lock.writeLock().unlock();
-      }
-      if (copyEnd > copyStart) {
-        copyShared(copyStart, copyEnd, level);
-      }
     }
   }
 
@@ -367,44 +314,7 @@ public final class ProcessMemory implements AutoCloseable {
   public void faultRange(long va, long length, FaultMode mode, PageRuns runs) {
     requirePages(va, length, pool.pageSize());
     Level level = mode == FaultMode.WRITE ? Level.WRITE : Level.READ;
-    long end = va + length;
-    long at = va;
-    runs.clear();
-    while (true) {
-      lock.readLock().lock();
-      try {
-        at = look(at, end, level, mode == FaultMode.SNAPSHOT, runs);
-      } finally {
-        lock.readLock().unlock();
-      }
-      if (at == end) {
-        return;
-      }
-      fault(at, end, level);
-    }
-  }
-
-  /** Add pages to a snapshot up to the first that is not as wanted; returns it. */
-  private long look(long va, long end, Level level, boolean asTheyAre, PageRuns runs) {
-    long at = va;
-    while (at < end) {
-      Mapping mapping = mappings.find(at);
-      long pte = mapping == null ? 0 : mapping.pte(at);
-      if (!asTheyAre && !level.isMetBy(pte, pool)) {
-        return at;
-      }
-      long next = mapping == null ? at + pool.pageSize() : Math.min(end, mapping.nextPage(at));
-      if (mapping != null && Pte.has(pte, Pte.PRESENT)) {
-        int frame = Pte.frame(pte);
-        long inPage = at & ((1L << mapping.pageShift) - 1);
-        int flags = PageRuns.PRESENT | (Pte.has(pte, Pte.WRITE) ? PageRuns.WRITABLE : 0) | (mapping.huge ? PageRuns.HUGE : 0);
-        runs.add(pool.phys(frame) + inPage, next - at, flags, pool.chunk(frame));
-      } else {
-        runs.add(0, next - at, 0, 0);
-      }
-      at = next;
-    }
-    return at;
+    access.look(va, va + length, level, mode == FaultMode.SNAPSHOT, runs);
   }
 
   /** Note that a device has written to pages that were writable when it was let go of; for a listener's start. */
@@ -440,7 +350,7 @@ public final class ProcessMemory implements AutoCloseable {
     try {
       long at = from;
       while (at < end) {
-        fault(at, end, level);
+        access.fault(at, end, level);
         lock.writeLock().lock();
         try {
           at = changes.pin(mappings, at, end, level, pinned);
