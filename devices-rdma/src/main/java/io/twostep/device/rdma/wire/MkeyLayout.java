@@ -88,8 +88,8 @@ public final class MkeyLayout {
   /** Bytes. */
   public static final Be64 LENGTH = new Be64(0x28);
 
-  /** Last word of the context: {@link #LOG_PAGE_SIZE}. */
-  public static final Be32 PAGE_SIZE = new Be32(0x4c);
+  /** Last word but one of the context: {@link #LOG_PAGE_SIZE}. */
+  public static final Be32 PAGE_SIZE = new Be32(0x48);
 
   /** In PAGE_SIZE: bytes that an entry translates, as a power of two. */
   public static final Bits LOG_PAGE_SIZE = new Bits(5, 0);
