@@ -19,6 +19,14 @@ public enum Flows {
   MAP_SG("map_sg", true, true, Sizes.PAGES, ScatterListFlow::new),
   /** Link or unlink a random page of a window. */
   ODP_TOGGLE("odp_toggle", true, true, List.of(1), ToggleFlow::new),
+  /** Take pages from an on-demand region and fault them in again. */
+  ODP_FAULT("odp_fault_2m", true, true, List.of(512), FaultFlow::ofRegion),
+  /** The same with a mapping for each page. */
+  ODP_FAULT_EACH("odp_fault_2m_page_by_page", true, true, List.of(512), FaultFlow::pageByPage),
+  /** Register 8 GiB in extents of 2 MiB. */
+  REGISTER_8G("register_8g", false, false, List.of(4096), RegisterFlow::ofMemory),
+  /** The same with one page of a peer in it. */
+  REGISTER_8G_PEER("register_8g_peer_page", false, false, List.of(4096), RegisterFlow::withPeerPage),
   /** Look an I/O address up. */
   IOVA_TO_PHYS("iova_to_phys", true, true, List.of(1), LookupFlow::new),
   /** Map and unmap 2 MiB as one leaf. */

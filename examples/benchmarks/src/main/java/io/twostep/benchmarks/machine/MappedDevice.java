@@ -7,8 +7,10 @@ import io.twostep.dma.DmaMapper;
 import io.twostep.dma.DmaStack;
 import io.twostep.dma.spi.BackendPlugin;
 import io.twostep.dma.spi.LayerBackend;
+import io.twostep.dma.spi.PhysicalMemory;
 import io.twostep.dma.spi.Settings;
 import io.twostep.dma.spi.TerminalBackend;
+import io.twostep.dma.spi.Timers;
 import java.util.Map;
 
 /** A device attached to {@link BenchMachine} through one terminal, and layers above it. */
@@ -29,6 +31,16 @@ public final class MappedDevice implements AutoCloseable {
     return stack.equals("direct")
         ? new MappedDevice(BenchMachine.untranslated(), new DirectBackendPlugin(), Map.of(), layers)
         : new MappedDevice(BenchMachine.translated(stack), new IommuBackendPlugin(), Map.of("flush", "strict"), layers);
+  }
+
+  /** Return the machine's memory: the little of it that is backed. */
+  public PhysicalMemory memory() {
+    return machine.memory();
+  }
+
+  /** Return the machine's clock. */
+  public Timers timers() {
+    return machine.timers();
   }
 
   @Override

@@ -31,6 +31,12 @@ class FlowsTest {
   }
 
   @Test
+  void registrationTakesOneRangeOfAddressesWithOrWithoutAPeersPage() {
+    assertThat(RegisterFlow.addressRanges(false)).isEqualTo(1);
+    assertThat(RegisterFlow.addressRanges(true)).isEqualTo(1);
+  }
+
+  @Test
   void resultKeepsItsRunsInOrderAndTheMedianBetweenThem() {
     FlowResult result = new FlowResult(new FlowCase("two_step", "vtd", 32, 32, 1), List.of(96.0, 32.0, 64.0, 640.0), 0);
 
