@@ -18,19 +18,31 @@ final class Churn implements AutoCloseable {
   private static final int MOST_PAGES = 32;
   private static final int CHOICES = 200;
 
-  /** Changes for each chunk that was moved: as many as leave every page alone about as long as a chunk takes. */
-  private static final int CHANGES_PER_CHUNK = 64;
+  /** Changes for each chunk that was moved, at the least: as many as leave every page alone about as long as a chunk takes. */
+  private static final int FEWEST_CHANGES = 64;
+
+  /** Page events that a change comes to, about, and chunks to have moved when there were as many events as asked for. */
+  private static final long EVENTS_PER_CHANGE = 12;
+
+  private static final long CHUNKS = 2_000;
 
   private final List<Side> sides;
   private final SplittableRandom random;
+  private final int changesPerChunk;
   private final AtomicLong unmapped = new AtomicLong();
   private final Semaphore allowed = new Semaphore(0);
   private final Thread thread;
   private volatile boolean stopped;
   private volatile @Nullable RuntimeException failure;
 
-  Churn(List<Side> sides, long seed) {
+  /**
+   * Make a thread that does not run yet.
+   *
+   * @param events page events that are wanted
+   */
+  Churn(List<Side> sides, long events, long seed) {
     this.sides = sides;
+    changesPerChunk = (int) Math.max(FEWEST_CHANGES, events / CHUNKS / EVENTS_PER_CHANGE);
     random = new SplittableRandom(seed);
     thread = Thread.ofPlatform().name("churn").daemon().unstarted(this::run);
   }
@@ -42,7 +54,7 @@ final class Churn implements AutoCloseable {
 
   /** Let the thread go on because a chunk was moved: more than so many changes and nothing would ever arrive. */
   void advance() {
-    allowed.release(CHANGES_PER_CHUNK);
+    allowed.release(changesPerChunk);
   }
 
   /** Return how many pages were unmapped so far. */

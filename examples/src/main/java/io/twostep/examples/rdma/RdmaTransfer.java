@@ -80,7 +80,7 @@ public final class RdmaTransfer {
         Side out = made.side(near, SLOTS);
         Side back = made.side(near, SLOTS);
         Side there = made.side(far, SLOTS);
-        try (Churn churn = new Churn(List.of(out, there, back), seed)) {
+        try (Churn churn = new Churn(List.of(out, there, back), events, seed)) {
           RdmaTransfer transfer = new RdmaTransfer(near, far, out, there, back, size, events, churn, listener);
           return transfer.run(file, mode, made, digest);
         }
