@@ -64,6 +64,28 @@ public final class GuestWorkload {
     queue.start();
   }
 
+  private GuestWorkload(GuestWorkload other) {
+    memory = other.memory;
+    queue = other.queue;
+    start = other.start;
+    data = other.data;
+    pages = other.pages;
+    seed = other.seed.clone();
+    firstWord = other.firstWord.clone();
+    busy = (BitSet) other.busy.clone();
+    System.arraycopy(other.pending, 0, pending, 0, ENTRIES);
+    random = other.random.split();
+    nextId = other.nextId;
+    bytes = other.bytes;
+    completed = other.completed;
+    mistakes = other.mistakes;
+  }
+
+  /** Return a copy that expects what this one expects now, for a guest that may be started again from what it is now. */
+  public GuestWorkload remember() {
+    return new GuestWorkload(this);
+  }
+
   private long address(int page) {
     return data + page * GuestMemory.PAGE;
   }

@@ -16,22 +16,33 @@ final class Migration implements AutoCloseable {
   static final long GUEST = 1 << 20;
 
   final Host near;
-  final Host far;
+  Host far;
   final MemoryPipe pipe;
   final MemoryStore store = new MemoryStore();
   final MemorySpool spool = new MemorySpool();
   final List<GuestWorkload> workloads = new ArrayList<>();
   final MigrationConfig config;
-  final MigrationTarget target;
+  private final ModelConfig model;
+  MigrationTarget target;
   final SplittableRandom random;
   MigrationSource source;
-  private final Cpus nearCpus = new Cpus();
+  private final List<GuestWorkload> stopped = new ArrayList<>();
+  private final Cpus nearCpus =
+      new Cpus() {
+        @Override
+        public void pause() {
+          super.pause();
+          stopped.clear();
+          workloads.forEach(workload -> stopped.add(workload.remember()));
+        }
+      };
   private final Cpus farCpus = new Cpus();
   private boolean farRan;
+  private boolean following;
   private long submitted;
 
   /** What runs the guest's CPUs on one side. */
-  private static final class Cpus implements GuestControl {
+  private static class Cpus implements GuestControl {
     boolean running;
 
     @Override
@@ -46,16 +57,17 @@ final class Migration implements AutoCloseable {
   }
 
   Migration(long seed, int devices, ModelConfig model, MigrationConfig config) {
-    this(seed, devices, model, model, config);
+    this(seed, GUEST, devices, model, config);
   }
 
-  Migration(long seed, int devices, ModelConfig model, ModelConfig farModel, MigrationConfig config) {
+  Migration(long seed, long guestBytes, int devices, ModelConfig model, MigrationConfig config) {
     random = new SplittableRandom(seed);
     this.config = config;
-    near = new Host(seed, "adversarial", GUEST, devices, model);
-    far = new Host(seed + 1, "adversarial", GUEST, devices, farModel);
-    pipe = new MemoryPipe(50_000);
-    long part = GUEST / devices & -4096;
+    this.model = model;
+    near = new Host(seed, "adversarial", guestBytes, devices, model);
+    far = new Host(seed + 1, "adversarial", guestBytes, devices, model);
+    pipe = new MemoryPipe(3 * config.chunkBytes());
+    long part = guestBytes / devices & -4096;
     for (int i = 0; i < devices; i++) {
       workloads.add(new GuestWorkload(near.guest, near.devices.get(i).guestRegisters(), i * part, part, seed + i));
     }
@@ -84,7 +96,7 @@ final class Migration implements AutoCloseable {
     assertThat(farRan && nearWorked).as("the source runs after the destination did").isFalse();
     assertThat(nearCpus.running && farCpus.running).as("both sides' CPUs run").isFalse();
     farRan |= farWorked;
-    if (nearCpus.running || farCpus.running) {
+    if (nearCpus.running || (farCpus.running && following)) {
       submitted += 10_000;
       workloads.forEach(workload -> workload.work(submitted));
     }
@@ -92,6 +104,7 @@ final class Migration implements AutoCloseable {
 
   /** The destination runs the guest: its CPUs are there from now on. */
   void follow() {
+    following = true;
     for (int i = 0; i < workloads.size(); i++) {
       workloads.get(i).move(far.guest, far.devices.get(i).guestRegisters());
     }
@@ -123,6 +136,20 @@ final class Migration implements AutoCloseable {
       assertThat(i).as("steps").isLessThan(100_000);
       step();
     }
+  }
+
+  /** The destination's machine is lost, with everything in it and all that the guest did there; another one takes its place. */
+  void loseFar(long seed) {
+    if (farCpus.running) {
+      workloads.clear();
+      workloads.addAll(stopped);
+      farRan = false;
+    }
+    long guestBytes = far.guest.length();
+    far.close();
+    farCpus.running = false;
+    following = false;
+    far = new Host(seed, "adversarial", guestBytes, near.devices.size(), model);
   }
 
   boolean isRunningNear() {
