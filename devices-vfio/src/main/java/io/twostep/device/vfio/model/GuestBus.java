@@ -31,8 +31,11 @@ final class GuestBus {
     return bus.write(base + address, source, offset, count);
   }
 
-  /** Write to a peer by its own DMA address: no guest memory, nothing to note. */
+  /** Write to a peer by its own DMA address; one that is guest memory after all is noted as such. */
   int post(long dmaAddress, MemorySegment source, long count) {
+    if (isInside(dmaAddress - base, count)) {
+      log.note(dmaAddress - base, count);
+    }
     return bus.write(dmaAddress, source, 0, count);
   }
 }

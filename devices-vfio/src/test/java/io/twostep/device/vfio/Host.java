@@ -1,11 +1,11 @@
-package io.twostep.device.vfio.migrate;
+package io.twostep.device.vfio;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.twostep.backend.iommu.IommuBackend;
 import io.twostep.backend.iommu.IommuConfig;
-import io.twostep.device.vfio.MigratableDevice;
-import io.twostep.device.vfio.MigratableDriverPlugin;
+import io.twostep.backend.p2p.P2pBackend;
+import io.twostep.backend.p2p.P2pConfig;
 import io.twostep.device.vfio.guest.GuestMemory;
 import io.twostep.device.vfio.model.MigratableModel;
 import io.twostep.device.vfio.model.ModelConfig;
@@ -22,27 +22,33 @@ import java.util.List;
 import java.util.Map;
 
 /** A machine with a guest and its devices; at close nothing may be held. */
-final class Host implements AutoCloseable {
-  final ModelMachine machine;
-  final IommuBackend iommu = new IommuBackend(IommuConfig.defaults());
-  final List<MigratableModel> models = new ArrayList<>();
-  final List<MigratableDevice> devices = new ArrayList<>();
-  final GuestMemory guest;
+public final class Host implements AutoCloseable {
+  public final ModelMachine machine;
+  public final IommuBackend iommu = new IommuBackend(IommuConfig.defaults());
+  private final P2pBackend p2p = new P2pBackend(P2pConfig.defaults());
+  public final List<MigratableModel> models = new ArrayList<>();
+  public final List<MigratableDevice> devices = new ArrayList<>();
+  public final GuestMemory guest;
 
-  Host(long seed, String iotlb, long guestBytes, int deviceCount, ModelConfig config) {
-    machine = ModelMachine.create(ModelMachineConfig.of(Map.of("memory", "64M", "iotlb", iotlb, "seed", String.valueOf(seed & 0xffff_ffffL), "order", "random")));
+  public Host(long seed, String iotlb, long guestBytes, int deviceCount, ModelConfig config) {
+    this(Map.of("memory", "64M", "iotlb", iotlb, "seed", String.valueOf(seed & 0xffff_ffffL), "order", "random"), guestBytes, deviceCount, config, "0000:0%d:00.0", false);
+  }
+
+  /** A machine of any settings; device i is at the address that {@code places} gives for i + 1. */
+  public Host(Map<String, String> settings, long guestBytes, int deviceCount, ModelConfig config, String places, boolean peers) {
+    machine = ModelMachine.create(ModelMachineConfig.of(settings));
     guest = new GuestMemory(machine.memory(), guestBytes);
     for (int i = 0; i < deviceCount; i++) {
       MigratableModel model = new MigratableModel(config);
-      DeviceSlot slot = machine.plug(new DeviceAddress("0000:0" + (i + 1) + ":00.0"), model, SlotOptions.DEFAULT);
-      MigratableDevice device = MigratableDevice.open(DriverContext.of(machine, slot, DmaStack.of(iommu), Settings.defaults(new MigratableDriverPlugin())));
+      DeviceSlot slot = machine.plug(new DeviceAddress(places.formatted(i + 1)), model, SlotOptions.DEFAULT);
+      MigratableDevice device = MigratableDevice.open(DriverContext.of(machine, slot, peers ? DmaStack.of(iommu, p2p) : DmaStack.of(iommu), Settings.defaults(new MigratableDriverPlugin())));
       device.assign(guest);
       models.add(model);
       devices.add(device);
     }
   }
 
-  long pieces() {
+  public long pieces() {
     return models.stream().mapToLong(MigratableModel::pieces).sum();
   }
 
@@ -55,6 +61,7 @@ final class Host implements AutoCloseable {
     }
     assertThat(models.stream().mapToLong(MigratableModel::refusedWrites).sum()).as("writes to stopped devices").isZero();
     guest.close();
+    p2p.close();
     assertThat(iommu.statistics()).isEqualTo(new IommuBackend(IommuConfig.defaults()).statistics());
     assertThat(machine.stats().framesInUse()).as("frames in use").isZero();
     assertThat(machine.stats().strayAccesses()).as("accesses to frames that nobody owns").isZero();

@@ -1,0 +1,68 @@
+package io.twostep.device.vfio.migrate;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+
+import io.twostep.device.vfio.migrate.Ownership.Side;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The record in a file: whole or not at all, and only for who knows what holds. */
+class FileOwnershipStoreTest {
+  @TempDir Path work;
+
+  private Path file() {
+    return work.resolve("ownership");
+  }
+
+  private FileOwnershipStore store() throws IOException {
+    FileOwnershipStore store = new FileOwnershipStore(file());
+    store.create();
+    return store;
+  }
+
+  @Test
+  void aChangeIsSeenByWhoeverReadsTheFile() throws IOException {
+    assertThat(store().read()).isEqualTo(Ownership.INITIAL);
+    Ownership begun = Ownership.INITIAL.begun(77);
+    assertThat(store().compareAndSet(Ownership.INITIAL, begun)).isTrue();
+    assertThat(store().read()).isEqualTo(begun).isEqualTo(new Ownership(2, Side.SOURCE, 77));
+    assertThat(store().compareAndSet(begun, begun.takenByDestination())).isTrue();
+    assertThat(store().read()).isEqualTo(new Ownership(3, Side.DESTINATION, 77));
+  }
+
+  @Test
+  void ofTwoThatKnowTheSameOneWins() throws IOException {
+    FileOwnershipStore store = store();
+    Ownership begun = Ownership.INITIAL.begun(5);
+    store.compareAndSet(Ownership.INITIAL, begun);
+    assertThat(store.compareAndSet(begun, begun.keptBySource())).isTrue();
+    assertThat(store().compareAndSet(begun, begun.takenByDestination())).isFalse();
+    assertThat(store.read().holder()).isEqualTo(Side.SOURCE);
+  }
+
+  @Test
+  void whatACrashLeftBesideTheRecordIsNotTheRecord() throws IOException {
+    FileOwnershipStore store = store();
+    Files.write(work.resolve("ownership.next"), new byte[] {1, 2, 3});
+    assertThat(store.read()).isEqualTo(Ownership.INITIAL);
+    assertThat(store.compareAndSet(Ownership.INITIAL, Ownership.INITIAL.begun(1))).isTrue();
+  }
+
+  @Test
+  void aRecordOfWhichAnyBitIsWrongIsNotActedOn() throws IOException {
+    FileOwnershipStore store = store();
+    byte[] record = Files.readAllBytes(file());
+    for (int bit = 0; bit < record.length * 8; bit++) {
+      byte[] damaged = record.clone();
+      damaged[bit / 8] ^= (byte) (1 << bit % 8);
+      Files.write(file(), damaged);
+      assertThatExceptionOfType(IOException.class).as("bit " + bit).isThrownBy(() -> store.compareAndSet(Ownership.INITIAL, Ownership.INITIAL.begun(1))).withMessageContaining("damaged");
+    }
+    Files.write(file(), new byte[3]);
+    assertThatExceptionOfType(IOException.class).isThrownBy(store::read).withMessageContaining("restore the file");
+  }
+}
