@@ -20,6 +20,7 @@ import io.twostep.machine.model.ModelMachineConfig;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.IntStream;
 
 /** A machine with a guest and its devices; at close nothing may be held. */
 public final class Host implements AutoCloseable {
@@ -31,21 +32,30 @@ public final class Host implements AutoCloseable {
   public final GuestMemory guest;
 
   public Host(long seed, String iotlb, long guestBytes, int deviceCount, ModelConfig config) {
-    this(Map.of("memory", "64M", "iotlb", iotlb, "seed", String.valueOf(seed & 0xffff_ffffL), "order", "random"), guestBytes, deviceCount, config, "0000:0%d:00.0", false);
+    this(Map.of("memory", "64M", "iotlb", iotlb, "seed", String.valueOf(seed & 0xffff_ffffL), "order", "random"), guestBytes, places(deviceCount), config, false);
   }
 
-  /** A machine of any settings; device i is at the address that {@code places} gives for i + 1. */
-  public Host(Map<String, String> settings, long guestBytes, int deviceCount, ModelConfig config, String places, boolean peers) {
+  /** A machine of any settings, with devices in some places. */
+  public Host(Map<String, String> settings, long guestBytes, List<String> places, ModelConfig config) {
+    this(settings, guestBytes, places, config, false);
+  }
+
+  /** A machine whose stack may have a peer layer. */
+  public Host(Map<String, String> settings, long guestBytes, List<String> places, ModelConfig config, boolean peers) {
     machine = ModelMachine.create(ModelMachineConfig.of(settings));
     guest = new GuestMemory(machine.memory(), guestBytes);
-    for (int i = 0; i < deviceCount; i++) {
+    for (String place : places) {
       MigratableModel model = new MigratableModel(config);
-      DeviceSlot slot = machine.plug(new DeviceAddress(places.formatted(i + 1)), model, SlotOptions.DEFAULT);
+      DeviceSlot slot = machine.plug(new DeviceAddress(place), model, SlotOptions.DEFAULT);
       MigratableDevice device = MigratableDevice.open(DriverContext.of(machine, slot, peers ? DmaStack.of(iommu, p2p) : DmaStack.of(iommu), Settings.defaults(new MigratableDriverPlugin())));
       device.assign(guest);
       models.add(model);
       devices.add(device);
     }
+  }
+
+  private static List<String> places(int count) {
+    return IntStream.rangeClosed(1, count).mapToObj(i -> "0000:0" + i + ":00.0").toList();
   }
 
   public long pieces() {

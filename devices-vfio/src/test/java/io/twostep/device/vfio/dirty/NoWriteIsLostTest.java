@@ -160,7 +160,7 @@ class NoWriteIsLostTest {
   void stacksThatMayHandOutBusAddressesAreTrackedByTheDeviceOrNotAtAll() {
     Map<String, String> tree = Map.of("memory", "64M", "tree", "host-bridge 8086:2020 bus=00-1f;root-port 00:01.0 bus=01-0f");
     for (boolean tracks : new boolean[] {true, false}) {
-      try (Host host = new Host(tree, GUEST, 1, ModelConfig.DEFAULT.withTracks(tracks), "0000:0%d:00.0", true)) {
+      try (Host host = new Host(tree, GUEST, List.of("0000:01:00.0"), ModelConfig.DEFAULT.withTracks(tracks), true)) {
         MigratableDevice device = host.devices.getFirst();
         assertThat(device.mapper().limits().dirtyTracking()).isFalse();
         assertThatExceptionOfType(MigrationException.class)
