@@ -4,12 +4,16 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
+import io.twostep.device.vfio.Host;
 import io.twostep.device.vfio.Rig;
+import io.twostep.device.vfio.model.ModelConfig;
 import io.twostep.dma.DmaDirection;
+import io.twostep.dma.DmaMapper;
 import io.twostep.dma.DmaMappingException;
 import io.twostep.dma.DmaMappingException.Reason;
 import io.twostep.dma.MemoryBlock;
 import io.twostep.dma.MemoryPlacement;
+import io.twostep.dma.PeerMemory;
 import io.twostep.dma.PhysRanges;
 import io.twostep.machine.model.FailNth.Kind;
 import java.lang.foreign.MemorySegment;
@@ -17,6 +21,8 @@ import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 
@@ -131,6 +137,25 @@ class MigrationBufferTest {
           .isEqualTo(Reason.NOT_BACKED);
       assertThat(buffer.length()).isZero();
       assertThatIllegalArgumentException().isThrownBy(() -> buffer.handOver(DmaDirection.TO_DEVICE, 1)).withMessageContaining("cannot hand over 1 bytes of a buffer of 0");
+    }
+  }
+
+  @Test
+  void memoryOfAnotherDeviceIsRefused() {
+    Map<String, String> tree = Map.of("memory", "64M", "tree", "host-bridge 8086:2020 bus=00-1f;root-port 00:01.0 bus=01-0f");
+    try (Host host = new Host(tree, 4096, List.of("0000:01:00.0"), ModelConfig.DEFAULT, true)) {
+      DmaMapper mapper = host.devices.getFirst().mapper();
+      long phys = mapper.slot().bar(0).phys();
+      try (PeerMemory peer = mapper.publish(0, 0, 4096);
+          MigrationBuffer buffer = new MigrationBuffer(mapper, host.machine.memory())) {
+        assertThat(peer).isNotNull();
+        assertThatExceptionOfType(DmaMappingException.class)
+            .isThrownBy(() -> buffer.append(PhysRanges.of(phys, 4096)))
+            .withMessageContaining("a migration buffer takes host memory only; copy a device's state through host memory")
+            .extracting(DmaMappingException::reason)
+            .isEqualTo(Reason.UNSUPPORTED);
+        assertThat(buffer.length()).isZero();
+      }
     }
   }
 

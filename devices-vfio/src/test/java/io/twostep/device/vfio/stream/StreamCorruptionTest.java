@@ -12,7 +12,7 @@ import org.junit.jupiter.api.Test;
 
 /** Streams damaged in every way: whatever is accepted is equal byte by byte. {@code -Dtwostep.streams=1000000} for the long run. */
 class StreamCorruptionTest {
-  private static final int STREAMS = Integer.getInteger("twostep.streams", 20_000);
+  private static final int STREAMS = Integer.getInteger("twostep.streams", 100_000);
   private static final int MAX_PAYLOAD = 700;
 
   @Test
