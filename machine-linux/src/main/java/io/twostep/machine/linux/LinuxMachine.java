@@ -20,6 +20,7 @@ import io.twostep.machine.linux.memory.RamOptions.PageSize;
 import io.twostep.machine.linux.pci.SysfsPci;
 import io.twostep.machine.linux.run.EventLoop;
 import io.twostep.machine.linux.slot.GroupSpace;
+import io.twostep.machine.linux.slot.KernelFaults;
 import io.twostep.machine.linux.slot.VfioSlot;
 import java.util.ArrayList;
 import java.util.List;
@@ -42,6 +43,7 @@ public final class LinuxMachine implements Machine {
   private final SysfsPci pci;
   private final ProcessMemory memory;
   private final EventLoop loop;
+  private final KernelFaults faults;
   private final VfioSlot.Shared shared;
   private final Map<Integer, GroupSpace> groups = new TreeMap<>();
   private final Map<String, VfioSlot> slots = new TreeMap<>();
@@ -57,6 +59,7 @@ public final class LinuxMachine implements Machine {
       DeviceWindows windows = new DeviceWindows();
       memory = new ProcessMemory(ram, windows);
       loop = new EventLoop(kernel);
+      faults = new KernelFaults(kernel, config.paths(), loop);
       shared = new VfioSlot.Shared(kernel, loop, windows, config.trusted(), config.vectors());
     } catch (RuntimeException e) {
       ram.close();
@@ -163,8 +166,9 @@ public final class LinuxMachine implements Machine {
     return GroupSpace.open(
         kernel,
         config.paths(),
+        faults,
         function.group(),
-        members.toString(),
+        members,
         decoded(),
         config.addressing() == Addressing.REGISTERED ? memory.ram() : null,
         Math.max(config.pageSize(), PageSize.HUGE_2M.bytes()));
@@ -219,6 +223,7 @@ public final class LinuxMachine implements Machine {
       parts.add(slot::close);
     }
     parts.addAll(groups.values());
+    parts.add(faults);
     parts.add(loop);
     quarantined = !running.isEmpty();
     parts.add(quarantined ? memory::quarantine : memory);

@@ -43,7 +43,7 @@ public final class SysfsText {
   }
 
   /** Return the names in a folder, sorted; none if it is not there. */
-  static List<String> names(Path folder) {
+  public static List<String> names(Path folder) {
     try (var entries = Files.list(folder)) {
       return entries.map(entry -> entry.getFileName().toString()).sorted().toList();
     } catch (IOException e) {

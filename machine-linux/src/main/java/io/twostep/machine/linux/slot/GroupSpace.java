@@ -45,18 +45,19 @@ public final class GroupSpace implements AddressSpace, AutoCloseable {
   /**
    * Open a group.
    *
-   * @param others who is in it, for messages
+   * @param faults where refused accesses are told
+   * @param members addresses of all functions in it
    * @param decoded bus addresses of BARs: devices may answer each other there, past the IOMMU
    * @param ram what to register; null to translate
    * @param alignment see {@link Registration#plan}
    */
   public static GroupSpace open(
-      Kernel kernel, HostPaths paths, int number, String others, List<AddressRange> decoded, @Nullable Ram ram, long alignment) {
+      Kernel kernel, HostPaths paths, KernelFaults faults, int number, List<String> members, List<AddressRange> decoded, @Nullable Ram ram, long alignment) {
     String name = "IOMMU group " + number;
-    VfioGroup group = VfioGroup.open(kernel, paths.vfio(), number, others);
+    VfioGroup group = VfioGroup.open(kernel, paths.vfio(), number, members.toString());
     try {
       MemoryLocks locks = new MemoryLocks(paths);
-      VfioIommu iommu = new VfioIommu(name, group.container(), locks);
+      VfioIommu iommu = new VfioIommu(name, group.container(), locks, faults, members::contains);
       List<AddressRange> reserved = new ArrayList<>(ReservedRegions.read(paths, number));
       reserved.addAll(decoded);
       List<OffsetWindow> windows = List.of();

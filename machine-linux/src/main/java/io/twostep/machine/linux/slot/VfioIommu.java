@@ -10,7 +10,7 @@ import io.twostep.machine.linux.SystemCallException;
 import io.twostep.machine.linux.vfio.IommuInfo;
 import io.twostep.machine.linux.vfio.VfioContainer;
 import java.util.List;
-import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.function.Predicate;
 
 /** A group's translations, kept by the kernel. */
 final class VfioIommu implements HostManagedIommu {
@@ -19,12 +19,15 @@ final class VfioIommu implements HostManagedIommu {
   private final MemoryLocks locks;
   private final long granule;
   private final List<AddressRange> windows;
-  private final List<FaultListener> listeners = new CopyOnWriteArrayList<>();
+  private final KernelFaults faults;
+  private final Predicate<String> isMember;
 
-  VfioIommu(String name, VfioContainer container, MemoryLocks locks) {
+  VfioIommu(String name, VfioContainer container, MemoryLocks locks, KernelFaults faults, Predicate<String> isMember) {
     this.name = name;
     this.container = container;
     this.locks = locks;
+    this.faults = faults;
+    this.isMember = isMember;
     IommuInfo info = container.info();
     granule = info.granule();
     windows = info.windows();
@@ -91,6 +94,6 @@ final class VfioIommu implements HostManagedIommu {
 
   @Override
   public void onFault(FaultListener listener) {
-    listeners.add(listener);
+    faults.listen(isMember, listener);
   }
 }

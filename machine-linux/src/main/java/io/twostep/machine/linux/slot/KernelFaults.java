@@ -1,0 +1,141 @@
+package io.twostep.machine.linux.slot;
+
+import io.twostep.dma.spi.DeviceAddress;
+import io.twostep.dma.spi.FaultRecord;
+import io.twostep.dma.spi.FaultRecord.Cause;
+import io.twostep.dma.spi.Iommu.FaultListener;
+import io.twostep.machine.linux.HostPaths;
+import io.twostep.machine.linux.SystemCallException;
+import io.twostep.machine.linux.kernel.Descriptor;
+import io.twostep.machine.linux.kernel.Kernel;
+import io.twostep.machine.linux.kernel.OpenFlags;
+import io.twostep.machine.linux.run.EventLoop;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.function.Predicate;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Accesses that the IOMMU refused, from the kernel's log, which is the only place where the kernel tells a program of them: Intel's format, read from the first listener on.
+ *
+ * <p>The kernel limits how often it logs, so a storm of faults shows in part. Where the log may not be read nobody hears anything, and the program's log says so once.
+ */
+public final class KernelFaults implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(KernelFaults.class);
+  private static final Pattern FAULT =
+      Pattern.compile("DMAR: \\[DMA (Read|Write)[^]]*] Request device \\[([0-9a-f:.]+)] fault addr (?:0x)?([0-9a-f]+) \\[fault reason (?:0x)?([0-9a-f]+)]");
+  private static final int MOST_BYTES_OF_A_RECORD = 8192;
+
+  private final Kernel kernel;
+  private final String path;
+  private final EventLoop loop;
+  private final List<Listener> listeners = new CopyOnWriteArrayList<>();
+  private @Nullable Descriptor log;
+  private EventLoop.@Nullable Watch watch;
+  private boolean tried;
+
+  private record Listener(Predicate<String> device, FaultListener listener) {}
+
+  /** Create; the log is opened with the first listener. */
+  public KernelFaults(Kernel kernel, HostPaths paths, EventLoop loop) {
+    this.kernel = kernel;
+    this.path = paths.dev().resolve("kmsg").toString();
+    this.loop = loop;
+  }
+
+  /** Tell {@code listener} of faults of devices whose address {@code device} knows, on the machine's thread. */
+  synchronized void listen(Predicate<String> device, FaultListener listener) {
+    listeners.add(new Listener(device, listener));
+    if (!tried) {
+      tried = true;
+      open();
+    }
+  }
+
+  private void open() {
+    try {
+      Descriptor opened = kernel.open(path, OpenFlags.READ_ONLY | OpenFlags.NON_BLOCKING);
+      // Going to the end skips what was logged before.
+      kernel.size(opened);
+      log = opened;
+      watch = loop.watch(opened, () -> read(opened));
+    } catch (SystemCallException e) {
+      LOG.warn("refused accesses of devices will not be told: {}", e.getMessage());
+    }
+  }
+
+  private void read(Descriptor from) {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment line = arena.allocate(MOST_BYTES_OF_A_RECORD);
+      while (true) {
+        long length = readRecord(from, line);
+        if (length < 0) {
+          return;
+        }
+        FaultRecord fault = parse(new String(line.asSlice(0, length).toArray(ValueLayout.JAVA_BYTE), StandardCharsets.UTF_8));
+        if (fault != null) {
+          tell(fault);
+        }
+      }
+    }
+  }
+
+  /** Return the bytes of the next record; 0 for one that was overwritten before it could be read, -1 for none. */
+  private long readRecord(Descriptor from, MemorySegment line) {
+    try {
+      return kernel.read(from, line);
+    } catch (SystemCallException e) {
+      return 0;
+    }
+  }
+
+  private void tell(FaultRecord fault) {
+    for (Listener each : listeners) {
+      if (each.device.test(fault.device().text())) {
+        each.listener.fault(fault);
+      }
+    }
+  }
+
+  /** Read one record of the log; null if it is about something else. */
+  static @Nullable FaultRecord parse(String record) {
+    Matcher fault = FAULT.matcher(record);
+    if (!fault.find()) {
+      return null;
+    }
+    String device = fault.group(2).length() == "00:00.0".length() ? "0000:" + fault.group(2) : fault.group(2);
+    return new FaultRecord(
+        new DeviceAddress(device), Long.parseUnsignedLong(fault.group(3), 16), fault.group(1).equals("Write"), cause(Integer.parseInt(fault.group(4), 16)));
+  }
+
+  /** Reasons of VT-d, section 7.2.3: an absent entry is one that permits neither reads nor writes. */
+  private static Cause cause(int reason) {
+    return switch (reason) {
+      case 0x01, 0x02 -> Cause.BLOCKED;
+      case 0x04 -> Cause.BEYOND_WIDTH;
+      case 0x05, 0x06 -> Cause.NOT_PRESENT;
+      default -> Cause.MALFORMED_TABLE;
+    };
+  }
+
+  @Override
+  public synchronized void close() {
+    tried = true;
+    EventLoop.Watch watching = watch;
+    Descriptor opened = log;
+    if (watching != null && opened != null) {
+      watch = null;
+      log = null;
+      watching.cancel();
+      kernel.close(opened);
+    }
+  }
+}

@@ -1,0 +1,156 @@
+package io.twostep.machine.linux.fake;
+
+import io.twostep.machine.linux.Errno;
+import io.twostep.machine.linux.SystemCallException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
+
+/** A PCI function in a {@link FakeKernel}: BAR 0 registers, BAR 2 memory, 4 vectors of MSI-X, and a bus master that tests move by hand. */
+@SuppressWarnings("restricted")
+public final class FakeDevice {
+  /** Bytes of BAR 0 and of BAR 2. */
+  public static final long BAR_LENGTH = 16384;
+
+  static final int VECTORS = 4;
+  private static final long CONFIG_OFFSET = 7L << 40;
+
+  private final FakeKernel kernel;
+  private final FakeVfio.Group group;
+  private final String address;
+  private final MemorySegment[] bars = new MemorySegment[6];
+  private final int[] events = new int[VECTORS];
+  private byte[] config = new byte[256];
+  private boolean gone;
+  private boolean deaf;
+  private boolean resettable = true;
+  private int resets;
+
+  FakeDevice(FakeKernel kernel, FakeVfio.Group group, String address) {
+    this.kernel = kernel;
+    this.group = group;
+    this.address = address;
+    bars[0] = Arena.ofAuto().allocate(BAR_LENGTH, 4096);
+    bars[2] = Arena.ofAuto().allocate(BAR_LENGTH, 4096);
+    Arrays.fill(events, -1);
+  }
+
+  /** Pull the device out: it reads nothing and takes nothing. */
+  public void pullOut() {
+    gone = true;
+  }
+
+  /** Have the device ignore writes to its command register from now on. */
+  public void ignoreCommands() {
+    deaf = true;
+  }
+
+  /** Say that the function cannot be reset alone. */
+  public void refuseReset() {
+    resettable = false;
+  }
+
+  /** Return how often it was reset. */
+  public int resets() {
+    return resets;
+  }
+
+  /** Return the bytes behind a BAR. */
+  public MemorySegment bar(int bar) {
+    return bars[bar];
+  }
+
+  /** Tell whether it may master the bus. */
+  public boolean isMaster() {
+    return (config[4] & 4) != 0;
+  }
+
+  /** Signal a vector. */
+  public void interrupt(int vector) {
+    if (events[vector] >= 0) {
+      kernel.signal(events[vector]);
+    }
+  }
+
+  /** Write to memory as the device; returns false if the IOMMU or the bus refuses it. */
+  public boolean dmaWrite(long iova, byte[] bytes) {
+    MemorySegment memory = isMaster() ? group.container().reach(iova, bytes.length, 2) : null;
+    if (memory == null) {
+      return false;
+    }
+    MemorySegment.copy(bytes, 0, memory, ValueLayout.JAVA_BYTE, 0, bytes.length);
+    return true;
+  }
+
+  /** Read memory as the device; null if the IOMMU or the bus refuses it. */
+  public byte[] dmaRead(long iova, int length) {
+    MemorySegment memory = isMaster() ? group.container().reach(iova, length, 1) : null;
+    return memory == null ? null : memory.toArray(ValueLayout.JAVA_BYTE);
+  }
+
+  boolean resettable() {
+    return resettable;
+  }
+
+  void reset() {
+    resets++;
+    config[4] &= ~4;
+    kernel.note(address + " reset");
+  }
+
+  void wire(int first, int[] numbers) {
+    System.arraycopy(numbers, 0, events, first, numbers.length);
+  }
+
+  void silence() {
+    Arrays.fill(events, -1);
+  }
+
+  MemorySegment map(long length, long offset) {
+    return MemorySegment.ofAddress(bars[(int) (offset >>> 40)].address()).reinterpret(length);
+  }
+
+  boolean owns(long at) {
+    return bars[0].address() == at || bars[2].address() == at;
+  }
+
+  long read(MemorySegment buffer, long offset) {
+    if (gone) {
+      throw new SystemCallException("pread", address, Errno.EIO);
+    }
+    int at = (int) (offset - CONFIG_OFFSET);
+    MemorySegment.copy(config, at, buffer, ValueLayout.JAVA_BYTE, 0, (int) buffer.byteSize());
+    return buffer.byteSize();
+  }
+
+  long write(MemorySegment buffer, long offset) {
+    if (gone) {
+      throw new SystemCallException("pwrite", address, Errno.EIO);
+    }
+    int at = (int) (offset - CONFIG_OFFSET);
+    boolean before = isMaster();
+    if (!deaf || at != 4) {
+      MemorySegment.copy(buffer, ValueLayout.JAVA_BYTE, 0, config, at, (int) buffer.byteSize());
+    }
+    if (before != isMaster()) {
+      kernel.note(address + " bus master " + (isMaster() ? "on" : "off"));
+    }
+    return buffer.byteSize();
+  }
+
+  /** The kernel stops the device when its descriptor goes. */
+  void closed() {
+    if (isMaster()) {
+      kernel.note(address + " bus master off by the kernel");
+    }
+    config[4] &= ~4;
+    silence();
+    kernel.note(address + " closed");
+  }
+
+  @Override
+  public String toString() {
+    return "device " + address;
+  }
+}

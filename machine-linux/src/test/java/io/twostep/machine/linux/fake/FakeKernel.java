@@ -1,0 +1,275 @@
+package io.twostep.machine.linux.fake;
+
+import io.twostep.machine.linux.Errno;
+import io.twostep.machine.linux.SystemCallException;
+import io.twostep.machine.linux.kernel.Descriptor;
+import io.twostep.machine.linux.kernel.IoctlRequest;
+import io.twostep.machine.linux.kernel.Kernel;
+import io.twostep.machine.linux.kernel.ReceivedMessage;
+import io.twostep.machine.linux.run.EventLoop;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+
+/**
+ * A kernel with VFIO and devices in it, and the real kernel's memory and events; counts what is open, fails the n-th call, and keeps a diary of what mattered.
+ *
+ * <p>Written from the user API's rules, not from the code under test.
+ */
+@SuppressWarnings("restricted")
+public final class FakeKernel implements Kernel {
+  private static final int FIRST_NUMBER = 1_000_000;
+
+  private final Kernel real = Kernel.host();
+  private final FakeVfio vfio = new FakeVfio(this);
+  private final Map<Integer, Object> open = new TreeMap<>();
+  private final Map<Integer, Descriptor> events = new TreeMap<>();
+  private final Map<Long, Long> mapped = new TreeMap<>();
+  private final List<String> diary = new ArrayList<>();
+  private int next = FIRST_NUMBER;
+  private int calls;
+  private int failAt = -1;
+  private int failWith;
+  private String failed = "";
+
+  /** Return VFIO's side. */
+  public FakeVfio vfio() {
+    return vfio;
+  }
+
+  /** Have the {@code nth} call from now fail, the first being 1. */
+  public synchronized void failNth(int nth, int errno) {
+    calls = 0;
+    failAt = nth;
+    failWith = errno;
+    failed = "";
+  }
+
+  /** Return what failed by order; empty if nothing did. */
+  public synchronized String failed() {
+    return failed;
+  }
+
+  /** Return what happened, in order: driver-visible changes only. */
+  public synchronized List<String> diary() {
+    return List.copyOf(diary);
+  }
+
+  synchronized void note(String what) {
+    diary.add(what);
+  }
+
+  /** Return what is open or mapped or pinned; empty if everything was given back. */
+  public synchronized String leaks() {
+    StringBuilder text = new StringBuilder();
+    open.values().forEach(object -> text.append(object).append("; "));
+    events.values().forEach(event -> text.append(event.name()).append("; "));
+    mapped.forEach((at, length) -> text.append("mapping of ").append(length).append(" bytes; "));
+    if (vfio.pinned() != 0) {
+      text.append(vfio.pinned()).append(" pinned bytes; ");
+    }
+    return text.toString();
+  }
+
+  /** Unmap what a machine left mapped on purpose. */
+  public synchronized void forget() {
+    mapped.forEach((at, length) -> real.munmap(MemorySegment.ofAddress(at).reinterpret(length)));
+    mapped.clear();
+  }
+
+  private synchronized void step(String call, String subject) {
+    if (++calls == failAt) {
+      failed = call + " " + subject;
+      throw new SystemCallException(call, subject, failWith);
+    }
+  }
+
+  synchronized Object object(Descriptor descriptor) {
+    return object(descriptor.number());
+  }
+
+  synchronized Object object(int number) {
+    Object object = open.get(number);
+    if (object == null) {
+      throw new SystemCallException("fake", Integer.toString(number), Errno.EBADF);
+    }
+    return object;
+  }
+
+  synchronized int add(Object object) {
+    open.put(next, object);
+    return next++;
+  }
+
+  /** Signal an event as an interrupt does. */
+  void signal(int number) {
+    Descriptor event;
+    synchronized (this) {
+      event = events.get(number);
+    }
+    if (event != null) {
+      EventLoop.signal(real, event);
+    }
+  }
+
+  @Override
+  public long pageSize() {
+    return real.pageSize();
+  }
+
+  @Override
+  public Descriptor open(String path, int flags) {
+    step("open", path);
+    return new Descriptor(add(vfio.open(path)), path);
+  }
+
+  @Override
+  public void close(Descriptor descriptor) {
+    Object object;
+    synchronized (this) {
+      if (events.remove(descriptor.number()) != null) {
+        real.close(descriptor);
+        return;
+      }
+      object = object(descriptor);
+      open.remove(descriptor.number());
+    }
+    vfio.closed(object);
+  }
+
+  @Override
+  public long read(Descriptor from, MemorySegment buffer) {
+    return real.read(from, buffer);
+  }
+
+  @Override
+  public long write(Descriptor to, MemorySegment buffer) {
+    return real.write(to, buffer);
+  }
+
+  @Override
+  public long pread(Descriptor from, MemorySegment buffer, long offset) {
+    step("pread", from.name());
+    return ((FakeDevice) object(from)).read(buffer, offset);
+  }
+
+  @Override
+  public long pwrite(Descriptor to, MemorySegment buffer, long offset) {
+    step("pwrite", to.name());
+    return ((FakeDevice) object(to)).write(buffer, offset);
+  }
+
+  @Override
+  public long size(Descriptor file) {
+    return real.size(file);
+  }
+
+  @Override
+  public void truncate(Descriptor file, long length) {
+    step("ftruncate", file.name());
+    real.truncate(file, length);
+  }
+
+  @Override
+  public int ioctl(Descriptor on, IoctlRequest request, MemorySegment structure) {
+    step(request.name(), on.name());
+    return vfio.request(object(on), request, structure, structure.address());
+  }
+
+  @Override
+  public int ioctl(Descriptor on, IoctlRequest request, long value) {
+    step(request.name(), on.name());
+    return vfio.request(object(on), request, MemorySegment.NULL, value);
+  }
+
+  @Override
+  public MemorySegment mmap(long length, int protection, int flags, Descriptor file, long offset) {
+    step("mmap", file.name());
+    MemorySegment segment =
+        open.get(file.number()) instanceof FakeDevice device ? device.map(length, offset) : real.mmap(length, protection, flags, file, offset);
+    synchronized (this) {
+      mapped.put(segment.address(), length);
+    }
+    return segment;
+  }
+
+  @Override
+  public void munmap(MemorySegment segment) {
+    synchronized (this) {
+      if (!Long.valueOf(segment.byteSize()).equals(mapped.remove(segment.address()))) {
+        throw new SystemCallException("munmap", "0x" + Long.toHexString(segment.address()), Errno.EINVAL);
+      }
+    }
+    if (!vfio.ownsMemory(segment.address())) {
+      note("memory unmapped");
+      real.munmap(segment);
+    }
+  }
+
+  @Override
+  public Descriptor eventfd(String name) {
+    step("eventfd", name);
+    Descriptor event = real.eventfd(name);
+    synchronized (this) {
+      events.put(event.number(), event);
+    }
+    return event;
+  }
+
+  @Override
+  public Descriptor memfd(String name, int flags) {
+    step("memfd_create", name);
+    Descriptor file = real.memfd(name, flags);
+    synchronized (this) {
+      events.put(file.number(), file);
+    }
+    return file;
+  }
+
+  @Override
+  public int poll(List<Descriptor> descriptors, short[] wanted, short[] ready, long timeoutNanos) {
+    return real.poll(descriptors, wanted, ready, timeoutNanos);
+  }
+
+  @Override
+  public Descriptor socket(String name) {
+    throw new UnsupportedOperationException();
+  }
+
+  @Override
+  public void bind(Descriptor socket, String path) {
+    throw new UnsupportedOperationException();
+  }
+
+  @Override
+  public void listen(Descriptor socket, int backlog) {
+    throw new UnsupportedOperationException();
+  }
+
+  @Override
+  public Descriptor accept(Descriptor listener, String name) {
+    throw new UnsupportedOperationException();
+  }
+
+  @Override
+  public void connect(Descriptor socket, String path) {
+    throw new UnsupportedOperationException();
+  }
+
+  @Override
+  public void shutdown(Descriptor socket) {
+    throw new UnsupportedOperationException();
+  }
+
+  @Override
+  public long sendMessage(Descriptor socket, MemorySegment data, List<Descriptor> passed) {
+    throw new UnsupportedOperationException();
+  }
+
+  @Override
+  public ReceivedMessage receiveMessage(Descriptor socket, MemorySegment data, int maxDescriptors) {
+    throw new UnsupportedOperationException();
+  }
+}
