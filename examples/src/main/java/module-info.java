@@ -10,6 +10,7 @@ module io.twostep.examples {
   requires io.twostep.device.nvme;
   requires io.twostep.device.rdma;
   requires io.twostep.device.vfio;
+  requires io.twostep.machine.linux;
   requires io.twostep.machine.model;
   requires io.twostep.platform;
   requires jdk.management;

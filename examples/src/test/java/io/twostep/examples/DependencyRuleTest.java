@@ -16,6 +16,7 @@ import io.twostep.device.nvme.NvmeController;
 import io.twostep.device.rdma.Hca;
 import io.twostep.device.vfio.MigratableDevice;
 import io.twostep.dma.DmaMapper;
+import io.twostep.machine.linux.LinuxMachine;
 import io.twostep.machine.model.ModelMachine;
 import io.twostep.platform.Platform;
 import java.net.URL;
@@ -34,7 +35,7 @@ class DependencyRuleTest {
   static void read() {
     List<URL> places =
         Stream.of(
-                DmaMapper.class, Platform.class, ModelMachine.class, DirectBackend.class, IommuBackend.class, P2pBackend.class, SwiotlbBackend.class, NvmeController.class,
+                DmaMapper.class, Platform.class, LinuxMachine.class, ModelMachine.class, DirectBackend.class, IommuBackend.class, P2pBackend.class, SwiotlbBackend.class, NvmeController.class,
                 Hca.class, MigratableDevice.class, Twostep.class)
             .map(member -> member.getProtectionDomain().getCodeSource().getLocation())
             .toList();
@@ -48,6 +49,7 @@ class DependencyRuleTest {
             "io.twostep.dma",
             "io.twostep.dma.spi",
             "io.twostep.platform",
+            "io.twostep.machine.linux",
             "io.twostep.machine.model",
             "io.twostep.backend.direct",
             "io.twostep.backend.iommu",

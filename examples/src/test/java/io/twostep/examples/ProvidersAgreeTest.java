@@ -10,6 +10,7 @@ import io.twostep.backend.swiotlb.SwiotlbBackend;
 import io.twostep.device.nvme.NvmeController;
 import io.twostep.device.rdma.Hca;
 import io.twostep.device.vfio.MigratableDevice;
+import io.twostep.machine.linux.LinuxMachine;
 import io.twostep.machine.model.ModelMachine;
 import java.io.IOException;
 import java.io.InputStream;
@@ -32,7 +33,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** A module that provides services says so twice, for the module path and for the class path, and both say the same. */
 class ProvidersAgreeTest {
   @ParameterizedTest
-  @ValueSource(classes = {DirectBackend.class, IommuBackend.class, P2pBackend.class, SwiotlbBackend.class, ModelMachine.class, NvmeController.class, Hca.class, MigratableDevice.class, Twostep.class})
+  @ValueSource(classes = {DirectBackend.class, IommuBackend.class, P2pBackend.class, SwiotlbBackend.class, LinuxMachine.class, ModelMachine.class, NvmeController.class, Hca.class, MigratableDevice.class, Twostep.class})
   void descriptorAndServiceFilesNameTheSameProviders(Class<?> member) throws Exception {
     assumeTrue(Twostep.class.getModule().isNamed(), "only a build that runs tests on the module path has descriptors");
     Path place = Path.of(member.getProtectionDomain().getCodeSource().getLocation().toURI());

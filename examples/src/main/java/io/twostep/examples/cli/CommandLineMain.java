@@ -38,6 +38,8 @@ public final class CommandLineMain {
     commands.addSubcommand(new NvmeCommand());
     commands.addSubcommand(new PeerCommand());
     commands.addSubcommand(new RdmaCommand());
+    commands.addSubcommand(new DevicesCommand());
+    commands.addSubcommand(new GuestTestCommand());
     commands.addSubcommand(new PluginsCommand());
     for (CommandSource source : ServiceLoader.load(CommandSource.class)) {
       source.commands().forEach(commands::addSubcommand);

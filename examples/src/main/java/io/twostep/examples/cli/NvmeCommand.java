@@ -65,6 +65,12 @@ final class NvmeCommand implements Callable<Integer> {
   @Option(names = "--machine", paramLabel = "NAME", description = "The machine. Default: model.")
   private String machine = "model";
 
+  @Option(names = "--device", paramLabel = "ADDRESS", description = "A controller of this computer, with --machine linux, such as 0000:00:03.0; see 'twostep devices'.")
+  private String device = "";
+
+  @Option(names = "--yes-destroy-data", description = "Overwrite the beginning of the device's first namespace.")
+  private boolean destroy;
+
   @Option(names = "--json", description = "Print one JSON object.")
   private boolean json;
 
@@ -78,7 +84,10 @@ final class NvmeCommand implements Callable<Integer> {
     PluginListing plugins = Platform.plugins();
     NvmeWorkload work = workload();
     List<Strategy> strategies = Arguments.strategies(strategy);
-    List<StackChoice> stacks = stacks(plugins);
+    List<StackChoice> stacks = device.isEmpty() ? stacks(plugins) : RealDevice.stacks(backends, flush, granule);
+    if (!device.isEmpty()) {
+      RealDevice.requireConsent(work, stacks.getFirst(), destroy);
+    }
     PrintWriter out = spec.commandLine().getOut();
     Comparison result = run(work, stacks, strategies, spec.commandLine().getErr());
     out.println(json ? NvmeReport.json(file, result) : NvmeReport.table(file, result));
@@ -89,7 +98,13 @@ final class NvmeCommand implements Callable<Integer> {
     long size = Arguments.bytes("--io-size", ioSize, NvmeWorkload.BLOCK, MOST_IO_SIZE, NvmeWorkload.BLOCK);
     int depth = Arguments.number("--queue-depth", queueDepth, 1, 1023);
     int pairs = Arguments.number("--queues", queues, 1, 64);
-    return new NvmeWorkload(Arguments.file(file, 1), machine, Arguments.seed(seed), size, depth, pairs);
+    if (device.isEmpty() == machine.equals("linux")) {
+      throw new BadInput("--machine linux and --device ADDRESS go together; 'twostep devices' lists what there is");
+    }
+    if (!device.isEmpty() && !seed.isEmpty()) {
+      throw new BadInput("--seed is for a machine that is modelled; leave it out");
+    }
+    return new NvmeWorkload(Arguments.file(file, 1), machine, Arguments.seed(seed), device, size, depth, pairs);
   }
 
   private List<StackChoice> stacks(PluginListing plugins) {

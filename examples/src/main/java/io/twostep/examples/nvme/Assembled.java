@@ -1,6 +1,7 @@
 package io.twostep.examples.nvme;
 
 import io.twostep.device.nvme.NvmeController;
+import io.twostep.platform.DeviceBuilder;
 import io.twostep.platform.Platform;
 import io.twostep.platform.PlatformBuilder;
 import io.twostep.platform.PluginSource;
@@ -10,7 +11,7 @@ import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
-/** A machine with one modelled controller, driven by one strategy through one stack. */
+/** A machine with one controller, modelled or its own, driven by one strategy through one stack. */
 final class Assembled implements AutoCloseable {
   static final String ADDRESS = "0000:01:00.0";
 
@@ -27,7 +28,7 @@ final class Assembled implements AutoCloseable {
   Assembled(NvmeWorkload work, StackChoice stack, Strategy strategy, Path store, long size, @Nullable Meter meter) {
     platform = describe(work, stack, strategy, store, size, meter).build();
     try {
-      controller = platform.open(ADDRESS, NvmeController.class);
+      controller = platform.open(work.address(), NvmeController.class);
     } catch (RuntimeException e) {
       try {
         platform.close();
@@ -51,6 +52,10 @@ final class Assembled implements AutoCloseable {
     for (Map.Entry<String, String> setting : work.machineSettings().entrySet()) {
       builder.set(setting.getKey(), setting.getValue());
     }
+    if (!work.isModelled()) {
+      stack.machineSettings().forEach(builder::set);
+      return builder.device(work.device(), device -> describeDriver(device.backends(backends), work, stack, strategy));
+    }
     return builder.device(
         ADDRESS,
         "nvme",
@@ -62,21 +67,24 @@ final class Assembled implements AutoCloseable {
               .set("size", Long.toString(size))
               .set("block-size", Integer.toString(NvmeWorkload.BLOCK))
               .set("io-queues", Integer.toString(work.queues()))
-              .set("queue-entries", Integer.toString(work.queueDepth() + 1))
-              .set("driver.io-queues", Integer.toString(work.queues()))
-              .set("driver.queue-depth", Integer.toString(work.queueDepth() + 1))
-              .set("driver.mapping", strategy.text());
+              .set("queue-entries", Integer.toString(work.queueDepth() + 1));
           if (countsTableWrites) {
             device.set("iommu.count-table-writes", "true");
           }
-          if (strategy == Strategy.PER_PAGE) {
-            // The driver would choose an SGL by the caller's ranges, and be handed more entries than those.
-            device.set("driver.sgl-threshold", "0");
-          }
-          for (Map.Entry<String, String> setting : stack.settings().entrySet()) {
-            device.set(setting.getKey(), setting.getValue());
-          }
+          describeDriver(device, work, stack, strategy);
         });
+  }
+
+  private static void describeDriver(DeviceBuilder device, NvmeWorkload work, StackChoice stack, Strategy strategy) {
+    device
+        .set("driver.io-queues", Integer.toString(work.queues()))
+        .set("driver.queue-depth", Integer.toString(work.queueDepth() + 1))
+        .set("driver.mapping", strategy.text());
+    if (strategy == Strategy.PER_PAGE) {
+      // The driver would choose an SGL by the caller's ranges, and be handed more entries than those.
+      device.set("driver.sgl-threshold", "0");
+    }
+    stack.settings().forEach(device::set);
   }
 
   @Override

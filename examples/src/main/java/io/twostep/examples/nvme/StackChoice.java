@@ -9,11 +9,18 @@ import java.util.Map;
  * @param label its name in reports
  * @param backends backends, outermost first
  * @param settings settings of backends, with their prefix
+ * @param machineSettings settings of the machine that the stack needs, where devices are not modelled
  */
-public record StackChoice(String label, List<String> backends, Map<String, String> settings) {
+public record StackChoice(String label, List<String> backends, Map<String, String> settings, Map<String, String> machineSettings) {
   public StackChoice {
     backends = List.copyOf(backends);
     settings = Map.copyOf(settings);
+    machineSettings = Map.copyOf(machineSettings);
+  }
+
+  /** Choose a stack that needs nothing of its machine. */
+  public StackChoice(String label, List<String> backends, Map<String, String> settings) {
+    this(label, backends, settings, Map.of());
   }
 
   /** Tell whether the stack ends in a terminal that wants no translation below it. */

@@ -70,6 +70,24 @@ public final class Stacks {
     return new StackChoice(notes.isEmpty() ? label : label + " (" + String.join(", ", notes) + ")", backends, settings);
   }
 
+  /** Return every stack for a device of this computer: translated per request or registered once, each in place and bounced. */
+  public static List<StackChoice> ofThisComputer() {
+    return List.of(onThisComputer(List.of(IOMMU)), onThisComputer(List.of("direct")), onThisComputer(List.of(SWIOTLB, IOMMU)), onThisComputer(List.of(SWIOTLB, "direct")));
+  }
+
+  /** Return the stack of these backends for a device of this computer; above a terminal that does not translate, all memory is registered. */
+  public static StackChoice onThisComputer(List<String> backends) {
+    StackChoice modelled = of(backends, "", "");
+    Map<String, String> settings = new LinkedHashMap<>(modelled.settings());
+    String trusted = settings.remove("trusted");
+    Map<String, String> machine = new LinkedHashMap<>();
+    machine.put("addressing", modelled.isUntranslated() ? "registered" : "translated");
+    if (trusted != null) {
+      machine.put("trusted", trusted);
+    }
+    return new StackChoice(modelled.label() + (modelled.isUntranslated() ? " (registered)" : ""), backends, settings, machine);
+  }
+
   private static StackChoice nonCoherent(StackChoice stack) {
     Map<String, String> settings = new LinkedHashMap<>(stack.settings());
     settings.put("coherent", "false");

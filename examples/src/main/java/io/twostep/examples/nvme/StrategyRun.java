@@ -38,8 +38,8 @@ final class StrategyRun {
     try (Assembled on = new Assembled(work, stack, strategy, store, namespaceSize(), meter);
         FileChannel file = FileChannel.open(work.file(), StandardOpenOption.READ)) {
       Machine machine = on.platform.machine();
-      checker = on.platform.backend(Assembled.ADDRESS, DebugBackend.class);
-      Counts before = Counts.of(on, meter);
+      checker = on.platform.backend(work.address(), DebugBackend.class);
+      Counts before = Counts.of(on, work.address(), meter);
       byte[] found;
       long ios;
       try (FileTransfer transfer = new FileTransfer(on.controller, machine, work, fileSize, listener)) {
@@ -49,7 +49,7 @@ final class StrategyRun {
         found = back.digest();
         ios = transfer.ios();
       }
-      Counts after = Counts.of(on, meter);
+      Counts after = Counts.of(on, work.address(), meter);
       result = new RunResult(
           stack.label(),
           strategy,
@@ -92,15 +92,15 @@ final class StrategyRun {
 
   /** Counters of everything that counts, at one moment. */
   private record Counts(long entries, long allocations, long tableWrites, long invalidations, long bounced) {
-    static Counts of(Assembled on, Meter meter) {
+    static Counts of(Assembled on, String address, Meter meter) {
       long invalidations = on.platform.machine() instanceof ModelMachine model ? model.stats().invalidations() : 0;
-      IommuBackend iommu = on.platform.backend(Assembled.ADDRESS, IommuBackend.class);
+      IommuBackend iommu = on.platform.backend(address, IommuBackend.class);
       return new Counts(
           on.controller.statistics().hardwareEntries(),
           meter.iovaAllocations(),
           iommu == null ? 0 : iommu.statistics().tableWrites(),
           invalidations,
-          bounced(on.platform.backend(Assembled.ADDRESS, SwiotlbBackend.class)));
+          bounced(on.platform.backend(address, SwiotlbBackend.class)));
     }
 
     private static long bounced(@Nullable SwiotlbBackend layer) {
