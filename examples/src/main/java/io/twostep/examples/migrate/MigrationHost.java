@@ -25,7 +25,7 @@ final class MigrationHost implements AutoCloseable {
   /** Memory of the machine beside the guest's: tables, and buffers for the devices' state. */
   static final long EXTRA = 256L << 20;
 
-  private static final int INTERNAL_PAGES = 1024;
+  private static final int INTERNAL_PAGES = 256;
 
   final ModelMachine machine;
   final List<MigratableDevice> devices = new ArrayList<>();

@@ -19,7 +19,7 @@ import org.junit.jupiter.api.Test;
  * Migrations killed at random points: whatever died, the guest runs on exactly one side afterwards, the one that the record names, and has lost nothing. {@code -Dtwostep.kills=1000} for the long run.
  */
 class KilledMigrationTest {
-  private static final int KILLS = Integer.getInteger("twostep.kills", 48);
+  private static final int KILLS = Integer.getInteger("twostep.kills", 54);
   private static final int SURVIVOR_STEPS = 400;
   private static final int[] FEATURES = {1, 3, 5, 7};
 
@@ -31,6 +31,7 @@ class KilledMigrationTest {
     BOTH,
     CHANNEL,
     CANCELLED,
+    DAMAGED,
     STORE_BEFORE,
     STORE_AFTER
   }
@@ -49,7 +50,7 @@ class KilledMigrationTest {
         throw new AssertionError(victim + ", migration " + i + " of seed " + seed + ", " + Seeds.repeat(Seeds.SEED), e);
       }
     }
-    assertThat(survivedNear.keySet()).as("kinds after which the source went on").contains(Victim.SOURCE, Victim.DESTINATION, Victim.CHANNEL, Victim.CANCELLED);
+    assertThat(survivedNear.keySet()).as("kinds after which the source went on").contains(Victim.SOURCE, Victim.DESTINATION, Victim.CHANNEL, Victim.CANCELLED, Victim.DAMAGED);
     assertThat(survivedFar.keySet()).as("kinds after which the destination went on").contains(Victim.NOBODY);
   }
 
@@ -101,6 +102,10 @@ class KilledMigrationTest {
       case CANCELLED -> {
         migration.source.cancel();
         migration.pipe.cut();
+        return new Survivors(true, true);
+      }
+      case DAMAGED -> {
+        migration.pipe.damage(random.nextInt(8));
         return new Survivors(true, true);
       }
       case CHANNEL -> {

@@ -9,7 +9,7 @@ final class MemoryPipe {
   private final ByteBuffer forth;
   private final ByteBuffer back;
   private boolean cut;
-  private long carried;
+  private int damagedBit = -1;
 
   MemoryPipe(int capacity) {
     forth = ByteBuffer.allocate(capacity);
@@ -29,8 +29,9 @@ final class MemoryPipe {
     cut = true;
   }
 
-  long carried() {
-    return carried;
+  /** Change a bit of the next byte that comes out at the far end. */
+  void damage(int bit) {
+    damagedBit = bit;
   }
 
   private final class End implements ByteChannel {
@@ -53,6 +54,11 @@ final class MemoryPipe {
       target.position(target.position() + count);
       in.position(in.position() + count);
       in.compact();
+      if (in == forth && count > 0 && damagedBit >= 0) {
+        int at = target.position() - 1;
+        target.put(at, (byte) (target.get(at) ^ (1 << damagedBit)));
+        damagedBit = -1;
+      }
       return count;
     }
 
@@ -65,7 +71,6 @@ final class MemoryPipe {
       out.put(out.position(), source, source.position(), count);
       out.position(out.position() + count);
       source.position(source.position() + count);
-      carried += count;
       return count;
     }
 

@@ -3,6 +3,7 @@ package io.twostep.device.vfio.migrate;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.twostep.device.vfio.Host;
+import io.twostep.device.vfio.MigratableDevice;
 import io.twostep.device.vfio.MigrationException;
 import io.twostep.device.vfio.guest.GuestWorkload;
 import io.twostep.device.vfio.model.ModelConfig;
@@ -18,9 +19,9 @@ final class Migration implements AutoCloseable {
 
   final Host near;
   Host far;
-  final MemoryPipe pipe;
+  MemoryPipe pipe;
   final MemoryStore store = new MemoryStore();
-  final MemorySpool spool = new MemorySpool();
+  MemorySpool spool = new MemorySpool();
   final List<GuestWorkload> workloads = new ArrayList<>();
   final MigrationConfig config;
   private final ModelConfig model;
@@ -83,6 +84,15 @@ final class Migration implements AutoCloseable {
     } catch (IOException e) {
       throw new AssertionError(e);
     }
+  }
+
+  /** After a migration was cancelled: another channel, the destination as new, another session. */
+  void startAgain(long session) {
+    far.devices.forEach(MigratableDevice::reset);
+    pipe = new MemoryPipe(3 * config.chunkBytes());
+    spool = new MemorySpool();
+    source = newSource(session);
+    target = new MigrationTarget(far.guest, far.devices, pipe.far(), pipe.far(), store, farCpus, spool);
   }
 
   /** Let the guest and the machines go on for a moment, and see that only one of them does the guest's work. */
