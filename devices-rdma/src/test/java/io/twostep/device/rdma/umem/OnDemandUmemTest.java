@@ -118,6 +118,27 @@ class OnDemandUmemTest {
     }
   }
 
+  @ParameterizedTest
+  @ValueSource(booleans = {true, false})
+  void pageThatIsTheProcesssOwnAgainBecomesWritableWhereItIs(boolean translated) {
+    try (Region region = new Region(new Rig(translated, SlotOptions.DEFAULT))) {
+      region.cpuWrites(0, 1);
+      region.process.fork().close();
+      region.umem.fault(region.va, PAGE, FaultMode.READ);
+      assertThat(region.table.write(0, new byte[] {2})).isFalse();
+      long copied = region.process.statistics().copiedPages();
+      long changes = region.umem.invalidations();
+      region.umem.fault(region.va, PAGE, FaultMode.WRITE);
+      assertThat(region.process.statistics().copiedPages()).as("nobody shares it: no copy").isEqualTo(copied);
+      assertThat(region.umem.invalidations()).isEqualTo(changes);
+      assertThat(region.umem.linkedPages()).isEqualTo(1);
+      assertThat(region.table.write(0, new byte[] {2})).isTrue();
+      assertThat(region.cpuReads(region.process, 0)).isEqualTo(2);
+      region.process.swapOut(region.va, PAGE);
+      assertThat(region.cpuReads(region.process, 0)).as("what the device wrote counts as written").isEqualTo(2);
+    }
+  }
+
   @Test
   void translationItselfRefusesWritesToPagesLinkedForReading() {
     try (Region region = new Region(Rig.translated())) {
