@@ -8,7 +8,8 @@ import java.util.List;
  *
  * @param type the kind of address that leads there
  * @param distance links that requests cross if nothing redirects them; -1 if there is no route
- * @param hops names of the nodes on that way, importing device first; empty if there is no route
+ * @param hops names of the nodes that requests pass, importing device first: up to the host bridges and down again where they are redirected, else the shortest way, which also is what stands here where the
+ *     memory cannot be reached; empty if there is no route
  * @param reason what decided, in words
  */
 public record PeerPath(PeerMapType type, int distance, List<String> hops, String reason) {

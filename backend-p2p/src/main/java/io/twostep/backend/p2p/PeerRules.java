@@ -3,6 +3,7 @@ package io.twostep.backend.p2p;
 import io.twostep.dma.spi.FabricNode;
 import io.twostep.dma.spi.PeerMapType;
 import io.twostep.dma.spi.PeerRoute;
+import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -49,7 +50,7 @@ final class PeerRules {
       return new PeerPath(
           PeerMapType.THROUGH_HOST_BRIDGE,
           route.distance(),
-          hops,
+          throughBridges(route, from, to),
           upward + ", and " + (same ? "host bridge " + text(from) + " forwards" : "host bridges " + text(from) + " and " + text(to) + " forward"));
     }
     return new PeerPath(
@@ -62,6 +63,24 @@ final class PeerRules {
             + " is not known to forward "
             + (same ? "between its devices" : "to other host bridges")
             + "; name it in setting host-bridges of p2p if it does");
+  }
+
+  /** Returns the way of requests that go up to the host bridge of the one and down from that of the other. */
+  private static List<String> throughBridges(PeerRoute route, FabricNode from, FabricNode to) {
+    List<String> way = upTo(from, route.hops().getFirst());
+    List<String> down = upTo(to, route.hops().getLast()).reversed();
+    way.addAll(from.name().equals(to.name()) ? down.subList(1, down.size()) : down);
+    return way;
+  }
+
+  /** Returns the nodes from a device to the host bridge above it, as far as they are known. */
+  private static List<String> upTo(FabricNode bridge, FabricNode device) {
+    List<String> way = new ArrayList<>();
+    for (FabricNode at = device; at != null && !at.name().equals(bridge.name()); at = at.uplink()) {
+      way.add(at.name());
+    }
+    way.add(bridge.name());
+    return way;
   }
 
   private boolean forwards(FabricNode bridge, boolean same) {

@@ -15,6 +15,7 @@ import io.twostep.machine.model.ModelMachine;
 import io.twostep.machine.model.ModelMachineConfig;
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
@@ -225,6 +226,43 @@ class PeerRulesTest {
     Seeds.run(seed, this::judgeATree);
   }
 
+  /** A way is from node to node along links, and passes host bridges where it is said to. */
+  private static void assertWay(Topology topology, PeerPath path, DeviceSlot from, DeviceSlot to, String what) {
+    assertThat(path.hops()).as(what).startsWith(from.address().text()).endsWith(to.address().text());
+    Map<String, FabricNode> nodes = new HashMap<>();
+    topology.nodes().forEach(node -> nodes.put(node.name(), node));
+    int bridges = 0;
+    for (int i = 0; i < path.hops().size(); i++) {
+      FabricNode node = nodes.get(path.hops().get(i));
+      bridges += node.role() == Role.HOST_BRIDGE ? 1 : 0;
+      if (i != 0) {
+        FabricNode before = nodes.get(path.hops().get(i - 1));
+        assertThat(isAbove(before, node) || isAbove(node, before) || (before.role() == Role.HOST_BRIDGE && node.role() == Role.HOST_BRIDGE))
+            .as("%s to %s on %s of %s", before.name(), node.name(), path, what)
+            .isTrue();
+      }
+    }
+    if (path.isReachable()) {
+      assertThat(bridges != 0).as(what).isEqualTo(path.type() == PeerMapType.THROUGH_HOST_BRIDGE);
+    }
+  }
+
+  private static boolean isAbove(FabricNode node, FabricNode other) {
+    FabricNode uplink = other.uplink();
+    return uplink != null && uplink.name().equals(node.name());
+  }
+
+  @Test
+  void theWayOfWhatIsSentUpPassesTheHostBridgeAlsoWhereNoLinksLeadThere() {
+    FabricNode host = bridge("h0", "8086:2020");
+    FabricNode root = new FabricNode("root", Role.PORT, "", "", host);
+    FabricNode port = new FabricNode("port", Role.PORT, "", "a rule", root);
+    PeerRoute redirected = new PeerRoute(List.of(node("a", port), port, node("b", port)), host, host);
+    assertThat(rules.judge(redirected, false).hops()).containsExactly("a", "port", "root", "h0", "root", "port", "b");
+    PeerRoute mesh = new PeerRoute(List.of(node("a", null), new FabricNode("e", Role.PORT, "", "a rule", null), node("b", null)), host, bridge("h1", "8086:2020"));
+    assertThat(rules.judge(mesh, false).hops()).containsExactly("a", "h0", "h1", "b");
+  }
+
   private void judgeATree(Random random) {
     Tree tree = new Tree(random);
     try (Arena arena = Arena.ofShared();
@@ -250,6 +288,7 @@ class PeerRulesTest {
           String what = slots.get(i) + " to " + slots.get(j) + " in\n" + tree.text;
           assertThat(path.type()).as(what).isEqualTo(i == j ? PeerMapType.BUS_ADDRESS : tree.expected(ports.get(i), ports.get(j)));
           assertThat(path.distance()).as(what).isEqualTo(i == j ? 0 : tree.distance(ports.get(i), ports.get(j)));
+          assertWay(topology, path, slots.get(i), slots.get(j), what);
           assertThat(back.type()).as("the other way: %s", what).isEqualTo(path.type());
           assertThat(back.distance()).isEqualTo(path.distance());
         }

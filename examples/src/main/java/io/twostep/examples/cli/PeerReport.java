@@ -45,7 +45,7 @@ final class PeerReport {
     for (PeerCopyResult run : results) {
       lines.add(run.path().text() + ": " + run.mapType());
       lines.add("  because " + run.reason());
-      lines.add("  way of a request: " + String.join(" -> ", run.route()));
+      lines.add("  way of a request, numbered in the tree: " + String.join(" -> ", run.route()));
       run.tree().forEach(line -> lines.add("    " + line));
       lines.add("");
     }

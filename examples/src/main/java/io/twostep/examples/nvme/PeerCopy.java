@@ -83,7 +83,7 @@ public final class PeerCopy {
           tree,
           path.type().name(),
           path.reason(),
-          pair.draw(),
+          pair.draw(path.hops()),
           path.hops(),
           arrived && tookTheWay(path.type()),
           entries,

@@ -9,7 +9,7 @@ import java.util.List;
  * @param mapType how the second controller reaches the first one's memory
  * @param reason why so, in words
  * @param tree the tree in lines, for people
- * @param route names of the nodes from the second controller to the first
+ * @param route names of the nodes that a request passes, from the second controller to the first
  * @param verified whether every byte arrived in both copies, and took the way it was said to take
  * @param hardwareEntries DMA ranges handed to both controllers
  * @param iovaAllocations ranges of I/O addresses taken from the allocator

@@ -91,21 +91,31 @@ final class PeerPair implements AutoCloseable {
     return machine.stats().invalidations();
   }
 
-  /** Draw the tree, a line for each node, those below indented. */
-  List<String> draw() {
+  /** Draw the tree, a line for each node, those below indented, with the places that each has on the way of a request. */
+  List<String> draw(List<String> way) {
     List<String> lines = new ArrayList<>();
-    draw(null, "", lines);
+    draw(null, "", way, lines);
     return lines;
   }
 
-  private void draw(@Nullable FabricNode above, String indent, List<String> lines) {
+  private void draw(@Nullable FabricNode above, String indent, List<String> way, List<String> lines) {
     for (FabricNode node : machine.topology().nodes()) {
       FabricNode uplink = node.uplink();
       if (uplink == null ? above == null : above != null && uplink.name().equals(above.name())) {
-        lines.add(indent + describe(node));
-        draw(node, indent + "  ", lines);
+        lines.add(indent + describe(node) + places(node, way));
+        draw(node, indent + "  ", way, lines);
       }
     }
+  }
+
+  private static String places(FabricNode node, List<String> way) {
+    List<String> places = new ArrayList<>();
+    for (int i = 0; i < way.size(); i++) {
+      if (way.get(i).equals(node.name())) {
+        places.add(String.valueOf(i + 1));
+      }
+    }
+    return places.isEmpty() ? "" : "  [" + String.join(", ", places) + "]";
   }
 
   private String describe(FabricNode node) {

@@ -67,8 +67,11 @@ class PeerCommandTest {
         .contains("because both are below 0000:01:00.0 and nothing on the way sends requests up")
         .contains("because the two meet at no switch, and host bridge 0000:00 (8086:2020) forwards")
         .contains("because 0000:02:01.0 sends peers' requests up by access control: request redirect, completion redirect")
-        .contains("0000:04:00.0 -> 0000:02:01.0 -> 0000:01:00.0 -> 0000:02:00.0 -> 0000:03:00.0")
-        .contains("            0000:03:00.0  NVMe controller, from: its memory is published")
+        .contains(": 0000:04:00.0 -> 0000:02:01.0 -> 0000:01:00.0 -> 0000:02:00.0 -> 0000:03:00.0\n")
+        .contains(": 0000:04:00.0 -> 0000:00:02.0 -> 0000:00 -> 0000:00:01.0 -> 0000:03:00.0\n")
+        .contains(": 0000:04:00.0 -> 0000:02:01.0 -> 0000:01:00.0 -> 0000:00:01.0 -> 0000:00 -> 0000:00:01.0 -> 0000:01:00.0 -> 0000:02:00.0 -> 0000:03:00.0\n")
+        .contains("            0000:03:00.0  NVMe controller, from: its memory is published  [5]")
+        .contains("      0000:00:01.0  port, access control: request redirect, completion redirect  [4, 6]")
         .contains("arrived in all 3 runs, by the way that was chosen.");
   }
 
