@@ -1,5 +1,7 @@
 package io.twostep.backend.iommu.iova;
 
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -30,6 +32,10 @@ final class LiveChunk {
   private static final int MEDIUM_ORDER = RangeSize.order(RangeSize.CACHED_LIMIT);
   private static final int LARGE_ORDER = MEDIUM_ORDER + 1;
 
+  private static final VarHandle SMALL = MethodHandles.arrayElementVarHandle(byte[].class);
+  private static final VarHandle MEDIUM = MethodHandles.arrayElementVarHandle(char[].class);
+  private static final VarHandle LARGE = MethodHandles.arrayElementVarHandle(long[].class);
+
   /** Which block this is: the first granule shifted right by the {@linkplain #ORDER order}. */
   final long number;
 
@@ -55,30 +61,21 @@ final class LiveChunk {
     }
   }
 
+  /** Forget a range if exactly this one is live; of any number of threads that try, one succeeds. */
   boolean tryClear(long start, long size, int order) {
     if (order <= RangeSize.SMALL_ORDER) {
       byte[] sizes = small;
       int node = node(start, order);
-      if (sizes == null || sizes[node] != size || !isAligned(start, order)) {
-        return false;
-      }
-      sizes[node] = 0;
-    } else if (order <= MEDIUM_ORDER) {
+      return sizes != null && sizes[node] == size && isAligned(start, order) && SMALL.compareAndSet(sizes, node, (byte) size, (byte) 0);
+    }
+    if (order <= MEDIUM_ORDER) {
       char[] sizes = medium;
       int node = node(start, order);
-      if (sizes == null || sizes[node] != size || !isAligned(start, order)) {
-        return false;
-      }
-      sizes[node] = 0;
-    } else {
-      long[] sizes = large;
-      int place = place(start);
-      if (sizes == null || sizes[place] != size || !isAligned(start, LARGE_ORDER)) {
-        return false;
-      }
-      sizes[place] = 0;
+      return sizes != null && sizes[node] == size && isAligned(start, order) && MEDIUM.compareAndSet(sizes, node, (char) size, (char) 0);
     }
-    return true;
+    long[] sizes = large;
+    int place = place(start);
+    return sizes != null && sizes[place] == size && isAligned(start, LARGE_ORDER) && LARGE.compareAndSet(sizes, place, size, 0L);
   }
 
   /** Look up the size of the live range that starts here, or 0. */

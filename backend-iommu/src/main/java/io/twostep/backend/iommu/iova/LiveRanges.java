@@ -12,8 +12,8 @@ import org.jspecify.annotations.Nullable;
  * them and stay. As live ranges lie close together, so do the numbers of their blocks: taken as they are they do not
  * collide, and the search mostly ends where it begins.
  *
- * <p>Ranges are marked and cleared by their owners without locks. Of two threads that clear the same range the later
- * one is refused; only if they do so in the same few nanoseconds can both succeed.
+ * <p>Ranges are marked and cleared by their owners without locks. Of any number of threads that clear the same range,
+ * however close together, one succeeds.
  */
 final class LiveRanges {
   private static final int LEAST_PLACES = 16;
