@@ -95,7 +95,7 @@ final class HostOps implements DmaOps {
       iommu.map(first, phys & ~granuleMask, bytes - (first - base), flags & MapFlags.ACCESS);
     } catch (RuntimeException e) {
       allocator.free(base, bytes >>> granuleShift);
-      throw e;
+      throw refusals.byHost(e, first, phys, length);
     }
     mine.runs.add(first, phys & ~granuleMask, bytes - (first - base), flags & MapFlags.ACCESS);
     mine.runs.setMapped(0, mine.publishes);
@@ -235,7 +235,8 @@ final class HostOps implements DmaOps {
     try {
       iommu.map(runs.iova(run), runs.phys(run), runs.length(run), runs.access(run));
       runs.setMapped(run, call);
-    } catch (RuntimeException e) {
+    } catch (RuntimeException refusal) {
+      RuntimeException e = refusals.byHost(refusal, runs.iova(run), runs.phys(run), runs.length(run));
       for (int back = from; back < run; back++) {
         if (runs.isMappedBy(back, call) && !tryUnmap(runs, back)) {
           e.addSuppressed(refusals.stuck(runs.iova(back), runs.length(back)));

@@ -89,6 +89,22 @@ final class Refusals {
             .formatted(device, needed, left));
   }
 
+  /** Says for which device and range a host refused a mapping; the host knows neither. */
+  RuntimeException byHost(RuntimeException refusal, long iova, long phys, long length) {
+    if (!(refusal instanceof DmaMappingException known)) {
+      return refusal;
+    }
+    String remedy =
+        switch (known.reason()) {
+          case PIN_LIMIT -> "; unmap something, or raise the limit on locked memory";
+          case MAPPING_SLOTS -> "; unmap something, or map fewer and longer ranges";
+          default -> "";
+        };
+    String said = String.valueOf(known.getMessage()).replace(" [" + known.reason() + "]", "");
+    return new DmaMappingException(
+        known.reason(), "%s: the host did not map 0x%x+0x%x at I/O address 0x%x: %s%s".formatted(device, phys, length, iova, said, remedy), known);
+  }
+
   DmaMappingException stuck(long iova, long length) {
     return new DmaMappingException(
         Reason.QUARANTINED,

@@ -47,10 +47,10 @@ final class FakeHost implements HostManagedIommu {
   public void map(long iova, long phys, long length, int access) {
     mapCalls++;
     if (mapCalls == failMapAt) {
-      throw new DmaMappingException(Reason.PIN_LIMIT, "0000:01:00.0: the host pins no more");
+      throw new DmaMappingException(Reason.PIN_LIMIT, "no more is pinned");
     }
     if (mappingSlots() == 0) {
-      throw new DmaMappingException(Reason.MAPPING_SLOTS, "0000:01:00.0: the host has no slot left");
+      throw new DmaMappingException(Reason.MAPPING_SLOTS, "no slot is left");
     }
     Map.Entry<Long, Run> before = runs.lowerEntry(iova + length);
     if (((iova | phys | length) & 4095) != 0 || length == 0 || access == 0 || (before != null && before.getKey() + before.getValue().length > iova)) {

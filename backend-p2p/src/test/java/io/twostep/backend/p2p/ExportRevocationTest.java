@@ -55,7 +55,7 @@ class ExportRevocationTest {
       MemoryBlock block = rig.allocate(3 * PAGE);
       MemoryBlock elsewhere = rig.allocate(3 * PAGE);
       AtomicInteger told = new AtomicInteger();
-      try (ExportedBuffer exported = ExportedBuffer.of(rig.machine, "frame", pages(block));
+      try (ExportedBuffer exported = ExportedBuffer.of(rig.seen, "frame", pages(block));
           ImportedBuffer first = exported.attach(rig.mapper, told::incrementAndGet);
           ImportedBuffer second = exported.attach(other.mapper, told::incrementAndGet);
           DmaMapping mine = rig.mapper.map(block.phys(0), PAGE, BIDIRECTIONAL, NONE)) {
@@ -97,7 +97,7 @@ class ExportRevocationTest {
         UntranslatedImporter other = new UntranslatedImporter(rig)) {
       MemoryBlock block = rig.allocate(3 * PAGE);
       AtomicInteger told = new AtomicInteger();
-      try (ExportedBuffer exported = ExportedBuffer.of(rig.machine, "frame", pages(block));
+      try (ExportedBuffer exported = ExportedBuffer.of(rig.seen, "frame", pages(block));
           ImportedBuffer first = exported.attach(rig.mapper, told::incrementAndGet);
           ImportedBuffer second = exported.attach(rig.mapper, told::incrementAndGet);
           ImportedBuffer third = exported.attach(other.mapper, () -> {})) {
@@ -131,7 +131,7 @@ class ExportRevocationTest {
     try (Rig rig = new Rig(Kind.IOMMU);
         UntranslatedImporter deaf = new UntranslatedImporter(rig)) {
       MemoryBlock block = rig.allocate(3 * PAGE);
-      try (ExportedBuffer exported = ExportedBuffer.of(rig.machine, "frame", pages(block));
+      try (ExportedBuffer exported = ExportedBuffer.of(rig.seen, "frame", pages(block));
           ImportedBuffer good = exported.attach(rig.mapper, () -> {});
           ImportedBuffer bad = exported.attach(deaf.mapper, () -> {})) {
         Entries entries = new Entries();
@@ -159,7 +159,7 @@ class ExportRevocationTest {
   void whatCannotBeInvalidatedKeepsTheBufferUntilTheDeviceIsReset() {
     try (Rig rig = new Rig(Kind.IOMMU)) {
       MemoryBlock block = rig.allocate(3 * PAGE);
-      try (ExportedBuffer exported = ExportedBuffer.of(rig.machine, "frame", pages(block))) {
+      try (ExportedBuffer exported = ExportedBuffer.of(rig.seen, "frame", pages(block))) {
         ImportedBuffer imported = exported.attach(rig.mapper, () -> {});
         imported.mapLinear(BIDIRECTIONAL, NONE, IN_PLACE);
         rig.machine.failNth().arm(FailNth.Kind.INVALIDATE, 1);
@@ -184,7 +184,7 @@ class ExportRevocationTest {
   void aProviderThatTakesItsMemoryBackTakesTheBufferWithIt() {
     try (Rig rig = new Rig(Kind.IOMMU)) {
       AtomicInteger told = new AtomicInteger();
-      try (ExportedBuffer exported = ExportedBuffer.of(rig.machine, "bar", PhysRanges.of(rig.nearMemory.phys(), PAGE));
+      try (ExportedBuffer exported = ExportedBuffer.of(rig.seen, "bar", PhysRanges.of(rig.nearMemory.phys(), PAGE));
           ImportedBuffer imported = exported.attach(rig.mapper, told::incrementAndGet)) {
         imported.map(BIDIRECTIONAL, NONE, new Entries());
         CompletableFuture<Void> revoked = rig.nearMemory.revoke().toCompletableFuture();
@@ -203,7 +203,7 @@ class ExportRevocationTest {
   @Test
   void aProviderIsToldThatQuarantinedImportsStillReachIt() {
     try (Rig rig = new Rig(Kind.IOMMU)) {
-      try (ExportedBuffer exported = ExportedBuffer.of(rig.machine, "bar", PhysRanges.of(rig.behindMemory.phys(), PAGE));
+      try (ExportedBuffer exported = ExportedBuffer.of(rig.seen, "bar", PhysRanges.of(rig.behindMemory.phys(), PAGE));
           ImportedBuffer imported = exported.attach(rig.mapper, () -> {})) {
         imported.mapLinear(BIDIRECTIONAL, NONE, IN_PLACE);
         rig.machine.failNth().arm(FailNth.Kind.INVALIDATE, 1);
@@ -220,7 +220,7 @@ class ExportRevocationTest {
   @Test
   void aProviderThatIsPulledOutEndsTheBuffer() {
     try (Rig rig = new Rig(Kind.IOMMU);
-        ExportedBuffer exported = ExportedBuffer.of(rig.machine, "bar", PhysRanges.of(rig.behindMemory.phys(), PAGE));
+        ExportedBuffer exported = ExportedBuffer.of(rig.seen, "bar", PhysRanges.of(rig.behindMemory.phys(), PAGE));
         ImportedBuffer imported = exported.attach(rig.mapper, () -> {})) {
       imported.mapLinear(BIDIRECTIONAL, NONE, IN_PLACE);
       rig.machine.unplug(rig.behindMemory.provider().address());
@@ -241,7 +241,7 @@ class ExportRevocationTest {
       AtomicInteger stop = new AtomicInteger();
       CountDownLatch running = new CountDownLatch(2);
       List<Thread> threads = new ArrayList<>();
-      try (ExportedBuffer exported = ExportedBuffer.of(rig.machine, "frame", pages(block))) {
+      try (ExportedBuffer exported = ExportedBuffer.of(rig.seen, "frame", pages(block))) {
         for (int t = 0; t < 2; t++) {
           threads.add(
               new Thread(

@@ -60,7 +60,7 @@ class ExportedBufferTest {
     try (Rig rig = new Rig(kind);
         UntranslatedImporter other = new UntranslatedImporter(rig)) {
       MemoryBlock block = rig.allocate(3 * PAGE);
-      try (ExportedBuffer exported = ExportedBuffer.of(rig.machine, "frame", pages(block));
+      try (ExportedBuffer exported = ExportedBuffer.of(rig.seen, "frame", pages(block));
           ImportedBuffer first = exported.attach(rig.mapper, () -> {});
           ImportedBuffer second = exported.attach(other.mapper, () -> {})) {
         assertThat(exported.attachments()).isEqualTo(2);
@@ -94,7 +94,7 @@ class ExportedBufferTest {
     try (Rig rig = new Rig(Kind.IOMMU)) {
       long peer = rig.behindMemory.phys();
       PhysRanges ranges = PhysRanges.of(peer + 9 * PAGE, 2 * PAGE, peer, PAGE, peer + 4 * PAGE, 3 * PAGE);
-      try (ExportedBuffer exported = ExportedBuffer.of(rig.machine, "registers", ranges);
+      try (ExportedBuffer exported = ExportedBuffer.of(rig.seen, "registers", ranges);
           ImportedBuffer imported = exported.attach(rig.mapper, () -> {})) {
         assertThat(exported.provider()).isSameAs(rig.behindMemory.provider());
         byte[] bytes = Rig.pattern(6 * PAGE, 4);
@@ -115,7 +115,7 @@ class ExportedBufferTest {
       try (PeerMemory low = PeerMemory.publish(rig.machine, provider, MemoryDevice.BAR, 0, 4 * GIB);
           PeerMemory high = PeerMemory.publish(rig.machine, provider, MemoryDevice.BAR, 5 * GIB, 2 * GIB);
           ExportedBuffer exported =
-              ExportedBuffer.of(rig.machine, "bar", PhysRanges.of(high.phys() + GIB, GIB, low.phys(), 4 * GIB, high.phys(), 3 * PAGE));
+              ExportedBuffer.of(rig.seen, "bar", PhysRanges.of(high.phys() + GIB, GIB, low.phys(), 4 * GIB, high.phys(), 3 * PAGE));
           ImportedBuffer imported = exported.attach(rig.mapper, () -> {})) {
         assertThat(exported.length()).isEqualTo(5 * GIB + 3 * PAGE);
         long address = imported.mapLinear(BIDIRECTIONAL, NONE, IN_PLACE);
@@ -141,7 +141,7 @@ class ExportedBufferTest {
   void busAddressesOfADeviceBecomeEntries(Kind kind) {
     try (Rig rig = new Rig(kind)) {
       long peer = rig.nearMemory.phys();
-      try (ExportedBuffer exported = ExportedBuffer.of(rig.machine, "bar", PhysRanges.of(peer + 9 * PAGE, 2 * PAGE, peer, PAGE));
+      try (ExportedBuffer exported = ExportedBuffer.of(rig.seen, "bar", PhysRanges.of(peer + 9 * PAGE, 2 * PAGE, peer, PAGE));
           ImportedBuffer imported = exported.attach(rig.mapper, () -> {})) {
         assertReason(Reason.NOT_LINEAR, () -> imported.mapLinear(BIDIRECTIONAL, NONE, MAY_BOUNCE));
         Entries entries = new Entries();
@@ -160,19 +160,19 @@ class ExportedBufferTest {
       MemoryBlock block = rig.allocate(3 * PAGE);
       String before = rig.accounts();
       PhysRanges mixed = PhysRanges.of(block.phys(0), PAGE, rig.nearMemory.phys(), PAGE);
-      assertThatThrownBy(() -> ExportedBuffer.of(rig.machine, "x", mixed)).isInstanceOf(IllegalArgumentException.class).hasMessageContaining("somebody else");
+      assertThatThrownBy(() -> ExportedBuffer.of(rig.seen, "x", mixed)).isInstanceOf(IllegalArgumentException.class).hasMessageContaining("somebody else");
       PhysRanges two = PhysRanges.of(rig.behindMemory.phys(), PAGE, rig.nearMemory.phys(), PAGE);
-      assertThatThrownBy(() -> ExportedBuffer.of(rig.machine, "x", two)).isInstanceOf(IllegalArgumentException.class);
-      assertThatThrownBy(() -> ExportedBuffer.of(rig.machine, "x", PhysRanges.of())).isInstanceOf(IllegalArgumentException.class);
-      assertThatThrownBy(() -> ExportedBuffer.of(rig.machine, "x", PhysRanges.of(-PAGE, 2 * PAGE))).isInstanceOf(IllegalArgumentException.class);
+      assertThatThrownBy(() -> ExportedBuffer.of(rig.seen, "x", two)).isInstanceOf(IllegalArgumentException.class);
+      assertThatThrownBy(() -> ExportedBuffer.of(rig.seen, "x", PhysRanges.of())).isInstanceOf(IllegalArgumentException.class);
+      assertThatThrownBy(() -> ExportedBuffer.of(rig.seen, "x", PhysRanges.of(-PAGE, 2 * PAGE))).isInstanceOf(IllegalArgumentException.class);
       assertThatThrownBy(() -> PhysRanges.of(1)).isInstanceOf(IllegalArgumentException.class);
-      assertReason(Reason.NOT_BACKED, () -> ExportedBuffer.of(rig.machine, "x", PhysRanges.of(1L << 61, PAGE)));
-      try (ExportedBuffer far = ExportedBuffer.of(rig.machine, "far", PhysRanges.of(rig.farMemory.phys(), PAGE))) {
+      assertReason(Reason.NOT_BACKED, () -> ExportedBuffer.of(rig.seen, "x", PhysRanges.of(1L << 61, PAGE)));
+      try (ExportedBuffer far = ExportedBuffer.of(rig.seen, "far", PhysRanges.of(rig.farMemory.phys(), PAGE))) {
         assertReason(Reason.PEER_UNREACHABLE, () -> far.attach(rig.mapper, () -> {}));
         assertThatThrownBy(() -> far.attach(stranger.mapper, () -> {})).isInstanceOf(IllegalArgumentException.class).hasMessageContaining("another machine");
         assertThat(far.attachments()).isZero();
       }
-      ExportedBuffer closed = ExportedBuffer.of(rig.machine, "closed", pages(block));
+      ExportedBuffer closed = ExportedBuffer.of(rig.seen, "closed", pages(block));
       ImportedBuffer imported = closed.attach(rig.mapper, () -> {});
       closed.close();
       closed.close();
@@ -182,7 +182,7 @@ class ExportedBufferTest {
       assertThatThrownBy(closed::restore).isInstanceOf(IllegalStateException.class).hasMessageContaining("closed");
       imported.close();
       rig.behindMemory.revoke();
-      assertReason(Reason.REVOKED, () -> ExportedBuffer.of(rig.machine, "x", PhysRanges.of(rig.behindMemory.phys(), PAGE)));
+      assertReason(Reason.REVOKED, () -> ExportedBuffer.of(rig.seen, "x", PhysRanges.of(rig.behindMemory.phys(), PAGE)));
       assertThat(rig.accounts()).isEqualTo(before);
     }
   }
@@ -192,7 +192,7 @@ class ExportedBufferTest {
   void whicheverCallFailsNothingIsLeft(Kind kind) {
     try (Rig rig = new Rig(kind)) {
       MemoryBlock block = rig.allocate(3 * PAGE);
-      try (ExportedBuffer exported = ExportedBuffer.of(rig.machine, "frame", pages(block));
+      try (ExportedBuffer exported = ExportedBuffer.of(rig.seen, "frame", pages(block));
           ImportedBuffer imported = exported.attach(rig.mapper, () -> {})) {
         imported.mapLinear(BIDIRECTIONAL, NONE, MAY_BOUNCE);
         imported.unmap();

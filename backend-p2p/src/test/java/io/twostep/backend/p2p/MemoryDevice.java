@@ -7,6 +7,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.List;
+import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
 /** A device with a BAR of memory, whose own accesses the test makes. */
@@ -16,6 +17,9 @@ final class MemoryDevice implements DeviceModel {
 
   final MemorySegment memory;
   private @Nullable BusMaster bus;
+
+  /** What stands between the device and the bus, beside the machine. */
+  UnaryOperator<BusMaster> between = UnaryOperator.identity();
 
   MemoryDevice(Arena arena) {
     this(arena.allocate(BYTES, 4096));
@@ -70,7 +74,7 @@ final class MemoryDevice implements DeviceModel {
 
   @Override
   public void connect(BusMaster master, Signals signals) {
-    bus = master;
+    bus = between.apply(master);
   }
 
   @Override

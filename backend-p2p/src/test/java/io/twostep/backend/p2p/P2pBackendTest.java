@@ -153,7 +153,7 @@ class P2pBackendTest {
     try (Rig rig = new Rig(Kind.IOMMU);
         DmaMapper mapper =
             DmaStack.of(rig.terminal, new P2pBackendPlugin().create(Settings.of(new P2pBackendPlugin(), Map.of("host-bridges", "known,dead:beef=any"))))
-                .attach(rig.machine, rig.slot, DeviceLimits.UNLIMITED);
+                .attach(rig.seen, rig.slot, DeviceLimits.UNLIMITED);
         DmaMapping mapping = mapper.map(rig.farMemory.phys(), PAGE, FROM_DEVICE, NONE)) {
       assertThat(rig.device.write(mapping.dmaAddress(), Rig.pattern(16, 7))).isTrue();
       assertThat(rig.far.bytes(0, 16)).isEqualTo(Rig.pattern(16, 7));

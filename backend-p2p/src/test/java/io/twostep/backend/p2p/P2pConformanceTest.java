@@ -82,6 +82,16 @@ class P2pConformanceTest {
   }
 
   @Nested
+  class AboveAnIommuThatAHostManages extends Stack {
+    AboveAnIommuThatAHostManages() {
+      super(
+          TckSetup.translated().byHost(),
+          List.of(TckPart.of(new IommuBackendPlugin())),
+          EnumSet.of(TRANSLATES, WRITE_ONLY, SPARSE_WINDOWS, IN_PLACE, SERVES_UNTRUSTED));
+    }
+  }
+
+  @Nested
   class AboveTheBounceLayerOfAnUntrustedDevice extends Stack {
     AboveTheBounceLayerOfAnUntrustedDevice() {
       super(

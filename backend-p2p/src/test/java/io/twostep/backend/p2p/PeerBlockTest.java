@@ -82,7 +82,7 @@ class PeerBlockTest {
     EXPORT {
       @Override
       AutoCloseable hold(Rig rig, long phys, long length) {
-        return ExportedBuffer.of(rig.machine, "frame", PhysRanges.of(phys, length));
+        return ExportedBuffer.of(rig.seen, "frame", PhysRanges.of(phys, length));
       }
     },
     QUARANTINE {

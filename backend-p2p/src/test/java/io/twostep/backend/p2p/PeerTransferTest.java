@@ -230,7 +230,7 @@ class PeerTransferTest {
   void withoutTheLayerPeersAreRefusedByTheTerminal() {
     for (Kind kind : List.of(Kind.DIRECT, Kind.IOMMU)) {
       try (Rig rig = new Rig(kind);
-          var bare = io.twostep.dma.DmaStack.of(rig.terminal).attach(rig.machine, rig.slot, DeviceLimits.UNLIMITED)) {
+          var bare = io.twostep.dma.DmaStack.of(rig.terminal).attach(rig.seen, rig.slot, DeviceLimits.UNLIMITED)) {
         assertThatThrownBy(() -> bare.map(rig.nearMemory.phys(), PAGE, FROM_DEVICE, NONE)).hasMessageContaining("add the p2p layer");
       }
     }

@@ -28,7 +28,7 @@ class RevocationDeadlineTest {
   private static final long DEADLINE = 1_000;
 
   private static DmaMapper second(Rig rig) {
-    return DmaStack.of(rig.terminal, rig.layers).attach(rig.machine, rig.nearMemory.provider(), DeviceLimits.UNLIMITED);
+    return DmaStack.of(rig.terminal, rig.layers).attach(rig.seen, rig.nearMemory.provider(), DeviceLimits.UNLIMITED);
   }
 
   private static void await(Rig rig, CompletableFuture<Void> revoked) {

@@ -44,7 +44,7 @@ class RevocationTest {
   }
 
   @ParameterizedTest
-  @EnumSource(value = Kind.class, names = {"IOMMU", "IOMMU_LAZY", "IOMMU_NOT_SNOOPING", "IOMMU_FORCED", "UNTRUSTED"})
+  @EnumSource(value = Kind.class, names = {"IOMMU", "IOMMU_LAZY", "IOMMU_NOT_SNOOPING", "IOMMU_FORCED", "HOST", "HOST_2K", "UNTRUSTED"})
   void translatedImportersLoseTheMemoryAtOnce(Kind kind) {
     try (Rig rig = new Rig(kind);
         DmaMapping other = rig.mapper.newMapping()) {
@@ -83,7 +83,7 @@ class RevocationTest {
   }
 
   @ParameterizedTest
-  @EnumSource(value = Kind.class, names = {"DIRECT", "IOMMU"})
+  @EnumSource(value = Kind.class, names = {"DIRECT", "IOMMU", "HOST"})
   void importersByBusAddressLetGoWhenTheirDriversAreTold(Kind kind) {
     try (Rig rig = new Rig(kind);
         DmaTransfer transfer = rig.mapper.newTransfer()) {
@@ -228,7 +228,7 @@ class RevocationTest {
   }
 
   @ParameterizedTest
-  @EnumSource(value = Kind.class, names = {"IOMMU", "DIRECT"})
+  @EnumSource(value = Kind.class, names = {"IOMMU", "HOST", "DIRECT"})
   void aProviderThatIsPulledOutTakesItsMemoryBack(Kind kind) {
     try (Rig rig = new Rig(kind);
         DmaTransfer transfer = rig.mapper.newTransfer();
@@ -288,7 +288,7 @@ class RevocationTest {
 
   /** One thread maps and unmaps as fast as it can while another takes the memory back: afterwards no device reaches it, nothing is left, and no call saw anything but REVOKED. */
   @ParameterizedTest
-  @EnumSource(value = Kind.class, names = {"IOMMU", "IOMMU_LAZY", "DIRECT"})
+  @EnumSource(value = Kind.class, names = {"IOMMU", "IOMMU_LAZY", "HOST", "DIRECT"})
   void revocationUnderLoadLeavesNothingReachable(Kind kind) throws InterruptedException, ExecutionException {
     for (int round = 0; round < 20; round++) {
       try (Rig rig = new Rig(kind, io.twostep.dma.DeviceLimits.UNLIMITED, "iotlb", "normal", "time", "real")) {

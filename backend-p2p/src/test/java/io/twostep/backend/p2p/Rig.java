@@ -14,6 +14,8 @@ import io.twostep.dma.DmaStack;
 import io.twostep.dma.MemoryBlock;
 import io.twostep.dma.MemoryPlacement;
 import io.twostep.dma.PeerMemory;
+import io.twostep.dma.spi.AddressRange;
+import io.twostep.dma.spi.Machine;
 import io.twostep.dma.spi.AddressSpace.Translation;
 import io.twostep.dma.spi.DeviceAddress;
 import io.twostep.dma.spi.DeviceSlot;
@@ -57,6 +59,9 @@ final class Rig implements AutoCloseable {
     IOMMU_LAZY(true, false, SlotOptions.DEFAULT),
     IOMMU_NOT_SNOOPING(true, true, SlotOptions.DEFAULT.withCoherent(false)),
     IOMMU_FORCED(true, true, SlotOptions.DEFAULT),
+    HOST(true, false, SlotOptions.DEFAULT.withTranslation(Translation.NONE)),
+    /** Granules smaller than frames, which no table format here has. */
+    HOST_2K(true, false, SlotOptions.DEFAULT.withTranslation(Translation.NONE)),
     UNTRUSTED(true, true, SlotOptions.DEFAULT.withTrusted(false));
 
     final boolean translates;
@@ -75,6 +80,13 @@ final class Rig implements AutoCloseable {
   final Kind kind;
   final Arena arena = Arena.ofShared();
   final ModelMachine machine;
+
+  /** The machine as software sees it. */
+  final Machine seen;
+
+  /** The host's side of the device's address space; used where a host translates. */
+  final HostedSpace host;
+
   final P2pBackend p2p = new P2pBackend(P2pConfig.defaults());
   final CountingLayer counting = new CountingLayer();
   final TerminalBackend terminal;
@@ -102,9 +114,16 @@ final class Rig implements AutoCloseable {
       given.put(settings[i], settings[i + 1]);
     }
     machine = ModelMachine.create(ModelMachineConfig.of(given));
+    boolean hosted = kind == Kind.HOST || kind == Kind.HOST_2K;
+    host = new HostedSpace(kind == Kind.HOST_2K ? PAGE / 2 : PAGE);
+    if (hosted) {
+      device.between = host::translate;
+    }
     slot = plug("0000:03:00.0", device, kind.options);
+    seen = hosted ? new HostedMachine(machine, slot, host) : machine;
     nearMemory = publish("0000:04:00.0", near, kind.options);
     behindMemory = publish("0000:10:00.0", behind, SlotOptions.DEFAULT);
+    host.replace(machine.addressSpaceFor(slot), new AddressRange(nearMemory.range().busAddress(), nearMemory.range().busAddress() + MemoryDevice.BYTES - 1, "the switch's"));
     farMemory = publish("0000:41:00.0", far, SlotOptions.DEFAULT);
     FlushPolicy policy = kind == Kind.IOMMU_LAZY ? FlushPolicy.LAZY : FlushPolicy.STRICT;
     terminal = kind.translates ? new IommuBackend(IommuConfig.defaults().withFlush(policy)) : new DirectBackend();
@@ -114,7 +133,7 @@ final class Rig implements AutoCloseable {
       boolean force = kind == Kind.DIRECT_FORCED || kind == Kind.IOMMU_FORCED;
       layers.add(new SwiotlbBackend(SwiotlbConfig.defaults().withSize(1 << 20, 4 << 20).withAreas(1).withForce(force)));
     }
-    mapper = DmaStack.of(terminal, layers).attach(machine, slot, limits);
+    mapper = DmaStack.of(terminal, layers).attach(seen, slot, limits);
   }
 
   private DeviceSlot plug(String address, MemoryDevice model, SlotOptions options) {
@@ -124,7 +143,7 @@ final class Rig implements AutoCloseable {
   }
 
   private PeerMemory publish(String address, MemoryDevice model, SlotOptions options) {
-    return PeerMemory.publish(machine, plug(address, model, options), MemoryDevice.BAR, 0, MemoryDevice.BYTES);
+    return PeerMemory.publish(seen, plug(address, model, options), MemoryDevice.BAR, 0, MemoryDevice.BYTES);
   }
 
   MemoryBlock allocate(long length) {
@@ -140,7 +159,7 @@ final class Rig implements AutoCloseable {
   /** What a request could leave behind. */
   String accounts() {
     return "live " + mapper.liveMappings() + ", quarantined " + mapper.quarantined() + ", ranges " + liveRanges() + ", pins " + nearMemory.pins() + " "
-        + behindMemory.pins() + " " + farMemory.pins() + ", mapped " + machine.stats().blocksMapped();
+        + behindMemory.pins() + " " + farMemory.pins() + ", mapped " + machine.stats().blocksMapped() + ", host " + host.mappings();
   }
 
   static byte[] pattern(int length, int salt) {
@@ -174,6 +193,7 @@ final class Rig implements AutoCloseable {
         assertThat(p2p.statistics().devices()).isZero();
         p2p.close();
         assertThat(liveRanges()).as("I/O address ranges").isZero();
+        assertThat(host.mappings()).as("mappings of the host").isZero();
         layers.forEach(LayerBackend::close);
         terminal.close();
         blocks.forEach(MemoryBlock::close);

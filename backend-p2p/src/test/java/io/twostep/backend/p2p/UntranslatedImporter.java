@@ -22,7 +22,7 @@ final class UntranslatedImporter implements AutoCloseable {
     device = new MemoryDevice(rig.arena);
     slot = rig.machine.plug(new DeviceAddress("0000:11:00.0"), device, SlotOptions.DEFAULT.withTranslation(Translation.NONE));
     slot.busMaster(true);
-    mapper = DmaStack.of(terminal, rig.p2p).attach(rig.machine, slot, DeviceLimits.UNLIMITED);
+    mapper = DmaStack.of(terminal, rig.p2p).attach(rig.seen, slot, DeviceLimits.UNLIMITED);
   }
 
   @Override
