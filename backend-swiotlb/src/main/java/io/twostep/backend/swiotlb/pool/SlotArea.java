@@ -14,6 +14,9 @@ final class SlotArea extends SpinLock {
   /** No run of free slots fits. */
   static final int NONE = -1;
 
+  /** Another thread is in the area. */
+  static final int BUSY = -2;
+
   private static final int SET = Long.SIZE;
 
   private final MemoryBlock memory;
@@ -66,23 +69,36 @@ final class SlotArea extends SpinLock {
 
   /** Takes the slots of a buffer and returns the first, or {@link #NONE}. */
   int allocate(SlotRules rules, long length, long low) {
-    int count = (int) (rules.bytes(length, low) >>> SlotRules.SLOT_SHIFT);
-    int residue = rules.residue(low);
-    boolean bounded = rules.isBounded(length, low, bytes);
     lock();
+    return allocateAndUnlock(rules, length, low);
+  }
+
+  /** Takes the slots of a buffer and returns the first, {@link #NONE}, or {@link #BUSY} rather than wait. */
+  int tryAllocate(SlotRules rules, long length, long low) {
+    return tryLock() ? allocateAndUnlock(rules, length, low) : BUSY;
+  }
+
+  private int allocateAndUnlock(SlotRules rules, long length, long low) {
     try {
-      int inSet = residue & SET - 1;
-      int first =
-          inSet + count <= SET
-              ? findInSet(rules, count, residue, bounded, length, low)
-              : findAcross(rules, count, residue, bounded, length, low);
-      if (first != NONE) {
-        take(first, count);
-      }
-      return first;
+      return allocateLocked(rules, length, low);
     } finally {
       unlock();
     }
+  }
+
+  private int allocateLocked(SlotRules rules, long length, long low) {
+    int count = (int) (rules.bytes(length, low) >>> SlotRules.SLOT_SHIFT);
+    int residue = rules.residue(low);
+    boolean bounded = rules.isBounded(length, low, bytes);
+    int inSet = residue & SET - 1;
+    int first =
+        inSet + count <= SET
+            ? findInSet(rules, count, residue, bounded, length, low)
+            : findAcross(rules, count, residue, bounded, length, low);
+    if (first != NONE) {
+      take(first, count);
+    }
+    return first;
   }
 
   /** Finds a run within one set, in the fullest set that has one. */

@@ -33,9 +33,6 @@ public final class SlotPool implements AutoCloseable {
   private static final int AREA_SHIFT = 40;
   private static final long IN_AREA = (1L << AREA_SHIFT) - 1;
 
-  /** Spreads consecutive thread ids evenly (2^64 divided by the golden ratio). */
-  private static final long SPREAD = 0x9e3779b97f4a7c15L;
-
   private final AreaSource source;
   private final long areaBytes;
   private final int stripeMask;
@@ -79,12 +76,27 @@ public final class SlotPool implements AutoCloseable {
     if (length > areaBytes - rules.lead(low) || rules.residue(low) + (rules.bytes(length, low) >>> SlotRules.SLOT_SHIFT) > areaBytes >>> SlotRules.SLOT_SHIFT) {
       return TOO_LARGE;
     }
-    int home = (int) ((Thread.currentThread().threadId() * SPREAD) >>> 32) & stripeMask;
-    SlotArea area = areas.getAcquire(home);
-    if (area != null) {
-      int slot = area.allocate(rules, length, low);
-      if (slot != SlotArea.NONE) {
-        return position(home, slot) + rules.lead(low);
+    // Threads that work together were mostly started in a row, so that the numbers themselves keep them apart; no mixing of them does.
+    int home = (int) Thread.currentThread().threadId() & stripeMask;
+    int slot = tryAllocate(home, rules, length, low);
+    if (slot >= 0) {
+      return position(home, slot) + rules.lead(low);
+    }
+    return slot == SlotArea.BUSY ? allocateBeside(home, rules, length, low) : allocateElsewhere(home, rules, length, low);
+  }
+
+  private int tryAllocate(int index, SlotRules rules, long length, long low) {
+    SlotArea area = areas.getAcquire(index);
+    return area == null ? SlotArea.NONE : area.tryAllocate(rules, length, low);
+  }
+
+  /** Pass over areas that other threads are in just now; wait for one only where all are. */
+  private long allocateBeside(int home, SlotRules rules, long length, long low) {
+    for (int i = 1; i <= stripeMask; i++) {
+      int index = home + i & stripeMask;
+      int slot = tryAllocate(index, rules, length, low);
+      if (slot >= 0) {
+        return position(index, slot) + rules.lead(low);
       }
     }
     return allocateElsewhere(home, rules, length, low);

@@ -37,6 +37,11 @@ abstract class SpinLock extends SpinLockWord {
     }
   }
 
+  /** Enter unless another thread is inside. */
+  final boolean tryLock() {
+    return locked == 0 && (int) LOCKED.compareAndExchangeAcquire(this, 0, 1) == 0;
+  }
+
   final void unlock() {
     LOCKED.setRelease(this, 0);
   }

@@ -7,7 +7,10 @@ import io.twostep.tck.Allocation;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import org.junit.jupiter.api.Test;
 
 class SlotPoolTest {
@@ -119,6 +122,39 @@ class SlotPoolTest {
     SlotRules rules = new SlotRules(0xfff, 0xfff, 0xffff);
     pool.allocate(rules, 1, 0);
     assertThat(Allocation.leastBytesOf(() -> pool.free(rules, pool.allocate(rules, 4096, 0x1200)))).isZero();
+  }
+
+  @Test
+  void threadsThatWereStartedInARowHaveAreasOfTheirOwn() throws InterruptedException {
+    SlotPool wide = new SlotPool(blocks, AREA, 4, 4);
+    for (int round = 0; round < 8; round++) {
+      Map<Long, Long> areas = new ConcurrentHashMap<>();
+      List<Thread> threads = new ArrayList<>();
+      for (int t = 0; t < 4; t++) {
+        threads.add(new Thread(() -> areas.put(Thread.currentThread().threadId(), wide.allocate(ANYWHERE, 1, 0) >>> 40)));
+      }
+      for (Thread thread : threads) {
+        thread.start();
+        thread.join();
+      }
+      for (Map.Entry<Long, Long> one : areas.entrySet()) {
+        Long next = areas.get(one.getKey() + 1);
+        assertThat(next).isNotEqualTo(one.getValue());
+      }
+    }
+    wide.close();
+  }
+
+  @Test
+  void anAreaThatAnotherThreadIsInIsPassedOver() {
+    SlotArea area = new SlotArea(Objects.requireNonNull(blocks.allocate(AREA)), AREA);
+    area.lock();
+    assertThat(area.tryAllocate(ANYWHERE, 1, 0)).isEqualTo(SlotArea.BUSY);
+    area.unlock();
+    assertThat(area.tryAllocate(ANYWHERE, 1, 0)).isNotNegative();
+    assertThat(area.tryAllocate(ANYWHERE, AREA, 0)).isEqualTo(SlotArea.NONE);
+    assertThat(area.used()).as("and left open").isEqualTo(1);
+    area.close();
   }
 
   @Test
