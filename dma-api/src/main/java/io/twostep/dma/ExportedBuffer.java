@@ -3,6 +3,7 @@ package io.twostep.dma;
 import io.twostep.dma.DmaMappingException.Reason;
 import io.twostep.dma.spi.DeviceSlot;
 import io.twostep.dma.spi.Machine;
+import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -12,7 +13,7 @@ import org.jspecify.annotations.Nullable;
  * Memory that its owner shares with drivers of other devices, and may take back or move: what Linux calls a dma-buf.
  *
  * <p>Exports machine memory, such as {@link MemoryBlock#ranges()}, or published peer memory of one device, in any number of ranges: they follow each other in the buffer, whatever their addresses, and offsets are 64
- * bits wide. Importers attach for each device and map the whole buffer, as one range or as entries; what other drivers map of the same memory is none of the buffer's business. Thread-safe.
+ * bits wide. Importers attach for each device and map the buffer or a part of it, as one range or as entries; what other drivers map of the same memory is none of the buffer's business. Thread-safe.
  *
  * <pre>{@code
  * ExportedBuffer frame = ExportedBuffer.of(machine, "frame", block.ranges());    // the exporter's driver
@@ -26,15 +27,17 @@ import org.jspecify.annotations.Nullable;
 public final class ExportedBuffer implements AutoCloseable {
   private final Machine machine;
   private final String name;
+  private final DmaDirection access;
   private final AtomicInteger attachments = new AtomicInteger();
   private volatile ExportLease lease;
   private @Nullable Revocation revocation;
   private @Nullable CompletionStage<Void> gone;
   private boolean closed;
 
-  private ExportedBuffer(Machine machine, String name, PhysRanges ranges) {
+  private ExportedBuffer(Machine machine, String name, PhysRanges ranges, DmaDirection access) {
     this.machine = machine;
     this.name = name;
+    this.access = access;
     synchronized (this) {
       lease = new ExportLease(machine, name, ranges, this::takenBack);
     }
@@ -49,7 +52,16 @@ public final class ExportedBuffer implements AutoCloseable {
    * @throws DmaMappingException NOT_BACKED for what is neither open memory nor published; REVOKED for peer memory that was taken back
    */
   public static ExportedBuffer of(Machine machine, String name, PhysRanges ranges) {
-    return new ExportedBuffer(machine, name, ranges);
+    return new ExportedBuffer(machine, name, ranges, DmaDirection.BIDIRECTIONAL);
+  }
+
+  /**
+   * Export memory for one use only; as {@link #of(Machine, String, PhysRanges)}.
+   *
+   * @param access the widest that importers may map: {@link DmaDirection#TO_DEVICE} for memory that devices may only read. Where nothing translates, no hardware holds a device to what was mapped
+   */
+  public static ExportedBuffer of(Machine machine, String name, PhysRanges ranges, DmaDirection access) {
+    return new ExportedBuffer(machine, name, ranges, Objects.requireNonNull(access, "access"));
   }
 
   /** Return the name. */
@@ -65,6 +77,11 @@ public final class ExportedBuffer implements AutoCloseable {
   /** Return the device whose memory it is; null for memory of the machine. */
   public @Nullable DeviceSlot provider() {
     return lease.provider();
+  }
+
+  /** Return the widest access that importers may map. */
+  public DmaDirection access() {
+    return access;
   }
 
   /** Return how many importers are attached. */

@@ -2,6 +2,7 @@ package io.twostep.dma;
 
 import io.twostep.dma.spi.DmaOps;
 import io.twostep.dma.spi.MappingState;
+import io.twostep.dma.spi.Misuse;
 import io.twostep.dma.spi.Retirement;
 import org.jspecify.annotations.Nullable;
 
@@ -18,6 +19,8 @@ public final class ImportedBuffer extends DmaHandle {
   private final LinearRequest linear = new LinearRequest(this, request);
   private @Nullable ExportLease source;
   private RangeList ranges = RangeList.of(new long[0]);
+  private long rangesOffset;
+  private long rangesLength;
   private long dmaAddress;
   private long entries;
 
@@ -60,10 +63,21 @@ public final class ImportedBuffer extends DmaHandle {
    * @throws IllegalStateException unless idle
    */
   public long mapLinear(DmaDirection direction, int attributes, LinearPolicy policy) {
-    int flags = requestFlags(direction, attributes);
+    return mapLinear(0, length(), direction, attributes, policy);
+  }
+
+  /**
+   * Map a part of the buffer as one range for the device; as {@link #mapLinear(DmaDirection, int, LinearPolicy)}. Syncs count from the part's first byte.
+   *
+   * @param offset first byte within the buffer
+   * @param length bytes, positive
+   * @throws IllegalArgumentException for a part that is not within the buffer, or a direction that the export does not allow
+   */
+  public long mapLinear(long offset, long length, DmaDirection direction, int attributes, LinearPolicy policy) {
+    int flags = partFlags(offset, length, direction, attributes);
     claim("mapLinear");
     try {
-      dmaAddress = linear.map(hold("mapLinear"), flags, policy);
+      dmaAddress = linear.map(hold("mapLinear", offset, length), flags, policy);
       entries = 1;
     } catch (RuntimeException e) {
       join(e, request.takeDown(own()));
@@ -82,10 +96,21 @@ public final class ImportedBuffer extends DmaHandle {
    * @throws IllegalStateException unless idle
    */
   public long map(DmaDirection direction, int attributes, DmaSink sink) {
-    int flags = requestFlags(direction, attributes);
+    return map(0, length(), direction, attributes, sink);
+  }
+
+  /**
+   * Map a part of the buffer and hand its entries to the sink, in order; as {@link #map(DmaDirection, int, DmaSink)}. Syncs count from the part's first byte.
+   *
+   * @param offset first byte within the buffer
+   * @param length bytes, positive
+   * @throws IllegalArgumentException for a part that is not within the buffer, or a direction that the export does not allow
+   */
+  public long map(long offset, long length, DmaDirection direction, int attributes, DmaSink sink) {
+    int flags = partFlags(offset, length, direction, attributes);
     claim("map");
     try {
-      entries = request.map(hold("map"), flags, sink);
+      entries = request.map(hold("map", offset, length), flags, sink);
       dmaAddress = request.firstAddress();
     } catch (RuntimeException e) {
       join(e, request.takeDown(own()));
@@ -99,8 +124,20 @@ public final class ImportedBuffer extends DmaHandle {
     return entries;
   }
 
-  /** Hold the buffer as it is now, before any of its memory is looked at, and return its ranges. */
-  private PhysRanges hold(String call) {
+  private int partFlags(long offset, long length, DmaDirection direction, int attributes) {
+    int flags = requestFlags(direction, attributes);
+    requireWithin(offset, length, length());
+    if ((direction.access() & ~exported.access().access()) != 0) {
+      refused(Misuse.WIDER_ACCESS, "map", offset, length);
+      throw new IllegalArgumentException(
+          "%s: %s of 0x%x+0x%x of %s, which is exported for %s only; map it so, or have its owner export it for more"
+              .formatted(stack().device, direction, offset, length, exported, exported.access()));
+    }
+    return flags;
+  }
+
+  /** Hold the buffer as it is now, before any of its memory is looked at, and return the ranges of a part. */
+  private PhysRanges hold(String call, long offset, long length) {
     ExportLease now = exported.lease();
     if (!pins().hold(now.region())) {
       throw exported.revoked(stack().device + ": " + call + "()");
@@ -108,9 +145,11 @@ public final class ImportedBuffer extends DmaHandle {
     if (!stack().translates) {
       revocables().reachedPastTranslation();
     }
-    if (now != source) {
+    if (now != source || offset != rangesOffset || length != rangesLength) {
       source = now;
-      ranges = now.ranges().another();
+      ranges = now.ranges().part(offset, length);
+      rangesOffset = offset;
+      rangesLength = length;
     }
     return ranges;
   }

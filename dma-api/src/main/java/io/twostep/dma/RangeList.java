@@ -50,6 +50,23 @@ final class RangeList implements PhysRanges {
     return new RangeList(phys, length);
   }
 
+  /** Return a list of the ranges that bytes {@code offset .. offset + bytes}, which must be within, are made of. */
+  RangeList part(long offset, long bytes) {
+    long[] partPhys = new long[phys.length];
+    long[] partLength = new long[phys.length];
+    int count = 0;
+    long at = 0;
+    for (int i = 0; i < phys.length; at += length[i++]) {
+      long from = Math.max(offset, at);
+      long to = Math.min(offset + bytes, at + length[i]);
+      if (from < to) {
+        partPhys[count] = phys[i] + (from - at);
+        partLength[count++] = to - from;
+      }
+    }
+    return new RangeList(Arrays.copyOf(partPhys, count), Arrays.copyOf(partLength, count));
+  }
+
   int count() {
     return phys.length;
   }
