@@ -52,8 +52,8 @@ public enum PeerTree {
     return Arrays.stream(values()).map(PeerTree::text).toList();
   }
 
-  /** Return the tree as the modelled machine's setting. */
-  String tree() {
+  /** Return the tree as the modelled machine's setting; the two devices are at {@code 0000:03:00.0} and {@code 0000:04:00.0}. */
+  public String tree() {
     return tree;
   }
 }
