@@ -110,17 +110,22 @@ class RwContextTest {
   @EnumSource(RwOperation.class)
   void transferThatFailsGivesEverythingBackAndItsKeysAreForgottenFirst(RwOperation operation) {
     for (RwLimits limits : List.of(LIMITS, KEYED)) {
-      try (RwRig rig = new RwRig(Stack.IOMMU);
+      try (RwRig rig = new RwRig(Stack.DIRECT);
           RwQueue queue = new RwQueue(rig.pair, limits, 3);
           RwContext context = queue.newContext()) {
         Pieces local = new Pieces().pages(rig.memory(8 * 4096), 0, 6);
         byte[] before = rig.far();
         List<Long> held = rig.held();
+        FastKey key = queue.keys().take();
+        queue.keys().give(key);
         context.prepareList(operation, local.ranges(), rig.farKey.key() + 1, RwRig.FAR);
+        long address = context.dmaAddress(0);
         assertThat(rig.run(context, 1)).isNotEqualTo(CompletionStatus.SUCCESS);
         context.destroy();
         assertThat(rig.held()).isEqualTo(held);
         assertThat(queue.freeKeys()).isEqualTo(3);
+        rig.secondPair().postWrite(2, new DataSegments().add(key, address, 8), rig.farKey.key(), RwRig.FAR, 0);
+        assertThat(rig.await(2)).as("nothing translates here: only the key can stop it").isEqualTo(CompletionStatus.LOCAL_PROTECTION);
         assertThat(rig.far()).isEqualTo(before);
       }
     }

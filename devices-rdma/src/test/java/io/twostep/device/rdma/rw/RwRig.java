@@ -148,13 +148,26 @@ final class RwRig implements AutoCloseable {
 
   private QueuePair pair(Hca hca, int segments) {
     ProtectionDomain domain = hca.newDomain();
-    CompletionQueue queue = hca.newCompletionQueue(2 * DEPTH);
+    CompletionQueue queue = hca.newCompletionQueue(4 * DEPTH);
     opened.addFirst(domain);
     opened.addFirst(queue);
+    queues.add(queue);
+    return pair(hca, domain, queue, segments);
+  }
+
+  private QueuePair pair(Hca hca, ProtectionDomain domain, CompletionQueue queue, int segments) {
     QueuePair made = hca.newQueuePair(domain, queue, queue, DEPTH, segments);
     opened.addFirst(made);
-    queues.add(queue);
     return made;
+  }
+
+  /** Make another connection between the same domains, for what the first one cannot tell any more. */
+  QueuePair secondPair() {
+    QueuePair second = pair(near, pair.domain(), queues.getFirst(), 1);
+    QueuePair theirs = pair(farHca, farPair.domain(), queues.getLast(), 1);
+    second.connect(theirs.number(), 5, 7, CONNECTION);
+    theirs.connect(second.number(), 7, 5, CONNECTION);
+    return second;
   }
 
   /** Make memory of the near machine that the rig frees, with random contents. */
