@@ -30,6 +30,8 @@ public final class RwContext implements AutoCloseable {
   private final RequestCuts requests = new RequestCuts();
   private final KeyCuts cuts = new KeyCuts();
   private final DataSegments data = new DataSegments();
+  private final RangeSink toData = this::addLocal;
+  private final RangeSink toKey = this::addPages;
   private final List<FastKey> keys = new ArrayList<>();
   private State state = State.IDLE;
   private RwOperation operation = RwOperation.READ;
@@ -120,7 +122,7 @@ public final class RwContext implements AutoCloseable {
     for (int i = 0; i < needed; i++) {
       keys.add(queue.keys().take());
       pages = 0;
-      cuts.next(this::addPages);
+      cuts.next(toKey);
     }
     return found;
   }
@@ -225,7 +227,7 @@ public final class RwContext implements AutoCloseable {
   private void postRequests(long id, long silentId, int lastFlags) {
     long at = remoteAddress;
     cutRequests();
-    while (requests.next(this::addLocal)) {
+    while (requests.next(toData)) {
       boolean last = requests.isLast();
       transfer(last ? id : silentId, at, last ? lastFlags : QueuePair.SILENT);
       at += requests.bytes();

@@ -45,7 +45,8 @@ final class RwMapping implements AutoCloseable {
     TransferPlan plan = transfer.plan(ranges);
     long bytes = plan.bytes();
     requireBytes(bytes);
-    RwReason chosen = RwRules.vector(limits, operation, plan.ranges(), plan.isOneWindow(), plan.kinds(), mapper.limits().translates());
+    boolean translates = plan.isOneWindow() || mapper.limits().translates();
+    RwReason chosen = RwRules.vector(limits, operation, plan.ranges(), plan.isOneWindow(), plan.kinds(), translates);
     if (chosen.type() == RwType.IOVA) {
       mapWindow(ranges, bytes, operation.direction());
       return chosen;

@@ -11,7 +11,9 @@ import io.twostep.device.rdma.model.WireFaults;
 import io.twostep.device.rdma.rw.RwRig.Stack;
 import io.twostep.device.rdma.wire.CompletionStatus;
 import io.twostep.dma.MemoryBlock;
+import io.twostep.dma.PhysRanges;
 import io.twostep.machine.model.FailNth;
+import io.twostep.tck.Allocation;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -128,6 +130,40 @@ class RwContextTest {
         assertThat(rig.await(2)).as("nothing translates here: only the key can stop it").isEqualTo(CompletionStatus.LOCAL_PROTECTION);
         assertThat(rig.far()).isEqualTo(before);
       }
+    }
+  }
+
+  @Test
+  void keyThatCannotBeReplacedAtOnceIsSoLaterAndKeepsNoMemoryMapped() {
+    try (RwRig rig = new RwRig(Stack.IOMMU);
+        RwQueue queue = new RwQueue(rig.pair, KEYED, 1);
+        RwContext context = queue.newContext()) {
+      Pieces local = new Pieces().pages(rig.memory(4096), 0, 1);
+      context.prepareList(RwOperation.READ, local.ranges(), rig.farKey.key() + 1, RwRig.FAR);
+      rig.run(context, 1);
+      rig.nearMachine.failNth().arm(FailNth.Kind.ALLOCATE, 1);
+      List<Long> held = rig.held();
+      context.destroy();
+      assertThat(rig.nearMachine.failNth().fired()).isTrue();
+      assertThat(rig.held().getFirst()).as("the transfer's and the key's").isEqualTo(held.getFirst() - 2);
+      assertThat(queue.freeKeys()).isEqualTo(1);
+    }
+  }
+
+  @Test
+  void transferThroughAWindowAllocatesNothing() {
+    try (RwRig rig = new RwRig(Stack.IOMMU, 6, WireFaults.NONE, false);
+        RwQueue queue = new RwQueue(rig.pair, LIMITS, 0);
+        RwContext context = queue.newContext()) {
+      PhysRanges ranges = new Pieces().pages(rig.memory(16 * 4096), 0, 16).ranges();
+      long least =
+          Allocation.leastBytesOf(
+              () -> {
+                context.prepareVector(RwOperation.WRITE, ranges, 1, 0);
+                context.destroy();
+              });
+      assertThat(queue.prepared(RwType.IOVA)).isPositive();
+      assertThat(least).as("bytes of the heap for 500 transfers, once warm").isZero();
     }
   }
 

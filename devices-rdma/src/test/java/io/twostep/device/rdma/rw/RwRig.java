@@ -84,7 +84,7 @@ final class RwRig implements AutoCloseable {
   private final TerminalBackend nearTerminal;
   private final List<LayerBackend> layers = new ArrayList<>();
   private final IommuBackend farTerminal = new IommuBackend(IommuConfig.defaults());
-  private final ModelMachine farMachine = machine("");
+  private final ModelMachine farMachine = machine("", true);
   private final Wire wire;
   private final Hca farHca;
   private final QueuePair farPair;
@@ -96,11 +96,18 @@ final class RwRig implements AutoCloseable {
   }
 
   RwRig(Stack stack, int segments, WireFaults faults) {
+    this(stack, segments, faults, true);
+  }
+
+  /** Without the checker in the stack and with caches that keep no past, if need be: for what must not allocate. */
+  RwRig(Stack stack, int segments, WireFaults faults, boolean checked) {
     wire = new Wire(faults, Seeds.SEED);
-    nearMachine = machine(tree(stack));
+    nearMachine = machine(tree(stack), checked);
     boolean translated = stack == Stack.IOMMU || stack == Stack.IOMMU_ACS;
     nearTerminal = translated ? new IommuBackend(IommuConfig.defaults()) : new DirectBackend();
-    layers.add(checker);
+    if (checked) {
+      layers.add(checker);
+    }
     layers.add(new P2pBackend(P2pConfig.defaults()));
     if (stack == Stack.BOUNCED) {
       layers.add(new SwiotlbBackend(SwiotlbConfig.defaults().withForce(true)));
@@ -134,8 +141,11 @@ final class RwRig implements AutoCloseable {
         .formatted(access);
   }
 
-  private static ModelMachine machine(String tree) {
-    Map<String, String> settings = new HashMap<>(Map.of("memory", "64M", "iotlb", "adversarial", "seed", String.valueOf(Seeds.SEED & 0xffff)));
+  private static ModelMachine machine(String tree, boolean adversarial) {
+    Map<String, String> settings = new HashMap<>(Map.of("memory", "64M", "seed", String.valueOf(Seeds.SEED & 0xffff)));
+    if (adversarial) {
+      settings.put("iotlb", "adversarial");
+    }
     if (!tree.isEmpty()) {
       settings.put("tree", tree);
     }
@@ -246,6 +256,7 @@ final class RwRig implements AutoCloseable {
       throw new AssertionError(near.mapper().liveMappings() + " mappings leaked, " + near.mapper().quarantined() + " quarantined");
     }
     layers.forEach(LayerBackend::close);
+    checker.close();
     if (checker.statistics().reports() != reportsExpected) {
       throw new AssertionError(checker.reports(1).getFirst().text(24));
     }
