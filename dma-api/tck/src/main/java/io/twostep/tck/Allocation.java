@@ -2,6 +2,7 @@ package io.twostep.tck;
 
 import com.sun.management.ThreadMXBean;
 import java.lang.management.ManagementFactory;
+import java.util.function.LongSupplier;
 
 /** Measures heap bytes that the current thread allocates. */
 public final class Allocation {
@@ -19,16 +20,21 @@ public final class Allocation {
 
   /** Return the fewest bytes that one of several warm rounds of {@code work} allocates. */
   public static long leastBytesOf(Runnable work) {
+    return leastBytesOf(work, () -> 0);
+  }
+
+  /** Return the fewest bytes that one of several warm rounds of {@code work} allocates, without those that {@code excluded} counts. */
+  static long leastBytesOf(Runnable work, LongSupplier excluded) {
     for (int i = 0; i < WARM_UP; i++) {
       work.run();
     }
     long least = Long.MAX_VALUE;
     for (int round = 0; round < ROUNDS && least != 0; round++) {
-      long before = allocatedBytes();
+      long before = allocatedBytes() - excluded.getAsLong();
       for (int i = 0; i < RUNS; i++) {
         work.run();
       }
-      least = Math.min(least, allocatedBytes() - before);
+      least = Math.min(least, allocatedBytes() - excluded.getAsLong() - before);
     }
     return least;
   }

@@ -22,6 +22,8 @@ final class HostTable implements HostManagedIommu {
   private final FaultPlan faults;
   private final TreeMap<Long, Run> runs = new TreeMap<>(Long::compareUnsigned);
 
+  private long garbage;
+
   HostTable(FaultPlan faults) {
     this.faults = faults;
   }
@@ -49,8 +51,19 @@ final class HostTable implements HostManagedIommu {
     return SLOTS - runs.size();
   }
 
+  /** Returns the heap bytes that its books have taken from the threads that call it. */
+  synchronized long garbage() {
+    return garbage;
+  }
+
   @Override
   public synchronized void map(long iova, long phys, long length, int access) {
+    long before = Allocation.allocatedBytes();
+    add(iova, phys, length, access);
+    garbage += Allocation.allocatedBytes() - before;
+  }
+
+  private void add(long iova, long phys, long length, int access) {
     if (faults.hits(Call.HOST_MAP)) {
       throw new DmaMappingException(Reason.PIN_LIMIT, "the host pins no more: the kit says so");
     }
@@ -66,6 +79,13 @@ final class HostTable implements HostManagedIommu {
 
   @Override
   public synchronized long unmap(long iova, long length) {
+    long before = Allocation.allocatedBytes();
+    long done = remove(iova, length);
+    garbage += Allocation.allocatedBytes() - before;
+    return done;
+  }
+
+  private long remove(long iova, long length) {
     if (faults.hits(Call.HOST_UNMAP)) {
       return 0;
     }

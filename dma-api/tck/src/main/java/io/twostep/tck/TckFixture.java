@@ -22,6 +22,9 @@ public interface TckFixture {
   /** Make one more rig of the same stack in another world; closed with the test. */
   TckRig open(TckSetup other);
 
+  /** Make one more rig of the same stack in a world that holds still, for tests that measure: no adversary, no clock; closed with the test. */
+  TckRig calm();
+
   /** Tell whether the stack offers it. */
   default boolean has(Behavior behavior) {
     return behaviors().contains(behavior);

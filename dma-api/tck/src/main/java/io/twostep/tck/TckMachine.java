@@ -13,6 +13,7 @@ import io.twostep.dma.spi.PhysicalMemory;
 import io.twostep.dma.spi.TableWalkingIommu;
 import io.twostep.dma.spi.Timers;
 import io.twostep.dma.spi.Topology;
+import java.util.ArrayList;
 import java.util.IdentityHashMap;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -27,12 +28,15 @@ public final class TckMachine implements Machine {
   private final boolean hostManaged;
   private final FaultPlan faults = new FaultPlan();
   private final WatchedMemory memory;
+  private final Timers timers;
+  private final List<HostTable> tables = new ArrayList<>();
   private final IdentityHashMap<AddressSpace, Space> spaces = new IdentityHashMap<>();
   private int plugged;
 
-  TckMachine(ModelHost real, boolean hostManaged) {
+  TckMachine(ModelHost real, boolean hostManaged, boolean still) {
     this.real = real;
     this.hostManaged = hostManaged;
+    timers = still ? new StoppedClock(real.timers()) : real.timers();
     memory = new WatchedMemory(real.memory(), faults);
   }
 
@@ -45,6 +49,7 @@ public final class TckMachine implements Machine {
     slot.busMaster(true);
     if (byHost) {
       HostTable table = new HostTable(faults);
+      tables.add(table);
       synchronized (spaces) {
         Space space = new Space(real.addressSpaceFor(slot), table);
         if (spaces.put(space.real, space) != null) {
@@ -74,6 +79,15 @@ public final class TckMachine implements Machine {
   /** Return what was taken and not given back, each with the trace of who took it. */
   public List<Throwable> leaks() {
     return memory.leaks();
+  }
+
+  /** Return the heap bytes that the kit's own part of this machine has allocated until now: the books of its hosts. */
+  long garbage() {
+    long bytes = 0;
+    for (int i = 0; i < tables.size(); i++) {
+      bytes += tables.get(i).garbage();
+    }
+    return bytes;
   }
 
   /** Run {@code task} whenever the backend asks for an invalidation of the slot's address space, before it happens. */
@@ -118,7 +132,7 @@ public final class TckMachine implements Machine {
 
   @Override
   public Timers timers() {
-    return real.timers();
+    return timers;
   }
 
   @Override

@@ -39,8 +39,17 @@ public final class TckRig implements AutoCloseable {
 
   /** Assemble; {@code parts} are listed outermost first, the terminal last. */
   TckRig(TckSetup setup, List<TckPart> parts) {
+    this(setup, parts, false);
+  }
+
+  /** Return a rig to be measured: caches answer as hardware usually does, and the clock stands still. */
+  static TckRig calm(TckSetup setup, List<TckPart> parts) {
+    return new TckRig(setup.calm(), parts, true);
+  }
+
+  private TckRig(TckSetup setup, List<TckPart> parts, boolean still) {
     this.setup = setup;
-    machine = setup.create();
+    machine = setup.create(still);
     slot = machine.plug(device, setup.device());
     List<LayerBackend> layers = new ArrayList<>();
     for (TckPart part : parts) {
@@ -135,6 +144,11 @@ public final class TckRig implements AutoCloseable {
   /** Map a part of a block. */
   public DmaMapping map(MemoryBlock block, long offset, long length, DmaDirection direction) {
     return mapper().map(block.phys(offset), length, direction, 0);
+  }
+
+  /** Return the fewest heap bytes that 500 rounds of {@code work} leave behind once warm, without what the kit's own hosts keep. */
+  long leastGarbageOf(Runnable work) {
+    return Allocation.leastBytesOf(work, machine::garbage);
   }
 
   /** Close mappers and backends and give all memory back; fails the test if anything was left. May be repeated. */

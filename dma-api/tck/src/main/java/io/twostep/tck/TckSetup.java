@@ -88,8 +88,8 @@ public record TckSetup(
     return new TckSetup(machine, calm, device, limits, hostManaged);
   }
 
-  /** Make the machine. */
-  TckMachine create() {
+  /** Make the machine; a {@code still} one has a clock that does not move. */
+  TckMachine create(boolean still) {
     MachinePlugin plugin = find(machine);
     Map<String, String> given = new TreeMap<>();
     for (Setting setting : plugin.settings()) {
@@ -103,7 +103,7 @@ public record TckSetup(
       made.close();
       throw new IllegalStateException("machine '" + machine + "' hosts no device models, and the kit needs to be the device");
     }
-    return new TckMachine(host, hostManaged);
+    return new TckMachine(host, hostManaged, still);
   }
 
   private static MachinePlugin find(String name) {
