@@ -1,6 +1,7 @@
 package io.twostep.backend.debug;
 
 import static io.twostep.tck.Behavior.BOUNCES;
+import static io.twostep.tck.Behavior.COPIES_TOGETHER;
 import static io.twostep.tck.Behavior.CHANGES_PERMISSION;
 import static io.twostep.tck.Behavior.IN_PLACE;
 import static io.twostep.tck.Behavior.MAKES_GARBAGE;
@@ -9,6 +10,7 @@ import static io.twostep.tck.Behavior.SERVES_UNTRUSTED;
 import static io.twostep.tck.Behavior.SPARSE_WINDOWS;
 import static io.twostep.tck.Behavior.SPLITS_LINKS;
 import static io.twostep.tck.Behavior.STAGES_FOREIGN_MEMORY;
+import static io.twostep.tck.Behavior.TRACKS_WRITES;
 import static io.twostep.tck.Behavior.TRANSLATES;
 import static io.twostep.tck.Behavior.WRITE_ONLY;
 
@@ -86,6 +88,7 @@ class DebugConformanceTest {
           SPLITS_LINKS,
           IN_PLACE,
           SERVES_UNTRUSTED,
+          TRACKS_WRITES,
           SERVES_NON_COHERENT,
           MAKES_GARBAGE);
     }
@@ -105,7 +108,9 @@ class DebugConformanceTest {
           SPLITS_LINKS,
           BOUNCES,
           STAGES_FOREIGN_MEMORY,
+          COPIES_TOGETHER,
           SERVES_UNTRUSTED,
+          TRACKS_WRITES,
           SERVES_NON_COHERENT,
           MAKES_GARBAGE);
     }
@@ -125,6 +130,7 @@ class DebugConformanceTest {
           SPLITS_LINKS,
           IN_PLACE,
           SERVES_UNTRUSTED,
+          TRACKS_WRITES,
           SERVES_NON_COHERENT);
     }
 

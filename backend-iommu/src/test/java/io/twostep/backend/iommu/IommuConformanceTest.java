@@ -7,6 +7,7 @@ import static io.twostep.tck.Behavior.SERVES_NON_COHERENT;
 import static io.twostep.tck.Behavior.SERVES_UNTRUSTED;
 import static io.twostep.tck.Behavior.SPARSE_WINDOWS;
 import static io.twostep.tck.Behavior.SPLITS_LINKS;
+import static io.twostep.tck.Behavior.TRACKS_WRITES;
 import static io.twostep.tck.Behavior.TRANSLATES;
 import static io.twostep.tck.Behavior.WRITE_ONLY;
 
@@ -54,6 +55,7 @@ class IommuConformanceTest {
         // The other format joins granules of one link into larger leaves.
         offered.add(SPLITS_LINKS);
       }
+      offered.add(TRACKS_WRITES);
       if ("lazy".equals(settings.get("flush"))) {
         offered.add(LAZY);
       }

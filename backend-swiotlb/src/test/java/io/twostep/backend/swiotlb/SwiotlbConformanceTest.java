@@ -1,6 +1,7 @@
 package io.twostep.backend.swiotlb;
 
 import static io.twostep.tck.Behavior.BOUNCES;
+import static io.twostep.tck.Behavior.COPIES_TOGETHER;
 import static io.twostep.tck.Behavior.CHANGES_PERMISSION;
 import static io.twostep.tck.Behavior.IN_PLACE;
 import static io.twostep.tck.Behavior.LAZY;
@@ -9,6 +10,7 @@ import static io.twostep.tck.Behavior.SERVES_UNTRUSTED;
 import static io.twostep.tck.Behavior.SPARSE_WINDOWS;
 import static io.twostep.tck.Behavior.SPLITS_LINKS;
 import static io.twostep.tck.Behavior.STAGES_FOREIGN_MEMORY;
+import static io.twostep.tck.Behavior.TRACKS_WRITES;
 import static io.twostep.tck.Behavior.TRANSLATES;
 import static io.twostep.tck.Behavior.WRITE_ONLY;
 
@@ -84,14 +86,14 @@ class SwiotlbConformanceTest {
   @Nested
   class ForcedDirect extends Stack {
     ForcedDirect() {
-      super(TckSetup.untranslated(), direct(), Map.of("force", "true"), BOUNCES, STAGES_FOREIGN_MEMORY, SERVES_NON_COHERENT);
+      super(TckSetup.untranslated(), direct(), Map.of("force", "true"), BOUNCES, STAGES_FOREIGN_MEMORY, COPIES_TOGETHER, SERVES_NON_COHERENT);
     }
   }
 
   @Nested
   class MaskedDirect extends Stack {
     MaskedDirect() {
-      super(TckSetup.untranslated().withLimits(DeviceLimits.ofBits(24)), direct(), Map.of(), BOUNCES, STAGES_FOREIGN_MEMORY, SERVES_NON_COHERENT);
+      super(TckSetup.untranslated().withLimits(DeviceLimits.ofBits(24)), direct(), Map.of(), BOUNCES, STAGES_FOREIGN_MEMORY, COPIES_TOGETHER, SERVES_NON_COHERENT);
     }
   }
 
@@ -104,6 +106,7 @@ class SwiotlbConformanceTest {
           Map.of(),
           BOUNCES,
           STAGES_FOREIGN_MEMORY,
+          COPIES_TOGETHER,
           SERVES_NON_COHERENT);
     }
   }
@@ -122,7 +125,9 @@ class SwiotlbConformanceTest {
           SPLITS_LINKS,
           IN_PLACE,
           STAGES_FOREIGN_MEMORY,
+          COPIES_TOGETHER,
           SERVES_UNTRUSTED,
+          TRACKS_WRITES,
           SERVES_NON_COHERENT);
     }
   }
@@ -141,7 +146,9 @@ class SwiotlbConformanceTest {
           SPLITS_LINKS,
           BOUNCES,
           STAGES_FOREIGN_MEMORY,
+          COPIES_TOGETHER,
           SERVES_UNTRUSTED,
+          TRACKS_WRITES,
           SERVES_NON_COHERENT);
     }
   }
@@ -159,7 +166,9 @@ class SwiotlbConformanceTest {
           CHANGES_PERMISSION,
           BOUNCES,
           STAGES_FOREIGN_MEMORY,
+          COPIES_TOGETHER,
           SERVES_UNTRUSTED,
+          TRACKS_WRITES,
           SERVES_NON_COHERENT);
     }
   }
@@ -178,7 +187,9 @@ class SwiotlbConformanceTest {
           IN_PLACE,
           BOUNCES,
           STAGES_FOREIGN_MEMORY,
+          COPIES_TOGETHER,
           SERVES_UNTRUSTED,
+          TRACKS_WRITES,
           SERVES_NON_COHERENT);
     }
   }
@@ -197,7 +208,9 @@ class SwiotlbConformanceTest {
           SPLITS_LINKS,
           BOUNCES,
           STAGES_FOREIGN_MEMORY,
+          COPIES_TOGETHER,
           SERVES_UNTRUSTED,
+          TRACKS_WRITES,
           SERVES_NON_COHERENT);
     }
   }
@@ -214,7 +227,9 @@ class SwiotlbConformanceTest {
           BOUNCES,
           LAZY,
           STAGES_FOREIGN_MEMORY,
+          COPIES_TOGETHER,
           SERVES_UNTRUSTED,
+          TRACKS_WRITES,
           SERVES_NON_COHERENT);
     }
   }
@@ -231,6 +246,7 @@ class SwiotlbConformanceTest {
           SPARSE_WINDOWS,
           BOUNCES,
           STAGES_FOREIGN_MEMORY,
+          COPIES_TOGETHER,
           SERVES_UNTRUSTED);
     }
   }

@@ -13,6 +13,7 @@ public abstract class BackendTck
         OrderRules,
         AddressRules,
         ConfinementRules,
+        LinearRules,
         UntrustedRules,
         OwnershipRules,
         CoherenceRules,
@@ -22,6 +23,9 @@ public abstract class BackendTck
         WindowRules,
         DepartureRules,
         AccountingRules,
+        PeerRules,
+        DirtyRules,
+        RestackRules,
         HistoryRules {
   private final List<TckRig> rigs = new ArrayList<>();
   private @Nullable TckRig first;

@@ -20,6 +20,8 @@ public enum Behavior {
   LAZY,
   /** Heap arrays and foreign segments can be mapped. */
   STAGES_FOREIGN_MEMORY,
+  /** Ranges that do not lie one behind the other can be one range for the device, copied together. */
+  COPIES_TOGETHER,
   /** What cannot be mapped where it lies is bounced. */
   BOUNCES,
   /** Contiguous memory is mapped where it lies: a device's access moves the caller's own bytes. */
@@ -28,6 +30,12 @@ public enum Behavior {
   SERVES_UNTRUSTED,
   /** Devices that do not snoop CPU caches are served. */
   SERVES_NON_COHERENT,
+  /** What devices write can be tracked. */
+  TRACKS_WRITES,
+  /** The device reaches memory of the provider that the setup plugs beside it, by its bus address. */
+  REACHES_PEERS_ON_THE_BUS,
+  /** The device reaches memory of the provider that the setup plugs beside it, through the host bridge. */
+  REACHES_PEERS_THROUGH_THE_HOST,
   /** Warm calls allocate heap memory: for layers that watch, and for nothing that is meant to be fast. */
   MAKES_GARBAGE
 }

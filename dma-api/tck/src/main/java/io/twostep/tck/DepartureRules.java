@@ -20,7 +20,7 @@ import java.util.List;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.Test;
 
-/** Rules E12l, E12m and E13d: a device goes, or its mapper does, while mappings live; they are torn down in order, and nothing else works. */
+/** Rules E12l, E12m, E13d and E13e: a device goes, or its mapper or machine does, while mappings live; they are torn down in order, and nothing else works. */
 public interface DepartureRules extends TckFixture {
   /** E12l. */
   @Test
@@ -169,6 +169,28 @@ public interface DepartureRules extends TckFixture {
     buffer.close();
     assertThat(rig().mapper().liveMappings()).isZero();
     assertThat(Bytes.of(block, crooked(), length)).isEqualTo(written);
+  }
+
+  /** E13e. */
+  @Test
+  default void e13eMachineClosedUnderLiveMappingsLeavesThemToBeTornDown() {
+    TckRig other = open(setup());
+    MemoryBlock block = other.memory(64 << 10);
+    int length = (int) rounded(5000);
+    byte[] written = Bytes.random(length, 13);
+    DmaMapping mapping = other.map(block, crooked(), length, DmaDirection.FROM_DEVICE);
+    DmaTransfer transfer = other.mapper().newTransfer();
+    transfer.map(
+        new Ranges().add(block.phys(crooked() + (32 << 10)), length), DmaDirection.BIDIRECTIONAL, 0, (address, bytes, kind) -> true);
+    DmaBuffer buffer = other.mapper().allocateCoherent(5000);
+    other.device().write(mapping.dmaAddress(), written);
+    other.machine().close();
+    mapping.close();
+    transfer.close();
+    buffer.close();
+    assertThat(other.mapper().liveMappings()).as("handles once they were torn down").isZero();
+    assertThat(other.mapper().quarantined()).as("teardowns that were not confirmed").isZero();
+    other.close();
   }
 
   private static void refusesDetached(ThrowingCallable work) {

@@ -3,16 +3,48 @@ package io.twostep.tck;
 import io.twostep.dma.spi.BusMaster;
 import io.twostep.dma.spi.DeviceModel;
 import io.twostep.dma.spi.DeviceSlot.Bar;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** A device without a mind: the test says what it reads and writes, and a refusal is an answer. Thread-safe once plugged. */
 public final class ProbeDevice implements DeviceModel {
+  /** The BAR that is memory, in a probe that has any. */
+  static final int MEMORY_BAR = 2;
+
+  private final MemorySegment memory;
   private volatile @Nullable BusMaster bus;
 
   /** Create a probe, to be plugged into one machine. */
-  public ProbeDevice() {}
+  public ProbeDevice() {
+    this(MemorySegment.NULL);
+  }
+
+  private ProbeDevice(MemorySegment memory) {
+    this.memory = memory;
+  }
+
+  /** Create a probe that has memory of its own for others to reach; {@code length} is a power of two of at least 4096 bytes. */
+  static ProbeDevice withMemory(long length) {
+    return new ProbeDevice(Arena.ofAuto().allocate(length, 4096));
+  }
+
+  /** Returns the bytes of its own memory. */
+  long memoryLength() {
+    return memory.byteSize();
+  }
+
+  /** Returns what its own memory holds. */
+  byte[] memory(long offset, int length) {
+    return memory.asSlice(offset, length).toArray(ValueLayout.JAVA_BYTE);
+  }
+
+  /** Puts bytes into its own memory. */
+  void put(long offset, byte[] bytes) {
+    MemorySegment.copy(MemorySegment.ofArray(bytes), 0, memory, offset, bytes.length);
+  }
 
   /** Return what the device reads, or null if any byte of it is refused. */
   public byte @Nullable [] tryRead(long dmaAddress, int length) {
@@ -69,10 +101,16 @@ public final class ProbeDevice implements DeviceModel {
     return new Identity(0x1af4, 0x10fe, 0xff0000, 0);
   }
 
-  /** Return one BAR of registers: addresses that are no memory. */
+  /** Return one BAR of registers: addresses that are no memory. A probe with memory of its own has it in another. */
   @Override
   public List<BarSpec> bars() {
-    return List.of(new BarSpec(Bar.Kind.REGISTERS, 4096));
+    BarSpec registers = new BarSpec(Bar.Kind.REGISTERS, 4096);
+    return memoryLength() == 0 ? List.of(registers) : List.of(registers, BarSpec.NONE, new BarSpec(Bar.Kind.MEMORY, memoryLength()));
+  }
+
+  @Override
+  public MemorySegment memory(int bar) {
+    return memory;
   }
 
   @Override

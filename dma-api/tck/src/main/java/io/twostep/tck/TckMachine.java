@@ -31,11 +31,12 @@ public final class TckMachine implements Machine {
   private final Timers timers;
   private final List<HostTable> tables = new ArrayList<>();
   private final IdentityHashMap<AddressSpace, Space> spaces = new IdentityHashMap<>();
-  private int plugged;
+  private int nextBus;
 
-  TckMachine(ModelHost real, boolean hostManaged, boolean still) {
+  TckMachine(ModelHost real, boolean hostManaged, int firstBus, boolean still) {
     this.real = real;
     this.hostManaged = hostManaged;
+    nextBus = firstBus;
     timers = still ? new StoppedClock(real.timers()) : real.timers();
     memory = new WatchedMemory(real.memory(), faults);
   }
@@ -44,8 +45,7 @@ public final class TckMachine implements Machine {
   public DeviceSlot plug(ProbeDevice device, SlotOptions options) {
     boolean byHost = hostManaged && options.translation() == AddressSpace.Translation.TRANSLATED;
     SlotOptions below = byHost ? options.withTranslation(AddressSpace.Translation.NONE) : options;
-    plugged++;
-    DeviceSlot slot = real.plug(new DeviceAddress("0000:%02x:00.0".formatted(plugged)), device, below);
+    DeviceSlot slot = real.plug(new DeviceAddress("0000:%02x:00.0".formatted(nextBus++)), device, below);
     slot.busMaster(true);
     if (byHost) {
       HostTable table = new HostTable(faults);

@@ -77,6 +77,11 @@ public final class TckRig implements AutoCloseable {
     return slot;
   }
 
+  /** Return the stack. */
+  public DmaStack stack() {
+    return stack;
+  }
+
   /** Return the device's mapper; attached when first asked for. */
   public DmaMapper mapper() {
     return mappers.isEmpty() ? attach(slot) : mappers.getFirst();
