@@ -2,6 +2,7 @@ package io.twostep.examples.broken;
 
 import io.twostep.backend.direct.DirectBackendPlugin;
 import io.twostep.backend.iommu.IommuBackendPlugin;
+import io.twostep.backend.p2p.P2pBackendPlugin;
 import io.twostep.backend.swiotlb.SwiotlbBackendPlugin;
 import io.twostep.dma.spi.BackendPlugin;
 import io.twostep.tck.BackendTck;
@@ -40,6 +41,7 @@ class BrokenStack extends BackendTck {
         TckPart below = TckPart.of(new BrokenPlugin(new IommuBackendPlugin(), world, Healthy::new));
         yield List.of(small(broken(new SwiotlbBackendPlugin())), below);
       }
+      case PEERS_ON_THE_BUS, PEERS_THROUGH_THE_HOST -> List.of(broken(new P2pBackendPlugin()), TckPart.of(new IommuBackendPlugin()));
     };
   }
 
@@ -59,6 +61,15 @@ class BrokenStack extends BackendTck {
       case IOMMU, LAZY_IOMMU -> TckSetup.translated().withMachineSetting("formats", "vtd");
       case DIRECT, BOUNCE -> TckSetup.untranslated();
       case BOUNCE_UNTRUSTED -> TckSetup.translated().withDevice(TckSetup.translated().device().withTrusted(false));
+      case PEERS_ON_THE_BUS ->
+          TckSetup.translated()
+              .withMachineSetting(
+                  "tree",
+                  "host-bridge 8086:2020 bus=00-1f; root-port 00:01.0 bus=01-1f; upstream-port 01:00.0 bus=02-1f; downstream-port 02:00.0 bus=03;"
+                      + " downstream-port 02:01.0 bus=04")
+              .onBus(3);
+      case PEERS_THROUGH_THE_HOST ->
+          TckSetup.translated().withMachineSetting("tree", "host-bridge 8086:2020 bus=00-1f; root-port 00:01.0 bus=01; root-port 00:02.0 bus=02");
     };
   }
 
@@ -79,14 +90,16 @@ class BrokenStack extends BackendTck {
             Behavior.SERVES_UNTRUSTED,
             Behavior.SERVES_NON_COHERENT);
     switch (defect.base()) {
-      case IOMMU, IOMMU_NOT_SNOOPING -> translated.add(Behavior.IN_PLACE);
-      case LAZY_IOMMU -> translated.addAll(EnumSet.of(Behavior.IN_PLACE, Behavior.LAZY));
-      case BOUNCE_UNTRUSTED -> translated.addAll(EnumSet.of(Behavior.BOUNCES, Behavior.STAGES_FOREIGN_MEMORY));
+      case IOMMU, IOMMU_NOT_SNOOPING -> translated.addAll(EnumSet.of(Behavior.IN_PLACE, Behavior.TRACKS_WRITES));
+      case LAZY_IOMMU -> translated.addAll(EnumSet.of(Behavior.IN_PLACE, Behavior.TRACKS_WRITES, Behavior.LAZY));
+      case BOUNCE_UNTRUSTED -> translated.addAll(EnumSet.of(Behavior.BOUNCES, Behavior.STAGES_FOREIGN_MEMORY, Behavior.COPIES_TOGETHER, Behavior.TRACKS_WRITES));
+      case PEERS_ON_THE_BUS -> translated.addAll(EnumSet.of(Behavior.IN_PLACE, Behavior.REACHES_PEERS_ON_THE_BUS));
+      case PEERS_THROUGH_THE_HOST -> translated.addAll(EnumSet.of(Behavior.IN_PLACE, Behavior.REACHES_PEERS_THROUGH_THE_HOST));
       case DIRECT -> {
         return EnumSet.of(Behavior.IN_PLACE, Behavior.SPARSE_WINDOWS, Behavior.SERVES_NON_COHERENT);
       }
       case BOUNCE -> {
-        return EnumSet.of(Behavior.BOUNCES, Behavior.STAGES_FOREIGN_MEMORY, Behavior.SERVES_NON_COHERENT);
+        return EnumSet.of(Behavior.BOUNCES, Behavior.STAGES_FOREIGN_MEMORY, Behavior.COPIES_TOGETHER, Behavior.SERVES_NON_COHERENT);
       }
     }
     return translated;

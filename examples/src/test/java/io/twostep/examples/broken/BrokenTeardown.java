@@ -37,6 +37,17 @@ final class BrokenTeardown {
     }
   }
 
+  /** Do something while nothing that it asks to be invalidated is; for a context that was seen by {@link #remembersInvalidation}. */
+  static void withoutInvalidation(AttachContext context, Runnable work) {
+    Remembering hardware = (Remembering) context.space().iommu();
+    hardware.deferring = true;
+    try {
+      work.run();
+    } finally {
+      hardware.deferring = false;
+    }
+  }
+
   /** Releases at once what must wait for the batch, which invalidates later. */
   static final class ReleasesEarly extends Healthy {
     ReleasesEarly(DmaOps next, AttachContext context) {

@@ -44,7 +44,28 @@ enum Defect {
   SYNCS_EVERYTHING(Base.BOUNCE, "e6f", BrokenBounce.SyncsEverything::new),
   SYNCS_THE_WRONG_WAY(Base.BOUNCE, "e6b", BrokenBounce.SyncsTheWrongWay::new),
   BOUNCES_WHAT_IT_MAY_NOT(Base.BOUNCE, "e6i", BrokenBounce.BouncesWhatItMayNot::new),
-  LOSES_SLOTS(Base.BOUNCE, "e12j", BrokenBounce.LosesSlots::new);
+  LOSES_SLOTS(Base.BOUNCE, "e12j", BrokenBounce.LosesSlots::new),
+  GATHERS_THE_LAST_RANGE_FIRST(Base.BOUNCE, "e3e", BrokenGathering.TakesTheLastRangeFirst::new),
+  GATHERS_WHAT_LIES_BETWEEN(Base.BOUNCE, "e3e", BrokenGathering.TakesWhatLiesBetween::new),
+  SYNCS_THE_START_OF_WHAT_WAS_GATHERED(Base.BOUNCE, "e3f", BrokenBounce.SyncsAtTheStart::new),
+  GATHERS_AND_COPIES_NOTHING_BACK(Base.BOUNCE, "e3g", BrokenGathering.CopiesNothingBack::new),
+  NEEDS_ITS_DEVICE_TO_UNMAP(Base.IOMMU, "e12l", BrokenDeparture.NeedsItsDevice::new),
+  DEFERS_AFTER_DETACH(Base.LAZY_IOMMU, "e12l", BrokenDeparture.DefersAnyway::new),
+  CONFIRMS_WHAT_FAILED_AFTER_DETACH(Base.IOMMU, "e12m", BrokenHardware.swallowsFailure(), Healthy::new),
+  ENDS_WITH_ITS_MAPPER(Base.BOUNCE, "e13d", BrokenDeparture.EndsWithItsMapper::new),
+  NEEDS_ITS_MACHINE_TO_UNMAP(Base.IOMMU, "e13e", BrokenDeparture.NeedsItsMachine::new),
+  MISSES_THE_PEERS_PLACE(Base.PEERS_ON_THE_BUS, "e14a", BrokenPeers.MissesThePlace::new),
+  TAKES_PEERS_FOR_MEMORY(Base.PEERS_ON_THE_BUS, "e14b", BrokenPeers.SeesNoDifference::new),
+  LINKS_BUS_ADDRESSES(Base.PEERS_ON_THE_BUS, "e14c", BrokenPeers.SendsAllThroughTheHost::new),
+  LEAVES_WHAT_IS_TAKEN_BACK(Base.PEERS_THROUGH_THE_HOST, "e14d", BrokenPeers.LeavesPeersMapped::new),
+  GIVES_BUS_ADDRESSES_TO_EVERYBODY(Base.PEERS_ON_THE_BUS, "e14f", BrokenPeers.AsksNobodysTrust::new),
+  FORGETS_WHAT_IT_TOLD(Base.IOMMU, "e15a", BrokenTracking.ForgetsWhatItTold::new),
+  DROPS_MARKS_AT_UNLINK(Base.IOMMU, "e15b", BrokenTracking.DropsMarksAtUnlink::new),
+  KEEPS_CACHED_MARKS(Base.IOMMU, "e15c", BrokenTeardown.remembersInvalidation(), BrokenTracking.KeepsCachedMarks::new),
+  FORGETS_MARKS_ON_FAILURE(Base.IOMMU, "e15d", BrokenTracking.ForgetsOnFailure::new),
+  LETS_TWO_TRACK(Base.IOMMU, "e15e", BrokenTracking.LetsTwoTrack::new),
+  FORGETS_MAPPINGS_OF_EARLIER_STACKS(Base.IOMMU, "e16a", BrokenDeparture.ForgetsEarlierAttach::new),
+  FORGETS_WINDOWS_OF_EARLIER_STACKS(Base.IOMMU, "e16b", BrokenDeparture.ForgetsEarlierAttach::new);
 
   /** The stack a mistake is made in. */
   enum Base {
@@ -53,7 +74,9 @@ enum Defect {
     IOMMU_NOT_SNOOPING,
     DIRECT,
     BOUNCE,
-    BOUNCE_UNTRUSTED
+    BOUNCE_UNTRUSTED,
+    PEERS_ON_THE_BUS,
+    PEERS_THROUGH_THE_HOST
   }
 
   /** Puts a mistake above sound ops. */

@@ -1,0 +1,150 @@
+package io.twostep.examples.broken;
+
+import io.twostep.dma.DirtyBitmap;
+import io.twostep.dma.spi.AttachContext;
+import io.twostep.dma.spi.DirtyTracker;
+import io.twostep.dma.spi.DmaOps;
+import io.twostep.dma.spi.MappingState;
+import io.twostep.dma.spi.Retirement;
+import org.jspecify.annotations.Nullable;
+
+/** Mistakes in telling what devices wrote. */
+final class BrokenTracking {
+  private BrokenTracking() {}
+
+  /** A tracker without a mistake. */
+  private static class Tracker implements DirtyTracker {
+    final DirtyTracker real;
+
+    Tracker(DirtyTracker real) {
+      this.real = real;
+    }
+
+    @Override
+    public long granularity() {
+      return real.granularity();
+    }
+
+    @Override
+    public void start() {
+      real.start();
+    }
+
+    @Override
+    public void stop() {
+      real.stop();
+    }
+
+    @Override
+    public void read(boolean clear, DirtyBitmap bitmap) {
+      real.read(clear, bitmap);
+    }
+  }
+
+  private abstract static class Tracking extends Healthy {
+    private final @Nullable DirtyTracker tracker;
+
+    Tracking(DmaOps next, AttachContext context) {
+      super(next, context);
+      DirtyTracker real = next.dirtyTracker();
+      tracker = real == null ? null : broken(real);
+    }
+
+    abstract DirtyTracker broken(DirtyTracker real);
+
+    @Override
+    public final @Nullable DirtyTracker dirtyTracker() {
+      return tracker;
+    }
+  }
+
+  static final class ForgetsWhatItTold extends Tracking {
+    ForgetsWhatItTold(DmaOps next, AttachContext context) {
+      super(next, context);
+    }
+
+    @Override
+    DirtyTracker broken(DirtyTracker real) {
+      return new Tracker(real) {
+        @Override
+        public void read(boolean clear, DirtyBitmap bitmap) {
+          real.read(true, bitmap);
+        }
+      };
+    }
+  }
+
+  /** Clears marks in tables and leaves what hardware remembers of them, so that the next write sets none. */
+  static final class KeepsCachedMarks extends Tracking {
+    KeepsCachedMarks(DmaOps next, AttachContext context) {
+      super(next, context);
+    }
+
+    @Override
+    DirtyTracker broken(DirtyTracker real) {
+      return new Tracker(real) {
+        @Override
+        public void read(boolean clear, DirtyBitmap bitmap) {
+          BrokenTeardown.withoutInvalidation(context, () -> real.read(clear, bitmap));
+        }
+      };
+    }
+  }
+
+  static final class ForgetsOnFailure extends Tracking {
+    ForgetsOnFailure(DmaOps next, AttachContext context) {
+      super(next, context);
+    }
+
+    @Override
+    DirtyTracker broken(DirtyTracker real) {
+      return new Tracker(real) {
+        @Override
+        public void read(boolean clear, DirtyBitmap bitmap) {
+          try {
+            real.read(clear, bitmap);
+          } catch (RuntimeException e) {
+            real.read(true, new DirtyBitmap(bitmap.first(), bitmap.length(), bitmap.pageSize()));
+            throw e;
+          }
+        }
+      };
+    }
+  }
+
+  static final class LetsTwoTrack extends Tracking {
+    LetsTwoTrack(DmaOps next, AttachContext context) {
+      super(next, context);
+    }
+
+    @Override
+    DirtyTracker broken(DirtyTracker real) {
+      return new Tracker(real) {
+        @Override
+        public void start() {
+          try {
+            real.start();
+          } catch (IllegalStateException e) {
+            // The mistake: as if it were the first.
+          }
+        }
+      };
+    }
+  }
+
+  /** Takes translations out, and what was marked in them. */
+  static final class DropsMarksAtUnlink extends Healthy {
+    DropsMarksAtUnlink(DmaOps next, AttachContext context) {
+      super(next, context);
+    }
+
+    @Override
+    public void unlink(MappingState state, long offset, long length, Retirement batch) {
+      next.unlink(state, offset, length, batch);
+      DirtyTracker tracker = next.dirtyTracker();
+      if (tracker != null) {
+        tracker.read(true, new DirtyBitmap(state.dmaAddress + offset, length, next.granule()));
+      }
+    }
+  }
+}
