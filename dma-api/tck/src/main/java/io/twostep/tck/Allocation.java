@@ -23,6 +23,15 @@ public final class Allocation {
     return leastBytesOf(work, () -> 0);
   }
 
+  /** Return the bytes that one round of {@code work} allocates, warm or not. */
+  static long bytesOf(Runnable work) {
+    long before = allocatedBytes();
+    for (int i = 0; i < RUNS; i++) {
+      work.run();
+    }
+    return allocatedBytes() - before;
+  }
+
   /** Return the fewest bytes that one of several warm rounds of {@code work} allocates, without those that {@code excluded} counts. */
   static long leastBytesOf(Runnable work, LongSupplier excluded) {
     for (int i = 0; i < WARM_UP; i++) {
