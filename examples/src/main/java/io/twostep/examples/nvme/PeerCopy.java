@@ -7,6 +7,7 @@ import io.twostep.device.nvme.NvmeNamespace;
 import io.twostep.dma.MemoryBlock;
 import io.twostep.dma.MemoryPlacement;
 import io.twostep.dma.PeerBlock;
+import io.twostep.dma.spi.LayerBackend;
 import io.twostep.dma.spi.PeerMapType;
 import io.twostep.machine.model.PeerBytes;
 import java.io.IOException;
@@ -16,6 +17,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.security.MessageDigest;
 import java.util.Arrays;
+import java.util.List;
 
 /**
  * Copies a file from one NVMe controller to another through the first one's memory: once by requests of that memory alone, once by requests that have host memory around it.
@@ -48,12 +50,17 @@ public final class PeerCopy {
    * @throws IOException if the file or a store fails
    */
   public static PeerCopyResult run(Path file, PeerTree tree, ProgressListener listener) throws IOException {
+    return run(file, tree, listener, List.of());
+  }
+
+  /** Copy a file with more layers in both controllers' stacks, outermost first; as {@link #run(Path, PeerTree, ProgressListener)}. */
+  static PeerCopyResult run(Path file, PeerTree tree, ProgressListener listener, List<LayerBackend> above) throws IOException {
     long size = Files.size(file);
     byte[] digest = Digests.of(file, size);
     Path from = Files.createTempFile("twostep-from-", ".img");
     Path to = Files.createTempFile("twostep-to-", ".img");
     long room = Math.max(1, blocksOf(size));
-    try (PeerPair pair = new PeerPair(tree, from, room, to, 2 * room)) {
+    try (PeerPair pair = new PeerPair(tree, from, room, to, 2 * room, above)) {
       return new PeerCopy(pair, size, listener).run(file, tree, digest);
     } finally {
       Files.deleteIfExists(from);

@@ -18,6 +18,7 @@ import io.twostep.dma.spi.DeviceAddress;
 import io.twostep.dma.spi.DeviceSlot;
 import io.twostep.dma.spi.DriverContext;
 import io.twostep.dma.spi.FabricNode;
+import io.twostep.dma.spi.LayerBackend;
 import io.twostep.dma.spi.ModelHost.SlotOptions;
 import io.twostep.dma.spi.Settings;
 import io.twostep.machine.model.ModelMachine;
@@ -44,11 +45,14 @@ final class PeerPair implements AutoCloseable {
   private final IommuBackend iommu = new IommuBackend(IommuConfig.defaults());
   private final DeviceSlot secondSlot;
 
-  /** Build the pair; the stores keep what the namespaces hold. */
-  PeerPair(PeerTree tree, Path firstStore, long firstBlocks, Path secondStore, long secondBlocks) {
+  /** Build the pair; the stores keep what the namespaces hold, and {@code above} lie above the layers that the pair needs. */
+  PeerPair(PeerTree tree, Path firstStore, long firstBlocks, Path secondStore, long secondBlocks, List<LayerBackend> above) {
     machine = ModelMachine.create(ModelMachineConfig.of(Map.of("memory", "256M", "tree", tree.tree())));
     MeterPlugin metering = new MeterPlugin(meter);
-    DmaStack stack = DmaStack.of(iommu, metering.create(Settings.defaults(metering)), p2p);
+    List<LayerBackend> layers = new ArrayList<>(above);
+    layers.add(metering.create(Settings.defaults(metering)));
+    layers.add(p2p);
+    DmaStack stack = DmaStack.of(iommu, layers);
     NvmeModelConfig config = NvmeModelConfig.DEFAULT;
     DeviceSlot firstSlot = plug(FIRST, config.with(c -> c.cmbSize(CMB_BYTES).namespaces(NamespaceConfig.ofFile(firstStore, firstBlocks, NvmeWorkload.BLOCK))));
     secondSlot = plug(SECOND, config.with(c -> c.namespaces(NamespaceConfig.ofFile(secondStore, secondBlocks, NvmeWorkload.BLOCK))));
