@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
 import io.twostep.backend.direct.DirectBackend;
+import io.twostep.device.vfio.fixture.Host;
 import io.twostep.device.vfio.guest.GuestMemory;
 import io.twostep.device.vfio.guest.GuestWorkload;
 import io.twostep.device.vfio.model.MigratableModel;

@@ -4,8 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
-import io.twostep.device.vfio.Host;
-import io.twostep.device.vfio.Rig;
+import io.twostep.device.vfio.fixture.Host;
+import io.twostep.device.vfio.fixture.Rig;
 import io.twostep.device.vfio.model.ModelConfig;
 import io.twostep.dma.DmaDirection;
 import io.twostep.dma.DmaMapper;

@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
-import io.twostep.device.vfio.Host;
+import io.twostep.device.vfio.fixture.Host;
 import io.twostep.device.vfio.MigratableDevice;
 import io.twostep.device.vfio.MigrationException;
 import io.twostep.device.vfio.Seeds;

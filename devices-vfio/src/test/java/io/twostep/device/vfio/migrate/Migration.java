@@ -2,7 +2,7 @@ package io.twostep.device.vfio.migrate;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.twostep.device.vfio.Host;
+import io.twostep.device.vfio.fixture.Host;
 import io.twostep.device.vfio.MigratableDevice;
 import io.twostep.device.vfio.MigrationException;
 import io.twostep.device.vfio.guest.GuestWorkload;

@@ -3,7 +3,7 @@ package io.twostep.device.vfio.migrate;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
-import io.twostep.device.vfio.Host;
+import io.twostep.device.vfio.fixture.Host;
 import io.twostep.device.vfio.MigrationException;
 import io.twostep.device.vfio.Seeds;
 import io.twostep.device.vfio.WriteTracking;
