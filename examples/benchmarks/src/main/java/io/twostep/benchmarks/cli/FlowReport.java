@@ -32,7 +32,7 @@ final class FlowReport {
     Map<FlowCase, FlowResult> after = new LinkedHashMap<>();
     for (Flows flow : flows) {
       for (String format : flow.formats()) {
-        err.println("measuring " + flow.text() + (format.equals(FlowCase.NO_FORMAT) ? "" : " with " + format + " tables"));
+        err.println("measuring " + flow.text() + below(format));
         FlowProcess.measure(flow, format, false, result -> take(result, alone));
         if (afterAll) {
           FlowProcess.measure(flow, format, true, result -> after.put(result.of(), result));
@@ -42,6 +42,14 @@ final class FlowReport {
     if (!json) {
       print(alone, after);
     }
+  }
+
+  private static String below(String format) {
+    return switch (format) {
+      case FlowCase.NO_FORMAT -> "";
+      case FlowCase.DIRECT -> " where nothing translates";
+      default -> " with " + format + " tables";
+    };
   }
 
   private void take(FlowResult result, Map<FlowCase, FlowResult> results) {

@@ -34,7 +34,7 @@ final class FaultFlow implements Flow {
   private final boolean pageByPage;
 
   private FaultFlow(FlowCase of, boolean pageByPage) {
-    device = MappedDevice.on(of.tableFormat());
+    device = MappedDevice.on(of.stack());
     frames = new FramePool(device.memory(), MemoryPlacement.CONTIGUOUS, FRAMES);
     pages = of.n();
     this.pageByPage = pageByPage;

@@ -5,7 +5,7 @@ import java.util.List;
 
 /** Measures the cases of one flow in this JVM, and prints a line for each; started by {@link FlowProcess}. */
 final class FlowMain {
-  /** Before measuring, run every flow there is, so that no call site of the mapping layer knows one class alone. */
+  /** Before measuring, run every flow there is, and every terminal below every layer, so that no call site of the mapping layer knows one class alone. */
   static final String AFTER_ALL = "after-all";
 
   private static final FlowTimer EXERCISE = new FlowTimer(1, 20_000_000L, 200_000_000L);
@@ -31,6 +31,7 @@ final class FlowMain {
         measure(EXERCISE, flow, cases.get(cases.size() / 2));
       }
     }
+    LayeredFlow.exercise(EXERCISE);
   }
 
   static FlowResult measure(FlowTimer timer, Flows flow, FlowCase of) throws InterruptedException {

@@ -8,53 +8,53 @@ import java.util.function.Function;
 @SuppressWarnings("ImmutableEnumChecker")
 public enum Flows {
   /** Map and unmap one 4 KiB page. */
-  MAP_PAGE("map_page", true, true, List.of(1), MapPageFlow::new),
+  MAP_PAGE("map_page", Formats.TABLES, true, List.of(1), MapPageFlow::new),
   /** Unmap the oldest of 512 pages, map a new one. */
-  MAP_PAGE_RING("map_page_ring", true, true, List.of(1), MapPageRingFlow::new),
+  MAP_PAGE_RING("map_page_ring", Formats.TABLES, true, List.of(1), MapPageRingFlow::new),
   /** Reserve, link page by page, sync, destroy. */
-  TWO_STEP("two_step", true, true, Sizes.PAGES, TwoStepFlow::ofPages),
-  /** The same pages as one request. */
-  TRANSFER("transfer", true, true, Sizes.PAGES, TransferFlow::new),
-  /** The same pages through a scatter list. */
-  MAP_SG("map_sg", true, true, Sizes.PAGES, ScatterListFlow::new),
+  TWO_STEP("two_step", Formats.TABLES, true, Sizes.PAGES, TwoStepFlow::ofPages),
+  /** The same pages as one request; also where nothing translates. */
+  TRANSFER("transfer", Formats.TABLES_AND_DIRECT, true, Sizes.PAGES, TransferFlow::new),
+  /** The same pages through a scatter list; also where nothing translates. */
+  MAP_SG("map_sg", Formats.TABLES_AND_DIRECT, true, Sizes.PAGES, ScatterListFlow::new),
   /** Link or unlink a random page of a window. */
-  ODP_TOGGLE("odp_toggle", true, true, List.of(1), ToggleFlow::new),
+  ODP_TOGGLE("odp_toggle", Formats.TABLES, true, List.of(1), ToggleFlow::new),
   /** Take pages from an on-demand region and fault them in again. */
-  ODP_FAULT("odp_fault_2m", true, true, List.of(512), FaultFlow::ofRegion),
+  ODP_FAULT("odp_fault_2m", Formats.TABLES, true, List.of(512), FaultFlow::ofRegion),
   /** The same with a mapping for each page. */
-  ODP_FAULT_EACH("odp_fault_2m_page_by_page", true, true, List.of(512), FaultFlow::pageByPage),
+  ODP_FAULT_EACH("odp_fault_2m_page_by_page", Formats.TABLES, true, List.of(512), FaultFlow::pageByPage),
   /** Register 8 GiB in extents of 2 MiB. */
-  REGISTER_8G("register_8g", false, false, List.of(4096), RegisterFlow::ofMemory),
+  REGISTER_8G("register_8g", Formats.NONE, false, List.of(4096), RegisterFlow::ofMemory),
   /** The same with one page of a peer in it. */
-  REGISTER_8G_PEER("register_8g_peer_page", false, false, List.of(4096), RegisterFlow::withPeerPage),
+  REGISTER_8G_PEER("register_8g_peer_page", Formats.NONE, false, List.of(4096), RegisterFlow::withPeerPage),
   /** Look an I/O address up. */
-  IOVA_TO_PHYS("iova_to_phys", true, true, List.of(1), LookupFlow::new),
+  IOVA_TO_PHYS("iova_to_phys", Formats.TABLES, true, List.of(1), LookupFlow::new),
   /** Map and unmap 2 MiB as one leaf. */
-  MAP_2M("map_2m", true, true, List.of(1), MapHugeFlow::new),
+  MAP_2M("map_2m", Formats.TABLES, true, List.of(1), MapHugeFlow::new),
   /** Reserve, link 2 MiB by 2 MiB, sync, destroy. */
-  TWO_STEP_2M("two_step_2m", true, true, List.of(32, 512), TwoStepFlow::ofHugePages),
+  TWO_STEP_2M("two_step_2m", Formats.TABLES, true, List.of(32, 512), TwoStepFlow::ofHugePages),
   /** Free and allocate I/O addresses of mixed sizes. */
-  IOVA_MIX("iova_mix_1_32", false, false, List.of(IovaFlow.LIVE), IovaFlow::mixed),
+  IOVA_MIX("iova_mix_1_32", Formats.NONE, false, List.of(IovaFlow.LIVE), IovaFlow::mixed),
   /** Free and allocate large ranges at random. */
-  IOVA_256P("iova_256p", false, false, List.of(IovaFlow.LIVE), IovaFlow::large),
+  IOVA_256P("iova_256p", Formats.NONE, false, List.of(IovaFlow.LIVE), IovaFlow::large),
   /** Free and allocate large ranges in turn. */
-  IOVA_256P_FIFO("iova_256p_fifo", false, false, List.of(IovaFlow.LIVE), IovaFlow::largeOldestFirst),
+  IOVA_256P_FIFO("iova_256p_fifo", Formats.NONE, false, List.of(IovaFlow.LIVE), IovaFlow::largeOldestFirst),
   /** Fill and empty a fresh space. */
-  IOVA_COLD("iova_cold", false, false, List.of(IovaFlow.LIVE), IovaColdFlow::new),
+  IOVA_COLD("iova_cold", Formats.NONE, false, List.of(IovaFlow.LIVE), IovaColdFlow::new),
   /** Bounce with one copy. */
-  SWIOTLB_TO_DEVICE("swiotlb_to_device", false, false, Sizes.BYTES, BounceFlow::toDevice),
+  SWIOTLB_TO_DEVICE("swiotlb_to_device", Formats.NONE, false, Sizes.BYTES, BounceFlow::toDevice),
   /** Bounce with two copies. */
-  SWIOTLB_BIDIRECTIONAL("swiotlb_bidirectional", false, false, Sizes.BYTES, BounceFlow::bidirectional);
+  SWIOTLB_BIDIRECTIONAL("swiotlb_bidirectional", Formats.NONE, false, Sizes.BYTES, BounceFlow::bidirectional);
 
   private final String text;
-  private final boolean translated;
+  private final List<String> formats;
   private final boolean countsPages;
   private final List<Integer> sizes;
   private final Function<FlowCase, Flow> factory;
 
-  Flows(String text, boolean translated, boolean countsPages, List<Integer> sizes, Function<FlowCase, Flow> factory) {
+  Flows(String text, List<String> formats, boolean countsPages, List<Integer> sizes, Function<FlowCase, Flow> factory) {
     this.text = text;
-    this.translated = translated;
+    this.formats = formats;
     this.countsPages = countsPages;
     this.sizes = sizes;
     this.factory = factory;
@@ -67,7 +67,7 @@ public enum Flows {
 
   /** Return the formats it is measured with. */
   public List<String> formats() {
-    return translated ? List.of(FlowCase.VTD, FlowCase.AMD) : List.of(FlowCase.NO_FORMAT);
+    return formats;
   }
 
   /** Return its cases with one format. */
@@ -83,6 +83,13 @@ public enum Flows {
 
   Flow open(FlowCase of) {
     return factory.apply(of);
+  }
+
+  /** What lies below: table formats, or nothing that translates. */
+  private static final class Formats {
+    private static final List<String> TABLES = List.of(FlowCase.VTD, FlowCase.AMD);
+    private static final List<String> TABLES_AND_DIRECT = List.of(FlowCase.VTD, FlowCase.AMD, FlowCase.DIRECT);
+    private static final List<String> NONE = List.of(FlowCase.NO_FORMAT);
   }
 
   /** Not fields of the enum: those are not there yet when its constants are made. */

@@ -23,7 +23,7 @@ final class LookupFlow implements Flow {
   private final MappingState state = new MappingState(0);
 
   LookupFlow(FlowCase of) {
-    machine = BenchMachine.translated(of.tableFormat());
+    machine = BenchMachine.translated(of.stack());
     DeviceSlot slot = machine.slots().getFirst();
     ops = backend.attach(new AttachContext(machine, slot, machine.addressSpaceFor(slot), DeviceLimits.UNLIMITED, -1));
     Retirement undo = new Retirement();

@@ -12,7 +12,7 @@ final class MapHugeFlow implements Flow {
   private final MappedDevice device;
 
   MapHugeFlow(FlowCase of) {
-    device = MappedDevice.on(of.tableFormat());
+    device = MappedDevice.on(of.stack());
   }
 
   @Override

@@ -13,7 +13,7 @@ final class MapPageFlow implements Flow {
   private final MappedDevice device;
 
   MapPageFlow(FlowCase of) {
-    device = MappedDevice.on(of.tableFormat());
+    device = MappedDevice.on(of.stack());
   }
 
   @Override

@@ -14,7 +14,7 @@ final class MapPageRingFlow implements Flow {
   private final MappedDevice device;
 
   MapPageRingFlow(FlowCase of) {
-    device = MappedDevice.on(of.tableFormat());
+    device = MappedDevice.on(of.stack());
   }
 
   @Override

@@ -14,7 +14,7 @@ final class ScatterListFlow implements Flow {
   private final int n;
 
   ScatterListFlow(FlowCase of) {
-    device = MappedDevice.on(of.tableFormat());
+    device = MappedDevice.on(of.stack());
     n = of.n();
   }
 

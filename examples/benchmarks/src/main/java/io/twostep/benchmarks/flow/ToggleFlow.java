@@ -17,7 +17,7 @@ final class ToggleFlow implements Flow {
   private final SparseWindow window;
 
   ToggleFlow(FlowCase of) {
-    device = MappedDevice.on(of.tableFormat());
+    device = MappedDevice.on(of.stack());
     window = device.mapper.newWindow(WINDOW, 4096, DmaDirection.BIDIRECTIONAL, DmaAttributes.NONE);
   }
 

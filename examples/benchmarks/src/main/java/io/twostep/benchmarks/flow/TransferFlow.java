@@ -12,7 +12,7 @@ final class TransferFlow implements Flow {
   private final int n;
 
   TransferFlow(FlowCase of) {
-    device = MappedDevice.on(of.tableFormat());
+    device = MappedDevice.on(of.stack());
     n = of.n();
   }
 

@@ -13,7 +13,7 @@ final class TwoStepFlow implements Flow {
   private final long pageLength;
 
   private TwoStepFlow(FlowCase of, long pageLength) {
-    device = MappedDevice.on(of.tableFormat());
+    device = MappedDevice.on(of.stack());
     n = of.n();
     this.pageLength = pageLength;
   }

@@ -7,7 +7,7 @@ import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.util.List;
 
-/** Translation hardware reduced to counters; tables live in one flat segment. */
+/** Translation hardware reduced to counters, which threads do not share; tables live in one flat segment. */
 public final class CountingIommu implements TableWalkingIommu {
   private static final ValueLayout.OfLong ENTRY = ValueLayout.JAVA_LONG.withOrder(ByteOrder.LITTLE_ENDIAN);
   private static final long ADDRESS = (1L << 52) - (1L << 12);
@@ -20,8 +20,8 @@ public final class CountingIommu implements TableWalkingIommu {
   private final TableFormat format;
   private long root;
   private int depth;
-  long invalidations;
-  long publishes;
+  private final SpreadCounter invalidations = new SpreadCounter();
+  private final SpreadCounter publishes = new SpreadCounter();
 
   CountingIommu(String formatName, MemorySegment tables, long base) {
     this.tables = tables;
@@ -73,14 +73,24 @@ public final class CountingIommu implements TableWalkingIommu {
   @Override
   public void clearRoot() {}
 
+  /** Return how often it was told to forget translations. */
+  public long invalidations() {
+    return invalidations.sum();
+  }
+
+  /** Return how often it was told of new ones. */
+  public long publishes() {
+    return publishes.sum();
+  }
+
   @Override
   public void publish(long firstIova, long lastIova) {
-    publishes++;
+    publishes.increment();
   }
 
   @Override
   public void invalidate(long firstIova, long lastIova, boolean tablesChanged) {
-    invalidations++;
+    invalidations.increment();
   }
 
   @Override

@@ -43,6 +43,11 @@ public final class MappedDevice implements AutoCloseable {
     return machine.timers();
   }
 
+  /** Return what its translation hardware counted. */
+  public CountingIommu counters() {
+    return machine.counters();
+  }
+
   @Override
   public void close() {
     mapper.close();

@@ -37,6 +37,16 @@ class FlowsTest {
   }
 
   @Test
+  void everyTerminalRunsBelowEveryLayer() throws InterruptedException {
+    assertThat(LayeredFlow.exercise(BRIEF)).isEqualTo(3 * 2);
+  }
+
+  @Test
+  void requestsAreAlsoMeasuredWhereNothingTranslates() {
+    assertThat(Arrays.stream(Flows.values()).filter(flow -> flow.formats().contains("direct"))).containsExactly(Flows.TRANSFER, Flows.MAP_SG);
+  }
+
+  @Test
   void resultKeepsItsRunsInOrderAndTheMedianBetweenThem() {
     FlowResult result = new FlowResult(new FlowCase("two_step", "vtd", 32, 32, 1), List.of(96.0, 32.0, 64.0, 640.0), 0);
 
