@@ -121,6 +121,24 @@ final class Arguments {
     return file;
   }
 
+  /** Check that a file can be written: its folder is there, and it is no folder itself. */
+  static Path output(String text) {
+    Path file;
+    try {
+      file = Path.of(text);
+    } catch (InvalidPathException e) {
+      throw new BadInput("'" + text + "' is no path: " + e.getReason());
+    }
+    Path folder = file.toAbsolutePath().getParent();
+    if (folder == null || !Files.isDirectory(folder)) {
+      throw new BadInput("the folder of " + text + " does not exist");
+    }
+    if (Files.isDirectory(file) || !Files.isWritable(Files.exists(file) ? file : folder)) {
+      throw new BadInput(text + " cannot be written; choose another place");
+    }
+    return file;
+  }
+
   /** Return where copies of files go. */
   static Path temporaryFolder() {
     return Path.of(System.getProperty("java.io.tmpdir"));

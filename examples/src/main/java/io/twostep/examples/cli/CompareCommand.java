@@ -3,8 +3,15 @@ package io.twostep.examples.cli;
 import io.twostep.examples.compare.Comparing;
 import io.twostep.examples.compare.Comparison;
 import io.twostep.examples.compare.Effort;
+import io.twostep.examples.compare.Layout;
+import io.twostep.examples.compare.html.HtmlReport;
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.ArgGroup;
@@ -23,6 +30,8 @@ import picocli.CommandLine.Spec;
     mixinStandardHelpOptions = true)
 final class CompareCommand implements Callable<Integer> {
   private static final long MOST_IO_SIZE = 16L << 20;
+  private static final long LEAST_COMPARED = 4096;
+  private static final long MOST_COMPARED = 1L << 20;
 
   @ArgGroup(validate = false)
   private CompareSource source = new CompareSource();
@@ -39,6 +48,9 @@ final class CompareCommand implements Callable<Integer> {
   @Option(names = "--json", description = "Print one JSON object.")
   private boolean json;
 
+  @Option(names = "--html", paramLabel = "OUT", description = "Write a report with pictures to a file, request sizes from 4 KiB to 1 MiB compared too.")
+  private @Nullable String html;
+
   @Spec private @Nullable CommandSpec spec;
 
   @Override
@@ -47,16 +59,28 @@ final class CompareCommand implements Callable<Integer> {
       throw new IllegalStateException("runs only as a command");
     }
     long bytes = Arguments.bytes("--io-size", ioSize, 512, MOST_IO_SIZE, 512);
-    Effort effort = Effort.of(Arguments.number("--rounds", rounds, 1, 1000));
+    int times = Arguments.number("--rounds", rounds, 1, 1000);
+    Path report = html == null ? null : Arguments.output(html);
     PrintWriter out = spec.commandLine().getOut();
     StepLine progress = new StepLine(spec.commandLine().getErr());
     try (Comparing comparing = source.open(Long.parseLong(Arguments.seed(seed).getOrDefault("seed", "1")), progress)) {
-      Comparison result = comparing.run(bytes, effort);
+      Comparison result = comparing.run(bytes, Effort.of(times));
+      if (report != null) {
+        Files.writeString(report, HtmlReport.of(result, bySize(comparing, result.layout(), times), Environment.text()), StandardCharsets.UTF_8);
+      }
       progress.end();
       out.println(json ? CompareReport.json(result) : CompareReport.text(result));
     } finally {
       progress.end();
     }
     return CommandLineMain.DONE;
+  }
+
+  private static List<Comparison> bySize(Comparing comparing, Layout layout, int times) {
+    List<Comparison> bySize = new ArrayList<>();
+    for (long size = LEAST_COMPARED; size <= MOST_COMPARED && size <= layout.bytes(); size *= 2) {
+      bySize.add(comparing.run(size, Effort.whenWarm(times)));
+    }
+    return bySize;
   }
 }

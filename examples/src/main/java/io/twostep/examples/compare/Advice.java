@@ -29,8 +29,13 @@ public final class Advice {
     advice.bouncing(StackKind.IOMMU, StackKind.BOUNCED_IOMMU, "behind the IOMMU");
     advice.bouncing(StackKind.DIRECT, StackKind.BOUNCED_DIRECT, "without an IOMMU");
     advice.distrust();
-    comparison.refusals().forEach(refusal -> advice.sentences.add(String.format(Locale.ROOT, "%s cannot map these buffers: %s.", refusal.of().label(), refusal.reason())));
+    comparison.refusals().forEach(refusal -> advice.say("%s cannot map these buffers: %s.", refusal.of().label(), refusal.reason()));
     return List.copyOf(advice.sentences);
+  }
+
+  @SuppressWarnings("AnnotateFormatMethod")
+  private void say(String format, Object... arguments) {
+    sentences.add(String.format(Locale.ROOT, format, arguments));
   }
 
   /** The cheapest way to map each request, and what it does less of. */
@@ -46,7 +51,9 @@ public final class Advice {
         others.append(others.isEmpty() ? "" : ", ").append(against(best, other));
       }
     }
-    sentences.add(String.format(Locale.ROOT, "%s, %s is the cheapest way to map requests of these buffers: %s a request (%s). %s.", where, best.of().strategy().text(), time(best.nanosPerIo()), parts(best), others));
+    say(
+        "%s, %s is the cheapest way to map requests of these buffers: %s a request (%s).%s", where, best.of().strategy().text(), time(best.nanosPerIo()),
+        parts(best), others.isEmpty() ? "" : " " + others + ".");
   }
 
   private String against(StrategyCost best, StrategyCost other) {
@@ -79,11 +86,11 @@ public final class Advice {
   private static String parts(StrategyCost cost) {
     return String.format(
         Locale.ROOT,
-        "%s mapping, %s unmapping, %s simulated translation; %s entries",
+        "%s mapping, %s unmapping, %s simulated translation; %s",
         time(cost.mapNanosPerIo()),
         time(cost.unmapNanosPerIo()),
         time(cost.simulatedNanosPerIo()),
-        number((double) cost.counted().hardwareEntries() / cost.counted().ios()));
+        plural((double) cost.counted().hardwareEntries() / cost.counted().ios(), "entry", "entries"));
   }
 
   /** Whether buffers that stay should be registered, and after how many uses. */
@@ -95,13 +102,15 @@ public final class Advice {
     }
     double saved = best.nanosPerIo() - registered.nanosPerIo();
     if (saved <= EQUAL * best.nanosPerIo()) {
-      sentences.add(String.format(Locale.ROOT, "Registering the buffers %s saves nothing to speak of: %s a request instead of %s.", where, time(registered.nanosPerIo()), time(best.nanosPerIo())));
+      say(
+        "Registering the buffers %s saves nothing to speak of: %s a request instead of %s.", where, time(registered.nanosPerIo()), time(best.nanosPerIo()));
       return;
     }
     double once = registered.timed().registerNanosPerPage().median() * registered.pagesPerIo();
-    sentences.add(String.format(Locale.ROOT, "Buffers that stay should be registered %s: a request then costs %s instead of %s, and registering costs %s for the memory of a request, which is paid back once each buffer has"
-            + " been used %d times; but the device can reach all of them all the time.",
-        where, time(registered.nanosPerIo()), time(best.nanosPerIo()), time(once), (long) Math.max(1, Math.ceil(once / saved))));
+    say(
+        "Buffers that stay should be registered %s: a request then costs %s instead of %s, and registering costs %s for the memory of a request, which is paid"
+        + " back once each buffer has been used %s; but the device can reach all of them all the time.",
+        where, time(registered.nanosPerIo()), time(best.nanosPerIo()), time(once), uses(once / saved));
   }
 
   /** What putting invalidation off would bring. */
@@ -113,11 +122,13 @@ public final class Advice {
     }
     double saved = strict.nanosPerIo() - lazy.nanosPerIo();
     if (saved <= EQUAL * strict.nanosPerIo()) {
-      sentences.add(String.format(Locale.ROOT, "Lazy invalidation saves nothing to speak of (%s a request instead of %s, %,d invalidations instead of %,d), so stay strict.",
-          time(lazy.nanosPerIo()), time(strict.nanosPerIo()), lazy.counted().invalidations(), strict.counted().invalidations()));
+      say(
+        "Lazy invalidation saves nothing to speak of (%s a request instead of %s, %s instead of %,d), so stay strict.",
+        time(lazy.nanosPerIo()), time(strict.nanosPerIo()), plural((double) lazy.counted().invalidations(), "invalidation", "invalidations"), strict.counted().invalidations());
     } else {
-      sentences.add(String.format(Locale.ROOT, "Lazy invalidation saves %s of %s a request (%,d invalidations instead of %,d); until the flush the device can still reach memory that was unmapped, so only for devices you trust.",
-          time(saved), time(strict.nanosPerIo()), lazy.counted().invalidations(), strict.counted().invalidations()));
+      say(
+        "Lazy invalidation saves %s of %s a request (%s instead of %,d); until the flush the device can still reach memory that was unmapped, so only for devices you trust.",
+        time(saved), time(strict.nanosPerIo()), plural((double) lazy.counted().invalidations(), "invalidation", "invalidations"), strict.counted().invalidations());
     }
   }
 
@@ -131,11 +142,14 @@ public final class Advice {
     double ratio = copy.nanosPerIo() / best.nanosPerIo();
     String figures = time(copy.nanosPerIo()) + " a request against " + time(best.nanosPerIo());
     if (Math.abs(ratio - 1) <= EQUAL) {
-      sentences.add(String.format(Locale.ROOT, "Copying through bounce slots costs the same as mapping %s: %s.", where, figures));
+      say(
+        "Copying through bounce slots costs the same as mapping %s: %s.", where, figures);
     } else if (ratio < 1) {
-      sentences.add(String.format(Locale.ROOT, "Copying through bounce slots is cheaper than mapping %s: %s.", where, figures));
+      say(
+        "Copying through bounce slots is cheaper than mapping %s: %s.", where, figures);
     } else {
-      sentences.add(String.format(Locale.ROOT, "Copying through bounce slots costs %.1f times as much as mapping %s: %s, for %,d bytes copied.", ratio, where, figures, copy.counted().bouncedBytes()));
+      say(
+        "Copying through bounce slots costs %.1f times as much as mapping %s: %s, for %,d bytes copied.", ratio, where, figures, copy.counted().bouncedBytes());
     }
   }
 
@@ -151,9 +165,8 @@ public final class Advice {
         edges == 0
             ? "nothing copied: all ranges begin and end on a page"
             : String.format(Locale.ROOT, "%,d of %,d bytes copied, at the edges of ranges that share a page with others", edges, of.layout().bytes());
-    sentences.add(
-        String.format(
-            Locale.ROOT, "A device that is not trusted has %s; two-step takes %s a request instead of %s.", copied, time(untrusted.nanosPerIo()), time(trusted.nanosPerIo())));
+    say(
+        "A device that is not trusted has %s; two-step takes %s a request instead of %s.", copied, time(untrusted.nanosPerIo()), time(trusted.nanosPerIo()));
   }
 
   private @Nullable StrategyCost cheapest(StackKind stack) {
@@ -169,6 +182,14 @@ public final class Advice {
 
   private static boolean isEqual(double a, double b) {
     return Math.abs(a - b) <= EQUAL * Math.min(a, b);
+  }
+
+  private static String plural(double count, String one, String more) {
+    return number(count) + " " + (count == 1 ? one : more);
+  }
+
+  private static String uses(double times) {
+    return times <= 1 ? "once" : String.format(Locale.ROOT, "%,.0f times", Math.ceil(times));
   }
 
   private static String number(double value) {

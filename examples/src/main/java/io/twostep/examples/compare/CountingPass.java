@@ -64,7 +64,7 @@ final class CountingPass {
           }
           hardwareEntries += entries.size();
           if (request.offset == 0) {
-            first = List.copyOf(entries);
+            first = contender.of.stack() == StackKind.DIRECT ? contender.buffers.unplaced(entries) : List.copyOf(entries);
           }
           read(request);
         } finally {

@@ -15,4 +15,9 @@ public record Effort(int rounds, long roundNanos, long warmUpNanos) {
   public static Effort of(int rounds) {
     return new Effort(rounds, 3_000_000, 16_000_000L * rounds);
   }
+
+  /** Measure for at most so many rounds once the code is compiled, as it is after another comparison. */
+  public static Effort whenWarm(int rounds) {
+    return new Effort(Math.min(rounds, 5), 2_000_000, 10_000_000);
+  }
 }

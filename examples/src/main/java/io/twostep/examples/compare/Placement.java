@@ -11,8 +11,10 @@ import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
+import java.util.List;
 import java.util.SplittableRandom;
 import java.util.stream.IntStream;
 
@@ -135,6 +137,18 @@ final class Placement implements AutoCloseable {
   int rangeAt(long from) {
     int found = Arrays.binarySearch(offset, from);
     return found >= 0 ? found : -found - 2;
+  }
+
+  /** Return entries whose addresses are those of the machine's memory as they would be where the layout says, from the first byte on. */
+  List<Entry> unplaced(List<Entry> entries) {
+    List<Entry> there = new ArrayList<>();
+    long at = 0;
+    for (Entry entry : entries) {
+      int range = rangeAt(at);
+      there.add(new Entry(entry.dmaAddress() - phys[range] + layout.phys(range), entry.length()));
+      at += entry.length();
+    }
+    return there;
   }
 
   private <E extends Exception> void forEachChunk(Filler<E> filler) throws E {

@@ -58,6 +58,16 @@ class CompareCommandTest {
     assertThat(run.out()).contains(file + ": 10,001 bytes in 3 ranges");
   }
 
+  @Test
+  void theReportIsWrittenBesideWhatIsPrinted() {
+    Path html = work.resolve("report.html");
+    Run run = Run.of("compare", "--synthetic", "contiguous:8K", "--io-size", "4K", "--rounds", "1", "--html", html.toString(), "--json");
+
+    assertThat(run.status()).as(run.err()).isZero();
+    assertThat(run.out()).startsWith("{\"command\":\"compare\"");
+    assertThat(html).content().startsWith("<!DOCTYPE html>").contains("contiguous:8K, seed 1", "What wins by request size", "4,096 B", "8,192 B").endsWith("</html>\n");
+  }
+
   @ParameterizedTest
   @CsvSource(
       delimiter = '|',
@@ -70,6 +80,9 @@ class CompareCommandTest {
         "--file / | / is not a file",
         "--file /dev/null | /dev/null is not a file",
         "--layout a.csv --synthetic mixed:4M | --file, --layout and --synthetic exclude each other; give one",
+        "--html /none/report.html | the folder of /none/report.html does not exist",
+        "--html / | the folder of / does not exist",
+        "--html /tmp | /tmp cannot be written; choose another place",
         "--laoyut x | did you mean '--layout'?",
       })
   void badInputEndsWithOneClearLineAndStatusTwo(String options, String message) {

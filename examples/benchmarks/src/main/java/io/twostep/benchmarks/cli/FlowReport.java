@@ -4,6 +4,7 @@ import io.twostep.benchmarks.flow.FlowCase;
 import io.twostep.benchmarks.flow.FlowProcess;
 import io.twostep.benchmarks.flow.FlowResult;
 import io.twostep.benchmarks.flow.Flows;
+import io.twostep.examples.cli.Environment;
 import io.twostep.examples.cli.JsonText;
 import io.twostep.examples.cli.TextTable;
 import java.io.IOException;

@@ -1,6 +1,7 @@
 package io.twostep.benchmarks.cli;
 
 import io.twostep.examples.cli.BadInput;
+import io.twostep.examples.cli.Environment;
 import io.twostep.examples.cli.JsonText;
 import io.twostep.examples.cli.TextTable;
 import java.io.IOException;

@@ -1,4 +1,4 @@
-package io.twostep.benchmarks.cli;
+package io.twostep.examples.cli;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -6,11 +6,11 @@ import java.nio.file.Path;
 import java.util.stream.Stream;
 
 /** Says what the figures were taken on. */
-final class Environment {
+public final class Environment {
   private Environment() {}
 
   /** Return processors, operating system and JDK in one line. */
-  static String text() {
+  public static String text() {
     return Runtime.getRuntime().availableProcessors()
         + " x "
         + processor()
