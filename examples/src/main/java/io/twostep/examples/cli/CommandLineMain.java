@@ -35,6 +35,7 @@ public final class CommandLineMain {
     CommandLine commands = new CommandLine(new Root());
     commands.addSubcommand(new CompareCommand());
     commands.addSubcommand(new MigrateCommand());
+    commands.addSubcommand(new CaptureCommand());
     commands.addSubcommand(new NvmeCommand());
     commands.addSubcommand(new PeerCommand());
     commands.addSubcommand(new RdmaCommand());

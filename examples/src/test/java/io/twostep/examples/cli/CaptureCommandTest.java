@@ -1,0 +1,61 @@
+package io.twostep.examples.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.twostep.examples.compare.Layout;
+import io.twostep.examples.compare.LayoutCsv;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** {@code twostep capture}: a layout that compare reads, or one line that says which privilege is missing and what was found without it. */
+class CaptureCommandTest {
+  @TempDir Path work;
+
+  @Test
+  void whatIsCapturedCanBeComparedOrThePrivilegeIsNamed() throws Exception {
+    Path file = Files.write(work.resolve("file"), new byte[20_000]);
+    Path csv = work.resolve("layout.csv");
+    Run run = Run.of("capture", "--file", file.toString(), "-o", csv.toString());
+
+    if (run.status() == CommandLineMain.DONE) {
+      assertThat(run.out()).contains("20000 bytes in ", "written to " + csv);
+      Layout layout = LayoutCsv.read(csv);
+      assertThat(layout.bytes()).isEqualTo(20_000);
+    } else {
+      assertThat(run.status()).isEqualTo(CommandLineMain.BAD_INPUT);
+      assertThat(run.err()).contains("hides physical addresses", "CAP_SYS_ADMIN", "found without it: ", "pages in memory, 0 swapped out, 0 never touched").hasLineCount(1);
+      assertThat(csv).doesNotExist();
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "-o x.csv | give one of --file FILE, --allocate SIZE and --pid PID",
+        "--file a --pid 1 | give one of --file FILE, --allocate SIZE and --pid PID",
+        "--file /none | /none does not exist",
+        "--file /proc/self/maps | has 0 bytes; it must have from 1 to 1073741824",
+        "--allocate much | --allocate is 'much'; it must be a size",
+        "--pid me | --pid is 'me'; it must be a whole number",
+        "--pid 2147483647 | there is no process 2147483647",
+        "--pid 1 --address 10 | --address is '10'; it must be START-END in hexadecimal",
+        "--pid 1 --address 20-10 | END must be from 1 to 1073741824 bytes behind START",
+        "--file a --mapping heap | --mapping and --address choose memory of --pid PID",
+        "--allocate 4K --json | --json tells of the file that -o OUT names; give -o too",
+      })
+  void badInputEndsWithOneClearLineAndStatusTwo(String options, String message) {
+    String[] words = options.split(" ");
+    String[] arguments = Arrays.copyOf(new String[] {"capture"}, 1 + words.length);
+    System.arraycopy(words, 0, arguments, 1, words.length);
+    Run run = Run.of(arguments);
+    assertThat(run.status()).isEqualTo(CommandLineMain.BAD_INPUT);
+    assertThat(run.err()).startsWith("twostep: ").contains(message).hasLineCount(1);
+    assertThat(run.out()).isEmpty();
+  }
+}
