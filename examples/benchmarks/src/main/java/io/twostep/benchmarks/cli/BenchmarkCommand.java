@@ -1,9 +1,13 @@
 package io.twostep.benchmarks.cli;
 
 import io.twostep.benchmarks.flow.Flows;
+import io.twostep.benchmarks.growth.Growth;
 import io.twostep.examples.cli.BadInput;
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.Callable;
@@ -32,6 +36,12 @@ final class BenchmarkCommand implements Callable<Integer> {
   @Option(names = "--after-all", description = "With --flows: measure each also in a JVM that has run every other flow.")
   private boolean afterAll;
 
+  @Option(names = "--growth", description = "Measure how cost grows: with requests, live, threads, age, memory; FILTER is part of such a name.")
+  private boolean growth;
+
+  @Option(names = "--out", paramLabel = "FOLDER", description = "With --growth: where tables and pictures go. Default: growth.")
+  private String folder = "growth";
+
   @Option(names = "--json", description = "Print one JSON object per case and line.")
   private boolean json;
 
@@ -45,8 +55,15 @@ final class BenchmarkCommand implements Callable<Integer> {
     if (afterAll && (json || !flows)) {
       throw new BadInput("--after-all adds a column to the table of --flows; leave --json out, and give --flows");
     }
+    if (growth && (flows || json)) {
+      throw new BadInput("--growth writes tables and pictures; leave --flows and --json out");
+    }
     PrintWriter out = spec.commandLine().getOut();
     PrintWriter err = spec.commandLine().getErr();
+    if (growth) {
+      new GrowthReport(out, err, outputFolder()).run(studies());
+      return 0;
+    }
     if (!flows) {
       new JmhReport(out, err, json).run(filter);
       return 0;
@@ -57,5 +74,25 @@ final class BenchmarkCommand implements Callable<Integer> {
     }
     new FlowReport(out, err, json, afterAll).run(chosen);
     return 0;
+  }
+
+  private Path outputFolder() {
+    try {
+      Path path = Path.of(folder);
+      if (Files.exists(path) && !Files.isDirectory(path)) {
+        throw new BadInput(folder + " is a file; --out must be a folder");
+      }
+      return path;
+    } catch (InvalidPathException e) {
+      throw new BadInput("'" + folder + "' is no path: " + e.getReason());
+    }
+  }
+
+  private List<Growth> studies() {
+    List<Growth> chosen = Arrays.stream(Growth.values()).filter(growth -> growth.text().contains(filter)).toList();
+    if (chosen.isEmpty()) {
+      throw new BadInput("no study is called '" + filter + "'; there are " + Arrays.stream(Growth.values()).map(Growth::text).toList());
+    }
+    return chosen;
   }
 }

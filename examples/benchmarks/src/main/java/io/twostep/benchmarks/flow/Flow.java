@@ -1,7 +1,7 @@
 package io.twostep.benchmarks.flow;
 
 /** Something that a mapping layer does again and again, for one thread or several at once. */
-interface Flow extends AutoCloseable {
+public interface Flow extends AutoCloseable {
   /** Return what one of {@code workers} threads does; the worker is used by one thread and closed before the flow. */
   Worker worker(int index, int workers);
 

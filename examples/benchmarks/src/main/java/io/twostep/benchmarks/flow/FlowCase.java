@@ -18,8 +18,11 @@ public record FlowCase(String name, String format, int n, int pages, int threads
   /** The mapping layer takes part, and nothing translates. */
   public static final String DIRECT = "direct";
 
-  static final String VTD = "vtd";
-  static final String AMD = "amdv1";
+  /** The second-stage format of VT-d. */
+  public static final String VTD = "vtd";
+
+  /** The format of AMD IOMMUs. */
+  public static final String AMD = "amdv1";
 
   /** Return what a device of this case is attached to, as {@link io.twostep.benchmarks.machine.MappedDevice#on} takes it. */
   String stack() {

@@ -20,7 +20,7 @@ final class FlowMain {
       exerciseAll();
     }
     for (FlowCase of : flow.cases(format)) {
-      System.out.println(measure(FlowTimer.FULL, flow, of).line());
+      System.out.println(FlowTimer.FULL.measure(flow, of).line());
     }
   }
 
@@ -28,15 +28,9 @@ final class FlowMain {
     for (Flows flow : Flows.values()) {
       for (String format : flow.formats()) {
         List<FlowCase> cases = new ArrayList<>(flow.cases(format));
-        measure(EXERCISE, flow, cases.get(cases.size() / 2));
+        EXERCISE.measure(flow, cases.get(cases.size() / 2));
       }
     }
     LayeredFlow.exercise(EXERCISE);
-  }
-
-  static FlowResult measure(FlowTimer timer, Flows flow, FlowCase of) throws InterruptedException {
-    try (Flow opened = flow.open(of)) {
-      return timer.measure(of, opened);
-    }
   }
 }

@@ -1,11 +1,6 @@
 package io.twostep.benchmarks.flow;
 
-import java.io.BufferedReader;
 import java.io.IOException;
-import java.lang.ProcessBuilder.Redirect;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
 
@@ -21,28 +16,7 @@ public final class FlowProcess {
    */
   public static void measure(Flows flow, String format, boolean afterAll, Consumer<FlowResult> results)
       throws IOException, InterruptedException {
-    List<String> command = new ArrayList<>();
-    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-    command.add("--enable-native-access=ALL-UNNAMED");
-    command.add("-cp");
-    command.add(System.getProperty("java.class.path"));
-    command.add(FlowMain.class.getName());
-    command.add(flow.name());
-    command.add(format);
-    if (afterAll) {
-      command.add(FlowMain.AFTER_ALL);
-    }
-    Process process = new ProcessBuilder(command).redirectError(Redirect.INHERIT).start();
-    try (BufferedReader lines = process.inputReader(StandardCharsets.UTF_8)) {
-      for (String line = lines.readLine(); line != null; line = lines.readLine()) {
-        results.accept(FlowResult.parse(line));
-      }
-      int status = process.waitFor();
-      if (status != 0) {
-        throw new IOException("the JVM that measured " + flow.text() + " ended with status " + status);
-      }
-    } finally {
-      process.destroy();
-    }
+    List<String> arguments = afterAll ? List.of(flow.name(), format, FlowMain.AFTER_ALL) : List.of(flow.name(), format);
+    JavaProcess.run(List.of(), FlowMain.class, arguments, line -> results.accept(FlowResult.parse(line)));
   }
 }

@@ -17,7 +17,7 @@ import java.util.concurrent.Future;
  * @param runNanos length of a run, about
  * @param warmUpNanos time to warm up before the first run that counts, at least
  */
-record FlowTimer(int runs, long runNanos, long warmUpNanos) {
+public record FlowTimer(int runs, long runNanos, long warmUpNanos) {
   /** What a full measurement uses. */
   static final FlowTimer FULL = new FlowTimer(9, 60_000_000L, 1_200_000_000L);
 
@@ -27,7 +27,15 @@ record FlowTimer(int runs, long runNanos, long warmUpNanos) {
   @SuppressWarnings("UnusedVariable")
   private static volatile long sink;
 
-  FlowResult measure(FlowCase of, Flow flow) throws InterruptedException {
+  /** Open a flow for a case, measure it and close it. */
+  public FlowResult measure(Flows flow, FlowCase of) throws InterruptedException {
+    try (Flow opened = flow.open(of)) {
+      return measure(of, opened);
+    }
+  }
+
+  /** Measure a flow that is open. */
+  public FlowResult measure(FlowCase of, Flow flow) throws InterruptedException {
     CyclicBarrier start = new CyclicBarrier(of.threads());
     List<Future<Measured>> futures = new ArrayList<>();
     try (ExecutorService threads = Executors.newFixedThreadPool(of.threads())) {

@@ -2,8 +2,9 @@ package io.twostep.benchmarks.flow;
 
 import io.twostep.backend.iommu.iova.IovaAllocator;
 import io.twostep.backend.iommu.iova.IovaSpace;
+import io.twostep.backend.iommu.iova.IovaStatistics;
 
-/** Of 100,000 live ranges free one and allocate one, in a space of 48 bits. */
+/** Of as many live ranges as the case says, 100,000 where it is compared, free one and allocate one, in a space of 48 bits. */
 final class IovaFlow implements Flow {
   static final int LIVE = 100_000;
 
@@ -12,32 +13,38 @@ final class IovaFlow implements Flow {
   private static final int STRIPES = 4;
 
   private final IovaAllocator allocator = new IovaAllocator(new IovaSpace("bench", GRANULE, 0, LAST), STRIPES);
+  private final int live;
   private final int granules;
   private final boolean oldestFirst;
 
-  private IovaFlow(int granules, boolean oldestFirst) {
+  private IovaFlow(FlowCase of, int granules, boolean oldestFirst) {
+    live = of.n();
     this.granules = granules;
     this.oldestFirst = oldestFirst;
   }
 
   /** Sizes from 1 to 32 granules, freed at random. */
   static IovaFlow mixed(FlowCase of) {
-    return new IovaFlow(0, false);
+    return new IovaFlow(of, 0, false);
   }
 
   /** 256 granules each, freed at random. */
   static IovaFlow large(FlowCase of) {
-    return new IovaFlow(256, false);
+    return new IovaFlow(of, 256, false);
   }
 
   /** 256 granules each, the oldest freed first. */
   static IovaFlow largeOldestFirst(FlowCase of) {
-    return new IovaFlow(256, true);
+    return new IovaFlow(of, 256, true);
   }
 
   @Override
   public Worker worker(int index, int workers) {
-    return new Holder(LIVE / workers, new Draw(index + 1));
+    return new Holder(live / workers, new Draw(index + 1));
+  }
+
+  IovaStatistics statistics() {
+    return allocator.statistics();
   }
 
   @Override

@@ -9,21 +9,32 @@ import java.util.BitSet;
 
 /** In a window of 1 GiB, half of it linked, take a random page: link and sync it if it is absent, unlink and invalidate it if it is there. */
 final class ToggleFlow implements Flow {
-  private static final long WINDOW = 1L << 30;
-  private static final int PAGES = (int) (WINDOW / 4096);
+  private static final long PAGES = (1L << 30) / 4096;
+
+  /** Bytes of tables for each page of a window, upper levels and what else is mapped included. */
+  private static final long TABLE_BYTES = 9;
+
+  private static final long LEAST_TABLES = 64L << 20;
   private static final int FRAMES = 1024;
 
   private final MappedDevice device;
   private final SparseWindow window;
+  private final int pages;
 
   ToggleFlow(FlowCase of) {
-    device = MappedDevice.on(of.stack());
-    window = device.mapper.newWindow(WINDOW, 4096, DmaDirection.BIDIRECTIONAL, DmaAttributes.NONE);
+    this(of, PAGES);
+  }
+
+  /** Use a window of other than 1 GiB. */
+  ToggleFlow(FlowCase of, long pages) {
+    this.pages = Math.toIntExact(pages);
+    device = MappedDevice.withTables(of.stack(), Math.max(LEAST_TABLES, pages * TABLE_BYTES));
+    window = device.mapper.newWindow(pages * 4096, 4096, DmaDirection.BIDIRECTIONAL, DmaAttributes.NONE);
   }
 
   @Override
   public Worker worker(int index, int workers) {
-    return new Toggler(index * (PAGES / workers), PAGES / workers, new ScatteredPages(FRAMES, index).phys);
+    return new Toggler(index * (pages / workers), pages / workers, new ScatteredPages(FRAMES, index).phys);
   }
 
   @Override

@@ -34,23 +34,30 @@ public final class BenchMachine implements Machine {
   private static final long TABLE_BYTES = 64L << 20;
 
   private final Arena arena = Arena.ofShared();
-  private final MemorySegment tables = arena.allocate(TABLE_BYTES, 4096);
-  private final Memory memory = new Memory();
+  private final MemorySegment tables;
+  private final Memory memory;
   private final Slot slot = new Slot();
   private final Space space;
 
-  private BenchMachine(AddressSpace.Translation translation, String format) {
+  private BenchMachine(AddressSpace.Translation translation, String format, long tableBytes) {
+    tables = arena.allocate(tableBytes, 4096);
+    memory = new Memory(tableBytes);
     space = new Space(translation, new CountingIommu(format, tables, TABLE_BASE));
   }
 
   /** Make a machine with an IOMMU that reads one format. */
   public static BenchMachine translated(String format) {
-    return new BenchMachine(AddressSpace.Translation.TRANSLATED, format);
+    return translated(format, TABLE_BYTES);
+  }
+
+  /** Make a machine with an IOMMU that reads one format, and with so much memory for tables. */
+  public static BenchMachine translated(String format, long tableBytes) {
+    return new BenchMachine(AddressSpace.Translation.TRANSLATED, format, tableBytes);
   }
 
   /** Make a machine without an IOMMU. */
   public static BenchMachine untranslated() {
-    return new BenchMachine(AddressSpace.Translation.NONE, "none");
+    return new BenchMachine(AddressSpace.Translation.NONE, "none", TABLE_BYTES);
   }
 
   /** Return the translation hardware. */
@@ -95,8 +102,14 @@ public final class BenchMachine implements Machine {
 
   private final class Memory implements PhysicalMemory {
     private final MemoryRegion frames = new MemoryRegion(MemoryKind.RAM, "frames", FIRST_FRAME, FRAMES * 4096);
-    private final MemoryRegion tablePages = new MemoryRegion(MemoryKind.RAM, "tables", TABLE_BASE, TABLE_BYTES);
+    private final MemoryRegion tablePages;
+    private final long tableBytes;
     private long next;
+
+    private Memory(long tableBytes) {
+      this.tableBytes = tableBytes;
+      tablePages = new MemoryRegion(MemoryKind.RAM, "tables", TABLE_BASE, tableBytes);
+    }
 
     @Override
     public long frameSize() {
@@ -105,7 +118,7 @@ public final class BenchMachine implements Machine {
 
     @Override
     public long highestAddress() {
-      return TABLE_BASE + TABLE_BYTES - 1;
+      return TABLE_BASE + tableBytes - 1;
     }
 
     @Override
@@ -115,7 +128,7 @@ public final class BenchMachine implements Machine {
         return frames;
       }
       offset = phys - TABLE_BASE;
-      return offset >= 0 && length <= TABLE_BYTES - offset ? tablePages : MemoryRegion.ABSENT;
+      return offset >= 0 && length <= tableBytes - offset ? tablePages : MemoryRegion.ABSENT;
     }
 
     @Override

@@ -48,6 +48,11 @@ public final class MappedDevice implements AutoCloseable {
     return machine.counters();
   }
 
+  /** Attach behind an IOMMU with more memory for tables than usual. */
+  public static MappedDevice withTables(String format, long tableBytes) {
+    return new MappedDevice(BenchMachine.translated(format, tableBytes), new IommuBackendPlugin(), Map.of("flush", "strict"));
+  }
+
   @Override
   public void close() {
     mapper.close();

@@ -24,7 +24,7 @@ class FlowsTest {
   void everyFlowRunsAndClosesWhatItOpened(FlowCase of) throws InterruptedException {
     Flows flow = Arrays.stream(Flows.values()).filter(each -> each.text().equals(of.name())).findFirst().orElseThrow();
 
-    FlowResult result = FlowMain.measure(BRIEF, flow, of);
+    FlowResult result = BRIEF.measure(flow, of);
 
     assertThat(result.of()).isEqualTo(of);
     assertThat(result.nanosPerOperation()).hasSize(3).allMatch(nanos -> nanos > 0);
