@@ -26,7 +26,7 @@ public final class Markup {
     return this;
   }
 
-  /** Append an element without content. */
+  /** Append an element without content; in HTML only one that never has any, such as {@code meta}: others stay open there. */
   public Markup leaf(String name, String... attributes) {
     start(name, attributes);
     out.append("/>\n");

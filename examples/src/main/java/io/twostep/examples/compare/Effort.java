@@ -16,8 +16,9 @@ public record Effort(int rounds, long roundNanos, long warmUpNanos) {
     return new Effort(rounds, 3_000_000, 16_000_000L * rounds);
   }
 
-  /** Measure for at most so many rounds once the code is compiled, as it is after another comparison. */
+  /** Measure for at most so many rounds when most of the code is compiled, as it is after another comparison. */
   public static Effort whenWarm(int rounds) {
-    return new Effort(Math.min(rounds, 5), 2_000_000, 10_000_000);
+    int fewer = Math.min(rounds, 5);
+    return new Effort(fewer, 2_000_000, 6_000_000L * fewer);
   }
 }

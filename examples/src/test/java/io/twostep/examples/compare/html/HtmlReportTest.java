@@ -54,6 +54,8 @@ class HtmlReportTest {
       }
     }
     assertThat(open).isEmpty();
+    // A browser takes these as opened only.
+    assertThat(Pattern.compile("<(?!meta|line|rect|circle|path|polyline|polygon)[a-z0-9]+[^<>]*/>").matcher(html).find()).isFalse();
   }
 
   @Test
