@@ -33,7 +33,12 @@ final class TimedContender implements AutoCloseable {
     this.requests = requests;
     long longest = requests.getFirst().length;
     contender = Contender.timing(machine, buffers, of);
-    contender.begin();
+    try {
+      contender.begin();
+    } catch (RuntimeException e) {
+      contender.close();
+      throw e;
+    }
     slots = new RequestSlot[Math.clamp(OUTSTANDING_BYTES / footprint(requests), 1, MOST_OUTSTANDING)];
     for (int i = 0; i < slots.length; i++) {
       slots[i] = contender.newSlot(longest);

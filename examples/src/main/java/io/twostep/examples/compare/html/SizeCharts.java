@@ -66,7 +66,10 @@ final class SizeCharts {
   }
 
   private void winners(Markup to) {
-    to.open("div", "class", "scroll").open("table").element("caption", "The cheapest way to map each request, by its size; registered memory, which is mapped once, and lazy invalidation, which protects less, aside");
+    to.open("div", "class", "scroll", "tabindex", "0").open("table");
+    to.element(
+        "caption",
+        "The cheapest way to map each request, by its size; registered memory, which is mapped once, and lazy invalidation, which protects less, aside");
     to.open("thead").open("tr");
     for (String name : List.of("request", "behind an IOMMU", "a request", "next", "without an IOMMU", "a request", "next")) {
       to.element("th", name, "scope", "col");
