@@ -42,6 +42,9 @@ public interface Kernel {
   /** Set the bytes of a file. */
   void truncate(Descriptor file, long length);
 
+  /** Let nobody change the bytes of a memory file that was made sealable, whoever has it. */
+  void sealSize(Descriptor file);
+
   /** Do a device's own request with a structure that the kernel reads and may write; returns the call's result, not negative. */
   int ioctl(Descriptor on, IoctlRequest request, MemorySegment structure);
 

@@ -31,6 +31,7 @@ final class Libc {
   private static final MethodHandle TRUNCATE = plain("ftruncate", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_LONG));
   private static final MethodHandle IOCTL_ADDRESS = variadic("ioctl", 2, FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_LONG, ADDRESS));
   private static final MethodHandle IOCTL_VALUE = variadic("ioctl", 2, FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_LONG));
+  private static final MethodHandle FCNTL = variadic("fcntl", 2, FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT));
   private static final MethodHandle MMAP =
       plain("mmap", FunctionDescriptor.of(JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_LONG));
   private static final MethodHandle MUNMAP = plain("munmap", FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_LONG));
@@ -116,6 +117,15 @@ final class Libc {
     MemorySegment state = CAPTURED.get();
     try {
       return result(state, (int) TRUNCATE.invokeExact(state, fd, length));
+    } catch (Throwable e) {
+      throw broken(e);
+    }
+  }
+
+  static long fcntl(int fd, int command, int value) {
+    MemorySegment state = CAPTURED.get();
+    try {
+      return result(state, (int) FCNTL.invokeExact(state, fd, command, value));
     } catch (Throwable e) {
       throw broken(e);
     }

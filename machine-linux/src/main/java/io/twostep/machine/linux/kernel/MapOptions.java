@@ -32,6 +32,9 @@ public final class MapOptions {
   /** {@link Kernel#memfd}: huge pages; with {@link #HUGE_2M} or {@link #HUGE_1G}. */
   public static final int MEMFD_HUGE = 4;
 
+  /** {@link Kernel#memfd}: {@link Kernel#sealSize} may be called. */
+  public static final int MEMFD_SEALABLE = 2;
+
   static final int MEMFD_CLOSE_ON_EXEC = 1;
 
   private MapOptions() {}

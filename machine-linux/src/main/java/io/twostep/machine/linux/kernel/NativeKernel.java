@@ -16,6 +16,8 @@ final class NativeKernel implements Kernel {
   private static final int EVENTFD_CLOSE_ON_EXEC_NON_BLOCKING = 0x80800;
   private static final int SOCKET_FLAGS = SocketLayout.SOCKET_CLOSE_ON_EXEC | SocketLayout.SOCKET_NON_BLOCKING;
   private static final int SEEK_END = 2;
+  private static final int ADD_SEALS = 1033;
+  private static final int SEAL_SEALS_SHRINK_GROW = 7;
   private static final long NANOS = 1_000_000_000L;
 
   private final long pageSize = Libc.pageSize();
@@ -96,6 +98,11 @@ final class NativeKernel implements Kernel {
       result = Libc.ftruncate(file.number(), length);
     } while (result == -Errno.EINTR);
     check("ftruncate", file, result);
+  }
+
+  @Override
+  public void sealSize(Descriptor file) {
+    check("fcntl F_ADD_SEALS", file, Libc.fcntl(file.number(), ADD_SEALS, SEAL_SEALS_SHRINK_GROW));
   }
 
   @Override

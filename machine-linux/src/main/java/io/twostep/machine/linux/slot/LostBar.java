@@ -13,7 +13,7 @@ import java.lang.invoke.MethodType;
  * that may be anywhere in the callers. A call that the compiler cannot inline polls on its return: so an access, then {@link #notice}, inside one {@code try}. A method handle that is
  * no constant is such a call, at the price of a few nanoseconds.
  */
-final class LostBar {
+public final class LostBar {
   /** Not final, for if it were the compiler would see what it does: nothing. */
   private static volatile MethodHandle returnHere = handle();
 
@@ -31,7 +31,7 @@ final class LostBar {
   private static void nothing() {}
 
   /** Throw the InternalError of an access that came before, if there was one. */
-  static void notice() {
+  public static void notice() {
     try {
       returnHere.invokeExact();
     } catch (RuntimeException | Error e) {

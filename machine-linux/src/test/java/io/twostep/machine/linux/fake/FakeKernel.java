@@ -173,6 +173,12 @@ public final class FakeKernel implements Kernel {
   }
 
   @Override
+  public void sealSize(Descriptor file) {
+    step("fcntl", file.name());
+    real.sealSize(file);
+  }
+
+  @Override
   public int ioctl(Descriptor on, IoctlRequest request, MemorySegment structure) {
     step(request.name(), on.name());
     return vfio.request(object(on), request, structure, structure.address());
