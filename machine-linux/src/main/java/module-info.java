@@ -5,7 +5,9 @@ module io.twostep.machine.linux {
   requires static org.jspecify;
 
   exports io.twostep.machine.linux;
+  exports io.twostep.machine.linux.vfiouser;
 
   provides io.twostep.dma.spi.DmaPlugin with
-      io.twostep.machine.linux.LinuxMachinePlugin;
+      io.twostep.machine.linux.LinuxMachinePlugin,
+      io.twostep.machine.linux.vfiouser.VfioUserMachinePlugin;
 }

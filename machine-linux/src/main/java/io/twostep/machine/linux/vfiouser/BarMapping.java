@@ -1,0 +1,60 @@
+package io.twostep.machine.linux.vfiouser;
+
+import io.twostep.machine.linux.kernel.Descriptor;
+import io.twostep.machine.linux.kernel.Kernel;
+import io.twostep.machine.linux.kernel.MapOptions;
+import io.twostep.machine.linux.vfiouser.protocol.ProtocolException;
+import io.twostep.machine.linux.vfiouser.protocol.RegionInfo;
+import io.twostep.machine.linux.vfiouser.protocol.RegionInfo.Area;
+import java.lang.foreign.MemorySegment;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/** The parts of a BAR that this process has mapped. */
+final class BarMapping implements AutoCloseable {
+  private final Kernel kernel;
+  private final Map<Area, MemorySegment> parts = new LinkedHashMap<>();
+
+  /**
+   * Map what a region offers; the descriptor is no longer needed then.
+   *
+   * @throws ProtocolException if the descriptor has not what the region says: touching it would be a bus error
+   */
+  BarMapping(Kernel kernel, RegionInfo info, Descriptor file) {
+    this.kernel = kernel;
+    if (file.equals(Descriptor.NONE)) {
+      return;
+    }
+    List<Area> areas = info.areas().isEmpty() ? List.of(new Area(0, info.size())) : info.areas();
+    try {
+      long bytes = kernel.size(file);
+      for (Area area : areas) {
+        requireMappable(info, area, bytes);
+        parts.put(
+            area, kernel.mmap(area.size(), MapOptions.READ | MapOptions.WRITE, MapOptions.SHARED, file, info.offset() + area.offset()));
+      }
+    } catch (RuntimeException e) {
+      close();
+      throw e;
+    }
+  }
+
+  private void requireMappable(RegionInfo info, Area area, long bytes) {
+    long first = info.offset() + area.offset();
+    if (info.offset() < 0 || first < 0 || ((first | area.size()) & (kernel.pageSize() - 1)) != 0 || area.size() > bytes - first) {
+      throw new ProtocolException(
+          "BAR %d offers 0x%x+0x%x of a descriptor of 0x%x bytes to be mapped: whole pages inside it can".formatted(info.index(), first, area.size(), bytes));
+    }
+  }
+
+  Map<Area, MemorySegment> parts() {
+    return parts;
+  }
+
+  @Override
+  public void close() {
+    parts.values().forEach(kernel::munmap);
+    parts.clear();
+  }
+}

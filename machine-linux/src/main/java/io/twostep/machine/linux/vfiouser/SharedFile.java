@@ -1,0 +1,53 @@
+package io.twostep.machine.linux.vfiouser;
+
+import io.twostep.machine.linux.kernel.Descriptor;
+import io.twostep.machine.linux.kernel.Kernel;
+import io.twostep.machine.linux.kernel.MapOptions;
+import java.lang.foreign.MemorySegment;
+
+/** A file in memory, mapped here and by whoever is given its descriptor. Its pages are never anybody else's. */
+final class SharedFile {
+  private final Kernel kernel;
+  private final Descriptor file;
+  private final MemorySegment mapped;
+  private boolean closed;
+
+  /** Make a file of zeros; they take no memory until they are touched. */
+  SharedFile(Kernel kernel, String name, long length) {
+    this.kernel = kernel;
+    file = kernel.memfd(name, 0);
+    try {
+      kernel.truncate(file, length);
+      mapped = kernel.mmap(length, MapOptions.READ | MapOptions.WRITE, MapOptions.SHARED, file, 0);
+    } catch (RuntimeException e) {
+      kernel.close(file);
+      throw e;
+    }
+  }
+
+  Descriptor descriptor() {
+    return file;
+  }
+
+  long address() {
+    return mapped.address();
+  }
+
+  long length() {
+    return mapped.byteSize();
+  }
+
+  /** Return the bytes; they live as long as the file is open. */
+  MemorySegment mapped() {
+    return mapped;
+  }
+
+  /** Unmap and close; may be repeated. */
+  void close() {
+    if (!closed) {
+      closed = true;
+      kernel.munmap(mapped);
+      kernel.close(file);
+    }
+  }
+}
