@@ -6,6 +6,7 @@ module io.twostep.machine.linux {
 
   exports io.twostep.machine.linux;
   exports io.twostep.machine.linux.vfiouser;
+  exports io.twostep.machine.linux.vfiouser.server;
 
   provides io.twostep.dma.spi.DmaPlugin with
       io.twostep.machine.linux.LinuxMachinePlugin,

@@ -1,0 +1,85 @@
+package io.twostep.machine.linux.vfiouser.server;
+
+import io.twostep.dma.spi.DeviceModel;
+import io.twostep.dma.spi.DeviceModel.BarSpec;
+import io.twostep.dma.spi.DeviceSlot.Bar;
+import io.twostep.machine.linux.vfiouser.protocol.Bytes;
+import io.twostep.machine.linux.vfiouser.protocol.ProtocolException;
+import io.twostep.machine.linux.vfiouser.protocol.RegionIndex;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * The model's BARs, and one more for the MSI-X table if it has vectors and an index is free; accesses to them.
+ *
+ * <p>The table itself means nothing: a client gets its interrupts by eventfd. It reads zero.
+ */
+final class ServedBars {
+  private static final int TABLE_ENTRY = 16;
+  private static final long SMALLEST = 4096;
+
+  private final DeviceModel model;
+  private final List<BarSpec> bars;
+  private final int tableBar;
+  private final int pendingOffset;
+
+  ServedBars(DeviceModel model) {
+    this.model = model;
+    bars = new ArrayList<>(model.bars());
+    while (bars.size() < RegionIndex.BARS) {
+      bars.add(BarSpec.NONE);
+    }
+    int vectors = model.vectors();
+    pendingOffset = vectors * TABLE_ENTRY + 2047 & -2048;
+    tableBar = vectors == 0 ? -1 : bars.lastIndexOf(BarSpec.NONE);
+    if (tableBar >= 0) {
+      long bytes = pendingOffset + (vectors + 63L) / 64 * 8;
+      bars.set(tableBar, new BarSpec(Bar.Kind.REGISTERS, Math.max(SMALLEST, Long.highestOneBit(bytes * 2 - 1))));
+    }
+  }
+
+  List<BarSpec> all() {
+    return bars;
+  }
+
+  int tableBar() {
+    return tableBar;
+  }
+
+  int pendingOffset() {
+    return pendingOffset;
+  }
+
+  /** Read part of a BAR, which lies inside. */
+  void read(int bar, long offset, MemorySegment to) {
+    if (bar == tableBar) {
+      to.fill((byte) 0);
+    } else if (bars.get(bar).kind() == Bar.Kind.MEMORY) {
+      MemorySegment.copy(model.memory(bar), offset, to, 0, to.byteSize());
+    } else {
+      int width = requireWidth(bar, offset, to.byteSize());
+      Bytes.number(to, 0, width, model.read(bar, offset, width));
+    }
+  }
+
+  /** Write part of a BAR, which lies inside. */
+  void write(int bar, long offset, MemorySegment from) {
+    if (bar == tableBar) {
+      return;
+    }
+    if (bars.get(bar).kind() == Bar.Kind.MEMORY) {
+      MemorySegment.copy(from, 0, model.memory(bar), offset, from.byteSize());
+    } else {
+      int width = requireWidth(bar, offset, from.byteSize());
+      model.write(bar, offset, width, Bytes.number(from, 0, width));
+    }
+  }
+
+  private static int requireWidth(int bar, long offset, long count) {
+    if ((count != 4 && count != 8) || (offset & (count - 1)) != 0) {
+      throw new ProtocolException("access of %d bytes at 0x%x of the registers of BAR %d: 4 or 8, aligned".formatted(count, offset, bar));
+    }
+    return (int) count;
+  }
+}

@@ -1,0 +1,138 @@
+package io.twostep.machine.linux.vfiouser.server;
+
+import io.twostep.dma.spi.DeviceModel;
+import io.twostep.dma.spi.DeviceModel.BarSpec;
+import io.twostep.machine.linux.kernel.Kernel;
+import io.twostep.machine.linux.vfiouser.protocol.ProtocolException;
+import io.twostep.machine.linux.vfiouser.protocol.RegionIndex;
+import io.twostep.machine.linux.vfiouser.protocol.RegionInfo;
+import io.twostep.machine.linux.vfiouser.protocol.RegionInfo.Area;
+import java.lang.foreign.MemorySegment;
+import java.util.List;
+import java.util.function.LongSupplier;
+import org.jspecify.annotations.Nullable;
+
+/** The model with what stands around it as long as it is served: configuration space, BARs, its way to memory. Not thread-safe. */
+final class ServedDevice implements AutoCloseable {
+  private static final int READ_WRITE = RegionInfo.READ | RegionInfo.WRITE;
+
+  private final DeviceModel model;
+  private final ServedBars bars;
+  private final ServedConfig config;
+  private final ClientBus bus;
+  private final ModelRunner runner;
+  private final int vectors;
+  private final @Nullable SharedRegisters shared;
+
+  /** Put a model into its place, and connect it. */
+  ServedDevice(Kernel kernel, DeviceModel model, @Nullable SharedWindow window, LongSupplier nanoTime) {
+    this.model = model;
+    vectors = model.vectors();
+    bars = new ServedBars(model);
+    config = new ServedConfig(model.identity(), bars.all(), vectors, bars.tableBar(), bars.pendingOffset());
+    bus = new ClientBus(config);
+    runner = new ModelRunner(model, nanoTime);
+    if (window != null && bars.all().get(window.bar()).length() - window.offset() < window.length()) {
+      throw new IllegalArgumentException(
+          "shared window 0x%x+0x%x lies outside BAR %d of 0x%x bytes".formatted(window.offset(), window.length(), window.bar(), bars.all().get(window.bar()).length()));
+    }
+    shared = window == null ? null : new SharedRegisters(kernel, window);
+    model.connect(bus, runner);
+  }
+
+  int vectors() {
+    return vectors;
+  }
+
+  ClientBus bus() {
+    return bus;
+  }
+
+  ModelRunner runner() {
+    return runner;
+  }
+
+  /** Return the memory behind registers that clients write by store, null if there is none. */
+  @Nullable SharedRegisters shared() {
+    return shared;
+  }
+
+  /** Hand over what the client stored; returns whether there was anything. */
+  boolean sweep() {
+    return shared != null && shared.sweep(model);
+  }
+
+  /** Describe a region. */
+  RegionInfo region(int index) {
+    if (index < 0 || index >= RegionIndex.COUNT) {
+      throw new ProtocolException("DEVICE_GET_REGION_INFO of region " + Integer.toUnsignedString(index) + ", which a PCI function has not");
+    }
+    if (index == RegionIndex.CONFIG) {
+      return new RegionInfo(READ_WRITE, index, ServedConfig.SIZE, 0, List.of());
+    }
+    BarSpec bar = index < RegionIndex.BARS ? bars.all().get(index) : BarSpec.NONE;
+    if (bar.length() == 0) {
+      return RegionInfo.none(index);
+    }
+    if (shared == null || shared.window().bar() != index) {
+      return new RegionInfo(READ_WRITE, index, bar.length(), 0, List.of());
+    }
+    SharedWindow window = shared.window();
+    return new RegionInfo(READ_WRITE | RegionInfo.MAP, index, bar.length(), 0, List.of(new Area(window.offset(), window.length())));
+  }
+
+  /** Read a part of a region. */
+  void read(int region, long offset, MemorySegment to) {
+    requireInside(region, offset, to.byteSize());
+    if (region == RegionIndex.CONFIG) {
+      config.read((int) offset, to);
+    } else {
+      bars.read(region, offset, to);
+    }
+  }
+
+  /** Write a part of a region. */
+  void write(int region, long offset, MemorySegment from) {
+    requireInside(region, offset, from.byteSize());
+    if (region != RegionIndex.CONFIG) {
+      bars.write(region, offset, from);
+    } else if (config.write((int) offset, from)) {
+      reset();
+    }
+  }
+
+  private void requireInside(int region, long offset, long count) {
+    long size = region(region).size();
+    if (offset < 0 || count <= 0 || offset > size - count) {
+      throw new ProtocolException("access of 0x%x+0x%x of region %d, which has 0x%x bytes".formatted(offset, count, region, size));
+    }
+  }
+
+  /** Reset the function: it forgets what was in flight and masters the bus no more. */
+  void reset() {
+    config.reset();
+    if (shared != null) {
+      shared.clear();
+    }
+    runner.reset();
+  }
+
+  /** Forget the client: its memory, its vectors, and all that it did to the function. */
+  void forgetClient() {
+    bus.use(null, null);
+    runner.interruptsTo(vector -> {});
+    config.powerOn();
+    reset();
+  }
+
+  @Override
+  public void close() {
+    try {
+      model.close();
+    } finally {
+      if (shared != null) {
+        shared.close();
+      }
+    }
+  }
+}

@@ -1,0 +1,196 @@
+package io.twostep.machine.linux.vfiouser.server;
+
+import io.twostep.machine.linux.kernel.Descriptor;
+import io.twostep.machine.linux.vfiouser.protocol.Bytes;
+import io.twostep.machine.linux.vfiouser.protocol.Command;
+import io.twostep.machine.linux.vfiouser.protocol.DeviceInfo;
+import io.twostep.machine.linux.vfiouser.protocol.DmaMap;
+import io.twostep.machine.linux.vfiouser.protocol.DmaUnmap;
+import io.twostep.machine.linux.vfiouser.protocol.InterruptInfo;
+import io.twostep.machine.linux.vfiouser.protocol.InterruptSet;
+import io.twostep.machine.linux.vfiouser.protocol.Message;
+import io.twostep.machine.linux.vfiouser.protocol.MessageSocket;
+import io.twostep.machine.linux.vfiouser.protocol.ProtocolException;
+import io.twostep.machine.linux.vfiouser.protocol.RegionAccess;
+import io.twostep.machine.linux.vfiouser.protocol.RegionIndex;
+import io.twostep.machine.linux.vfiouser.protocol.RegionInfo;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.List;
+
+/** Executes a client's commands, each checked before anything changes; the reply's payload is built in place. */
+final class SessionCommands {
+  /** Bytes of data that a message may carry. */
+  static final int TRANSFER = 1 << 20;
+
+  /** Descriptors that a message may carry. */
+  static final int MOST_DESCRIPTORS = 16;
+
+  private static final int IO_DESCRIPTORS_SIZE = 16;
+
+  private final ServedDevice device;
+  private final ClientRuns runs;
+  private final ClientEvents events;
+  private final MessageSocket socket;
+  private final MemorySegment out;
+
+  SessionCommands(ServedDevice device, ClientRuns runs, ClientEvents events, MessageSocket socket) {
+    this.device = device;
+    this.runs = runs;
+    this.events = events;
+    this.socket = socket;
+    out = socket.outgoing();
+  }
+
+  /**
+   * Execute a command. Descriptors that came along are taken, or still the caller's if this throws.
+   *
+   * @throws ProtocolException if the command cannot be done; nothing changed then
+   */
+  Reply execute(Message message) {
+    int command = message.header().command();
+    if (command != Command.DMA_MAP && command != Command.DEVICE_SET_IRQS) {
+      message.requireNoDescriptors();
+    }
+    MemorySegment payload = message.payload();
+    return switch (command) {
+      case Command.DMA_MAP -> map(payload, message.descriptors());
+      case Command.DMA_UNMAP -> unmap(payload);
+      case Command.DEVICE_GET_INFO -> info(payload);
+      case Command.DEVICE_GET_REGION_INFO -> regionInfo(payload);
+      case Command.DEVICE_GET_REGION_IO_FDS -> regionDescriptors(payload);
+      case Command.DEVICE_GET_IRQ_INFO -> interruptInfo(payload);
+      case Command.DEVICE_SET_IRQS -> setInterrupts(payload, message.descriptors());
+      case Command.REGION_READ -> read(payload);
+      case Command.REGION_WRITE -> write(payload);
+      case Command.DEVICE_RESET -> reset();
+      default -> throw new ProtocolException(message.header() + " is no command of a client");
+    };
+  }
+
+  private Reply map(MemorySegment payload, List<Descriptor> descriptors) {
+    DmaMap map = DmaMap.read(payload);
+    if (descriptors.size() > 1) {
+      throw new ProtocolException(map + " with " + descriptors.size() + " descriptors; one holds the memory, or none");
+    }
+    runs.map(map, descriptors.isEmpty() ? Descriptor.NONE : descriptors.getFirst());
+    socket.closeAll(descriptors);
+    return Reply.EMPTY;
+  }
+
+  private Reply unmap(MemorySegment payload) {
+    DmaUnmap unmap = DmaUnmap.read(payload);
+    runs.unmap(unmap);
+    unmap.write(out);
+    return new Reply(DmaUnmap.SIZE, List.of());
+  }
+
+  private Reply info(MemorySegment payload) {
+    DeviceInfo.read(payload);
+    new DeviceInfo(DeviceInfo.RESETTABLE | DeviceInfo.PCI, RegionIndex.COUNT, InterruptInfo.KINDS).write(out);
+    return new Reply(DeviceInfo.SIZE, List.of());
+  }
+
+  private Reply regionInfo(MemorySegment payload) {
+    RegionInfo info = device.region(RegionInfo.readIndex(payload));
+    int written = info.write(out, RegionInfo.room(payload));
+    SharedRegisters shared = device.shared();
+    return new Reply(written, shared != null && written > RegionInfo.SIZE ? List.of(shared.file()) : List.of());
+  }
+
+  /** No region is signalled by eventfd. */
+  private Reply regionDescriptors(MemorySegment payload) {
+    if (payload.byteSize() < IO_DESCRIPTORS_SIZE) {
+      throw new ProtocolException("DEVICE_GET_REGION_IO_FDS of " + payload.byteSize() + " bytes: it has at least " + IO_DESCRIPTORS_SIZE);
+    }
+    int index = Bytes.u32(payload, 8);
+    device.region(index);
+    Bytes.u32(out, 0, IO_DESCRIPTORS_SIZE);
+    Bytes.u32(out, 4, 0);
+    Bytes.u32(out, 8, index);
+    Bytes.u32(out, 12, 0);
+    return new Reply(IO_DESCRIPTORS_SIZE, List.of());
+  }
+
+  private Reply interruptInfo(MemorySegment payload) {
+    int kind = InterruptInfo.read(payload).index();
+    requireKind(kind);
+    new InterruptInfo(InterruptInfo.EVENTFD, kind, vectors(kind)).write(out);
+    return new Reply(InterruptInfo.SIZE, List.of());
+  }
+
+  private Reply setInterrupts(MemorySegment payload, List<Descriptor> descriptors) {
+    InterruptSet set = InterruptSet.read(payload);
+    requireKind(set.index());
+    if (set.isOutside(vectors(set.index()))) {
+      throw new ProtocolException(set + ": vectors outside the " + vectors(set.index()) + " there are");
+    }
+    if (!set.has(InterruptSet.TRIGGER)) {
+      throw new ProtocolException(set + ": vectors cannot be masked one by one");
+    }
+    boolean taken = set.has(InterruptSet.EVENTFD) && descriptors.size() == set.count();
+    if (!taken && !descriptors.isEmpty()) {
+      throw new ProtocolException(set + " with " + descriptors.size() + " descriptors");
+    }
+    if (taken) {
+      events.attach(set.start(), descriptors);
+    } else if (set.has(InterruptSet.EVENTFD)) {
+      detach(set.start(), set.count());
+    } else if (set.has(InterruptSet.NONE) && set.count() == 0) {
+      detach(0, vectors(set.index()));
+    } else {
+      signal(set, payload);
+    }
+    return Reply.EMPTY;
+  }
+
+  private void detach(int start, int count) {
+    for (int i = 0; i < count; i++) {
+      events.detach(start + i);
+    }
+  }
+
+  private void signal(InterruptSet set, MemorySegment payload) {
+    for (int i = 0; i < set.count(); i++) {
+      if (set.has(InterruptSet.NONE) || payload.get(ValueLayout.JAVA_BYTE, InterruptSet.SIZE + i) != 0) {
+        events.signal(set.start() + i);
+      }
+    }
+  }
+
+  private static void requireKind(int kind) {
+    if (kind < 0 || kind >= InterruptInfo.KINDS) {
+      throw new ProtocolException("interrupts " + Integer.toUnsignedString(kind) + ", which a PCI function has not");
+    }
+  }
+
+  private int vectors(int kind) {
+    return kind == InterruptInfo.MSIX ? events.vectors() : 0;
+  }
+
+  private Reply read(MemorySegment payload) {
+    RegionAccess access = requireTransfer(RegionAccess.read(payload));
+    device.read(access.region(), access.offset(), out.asSlice(RegionAccess.SIZE, access.count()));
+    access.write(out);
+    return new Reply(RegionAccess.SIZE + access.count(), List.of());
+  }
+
+  private Reply write(MemorySegment payload) {
+    RegionAccess access = requireTransfer(RegionAccess.readWithData(payload));
+    device.write(access.region(), access.offset(), payload.asSlice(RegionAccess.SIZE));
+    access.write(out);
+    return new Reply(RegionAccess.SIZE, List.of());
+  }
+
+  private static RegionAccess requireTransfer(RegionAccess access) {
+    if (access.count() <= 0 || access.count() > TRANSFER) {
+      throw new ProtocolException(access + ": 1 to " + TRANSFER + " bytes");
+    }
+    return access;
+  }
+
+  private Reply reset() {
+    device.reset();
+    return Reply.EMPTY;
+  }
+}

@@ -1,0 +1,199 @@
+package io.twostep.machine.linux.vfiouser.server;
+
+import io.twostep.dma.spi.DeviceModel;
+import io.twostep.machine.linux.Errno;
+import io.twostep.machine.linux.SystemCallException;
+import io.twostep.machine.linux.kernel.Descriptor;
+import io.twostep.machine.linux.kernel.Kernel;
+import io.twostep.machine.linux.kernel.PollEvents;
+import io.twostep.machine.linux.run.EventLoop;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.util.List;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.LongSupplier;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Serves a device model to one client after another over a UNIX socket.
+ *
+ * <p>The model has no thread of its own: it works while {@link #serve} runs, on the thread that called it. It reaches a client's memory only where the client mapped it. When a client leaves, in
+ * whatever way, its memory and eventfds are let go and the model is reset. {@link #stop} and {@link #close} may be called from any thread.
+ */
+public final class VfioUserServer implements AutoCloseable {
+  private static final int BACKLOG = 8;
+
+  private final Kernel kernel;
+  private final VfioUserServerConfig config;
+  private final LongSupplier nanoTime;
+  private final Descriptor listener;
+  private final Descriptor stop;
+  private final ServedDevice device;
+  private final ReentrantLock serving = new ReentrantLock();
+  private volatile boolean stopped;
+  private boolean closed;
+
+  private VfioUserServer(Kernel kernel, VfioUserServerConfig config, LongSupplier nanoTime, Descriptor listener, Descriptor stop, ServedDevice device) {
+    this.kernel = kernel;
+    this.config = config;
+    this.nanoTime = nanoTime;
+    this.listener = listener;
+    this.stop = stop;
+    this.device = device;
+  }
+
+  /**
+   * Listen at a socket; clients wait until {@link #serve} is called.
+   *
+   * @param model what is served; closed with the server, or at once if this throws
+   * @throws SystemCallException if the socket cannot be made, such as when another server listens there; one that a dead server left is replaced
+   */
+  public static VfioUserServer listen(VfioUserServerConfig config, DeviceModel model) {
+    return listen(config, model, Kernel.host(), System::nanoTime);
+  }
+
+  static VfioUserServer listen(VfioUserServerConfig config, DeviceModel model, Kernel kernel, LongSupplier nanoTime) {
+    ServedDevice device;
+    try {
+      device = new ServedDevice(kernel, model, config.shared(), nanoTime);
+    } catch (RuntimeException e) {
+      model.close();
+      throw e;
+    }
+    Descriptor listener = null;
+    try {
+      listener = listener(kernel, config.socket());
+      return new VfioUserServer(kernel, config, nanoTime, listener, kernel.eventfd("stop of " + config.socket()), device);
+    } catch (RuntimeException e) {
+      if (listener != null) {
+        kernel.close(listener);
+      }
+      device.close();
+      throw e;
+    }
+  }
+
+  private static Descriptor listener(Kernel kernel, Path path) {
+    removeLeftover(kernel, path);
+    Descriptor socket = kernel.socket("socket " + path);
+    try {
+      kernel.bind(socket, path.toString());
+      kernel.listen(socket, BACKLOG);
+      return socket;
+    } catch (RuntimeException e) {
+      kernel.close(socket);
+      throw e;
+    }
+  }
+
+  /** Remove a socket at which nobody listens any more. */
+  private static void removeLeftover(Kernel kernel, Path path) {
+    Descriptor probe = kernel.socket("probe of " + path);
+    try {
+      kernel.connect(probe, path.toString());
+    } catch (SystemCallException e) {
+      if (e.errno() == Errno.ECONNREFUSED && isSocket(path)) {
+        delete(path);
+      }
+    } finally {
+      kernel.close(probe);
+    }
+  }
+
+  private static boolean isSocket(Path path) {
+    try {
+      return Files.readAttributes(path, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS).isOther();
+    } catch (IOException e) {
+      return false;
+    }
+  }
+
+  private static void delete(Path path) {
+    try {
+      Files.deleteIfExists(path);
+    } catch (IOException e) {
+      throw new UncheckedIOException(path + ": cannot remove the socket that an earlier server left", e);
+    }
+  }
+
+  /** Return what the server was made of. */
+  public VfioUserServerConfig config() {
+    return config;
+  }
+
+  /**
+   * Serve one client after another until {@link #stop} is called.
+   *
+   * @throws IllegalStateException if the server is closed, or another thread serves
+   */
+  public void serve() {
+    if (!serving.tryLock()) {
+      throw new IllegalStateException(config.socket() + ": another thread serves already");
+    }
+    try {
+      if (closed) {
+        throw new IllegalStateException(config.socket() + ": the server is closed");
+      }
+      while (!stopped) {
+        Descriptor client = accept();
+        if (client != null) {
+          try (Session session = new Session(kernel, client, stop, device, nanoTime, config.timeoutNanos())) {
+            session.run(() -> stopped);
+          }
+        }
+      }
+    } finally {
+      serving.unlock();
+    }
+  }
+
+  private @Nullable Descriptor accept() {
+    kernel.poll(List.of(listener, stop), new short[] {PollEvents.READABLE, PollEvents.READABLE}, new short[2], -1);
+    if (stopped) {
+      return null;
+    }
+    try {
+      return kernel.accept(listener, "client of " + config.socket());
+    } catch (SystemCallException e) {
+      if (e.errno() == Errno.EAGAIN) {
+        return null;
+      }
+      throw e;
+    }
+  }
+
+  /** Have {@link #serve} return; the session of the day ends. */
+  public void stop() {
+    stopped = true;
+    synchronized (stop) {
+      if (!closed) {
+        EventLoop.signal(kernel, stop);
+      }
+    }
+  }
+
+  /** Stop serving, remove the socket and close the model; may be repeated. */
+  @Override
+  public void close() {
+    stop();
+    serving.lock();
+    try {
+      synchronized (stop) {
+        if (closed) {
+          return;
+        }
+        closed = true;
+      }
+      kernel.close(listener);
+      kernel.close(stop);
+      delete(config.socket());
+      device.close();
+    } finally {
+      serving.unlock();
+    }
+  }
+}
