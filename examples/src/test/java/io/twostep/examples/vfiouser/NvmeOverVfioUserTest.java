@@ -30,11 +30,11 @@ class NvmeOverVfioUserTest {
     "iommu, translated, true, true, true",
     "iommu, translated, true, false, true",
     "iommu, translated, false, false, true",
-    "direct, none, true, true, true",
-    "direct, none, false, false, true",
+    "direct, registered, true, true, true",
+    "direct, registered, false, false, true",
     "swiotlb+iommu, translated, true, true, false"
   })
-  void bytesGoToTheDriveAndComeBack(String backends, String translation, String descriptors, boolean shared, String trusted) throws Exception {
+  void bytesGoToTheDriveAndComeBack(String backends, String addressing, String descriptors, boolean shared, String trusted) throws Exception {
     Path socket = folder.resolve("nvme.sock");
     try (VfioUserServer server = VfioUserServer.listen(NvmeServer.config(socket, shared), NvmeServer.model())) {
       Thread thread = Thread.ofPlatform().start(server::serve);
@@ -43,7 +43,7 @@ class NvmeOverVfioUserTest {
               .machine("vfio-user")
               .set("socket", socket.toString())
               .set("memory", "64M")
-              .set("translation", translation)
+              .set("addressing", addressing)
               .set("descriptors", descriptors)
               .set("trusted", trusted)
               .device(DEVICE, d -> d.backends(List.of(("debug+" + backends).split("\\+"))).set("debug.on-error", "throw"))

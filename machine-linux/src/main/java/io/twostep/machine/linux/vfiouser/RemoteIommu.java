@@ -117,7 +117,7 @@ final class RemoteIommu implements HostManagedIommu, Connection.Target {
       runs.remove(run);
       throw new DmaMappingException(
           Reason.BACKEND,
-          "%s, of 0x%x+0x%x with %d mappings live; some servers take 64 and no more: set 'dma-maps', or 'translation' none"
+          "%s, of 0x%x+0x%x with %d mappings live; some servers take 64 and no more: set 'dma-maps', or 'addressing' to registered"
               .formatted(e.getMessage(), iova, length, runs.count()),
           e);
     }

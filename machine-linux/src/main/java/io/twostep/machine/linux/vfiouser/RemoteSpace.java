@@ -42,7 +42,7 @@ final class RemoteSpace implements AddressSpace {
   public HostManagedIommu iommu() {
     HostManagedIommu found = onRequest;
     if (found == null) {
-      throw new IllegalStateException(name + ": nothing translates; the machine has 'translation' none");
+      throw new IllegalStateException(name + ": nothing translates; the machine has 'addressing' registered");
     }
     return found;
   }

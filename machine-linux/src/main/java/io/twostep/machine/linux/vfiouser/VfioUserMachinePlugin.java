@@ -33,7 +33,7 @@ public final class VfioUserMachinePlugin implements MachinePlugin {
     return List.of(
         new Setting("socket", "", "path of the server's socket; must be given"),
         new Setting("memory", "1GiB", "bytes of memory, whole 4 KiB frames; only what is touched is taken"),
-        new Setting("translation", "translated", "translated: memory is mapped for the device on request, block by block (backend iommu); none: all of it once (backend direct)"),
+        new Setting("addressing", "translated", "translated: memory is mapped for the device on request, block by block (backend iommu); registered: all of it once (backend direct)"),
         new Setting("trusted", "true", "whether the device is trusted; an untrusted one needs translation, and sees bounced edges only"),
         new Setting("descriptors", "true", "whether memory is passed by descriptor; false has the server ask for every byte by message"),
         new Setting("dma-maps", "65535", "mappings that may live at a time, if the server does not allow fewer"),
@@ -50,7 +50,7 @@ public final class VfioUserMachinePlugin implements MachinePlugin {
         new VfioUserConfig(
             Path.of(settings.text("socket")),
             settings.bytes("memory"),
-            settings.choice("translation", Translation.class) == Translation.TRANSLATED,
+            settings.choice("addressing", Addressing.class) == Addressing.TRANSLATED,
             settings.flag("trusted"),
             settings.flag("descriptors"),
             settings.number("dma-maps", 1, Integer.MAX_VALUE),
@@ -58,8 +58,8 @@ public final class VfioUserMachinePlugin implements MachinePlugin {
             settings.number("timeout", 1, 3_600_000) * 1_000_000L));
   }
 
-  private enum Translation {
+  private enum Addressing {
     TRANSLATED,
-    NONE
+    REGISTERED
   }
 }
