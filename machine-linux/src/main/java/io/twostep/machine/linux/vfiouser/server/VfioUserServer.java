@@ -126,18 +126,15 @@ public final class VfioUserServer implements AutoCloseable {
   }
 
   /**
-   * Serve one client after another until {@link #stop} is called.
+   * Serve one client after another until {@link #stop} is called; returns at once if it was.
    *
-   * @throws IllegalStateException if the server is closed, or another thread serves
+   * @throws IllegalStateException if another thread serves
    */
   public void serve() {
     if (!serving.tryLock()) {
       throw new IllegalStateException(config.socket() + ": another thread serves already");
     }
     try {
-      if (closed) {
-        throw new IllegalStateException(config.socket() + ": the server is closed");
-      }
       while (!stopped) {
         Descriptor client = accept();
         if (client != null) {
