@@ -42,6 +42,7 @@ public final class CommandLineMain {
     commands.addSubcommand(new DevicesCommand());
     commands.addSubcommand(new GuestTestCommand());
     commands.addSubcommand(new PluginsCommand());
+    commands.addSubcommand(new ServeCommand());
     for (CommandSource source : ServiceLoader.load(CommandSource.class)) {
       source.commands().forEach(commands::addSubcommand);
     }

@@ -1,0 +1,101 @@
+package io.twostep.examples.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.twostep.device.nvme.NvmeController;
+import io.twostep.dma.DmaMapper;
+import io.twostep.dma.MemoryBlock;
+import io.twostep.dma.MemoryPlacement;
+import io.twostep.examples.Twostep;
+import io.twostep.machine.linux.vfiouser.VfioUserMachine;
+import io.twostep.platform.Platform;
+import java.io.BufferedReader;
+import java.io.File;
+import java.io.InputStreamReader;
+import java.net.URISyntaxException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import picocli.CommandLine;
+
+/** {@code twostep serve}, in a process of its own. */
+@Timeout(120)
+class ServeCommandTest {
+  @TempDir Path folder;
+
+  @Test
+  void whatAClientWroteIsInTheFileAndTheSocketIsGoneOnceTheServerWasToldToEnd() throws Exception {
+    Path drive = Files.write(folder.resolve("drive"), new byte[1 << 20]);
+    Path socket = folder.resolve("s");
+    Process server = start("serve", "nvme", "--socket", socket.toString(), "--file", drive.toString());
+    try (BufferedReader out = new BufferedReader(new InputStreamReader(server.getInputStream(), StandardCharsets.UTF_8))) {
+      assertThat(out.readLine()).isEqualTo("serving nvme at " + socket + ": " + drive + " (1048576 bytes)");
+      byte[] bytes = new byte[4096];
+      Arrays.fill(bytes, (byte) 0x5a);
+      write(socket, bytes);
+      server.toHandle().destroy();
+      assertThat(server.waitFor()).as("ended by SIGTERM").isEqualTo(143);
+      assertThat(Arrays.copyOfRange(Files.readAllBytes(drive), 8 * 512, 8 * 512 + 4096)).isEqualTo(bytes);
+      assertThat(socket).doesNotExist();
+      assertThat(out.readLine()).isNull();
+    } finally {
+      server.destroyForcibly().waitFor();
+    }
+  }
+
+  private static void write(Path socket, byte[] bytes) {
+    String device = VfioUserMachine.DEVICE.text();
+    try (Platform platform =
+            Platform.builder().machine("vfio-user").set("socket", socket.toString()).device(device, d -> d.backends("iommu")).build();
+        MemoryBlock block = platform.memory().allocate(bytes.length, MemoryPlacement.SCATTERED)) {
+      block.segment().asByteBuffer().put(bytes);
+      platform.open(device, NvmeController.class).namespaces().getFirst().write(8, block);
+    }
+  }
+
+  private static Process start(String... arguments) throws Exception {
+    String places =
+        Stream.of(Twostep.class, DmaMapper.class, NvmeController.class, VfioUserMachine.class, Platform.class, CommandLine.class, Class.forName("org.slf4j.Logger"))
+            .map(ServeCommandTest::place)
+            .distinct()
+            .collect(Collectors.joining(File.pathSeparator));
+    String java = Path.of(System.getProperty("java.home"), "bin", "java").toString();
+    ProcessBuilder builder =
+        new ProcessBuilder(java, "-XX:TieredStopAtLevel=1", "--enable-native-access=ALL-UNNAMED", "-cp", places, Twostep.class.getName());
+    builder.command().addAll(Arrays.asList(arguments));
+    return builder.redirectError(ProcessBuilder.Redirect.INHERIT).start();
+  }
+
+  private static String place(Class<?> member) {
+    try {
+      return Path.of(member.getProtectionDomain().getCodeSource().getLocation().toURI()).toString();
+    } catch (URISyntaxException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  @Test
+  void whatCannotBeServedIsRefusedInOneLine() throws Exception {
+    String socket = folder.resolve("s").toString();
+    Path odd = Files.write(folder.resolve("odd"), new byte[700]);
+    assertRefused("DEVICE is 'nvm'; did you mean 'nvme'?", "serve", "nvm", "--socket", socket);
+    assertRefused("does not exist", "serve", "nvme", "--socket", socket, "--file", folder.resolve("none").toString());
+    assertRefused("has 700 bytes; a drive is whole blocks of 512 bytes", "serve", "nvme", "--socket", socket, "--file", odd.toString());
+    assertRefused("leave one of them out", "serve", "nvme", "--socket", socket, "--size", "1M", "--file", odd.toString());
+    assertRefused("multiple of 512", "serve", "nvme", "--socket", socket, "--size", "700");
+    assertRefused("Missing required option: '--socket=PATH'", "serve", "nvme");
+    assertRefused("1 to 107 bytes", "serve", "nvme", "--socket", folder.resolve("x".repeat(120)).toString());
+  }
+
+  private static void assertRefused(String said, String... arguments) {
+    Run run = Run.of(arguments);
+    assertThat(run.err()).contains(said).hasLineCount(1);
+    assertThat(run.status()).isEqualTo(CommandLineMain.BAD_INPUT);
+  }
+}
