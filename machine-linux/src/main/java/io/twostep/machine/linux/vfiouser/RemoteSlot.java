@@ -7,6 +7,7 @@ import io.twostep.dma.spi.DeviceAddress;
 import io.twostep.dma.spi.DeviceSlot;
 import io.twostep.dma.spi.Interrupts;
 import io.twostep.dma.spi.Mmio;
+import io.twostep.machine.linux.SystemCallException;
 import io.twostep.machine.linux.kernel.Descriptor;
 import io.twostep.machine.linux.kernel.Kernel;
 import io.twostep.machine.linux.run.EventLoop;
@@ -70,6 +71,9 @@ final class RemoteSlot implements DeviceSlot, AutoCloseable {
     } catch (RefusedException | ProtocolException e) {
       unmap();
       throw connection.lose(e instanceof RefusedException ? "does not say what it serves" : e.getMessage(), e);
+    } catch (SystemCallException e) {
+      unmap();
+      throw connection.lose("passed a descriptor that cannot be mapped: " + e.getMessage(), e);
     } catch (RuntimeException e) {
       unmap();
       throw e;

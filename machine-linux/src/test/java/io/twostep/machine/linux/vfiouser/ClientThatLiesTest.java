@@ -266,6 +266,27 @@ class ClientThatLiesTest {
     served = new ServedHere(VfioUserServerConfig.of(path), device);
   }
 
+  @ParameterizedTest
+  @CsvSource({"0, 0", "1048000, 0", "0, 16"})
+  void clientThatSendsOnAndDoesNotAnswerIsHungUpOn(int bytes, int descriptors) {
+    try (RawClient client = new RawClient(path).negotiate()) {
+      Descriptor file = client.memory(0x1000);
+      Descriptor[] passed = new Descriptor[descriptors];
+      Arrays.fill(passed, file);
+      client.map(0x10000, 0x2000, 3);
+      client.busMaster();
+      client.copy(0x10000, 0x11000, 16);
+      assertThatThrownBy(() -> {
+        for (int i = 0; i < 5000; i++) {
+          client.say(Command.DEVICE_RESET, Header.NO_REPLY, bytes, passed);
+        }
+        client.hear();
+        client.hear();
+      }).isInstanceOf(ConnectionException.class).hasMessageContaining("hung up");
+      KERNEL.close(file);
+    }
+  }
+
   @Test
   void interruptsAreSignalledByEventfdsAndByNothingElse() {
     try (RawClient client = new RawClient(path).negotiate()) {

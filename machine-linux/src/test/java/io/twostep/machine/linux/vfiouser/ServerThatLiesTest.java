@@ -106,6 +106,11 @@ class ServerThatLiesTest {
     lies.put("can be mapped and came with 0 descriptors", lie(Command.DEVICE_GET_REGION_INFO, (message, wire) -> wire.reply(message, mappable(0x1000).write(wire.payload(), 64))));
     lies.put("cannot be mapped and came with 1 descriptors", lie(Command.DEVICE_GET_REGION_INFO, (message, wire) -> pass(1, fds -> wire.reply(message, RegionInfo.none(0).write(wire.payload(), 64), fds))));
     lies.put("of a descriptor of 0x1000 bytes", lie(Command.DEVICE_GET_REGION_INFO, (message, wire) -> pass(1, fds -> wire.reply(message, mappable(0x1000).write(wire.payload(), 64), fds))));
+    lies.put("passed a descriptor that cannot be mapped", lie(Command.DEVICE_GET_REGION_INFO, (message, wire) -> {
+      Descriptor socket = KERNEL.socket("no file");
+      wire.reply(message, mappable(0x1000).write(wire.payload(), 64), socket);
+      KERNEL.close(socket);
+    }));
     lies.put("0x800+0x800", lie(Command.DEVICE_GET_REGION_INFO, (message, wire) -> pass(1, fds -> wire.reply(message, mappable(0x800).write(wire.payload(), 64), fds))));
     lies.put("configuration space of 0 bytes", lie(Command.DEVICE_GET_REGION_INFO, (message, wire) -> wire.reply(message, RegionInfo.none(RegionInfo.readIndex(message.payload())).write(wire.payload(), 64))));
     lies.put("told of InterruptInfo", lie(Command.DEVICE_GET_IRQ_INFO, (message, wire) -> {

@@ -23,12 +23,16 @@ import org.jspecify.annotations.Nullable;
  */
 final class ClientMessages implements ClientBus.Messages, AutoCloseable {
   private static final int MOST_WAITING = 4096;
+  private static final int MOST_WAITING_DESCRIPTORS = 64;
+  private static final long MOST_WAITING_BYTES = 16 << 20;
   private static final int MOST_DATA = 64 << 10;
 
   private final MessageSocket socket;
   private final LongSupplier nanoTime;
   private final long timeoutNanos;
   private final Queue<Message> waiting = new ArrayDeque<>();
+  private int waitingDescriptors;
+  private long waitingBytes;
   private int most = MOST_DATA;
   private int lastId;
   private @Nullable ConnectionException lost;
@@ -53,7 +57,12 @@ final class ClientMessages implements ClientBus.Messages, AutoCloseable {
     if (lost != null) {
       throw lost;
     }
-    return waiting.poll();
+    Message oldest = waiting.poll();
+    if (oldest != null) {
+      waitingDescriptors -= oldest.descriptors().size();
+      waitingBytes -= oldest.payload().byteSize();
+    }
+    return oldest;
   }
 
   @Override
@@ -131,13 +140,21 @@ final class ClientMessages implements ClientBus.Messages, AutoCloseable {
       if (header.isReply() && header.command() == command && header.id() == lastId) {
         return message;
       }
-      if (header.isReply() || waiting.size() == MOST_WAITING) {
+      if (header.isReply() || !hasRoomFor(message)) {
         socket.closeAll(message.descriptors());
         throw new ConnectionException(header.isReply() ? "sent a " + header + " that nobody asked for" : "sends on and does not answer");
       }
       MemorySegment copy = MemorySegment.ofArray(message.payload().toArray(ValueLayout.JAVA_BYTE));
       waiting.add(new Message(header, copy, message.descriptors()));
+      waitingDescriptors += message.descriptors().size();
+      waitingBytes += copy.byteSize();
     }
+  }
+
+  private boolean hasRoomFor(Message message) {
+    return waiting.size() < MOST_WAITING
+        && waitingDescriptors + message.descriptors().size() <= MOST_WAITING_DESCRIPTORS
+        && waitingBytes + message.payload().byteSize() <= MOST_WAITING_BYTES;
   }
 
   /** Close descriptors of messages that nobody will take. */
