@@ -68,7 +68,10 @@ final class NvmeCommand implements Callable<Integer> {
   @Option(names = "--device", paramLabel = "ADDRESS", description = "A controller of this computer, with --machine linux, such as 0000:00:03.0; see 'twostep devices'.")
   private String device = "";
 
-  @Option(names = "--yes-destroy-data", description = "Overwrite the beginning of the device's first namespace.")
+  @Option(names = "--socket", paramLabel = "PATH", description = "A drive that another process serves there, with --machine vfio-user; see 'twostep serve'.")
+  private String socket = "";
+
+  @Option(names = "--yes-destroy-data", description = "Overwrite the beginning of the drive's first namespace, where it is not modelled.")
   private boolean destroy;
 
   @Option(names = "--json", description = "Print one JSON object.")
@@ -82,11 +85,12 @@ final class NvmeCommand implements Callable<Integer> {
       throw new IllegalStateException("runs only as a command");
     }
     PluginListing plugins = Platform.plugins();
-    NvmeWorkload work = workload();
+    DriveChoice drive = new DriveChoice(machine, device, socket);
+    NvmeWorkload work = workload(drive);
     List<Strategy> strategies = Arguments.strategies(strategy);
-    List<StackChoice> stacks = device.isEmpty() ? stacks(plugins) : RealDevice.stacks(backends, flush, granule);
-    if (!device.isEmpty()) {
-      RealDevice.requireConsent(work, stacks.getFirst(), destroy);
+    List<StackChoice> stacks = drive.isModelled() ? stacks(plugins) : drive.stacks(backends, flush, granule);
+    if (!drive.isModelled()) {
+      drive.requireConsent(work, stacks.getFirst(), destroy);
     }
     PrintWriter out = spec.commandLine().getOut();
     Comparison result = run(work, stacks, strategies, spec.commandLine().getErr());
@@ -94,17 +98,11 @@ final class NvmeCommand implements Callable<Integer> {
     return result.isVerified() ? CommandLineMain.DONE : CommandLineMain.FAILED;
   }
 
-  private NvmeWorkload workload() {
+  private NvmeWorkload workload(DriveChoice drive) {
     long size = Arguments.bytes("--io-size", ioSize, NvmeWorkload.BLOCK, MOST_IO_SIZE, NvmeWorkload.BLOCK);
     int depth = Arguments.number("--queue-depth", queueDepth, 1, 1023);
     int pairs = Arguments.number("--queues", queues, 1, 64);
-    if (device.isEmpty() == machine.equals("linux")) {
-      throw new BadInput("--machine linux and --device ADDRESS go together; 'twostep devices' lists what there is");
-    }
-    if (!device.isEmpty() && !seed.isEmpty()) {
-      throw new BadInput("--seed is for a machine that is modelled; leave it out");
-    }
-    return new NvmeWorkload(Arguments.file(file, 1), machine, Arguments.seed(seed), device, size, depth, pairs);
+    return new NvmeWorkload(Arguments.file(file, 1), machine, drive.machineSettings(seed), drive.address(), size, depth, pairs);
   }
 
   private List<StackChoice> stacks(PluginListing plugins) {
