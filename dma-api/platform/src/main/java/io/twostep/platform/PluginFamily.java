@@ -33,7 +33,12 @@ enum PluginFamily {
   /** Return the artifact of this project that holds a name, or null. */
   @Nullable String artifact(String name) {
     return switch (this) {
-      case MACHINE -> name.equals("model") || name.equals("linux") ? "twostep-machine-" + name : null;
+      case MACHINE ->
+          switch (name) {
+            case "model" -> "twostep-machine-model";
+            case "linux", "vfio-user" -> "twostep-machine-linux";
+            default -> null;
+          };
       case BACKEND -> name.equals("direct") || name.equals("iommu") || name.equals("swiotlb") ? "twostep-backend-" + name : null;
       case DEVICE_MODEL, DRIVER -> name.equals("nvme") ? "twostep-devices-nvme" : null;
     };
