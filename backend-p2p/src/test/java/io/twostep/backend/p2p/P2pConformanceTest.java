@@ -107,7 +107,7 @@ class P2pConformanceTest {
       super(
           TckSetup.translated().byHost(),
           List.of(TckPart.of(new IommuBackendPlugin())),
-          EnumSet.of(TRANSLATES, WRITE_ONLY, SPARSE_WINDOWS, IN_PLACE, SERVES_UNTRUSTED));
+          EnumSet.of(TRANSLATES, WRITE_ONLY, SPARSE_WINDOWS, IN_PLACE, SERVES_UNTRUSTED, REACHES_PEERS_THROUGH_THE_HOST));
     }
   }
 

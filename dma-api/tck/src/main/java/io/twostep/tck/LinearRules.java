@@ -22,6 +22,12 @@ public interface LinearRules extends TckFixture {
     MemoryBlock block = rig().memory(64 << 10);
     Ranges source = crookedRanges(block);
     try (LinearMapping linear = rig().mapper().newLinear()) {
+      if (has(Behavior.TRANSLATES) && edge() % rig().mapper().limits().granule() == 0) {
+        // Edges are whole granules here, which translation puts one behind the other without a copy.
+        long address = linear.map(source, DmaDirection.TO_DEVICE, 0, LinearPolicy.IN_PLACE);
+        assertThat(rig().device().read(address, (int) source.bytes())).as("the ranges, one behind the other").isEqualTo(contents(block, source));
+        return;
+      }
       DmaMappingException unasked =
           catchThrowableOfType(DmaMappingException.class, () -> linear.map(source, DmaDirection.TO_DEVICE, 0, LinearPolicy.IN_PLACE));
       assertThat(unasked).as("a copy that nobody asked for").isNotNull();
