@@ -11,7 +11,7 @@ final class NvmeReport {
   private static final String LEGEND =
       """
 
-      Every run writes the whole file through a driver and a modelled NVMe controller, reads it back and compares SHA-256.
+      Every run writes the whole file through the driver to an NVMe controller, reads it back and compares SHA-256.
         I/Os            requests to write and to read the file
         entries         address ranges the controller was given; fewer is better for the device
         IOVA allocs     ranges of I/O addresses taken from the allocator
@@ -19,8 +19,8 @@ final class NvmeReport {
         invalidations   times the IOMMU had to forget translations
         bounced         bytes copied into and out of bounce slots
         meta B/page     heap bytes the strategy keeps per mapped 4 KiB page, measured on requests of 256 and 512 pages
-        us/IO           microseconds per request when warm, best of several batches, modelled device and its copies included
-        heap B/IO       heap bytes allocated per request when warm, modelled device included""";
+        us/IO           microseconds per request when warm, best of several batches, a modelled device and its copies included
+        heap B/IO       heap bytes allocated per request when warm, a modelled device included""";
 
   private NvmeReport() {}
 

@@ -5,7 +5,7 @@ import io.twostep.device.vfio.WriteTracking;
 /**
  * How a guest is migrated.
  *
- * @param downtimeNanos how long the guest may stand still; rounds go on until what is left can be sent in that time
+ * @param downtimeNanos how long the guest may stand still; rounds go on until what is left can be sent in half of that time
  * @param mostRounds rounds after which it is stopped however much is left
  * @param chunkBytes most guest memory in one record, whole pages; a step sends a few
  * @param tracking who tells what devices write

@@ -233,7 +233,8 @@ public final class MigrationSource {
     devices.forEach(device -> deviceBytes += device.newRound());
     long left = current.dirtyPages() * GuestMemory.PAGE + deviceBytes;
     stageRound();
-    if (left * nanosPerByte <= config.downtimeNanos() || rounds >= config.mostRounds()) {
+    // Half of the time is for what is not counted here: the last writes, stopping, and the commit.
+    if (left * nanosPerByte <= config.downtimeNanos() / 2.0 || rounds >= config.mostRounds()) {
       stop();
     }
     newRound();
