@@ -241,41 +241,45 @@ public final class FakeKernel implements Kernel {
 
   @Override
   public Descriptor socket(String name) {
-    throw new UnsupportedOperationException();
+    throw noSockets("socket");
   }
 
   @Override
   public void bind(Descriptor socket, String path) {
-    throw new UnsupportedOperationException();
+    throw noSockets("bind");
   }
 
   @Override
   public void listen(Descriptor socket, int backlog) {
-    throw new UnsupportedOperationException();
+    throw noSockets("listen");
   }
 
   @Override
   public Descriptor accept(Descriptor listener, String name) {
-    throw new UnsupportedOperationException();
+    throw noSockets("accept");
   }
 
   @Override
   public void connect(Descriptor socket, String path) {
-    throw new UnsupportedOperationException();
+    throw noSockets("connect");
   }
 
   @Override
   public void shutdown(Descriptor socket) {
-    throw new UnsupportedOperationException();
+    throw noSockets("shutdown");
   }
 
   @Override
   public long sendMessage(Descriptor socket, MemorySegment data, List<Descriptor> passed) {
-    throw new UnsupportedOperationException();
+    throw noSockets("sendMessage");
   }
 
   @Override
   public ReceivedMessage receiveMessage(Descriptor socket, MemorySegment data, int maxDescriptors) {
-    throw new UnsupportedOperationException();
+    throw noSockets("receiveMessage");
+  }
+
+  private static UnsupportedOperationException noSockets(String call) {
+    return new UnsupportedOperationException(call + "(): this kernel has devices and memory; sockets are tested on the real one");
   }
 }
