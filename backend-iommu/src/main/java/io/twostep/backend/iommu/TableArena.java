@@ -19,8 +19,6 @@ import org.jspecify.annotations.Nullable;
  * page which was popped and pushed meanwhile is not taken for the same head. Thread-safe.
  */
 final class TableArena implements TableMemory, AutoCloseable {
-  static final long PAGE = 4096;
-
   private static final int PAGE_SHIFT = 12;
   private static final int INDEX_BITS = 40;
   private static final long INDEX_MASK = (1L << INDEX_BITS) - 1;

@@ -4,6 +4,7 @@ import io.twostep.backend.iommu.iova.FlushQueue;
 import io.twostep.backend.iommu.iova.IovaAllocator;
 import io.twostep.backend.iommu.iova.IovaSpace;
 import io.twostep.backend.iommu.table.RadixPageTable;
+import io.twostep.backend.iommu.table.TableMemory;
 import io.twostep.backend.iommu.table.TablePages;
 import io.twostep.dma.DmaMappingException;
 import io.twostep.dma.DmaMappingException.Reason;
@@ -74,7 +75,7 @@ final class TableSpace extends SharedSpace {
   }
 
   private long granule(AttachContext context, IommuConfig config) {
-    long smallest = Math.max(choice.smallestLeaf(), TableArena.PAGE);
+    long smallest = Math.max(choice.smallestLeaf(), TableMemory.PAGE);
     long wanted = config.granule() == 0 ? smallest : config.granule();
     if (wanted < smallest) {
       throw new DmaMappingException(
@@ -100,7 +101,7 @@ final class TableSpace extends SharedSpace {
     // A walker that does not see CPU caches reads tables that no cache ever holds.
     MemoryPlacement placement = choice.hardware().coherentWalk() ? MemoryPlacement.CONTIGUOUS : MemoryPlacement.COHERENT;
     long highestPhys = -1L >>> (Long.SIZE - choice.format().outputBits());
-    long mostPages = config.tableMemory() == 0 ? Long.MAX_VALUE : config.tableMemory() / TableArena.PAGE;
+    long mostPages = config.tableMemory() == 0 ? Long.MAX_VALUE : config.tableMemory() / TableMemory.PAGE;
     return new TableArena(
         machine.memory(), placement, highestPhys, iommu.tableView(), iommu.tableBase(), mostPages, this::flushDeferred);
   }
@@ -173,7 +174,7 @@ final class TableSpace extends SharedSpace {
         ranges.liveRanges(),
         ranges.liveGranules() * granule,
         waiting == null ? 0 : waiting.pending(),
-        arena.usedPages() * TableArena.PAGE,
+        arena.usedPages() * TableMemory.PAGE,
         waiting == null ? 0 : waiting.flushes(),
         leaks,
         tableWrites == null ? 0 : tableWrites.sum());
@@ -190,7 +191,7 @@ final class TableSpace extends SharedSpace {
         queue.close();
       }
     } catch (DmaMappingException e) {
-      LOG.warn("{}: the last invalidation failed; {} bytes of page tables are withheld", name, arena.usedPages() * TableArena.PAGE, e);
+      LOG.warn("{}: the last invalidation failed; {} bytes of page tables are withheld", name, arena.usedPages() * TableMemory.PAGE, e);
       return;
     } finally {
       unhook();

@@ -10,7 +10,7 @@ import org.jspecify.annotations.Nullable;
  * address; {@code sizes} is the set of leaf sizes allowed.
  */
 final class RangeLinker {
-  static final long PAGE = 1L << TableTree.PAGE_SHIFT;
+  private static final long PAGE = TableMemory.PAGE;
   private static final long LEAF_TABLE_LAST = (1L << TableTree.LEAF_TABLE_SHIFT) - 1;
 
   private final TableTree tree;

@@ -29,10 +29,10 @@ final class RunLinker {
     long unlike = 0;
     long bits = 0;
     for (int i = from; i < to; i++) {
-      unlike |= length[i] ^ RangeLinker.PAGE;
+      unlike |= length[i] ^ TableMemory.PAGE;
       bits |= phys[i];
     }
-    if (unlike == 0 && limits.isPage(iova, bits, RangeLinker.PAGE)) {
+    if (unlike == 0 && limits.isPage(iova, bits, TableMemory.PAGE)) {
       return linkPages(iova, phys, from, to, attributes, cursor);
     }
     long last = iova - 1;
@@ -63,7 +63,7 @@ final class RunLinker {
 
   /** Links ranges that are one page each. */
   private int linkPages(long iova, long[] phys, int from, int to, long attributes, @Nullable LeafCursor cursor) {
-    long last = iova + (long) (to - from) * RangeLinker.PAGE - 1;
+    long last = iova + (long) (to - from) * TableMemory.PAGE - 1;
     int result = limits.check(iova, last, 0, 0);
     if (result == TableResult.OK) {
       result = linker.planSmall(iova, last, cursor);
@@ -72,7 +72,7 @@ final class RunLinker {
       long at = iova;
       for (int i = from; i < to; ) {
         int written = linker.fillPages(linker.table(at, 0, cursor), at, phys, i, to, attributes);
-        at += (long) written * RangeLinker.PAGE;
+        at += (long) written * TableMemory.PAGE;
         i += written;
       }
     }
@@ -120,9 +120,9 @@ final class RunLinker {
         table = linker.table(first, 0, cursor);
         region = first;
       }
-      if (last - first < RangeLinker.PAGE) {
+      if (last - first < TableMemory.PAGE) {
         int written = linker.writePages(table, first, phys, length, i, to, attributes);
-        next = first + (long) written * RangeLinker.PAGE;
+        next = first + (long) written * TableMemory.PAGE;
         i += written;
         continue;
       }
