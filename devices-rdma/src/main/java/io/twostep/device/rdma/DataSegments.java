@@ -63,6 +63,10 @@ public final class DataSegments {
     return address[segment];
   }
 
+  long length(int segment) {
+    return length[segment];
+  }
+
   /** Return the length as an entry has it: 2^31 is 0. */
   int lengthField(int segment) {
     return (int) (length[segment] & (MAX_LENGTH - 1));

@@ -1,5 +1,6 @@
 package io.twostep.device.rdma;
 
+import io.twostep.device.rdma.mirror.FaultMode;
 import io.twostep.device.rdma.umem.ExportedUmem;
 import io.twostep.dma.ExportedBuffer;
 
@@ -13,7 +14,7 @@ public final class ExportedMemory implements MemoryKey {
   private final ExportedUmem umem;
 
   ExportedMemory(Hca hca, ProtectionDomain domain, long start, ExportedBuffer buffer, int access) {
-    key = new OnDemandKey(hca, domain, start, buffer.length(), access, this::fault);
+    key = new OnDemandKey(hca, domain, start, buffer.length(), access, new Faults(this::fault));
     try {
       umem = ExportedUmem.attach(hca.mapper(), buffer, access, key);
     } catch (RuntimeException e) {
@@ -28,8 +29,8 @@ public final class ExportedMemory implements MemoryKey {
     }
   }
 
-  private boolean fault(long address, long length, boolean write) {
-    return Faults.tryFault(umem::fault);
+  private void fault(long address, long length, FaultMode mode) {
+    umem.fault();
   }
 
   @Override

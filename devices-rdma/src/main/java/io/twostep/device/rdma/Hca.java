@@ -1,5 +1,6 @@
 package io.twostep.device.rdma;
 
+import io.twostep.device.rdma.mirror.FaultMode;
 import io.twostep.device.rdma.mirror.PinBudget;
 import io.twostep.device.rdma.mirror.ProcessMemory;
 import io.twostep.device.rdma.umem.OnDemandSource;
@@ -34,8 +35,10 @@ public final class Hca implements Driver {
   private final DmaMapper mapper;
   private final CommandChannel commands;
   private final int logEvents;
+  private final long faultBytes;
   private final DmaBuffer events;
   private final Map<Integer, PageFaultHandler> faultHandlers = new ConcurrentHashMap<>();
+  private final Prefetch prefetch;
   private final UpdateQueue updates;
   private final KeyPool keys;
   private long eventsTaken;
@@ -77,7 +80,9 @@ public final class Hca implements Driver {
     this.registers = registers;
     this.mapper = mapper;
     slot = context.slot();
+    prefetch = new Prefetch(name);
     logEvents = Integer.numberOfTrailingZeros(config.eventEntries());
+    faultBytes = config.faultBytes();
     long bytes = (long) EqeLayout.SIZE << logEvents;
     commands = new CommandChannel(name, registers, context.timers(), mapper, config.commandTimeoutNanos());
     DmaBuffer made = null;
@@ -180,6 +185,23 @@ public final class Hca implements Driver {
   }
 
   /**
+   * Bring pages of on-demand memory in and link them before the adapter asks for them; returns when it can use them. From any thread.
+   *
+   * @param advice {@link FaultMode#READ} for whatever access the pages give as they are, {@link FaultMode#WRITE} to be written, {@link FaultMode#SNAPSHOT} for what is in memory only
+   * @param ranges ranges of keys of {@code domain} made by {@link #registerOnDemand(ProtectionDomain, OnDemandSource, long, long, int)} or {@link #registerAll}
+   * @throws IllegalArgumentException if a key is none of these, before anything is brought in; or if a range is not the key's
+   * @throws io.twostep.device.rdma.mirror.PageFaultException if a page cannot be had, or may not be written; ranges before it stay
+   * @throws io.twostep.dma.DmaMappingException if a page cannot be linked; ranges before it stay
+   */
+  public void prefetch(ProtectionDomain domain, FaultMode advice, DataSegments ranges) {
+    prefetch.run(domain, advice, ranges);
+  }
+
+  Prefetch prefetch() {
+    return prefetch;
+  }
+
+  /**
    * Register memory that another driver exported, until its owner takes it back, and again once it is restored.
    *
    * @param start address that requests shall name its first byte by, on a page of 4 KiB
@@ -244,8 +266,12 @@ public final class Hca implements Driver {
   /** Serve an event. Its key may have gone since: the adapter then tries again, and finds out by itself. */
   private boolean serve(long at, boolean write) {
     PageFaultHandler handler = faultHandlers.get(EqeLayout.KEY.get(events.segment(), at));
-    long address = EqeLayout.ADDRESS.get(events.segment(), at);
-    return handler == null || handler.fault(address, EqeLayout.LENGTH.getUnsigned(events.segment(), at), write);
+    if (handler == null) {
+      return true;
+    }
+    long demanded = EqeLayout.DEMANDED.get(events.segment(), at);
+    long wanted = EqeLayout.LENGTH.getUnsigned(events.segment(), at);
+    return handler.fault(EqeLayout.ADDRESS.get(events.segment(), at), demanded, Math.max(demanded, Math.min(wanted, faultBytes)), write);
   }
 
   @Override

@@ -1,6 +1,5 @@
 package io.twostep.device.rdma;
 
-import io.twostep.device.rdma.mirror.FaultMode;
 import io.twostep.device.rdma.mirror.ProcessMemory;
 import io.twostep.device.rdma.umem.DevicePageTable;
 import io.twostep.device.rdma.umem.ImplicitPageTables;
@@ -19,6 +18,8 @@ public final class ImplicitMemory implements MemoryKey {
   private final int access;
   private final AdapterKey root;
   private final ImplicitUmem umem;
+  private final Faults.Memory pages;
+  private final PageFaultHandler faults;
   private boolean closed;
 
   ImplicitMemory(Hca hca, ProtectionDomain domain, OnDemandSource source, int access) {
@@ -27,6 +28,8 @@ public final class ImplicitMemory implements MemoryKey {
     this.access = access;
     long length = ProcessMemory.addressLimit();
     umem = source.registerAll(access, new Tables());
+    pages = umem::fault;
+    faults = new Faults(pages);
     root = hca.keys().take(MkeyLayout.MODE_EQUAL_PIECES, true, length >>> LOG_PIECE);
     try {
       root.enable(domain, access, 0, length, LOG_PIECE);
@@ -34,11 +37,8 @@ public final class ImplicitMemory implements MemoryKey {
       hca.keys().tryGiveBack(root, e);
       throw e;
     }
-    hca.addFaults(root.key(), this::fault);
-  }
-
-  private boolean fault(long address, long length, boolean write) {
-    return Faults.tryFault(() -> umem.fault(address, length, write ? FaultMode.WRITE : FaultMode.READ));
+    hca.addFaults(root.key(), faults);
+    hca.prefetch().add(root.key(), domain, pages);
   }
 
   @Override
@@ -56,6 +56,7 @@ public final class ImplicitMemory implements MemoryKey {
     if (closed) {
       return;
     }
+    hca.prefetch().remove(root.key(), pages);
     hca.removeFaults(root.key());
     try {
       umem.close();
@@ -68,7 +69,7 @@ public final class ImplicitMemory implements MemoryKey {
   private final class Tables implements ImplicitPageTables {
     @Override
     public DevicePageTable open(long start, long length) {
-      return new OnDemandKey(hca, domain, start, length, access, ImplicitMemory.this::fault);
+      return new OnDemandKey(hca, domain, start, length, access, faults);
     }
 
     @Override

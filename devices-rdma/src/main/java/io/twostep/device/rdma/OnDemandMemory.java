@@ -6,21 +6,25 @@ import io.twostep.device.rdma.umem.OnDemandUmem;
 
 /** A range of a process that the adapter reaches by a key while its pages come and go. Thread-safe. */
 public final class OnDemandMemory implements MemoryKey {
+  private final Hca hca;
+  private final Faults.Memory pages = this::fault;
   private final OnDemandKey key;
   private final OnDemandUmem umem;
 
   OnDemandMemory(Hca hca, ProtectionDomain domain, OnDemandSource source, long va, long length, int access) {
-    key = new OnDemandKey(hca, domain, va, length, access, this::fault);
+    this.hca = hca;
+    key = new OnDemandKey(hca, domain, va, length, access, new Faults(pages));
     try {
       umem = source.register(va, length, access, key);
     } catch (RuntimeException e) {
       key.close();
       throw e;
     }
+    hca.prefetch().add(key.key(), domain, pages);
   }
 
-  private boolean fault(long address, long length, boolean write) {
-    return Faults.tryFault(() -> umem.fault(address, length, write ? FaultMode.WRITE : FaultMode.READ));
+  private void fault(long address, long length, FaultMode mode) {
+    umem.fault(address, length, mode);
   }
 
   @Override
@@ -35,6 +39,7 @@ public final class OnDemandMemory implements MemoryKey {
 
   @Override
   public void close() {
+    hca.prefetch().remove(key.key(), pages);
     try {
       umem.close();
     } finally {

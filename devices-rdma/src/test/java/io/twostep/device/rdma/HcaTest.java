@@ -297,7 +297,7 @@ class HcaTest {
       key = host.hca().registerOnDemand(host.domain(), start, SIZE, ALL, this::fault);
     }
 
-    private boolean fault(long address, long length, boolean write) {
+    private boolean fault(long address, long demanded, long length, boolean write) {
       faults++;
       if (refuses) {
         return false;

@@ -78,7 +78,7 @@ class MemoryKeysTest {
 
   @Test
   void noMoreKeysAreKeptThanAllowed() {
-    try (TwoHosts hosts = new TwoHosts(WireFaults.NONE, 2, new HcaConfig(64, 60_000_000_000L, 4096, 2))) {
+    try (TwoHosts hosts = new TwoHosts(WireFaults.NONE, 2, new HcaConfig(64, 60_000_000_000L, 4096, 2, 0))) {
       Hca hca = hosts.near.hca();
       MemoryBlock block = hosts.near.memory(PAGE);
       MemoryKey[] keys = new MemoryKey[5];
@@ -92,9 +92,9 @@ class MemoryKeysTest {
 
   @Test
   void longTablesAreLoadedInChunksOfTheBuffer() {
-    try (TwoHosts hosts = new TwoHosts(WireFaults.NONE, 2, new HcaConfig(64, 60_000_000_000L, 4096, 0))) {
+    try (TwoHosts hosts = new TwoHosts(WireFaults.NONE, 2, new HcaConfig(64, 60_000_000_000L, 4096, 0, 0))) {
       Hca hca = hosts.near.hca();
-      try (OnDemandKey key = hca.registerOnDemand(hosts.near.domain(), NEAR, 1500L * PAGE, ALL, (address, length, write) -> false)) {
+      try (OnDemandKey key = hca.registerOnDemand(hosts.near.domain(), NEAR, 1500L * PAGE, ALL, (address, demanded, length, write) -> false)) {
         long before = hca.updates().posted();
         key.set(0, 1500L * PAGE, 0x10_0000L, DmaDirection.BIDIRECTIONAL);
         key.commit();

@@ -88,6 +88,7 @@ final class TwoHosts implements AutoCloseable {
     final DmaStack stack = DmaStack.of(backend);
     final List<Done> done = new ArrayList<>();
     final List<AutoCloseable> opened = new ArrayList<>();
+    int faults;
     private @Nullable DmaMapper mapper;
     private @Nullable Timers timers;
     private @Nullable Hca hca;
@@ -133,7 +134,7 @@ final class TwoHosts implements AutoCloseable {
 
     void work() {
       java.util.Objects.requireNonNull(timers).pause();
-      hca().serviceFaults();
+      faults += hca().serviceFaults();
       queue().poll(DEPTH, (from, id, receive, status, extra, length) -> done.add(new Done(id, receive, status, extra, length)));
     }
 

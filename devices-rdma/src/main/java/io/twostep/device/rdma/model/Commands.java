@@ -232,6 +232,7 @@ final class Commands {
     EqeLayout.TYPE.set(event, 0, EqeLayout.TYPE_PAGE_FAULT);
     EqeLayout.SUBTYPE.set(event, 0, subtype);
     EqeLayout.KEY.set(event, 0, memory.faultKey());
+    EqeLayout.DEMANDED.set(event, 0, (int) memory.faultDemanded());
     EqeLayout.LENGTH.set(event, 0, (int) memory.faultLength());
     EqeLayout.ADDRESS.set(event, 0, memory.faultAddress());
     EqeLayout.TOKEN.set(event, 0, EqeLayout.RESPONDER.with(EqeLayout.WRITES.with(queuePair, writes ? 1 : 0), responder ? 1 : 0));

@@ -51,7 +51,7 @@ final class KeyUpdates {
       int dataKey = WqeLayout.DATA_KEY.get(wqe, KeyUpdateLayout.DATA);
       long address = WqeLayout.DATA_ADDRESS.get(wqe, KeyUpdateLayout.DATA);
       if (WqeLayout.DATA_LENGTH.getUnsigned(wqe, KeyUpdateLayout.DATA) != data.byteSize()
-          || memory.read(domain, dataKey, address, data, MkeyLayout.LOCAL_READ) != MemoryResult.DONE) {
+          || memory.read(domain, dataKey, address, data, data.byteSize(), MkeyLayout.LOCAL_READ) != MemoryResult.DONE) {
         return CompletionStatus.LOCAL_PROTECTION;
       }
     }

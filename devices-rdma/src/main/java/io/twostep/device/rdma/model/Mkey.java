@@ -71,6 +71,11 @@ final class Mkey {
         : Long.compareUnsigned(offset, length) <= 0 && Long.compareUnsigned(bytes, length - offset) <= 0;
   }
 
+  /** Return the bytes of the key from an address of it on. */
+  long left(long address) {
+    return allAddresses ? Long.MAX_VALUE : length - (address - start);
+  }
+
   /** Replace the parts of the context that {@code mask} names by those of the one at {@code base}. */
   void replace(long mask, MemorySegment from, long base) {
     int given = MkeyLayout.ACCESS.get(from, base);

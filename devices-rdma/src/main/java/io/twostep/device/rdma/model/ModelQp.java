@@ -310,13 +310,13 @@ final class ModelQp {
     }
 
     @Override
-    public MemoryResult write(int key, long address, MemorySegment payload) {
-      return remote(memory.write(domain, key, address, payload, MkeyLayout.REMOTE_WRITE), EqeLayout.FAULT_RDMA, true);
+    public MemoryResult write(int key, long address, MemorySegment payload, long remaining) {
+      return remote(memory.write(domain, key, address, payload, remaining, MkeyLayout.REMOTE_WRITE), EqeLayout.FAULT_RDMA, true);
     }
 
     @Override
-    public MemoryResult read(int key, long address, MemorySegment target) {
-      return remote(memory.read(domain, key, address, target, MkeyLayout.REMOTE_READ), EqeLayout.FAULT_RDMA, false);
+    public MemoryResult read(int key, long address, MemorySegment target, long remaining) {
+      return remote(memory.read(domain, key, address, target, remaining, MkeyLayout.REMOTE_READ), EqeLayout.FAULT_RDMA, false);
     }
 
     @Override

@@ -31,6 +31,7 @@ final class Translator {
   private int faultKey;
 
   private long faultAddress;
+  private long faultDemanded;
   private long faultLength;
 
   Translator(BusMaster bus) {
@@ -73,6 +74,12 @@ final class Translator {
     return faultAddress;
   }
 
+  /** Return the bytes that the access itself lacks. */
+  long faultDemanded() {
+    return faultDemanded;
+  }
+
+  /** Return the bytes that the request will need of the key, at least those that the access lacks. */
   long faultLength() {
     return faultLength;
   }
@@ -99,17 +106,19 @@ final class Translator {
     return allowed ? mkey : null;
   }
 
-  MemoryResult read(int domain, int key, long address, MemorySegment target, Bits right) {
-    return access(domain, key, address, target, right, false);
+  /** Load bytes, of a request that goes on to {@code ahead} bytes from {@code address} on. */
+  MemoryResult read(int domain, int key, long address, MemorySegment target, long ahead, Bits right) {
+    return access(domain, key, address, target, ahead, right, false);
   }
 
-  MemoryResult write(int domain, int key, long address, MemorySegment source, Bits right) {
-    return access(domain, key, address, source, right, true);
+  /** Store bytes, of a request that goes on to {@code ahead} bytes from {@code address} on. */
+  MemoryResult write(int domain, int key, long address, MemorySegment source, long ahead, Bits right) {
+    return access(domain, key, address, source, ahead, right, true);
   }
 
-  private MemoryResult access(int domain, int key, long address, MemorySegment data, Bits right, boolean writes) {
+  private MemoryResult access(int domain, int key, long address, MemorySegment data, long ahead, Bits right, boolean writes) {
     pieces.clear();
-    MemoryResult found = translate(domain, key, address, data.byteSize(), right, writes, 0);
+    MemoryResult found = translate(domain, key, address, data.byteSize(), ahead, right, writes, 0);
     long done = 0;
     for (int i = 0; found == MemoryResult.DONE && i < pieces.count(); i++) {
       long length = pieces.length(i);
@@ -121,7 +130,7 @@ final class Translator {
   }
 
   /** Find where every byte of an access lies, or that some page is absent. */
-  private MemoryResult translate(int domain, int key, long address, long length, Bits right, boolean writes, int depth) {
+  private MemoryResult translate(int domain, int key, long address, long length, long ahead, Bits right, boolean writes, int depth) {
     Mkey mkey = find(domain, key, address, length, right);
     if (mkey == null || depth > DEEPEST) {
       return MemoryResult.DENIED;
@@ -131,20 +140,20 @@ final class Translator {
         pieces.add(address, length);
         yield MemoryResult.DONE;
       }
-      case MkeyLayout.MODE_TABLE -> throughPages(mkey, address, length, writes);
-      case MkeyLayout.MODE_PIECES -> throughPieces(mkey, address, length, right, writes, depth);
-      default -> throughEqualPieces(mkey, address, length, right, writes, depth);
+      case MkeyLayout.MODE_TABLE -> throughPages(mkey, address, length, ahead, writes);
+      case MkeyLayout.MODE_PIECES -> throughPieces(mkey, address, length, ahead, right, writes, depth);
+      default -> throughEqualPieces(mkey, address, length, ahead, right, writes, depth);
     };
   }
 
-  private MemoryResult throughPages(Mkey mkey, long address, long length, boolean writes) {
+  private MemoryResult throughPages(Mkey mkey, long address, long length, long ahead, boolean writes) {
     long page = 1L << mkey.logPage;
     long wanted = writes ? MttLayout.READ | MttLayout.WRITE : MttLayout.READ;
     for (long done = 0; done < length; ) {
       long at = address + done;
       long mtt = mkey.entries.get((at - (mkey.start & -page)) >>> mkey.logPage);
       if (mkey.faults && (mtt & wanted) != wanted) {
-        return fault(mkey, at, length - done);
+        return fault(mkey, at, length - done, ahead - done);
       }
       long inPage = at & (page - 1);
       long bytes = Math.min(length - done, page - inPage);
@@ -154,7 +163,7 @@ final class Translator {
     return MemoryResult.DONE;
   }
 
-  private MemoryResult throughPieces(Mkey mkey, long address, long length, Bits right, boolean writes, int depth) {
+  private MemoryResult throughPieces(Mkey mkey, long address, long length, long ahead, Bits right, boolean writes, int depth) {
     long skip = address - mkey.start;
     long done = 0;
     for (long i = 0; done < length; i++) {
@@ -168,7 +177,8 @@ final class Translator {
         continue;
       }
       long bytes = Math.min(length - done, size - skip);
-      MemoryResult found = translate(mkey.domain, (int) first, mkey.entries.get(2 * i + 1) + skip, bytes, right, writes, depth + 1);
+      long bytesAhead = Math.min(ahead - done, size - skip);
+      MemoryResult found = translate(mkey.domain, (int) first, mkey.entries.get(2 * i + 1) + skip, bytes, bytesAhead, right, writes, depth + 1);
       if (found != MemoryResult.DONE) {
         return found;
       }
@@ -178,7 +188,7 @@ final class Translator {
     return MemoryResult.DONE;
   }
 
-  private MemoryResult throughEqualPieces(Mkey mkey, long address, long length, Bits right, boolean writes, int depth) {
+  private MemoryResult throughEqualPieces(Mkey mkey, long address, long length, long ahead, Bits right, boolean writes, int depth) {
     long size = 1L << mkey.logPage;
     for (long done = 0; done < length; ) {
       long offset = address + done - (mkey.start & -size);
@@ -187,9 +197,10 @@ final class Translator {
       long bytes = Math.min(length - done, size - inPiece);
       int next = (int) mkey.entries.get(2 * index);
       if (next == 0 && mkey.faults) {
-        return fault(mkey, address + done, length - done);
+        return fault(mkey, address + done, length - done, ahead - done);
       }
-      MemoryResult found = translate(mkey.domain, next, mkey.entries.get(2 * index + 1) + inPiece, bytes, right, writes, depth + 1);
+      long bytesAhead = Math.min(ahead - done, size - inPiece);
+      MemoryResult found = translate(mkey.domain, next, mkey.entries.get(2 * index + 1) + inPiece, bytes, bytesAhead, right, writes, depth + 1);
       if (found != MemoryResult.DONE) {
         return found;
       }
@@ -198,10 +209,11 @@ final class Translator {
     return MemoryResult.DONE;
   }
 
-  private MemoryResult fault(Mkey mkey, long address, long length) {
+  private MemoryResult fault(Mkey mkey, long address, long demanded, long ahead) {
     faultKey = mkey.key;
     faultAddress = address;
-    faultLength = length;
+    faultDemanded = demanded;
+    faultLength = Math.max(demanded, Math.min(ahead, mkey.left(address)));
     return MemoryResult.FAULT;
   }
 
@@ -209,7 +221,7 @@ final class Translator {
   MemoryResult atomic(int domain, int key, long address, boolean compared, long compare, long swapOrAdd, long[] original) {
     MemorySegment word = MemorySegment.ofArray(new byte[(int) ATOMIC]);
     pieces.clear();
-    MemoryResult found = translate(domain, key, address, ATOMIC, MkeyLayout.ATOMIC, true, 0);
+    MemoryResult found = translate(domain, key, address, ATOMIC, ATOMIC, MkeyLayout.ATOMIC, true, 0);
     if (found != MemoryResult.DONE) {
       return found;
     }

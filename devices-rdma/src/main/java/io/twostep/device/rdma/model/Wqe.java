@@ -102,7 +102,7 @@ final class Wqe {
       long address = WqeLayout.DATA_ADDRESS.get(bytes, at) + skip;
       int key = WqeLayout.DATA_KEY.get(bytes, at);
       MemorySegment part = data.asSlice(done, piece);
-      MemoryResult result = writes ? memory.write(domain, key, address, part, right) : memory.read(domain, key, address, part, right);
+      MemoryResult result = writes ? memory.write(domain, key, address, part, length - skip, right) : memory.read(domain, key, address, part, length - skip, right);
       if (result != MemoryResult.DONE) {
         return result;
       }

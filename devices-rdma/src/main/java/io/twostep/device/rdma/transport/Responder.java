@@ -146,7 +146,7 @@ public final class Responder {
       notReady(packet.psn);
       return;
     }
-    switch (payload == 0 ? MemoryResult.DONE : port.write(toKey, to, packet.payload)) {
+    switch (payload == 0 ? MemoryResult.DONE : port.write(toKey, to, packet.payload, left)) {
       case DONE -> {
         received = begins ? payload : received + payload;
         key = toKey;
@@ -286,7 +286,7 @@ public final class Responder {
   private void sendData(Response.Data data) {
     int length = (int) Math.min(config.mtu(), data.length());
     MemorySegment payload = MemorySegment.ofArray(new byte[length]);
-    switch (length == 0 ? MemoryResult.DONE : port.read(data.key(), data.address(), payload)) {
+    switch (length == 0 ? MemoryResult.DONE : port.read(data.key(), data.address(), payload, data.length())) {
       case DONE -> {}
       case FAULT -> {
         responses.forgetFrom(data.psn());

@@ -18,11 +18,19 @@ public interface ResponderPort {
   /** Tell whether a key permits the peer an access to the whole of a range; absent pages do not matter. */
   boolean permits(int key, long address, long length, Access access);
 
-  /** Store a peer's bytes. */
-  MemoryResult write(int key, long address, MemorySegment payload);
+  /**
+   * Store a peer's bytes.
+   *
+   * @param remaining bytes of the message from {@code address} on: what it will ask for next
+   */
+  MemoryResult write(int key, long address, MemorySegment payload, long remaining);
 
-  /** Load bytes for a peer. */
-  MemoryResult read(int key, long address, MemorySegment target);
+  /**
+   * Load bytes for a peer.
+   *
+   * @param remaining bytes of the message from {@code address} on: what it will ask for next
+   */
+  MemoryResult read(int key, long address, MemorySegment target, long remaining);
 
   /**
    * Execute an atomic and put what it found into {@code original[0]}.

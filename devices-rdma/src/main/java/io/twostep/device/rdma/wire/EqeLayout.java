@@ -23,7 +23,10 @@ public final class EqeLayout {
   /** The key. */
   public static final Be32 KEY = new Be32(36);
 
-  /** Bytes that are needed. */
+  /** Bytes that are needed at once: the rest of the access that met the absent page. */
+  public static final Be16 DEMANDED = new Be16(42);
+
+  /** Bytes that the request will need of the key from the address on, as far as the adapter knows, and at least those that are needed at once. */
   public static final Be32 LENGTH = new Be32(44);
 
   /** First address that is needed. */

@@ -149,7 +149,7 @@ final class End {
     }
 
     @Override
-    public MemoryResult write(int key, long address, MemorySegment payload) {
+    public MemoryResult write(int key, long address, MemorySegment payload, long remaining) {
       if (remoteFault.getAsBoolean()) {
         return MemoryResult.FAULT;
       }
@@ -161,7 +161,7 @@ final class End {
     }
 
     @Override
-    public MemoryResult read(int key, long address, MemorySegment target) {
+    public MemoryResult read(int key, long address, MemorySegment target, long remaining) {
       if (remoteFault.getAsBoolean()) {
         return MemoryResult.FAULT;
       }
