@@ -10,6 +10,11 @@ final class AdapterKey {
   private int key;
   private boolean used;
 
+  /** What entries may be other than absent: from one, to before another. Guarded by this. */
+  private long firstPresent;
+
+  private long endOfPresent;
+
   AdapterKey(UpdateQueue updates, KeyShape shape, int key) {
     this.updates = updates;
     this.shape = shape;
@@ -27,7 +32,26 @@ final class AdapterKey {
 
   /** Replace entries, done when {@link #commit} returns. */
   void load(long first, long entries, LongUnaryOperator words) {
+    present(first, first + entries);
     updates.load(key, shape, first, entries, words);
+  }
+
+  private synchronized void present(long from, long to) {
+    boolean none = firstPresent == endOfPresent;
+    firstPresent = none ? from : Math.min(firstPresent, from);
+    endOfPresent = none ? to : Math.max(endOfPresent, to);
+  }
+
+  /** Make entries absent, done when {@link #commit} returns. */
+  void clear(long first, long entries) {
+    updates.load(key, shape, first, entries, word -> 0);
+  }
+
+  /** Make absent what was ever loaded, done when {@link #commit} returns: what a key of many entries was used for is often a small part of them. */
+  synchronized void clearAll() {
+    clear(firstPresent, endOfPresent - firstPresent);
+    firstPresent = 0;
+    endOfPresent = 0;
   }
 
   /** Return once no access by what was before is under way. */

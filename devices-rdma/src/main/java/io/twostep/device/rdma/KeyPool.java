@@ -35,7 +35,7 @@ final class KeyPool {
       return make(shape);
     }
     if (faults) {
-      key.load(0, entries, word -> 0);
+      key.clearAll();
     }
     return key;
   }

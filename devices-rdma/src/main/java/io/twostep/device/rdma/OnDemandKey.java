@@ -41,7 +41,7 @@ public final class OnDemandKey implements MemoryKey, DevicePageTable {
 
   @Override
   public void zap(long offset, long length) {
-    key.load(offset >>> LOG_PAGE, length >>> LOG_PAGE, index -> 0);
+    key.clear(offset >>> LOG_PAGE, length >>> LOG_PAGE);
   }
 
   @Override

@@ -104,6 +104,41 @@ class MemoryKeysTest {
   }
 
   @Test
+  void usedOnDemandKeyComesBackWithEveryPageAbsentAndOnlyWhatWasUsedIsCleared() {
+    try (TwoHosts hosts = new TwoHosts(WireFaults.NONE)) {
+      hosts.connect(SMALL);
+      Hca hca = hosts.far.hca();
+      MemoryBlock far = HcaTest.random(hosts.far, 2);
+      MemoryKey nearKey = hosts.near.register(HcaTest.random(hosts.near, 1), NEAR, ALL);
+      long pages = 100_000;
+      long made;
+      try (DmaTransfer transfer = hosts.far.mapper().newTransfer();
+          OnDemandKey old = hca.registerOnDemand(hosts.far.domain(), 0, pages * PAGE, ALL, (address, demanded, length, write) -> false)) {
+        transfer.map(hosts.far.ranges(far), DmaDirection.BIDIRECTIONAL, 0, (dmaAddress, length, kind) -> true);
+        old.set(70_000L * PAGE, 2 * PAGE, transfer.address(), DmaDirection.BIDIRECTIONAL);
+        old.set(90L * PAGE, PAGE, transfer.address(), DmaDirection.BIDIRECTIONAL);
+        old.zap(90L * PAGE, PAGE);
+        old.set(60_000L * PAGE, PAGE, transfer.address(), DmaDirection.BIDIRECTIONAL);
+        old.commit();
+        hosts.near.pair().postWrite(1, nearKey, NEAR, 2 * PAGE, old.key(), 70_000L * PAGE);
+        hosts.await(hosts.near, 1);
+        assertThat(hosts.near.done).extracting(Done::status).containsExactly(CompletionStatus.SUCCESS);
+        made = hca.keys().made();
+      }
+      long before = hca.updates().posted();
+      long[] asked = new long[1];
+      PageFaultHandler refuses = (address, demanded, length, write) -> (asked[0] = address) < 0;
+      try (OnDemandKey again = hca.registerOnDemand(hosts.far.domain(), 0, pages * PAGE, ALL, refuses)) {
+        assertThat(hca.keys().made()).isEqualTo(made);
+        assertThat(hca.updates().posted() - before).as("9 buffers of entries from 90 to 70001, and the context").isEqualTo(10);
+        hosts.near.pair().postWrite(2, nearKey, NEAR, 8, again.key(), 71_000L * PAGE - 999 * PAGE);
+        hosts.await(hosts.near, 2);
+        assertThat(asked[0]).as("the page that the former owner had set last is absent").isEqualTo(70_001L * PAGE);
+      }
+    }
+  }
+
+  @Test
   void changeThatTheAdapterRefusesIsToldToItsOwnerAndThoseBehindItAreMadeAllTheSame() {
     try (TwoHosts hosts = new TwoHosts(WireFaults.NONE)) {
       hosts.connect(SMALL);
