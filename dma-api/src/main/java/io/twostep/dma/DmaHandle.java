@@ -192,7 +192,8 @@ abstract sealed class DmaHandle implements AutoCloseable, HandleRegistry.Holder
   }
 
   /**
-   * Be told when memory that this handle maps is taken back by its owner, peer memory or an {@link ExportedBuffer}: then unmap soon; every other call throws REVOKED.
+   * Be told when memory that this handle maps is taken back by its owner, peer memory or an {@link ExportedBuffer}: then unmap soon; every other call throws REVOKED. A
+   * {@link SparseWindow} goes on instead: unlink what was taken back.
    *
    * <p>Runs on the thread that takes it back, after translations are gone, and must not block; or on the handle's own thread, at the end of the call during
    * which it happened. What has no translation, such as bus addresses, is still reachable: stop the device's requests first.
@@ -364,6 +365,13 @@ abstract sealed class DmaHandle implements AutoCloseable, HandleRegistry.Holder
   final void requireActive(String call) {
     if ((int) PHASE.getOpaque(this) != ACTIVE) {
       throw notMapped(call);
+    }
+  }
+
+  final void requireOpen(String call) {
+    int now = (int) PHASE.getAcquire(this);
+    if (now == CLOSED || now == ORPHANED) {
+      throw notIdle(call);
     }
   }
 

@@ -89,7 +89,7 @@ public final class ExportedBuffer implements AutoCloseable {
     return attachments.get();
   }
 
-  /** Return how many mappings of importers hold the buffer. */
+  /** Return how many mappings of importers, and linked units of their windows, hold the buffer. */
   public long mappings() {
     return lease.region().pins();
   }

@@ -7,7 +7,7 @@ import io.twostep.dma.spi.Retirement;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One device's use of an {@link ExportedBuffer}: maps the whole buffer, as one range or as entries, until it is unmapped or taken back.
+ * One device's use of an {@link ExportedBuffer}: maps the buffer or a part of it, as one range or as entries, until it is unmapped or taken back; a {@link SparseWindow} links parts of it at its units.
  *
  * <p>When the exporter takes the buffer back, translations of this mapping are gone at once, and the task given at attach runs; every call but teardown throws REVOKED until {@link #unmap}. Then it may be mapped again,
  * as soon as the exporter restores it. What a device reaches without translation only the driver can take away: it must stop the device's requests and unmap, or the device is stopped for it. Teardown is
@@ -126,14 +126,34 @@ public final class ImportedBuffer extends DmaHandle {
 
   private int partFlags(long offset, long length, DmaDirection direction, int attributes) {
     int flags = requestFlags(direction, attributes);
-    requireWithin(offset, length, length());
-    if ((direction.access() & ~exported.access().access()) != 0) {
-      refused(Misuse.WIDER_ACCESS, "map", offset, length);
-      throw new IllegalArgumentException(
-          "%s: %s of 0x%x+0x%x of %s, which is exported for %s only; map it so, or have its owner export it for more"
-              .formatted(stack().device, direction, offset, length, exported, exported.access()));
-    }
+    requirePart("map", offset, length, direction);
     return flags;
+  }
+
+  private void requirePart(String call, long offset, long length, DmaDirection direction) {
+    requireWithin(offset, length, length());
+    requireAccess(call, offset, length, direction);
+  }
+
+  /** Refuse access that the export does not allow. */
+  void requireAccess(String call, long offset, long length, DmaDirection direction) {
+    if ((direction.access() & ~exported.access().access()) != 0) {
+      refused(Misuse.WIDER_ACCESS, call, offset, length);
+      throw new IllegalArgumentException(
+          "%s: %s of 0x%x+0x%x of %s, which is exported for %s only; %s it so, or have its owner export it for more"
+              .formatted(stack().device, direction, offset, length, exported, exported.access(), call));
+    }
+  }
+
+  /** Refuse a part that must not be linked into a window, whatever state the memory is in. */
+  void requireLinkable(SparseWindow window, long offset, long length, DmaDirection direction) {
+    requireOpen("link");
+    if (window.mapper() != mapper()) {
+      throw new IllegalArgumentException(
+          "%s: link(): this import of %s was attached for %s through another mapper; attach it with the window's"
+              .formatted(window.stack().device, exported, stack().device));
+    }
+    requirePart("link", offset, length, direction);
   }
 
   /** Hold the buffer as it is now, before any of its memory is looked at, and return the ranges of a part. */

@@ -6,8 +6,8 @@ import io.twostep.dma.spi.MapFlags;
 import io.twostep.dma.spi.MappingState;
 import io.twostep.dma.spi.MemoryRegion;
 import io.twostep.dma.spi.Misuse;
-import io.twostep.dma.spi.PeerRange;
 import io.twostep.dma.spi.Retirement;
+import io.twostep.dma.spi.Revocable;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Disjoint units may be linked and unlinked by several threads at once; calls on the same unit are serialised by the caller's lock, and close by the
  * caller's knowledge that no other call runs. Nothing per unit is stored beside the I/O page table; where nothing translates the physical address of
- * each linked unit is.
+ * each linked unit is, and a record for each run of units that lead to an {@link ImportedBuffer}.
  *
  * <p>Every teardown is strict: when unlink without a batch returns, the device cannot reach the unit. Nothing in a window is ever bounced.
  */
@@ -25,8 +25,10 @@ public final class SparseWindow extends DmaHandle {
   private int flags;
   private @Nullable DirectUnits direct;
 
-  /** There from the first peer memory on. */
-  private final WindowImports imports = new WindowImports(this);
+  private final WindowHolds holds = new WindowHolds(this);
+
+  /** There from the first unit of an exported buffer on; read without a lock, since who uses such a unit was told of it by who linked it. */
+  private @Nullable ImportedUnits imported;
 
   SparseWindow(DmaMapper mapper) {
     super(mapper);
@@ -108,6 +110,48 @@ public final class SparseWindow extends DmaHandle {
     requireAttachedActive("link");
     int linkFlags = linkFlags(access);
     WindowScratch scratch = WindowScratch.take();
+    try {
+      return link(scratch, offset, source, linkFlags, sink);
+    } finally {
+      scratch.giveBack();
+    }
+  }
+
+  /**
+   * Link a part of a buffer that somebody else exports and make it usable; otherwise as {@link #link(long, PhysRanges, DmaDirection, DmaSink)}.
+   *
+   * <p>The buffer cannot go while a unit of it is linked here, even if the import is closed before. When its owner takes it back, its units are holes before the tasks run that import and window were given
+   * ({@link #onRevoke}); the rest of the window stays as it is. Unlinking units that were taken back is legal once and does nothing; others may be linked there without it. Where nothing translates, and where
+   * units wait in a batch, only the driver can let go: it must stop the device's requests, unlink, and complete the batch, or the device is stopped for it.
+   *
+   * @param offset bytes from the window's start, a multiple of the unit
+   * @param buffer an open import of this window's device, mapped or not; may be used from several threads for this
+   * @param from first byte within the buffer; the ranges that the part is made of must lie on units
+   * @param length bytes, a positive multiple of the unit
+   * @param access the permission, within the window's direction and the export's
+   * @throws DmaMappingException REVOKED if the buffer was taken back or closed by its owner, or as for other memory; nothing of this call stays linked then
+   * @throws IllegalArgumentException for another device's import, a part that leaves buffer or window or does not lie on units, or wider access
+   * @throws IllegalStateException if the import is closed
+   */
+  public long link(long offset, ImportedBuffer buffer, long from, long length, DmaDirection access, @Nullable DmaSink sink) {
+    requireAttachedActive("link");
+    requireUnits(offset, length);
+    return importedUnits().link(offset, buffer, from, length, access, linkFlags(access), sink);
+  }
+
+  private ImportedUnits importedUnits() {
+    synchronized (holds) {
+      ImportedUnits units = imported;
+      if (units == null) {
+        units = new ImportedUnits(this, holds);
+        imported = units;
+      }
+      return units;
+    }
+  }
+
+  /** Link what a source gives, and undo all of it if that fails. */
+  long link(WindowScratch scratch, long offset, PhysRanges source, int linkFlags, @Nullable DmaSink sink) {
     scratch.linkedTo = offset;
     try {
       source.rewind();
@@ -126,8 +170,6 @@ public final class SparseWindow extends DmaHandle {
         return -1;
       }
       throw e;
-    } finally {
-      scratch.giveBack();
     }
   }
 
@@ -170,9 +212,7 @@ public final class SparseWindow extends DmaHandle {
       }
     } catch (RuntimeException e) {
       for (int i = linked; i < held; i++) {
-        MemoryRegion region = scratch.region(i);
-        scratch.pins.adopt(region, scratch.length[i] / unit, holderOf(region), 0);
-        adoptPieces(scratch.pins, region, scratch.phys[i], scratch.length[i], 0);
+        holds.handTo(scratch.pins, scratch.region(i), scratch.phys[i], scratch.length[i], 0);
       }
       throw e;
     }
@@ -201,40 +241,11 @@ public final class SparseWindow extends DmaHandle {
     MemoryRegion region = stack.memory.regionOf(phys, bytes);
     RegionPins.requireMemory(stack, region, phys, bytes);
     int kindFlags = linkFlags(region, phys, bytes);
-    if (!RegionPins.tryPin(region, bytes / unit, holderOf(region))) {
+    if (!holds.tryHold(region, phys, bytes)) {
       throw RegionPins.closed(stack, region, phys, bytes);
     }
-    holdPieces(region, phys, bytes);
     scratch.region(i, region);
     return kindFlags;
-  }
-
-  /** Return who answers for units of a region; null if nobody may take it back. */
-  private @Nullable RevocableHolder holderOf(MemoryRegion region) {
-    return region.revocable() == null ? null : imports;
-  }
-
-  /** Hold the pieces of peer memory that each unit touches, as often as units do. */
-  private void holdPieces(MemoryRegion region, long phys, long bytes) {
-    PeerRange peer = region.peer();
-    for (long at = 0; peer != null && at < bytes; at += unit) {
-      for (long done = 0; done < unit; ) {
-        MemoryRegion piece = peer.pieces().pin(phys + at + done, 1);
-        done = piece.first() + piece.length() - (phys + at);
-      }
-    }
-  }
-
-  /** Take over what {@link #holdPieces} held: the pieces are still the same. */
-  private void adoptPieces(RegionPins pins, MemoryRegion region, long phys, long bytes, int mark) {
-    PeerRange peer = region.peer();
-    for (long at = 0; peer != null && at < bytes; at += unit) {
-      for (long done = 0; done < unit; ) {
-        MemoryRegion piece = peer.pieces().at(phys + at + done);
-        pins.adopt(piece, 1, null, mark);
-        done = piece.first() + piece.length() - (phys + at);
-      }
-    }
   }
 
   /** Link the ranges of one kind from index {@code from} on; returns the index behind them. */
@@ -294,10 +305,11 @@ public final class SparseWindow extends DmaHandle {
     }
   }
 
-  private void undoLink(WindowScratch scratch, long offset, RuntimeException cause) {
+  /** Take out again what a call has linked, and let go of what the scratch holds; what goes wrong on the way is added to {@code cause}. */
+  void undoLink(WindowScratch scratch, long offset, RuntimeException cause) {
     try {
       if (scratch.linkedTo != offset) {
-        clear(scratch, offset, scratch.linkedTo - offset, scratch.retirement);
+        clearUnits(scratch, offset, scratch.linkedTo - offset, scratch.retirement);
       }
     } catch (RuntimeException e) {
       cause.addSuppressed(e);
@@ -328,7 +340,8 @@ public final class SparseWindow extends DmaHandle {
     return physAt(offset & -unit) != DmaOps.ABSENT;
   }
 
-  private long physAt(long offset) {
+  /** Return the memory linked at a unit, or {@link DmaOps#ABSENT}. */
+  long physAt(long offset) {
     DirectUnits units = direct;
     return units == null ? stack().ops.physOf(state(), offset) : units.physOf(offset);
   }
@@ -337,6 +350,7 @@ public final class SparseWindow extends DmaHandle {
    * Change the permission of linked units; when this returns the device has the new one only.
    *
    * @throws DmaMappingException NOT_LINKED for a hole, before anything changes; UNSUPPORTED where nothing translates or the stack cannot
+   * @throws IllegalArgumentException for a part that does not lie on units of the window, or access wider than the window's or an export's in it
    */
   public void protect(long offset, long length, DmaDirection access) {
     requireAttachedActive("protect");
@@ -346,13 +360,23 @@ public final class SparseWindow extends DmaHandle {
       throw new DmaMappingException(
           Reason.UNSUPPORTED, stack().device + ": nothing translates for this device, so nothing can change its permissions");
     }
+    ImportedUnits units = imported;
+    if (units == null) {
+      protectUnits(offset, length, linkFlags & MapFlags.ACCESS);
+    } else {
+      units.protect(offset, length, access);
+    }
+  }
+
+  /** Change the permission of units that nobody takes out meanwhile. */
+  void protectUnits(long offset, long length, int access) {
     for (long at = offset; at < offset + length; at += unit) {
       requireLinked(at, physAt(at));
     }
     WindowScratch scratch = WindowScratch.take();
     try {
       try {
-        stack().ops.protect(state(), offset, length, linkFlags & MapFlags.ACCESS, scratch.retirement);
+        stack().ops.protect(state(), offset, length, access, scratch.retirement);
       } catch (RuntimeException e) {
         settle(scratch, e);
         throw e;
@@ -375,6 +399,9 @@ public final class SparseWindow extends DmaHandle {
     try {
       clear(scratch, offset, length, scratch.retirement);
       settle(scratch);
+    } catch (RuntimeException e) {
+      settle(scratch, e);
+      throw e;
     } finally {
       scratch.giveBack();
     }
@@ -388,23 +415,31 @@ public final class SparseWindow extends DmaHandle {
     WindowScratch scratch = WindowScratch.take();
     try {
       clear(scratch, offset, length, retirement);
-      scratch.pins.moveTo(batch.pins());
     } finally {
+      scratch.pins.moveTo(batch.pins());
       scratch.giveBack();
     }
   }
 
-  /** Clear units and hand what holds their memory to the scratch. */
+  /** Clear units and hand what holds their memory to the scratch, also what was cleared before a failure. */
   private void clear(WindowScratch scratch, long offset, long length, Retirement retirement) {
+    ImportedUnits units = imported;
+    if (units == null) {
+      clearUnits(scratch, offset, length, retirement);
+    } else {
+      units.clear(scratch, offset, length, retirement);
+    }
+  }
+
+  /** Clear units that nobody takes out meanwhile, and hand what holds their memory to the scratch. */
+  void clearUnits(WindowScratch scratch, long offset, long length, Retirement retirement) {
     AttachedStack stack = stack();
     int mark = scratch.pins.mark();
     try {
       for (long at = offset; at < offset + length; at += unit) {
         long phys = physAt(at);
         requireLinked(at, phys);
-        MemoryRegion region = stack.memory.regionOf(phys, unit);
-        scratch.pins.adopt(region, 1, holderOf(region), mark);
-        adoptPieces(scratch.pins, region, phys, unit, mark);
+        holds.handTo(scratch.pins, stack.memory.regionOf(phys, unit), phys, unit, mark);
       }
       if (direct == null) {
         stack.ops.unlink(state(), offset, length, retirement);
@@ -417,7 +452,8 @@ public final class SparseWindow extends DmaHandle {
     }
   }
 
-  private void requireLinked(long offset, long phys) {
+  /** Refuse a hole. */
+  void requireLinked(long offset, long phys) {
     if (phys == DmaOps.ABSENT) {
       refused(Misuse.NOT_LINKED, "unlink or protect", offset, unit);
       throw new DmaMappingException(
@@ -428,6 +464,15 @@ public final class SparseWindow extends DmaHandle {
   /** Complete what the scratch's retirement waits for, then let go of the memory the scratch holds. */
   private void settle(WindowScratch scratch) {
     try {
+      complete(scratch);
+    } finally {
+      scratch.pins.releaseAll();
+    }
+  }
+
+  /** Complete what the scratch's retirement waits for; what cannot be invalidated is quarantined with the memory the scratch holds. */
+  void complete(WindowScratch scratch) {
+    try {
       scratch.retirement.complete();
     } catch (RuntimeException e) {
       if (!scratch.retirement.isEmpty()) {
@@ -435,8 +480,6 @@ public final class SparseWindow extends DmaHandle {
         scratch.retirement = new Retirement();
       }
       throw e;
-    } finally {
-      scratch.pins.releaseAll();
     }
   }
 
@@ -460,22 +503,49 @@ public final class SparseWindow extends DmaHandle {
 
   /** Take a part over from the device, so that the CPU reads what it wrote. */
   public void syncForCpu(long offset, long length) {
-    syncPart(0, offset, length, this.length, DmaOps.TOWARD_CPU);
+    sync(offset, length, DmaOps.TOWARD_CPU);
   }
 
   /** Hand a part over to the device, so that it reads what the CPU wrote. */
   public void syncForDevice(long offset, long length) {
-    syncPart(0, offset, length, this.length, DmaOps.TOWARD_DEVICE);
+    sync(offset, length, DmaOps.TOWARD_DEVICE);
+  }
+
+  private void sync(long offset, long length, int toward) {
+    ImportedUnits units = imported;
+    if (units == null) {
+      syncUnits(offset, length, toward);
+    } else {
+      units.sync(offset, length, toward);
+    }
+  }
+
+  /** Move ownership of a part from which nobody takes units meanwhile. */
+  void syncUnits(long offset, long length, int toward) {
+    syncPart(0, offset, length, this.length, toward);
+  }
+
+  /** Memory of units was taken back by its owner: see to it that they are gone, or have the driver do that. */
+  void takenBack(Revocable memory) {
+    ImportedUnits units = imported;
+    if (units != null) {
+      units.takenBack(memory);
+    }
+    tellRevoked();
   }
 
   @Override
   @Nullable RuntimeException takeDown(Retirement retirement) {
+    ImportedUnits units = imported;
+    return units == null ? takeDownUnits(retirement) : units.takeDown(retirement);
+  }
+
+  /** Take down everything that is linked. */
+  @Nullable RuntimeException takeDownUnits(Retirement retirement) {
     AttachedStack stack = stack();
     for (long at = nextLinked(0); at != DmaOps.ABSENT; at = at + unit < length ? nextLinked(at + unit) : DmaOps.ABSENT) {
       long phys = physAt(at);
-      MemoryRegion region = stack.memory.regionOf(phys, unit);
-      pins().adopt(region, 1, holderOf(region), 0);
-      adoptPieces(pins(), region, phys, unit, 0);
+      holds.handTo(pins(), stack.memory.regionOf(phys, unit), phys, unit, 0);
     }
     return direct == null ? takeDownState(true, retirement) : null;
   }

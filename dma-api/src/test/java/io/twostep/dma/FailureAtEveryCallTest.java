@@ -51,6 +51,7 @@ class FailureAtEveryCallTest {
           new Named("imported buffer", FailureAtEveryCallTest::imported),
           new Named("collected transfer", FailureAtEveryCallTest::collected),
           new Named("window", FailureAtEveryCallTest::window),
+          new Named("imported units", FailureAtEveryCallTest::importedUnits),
           new Named("coherent buffer", FailureAtEveryCallTest::coherent),
           new Named("pool", FailureAtEveryCallTest::pool),
           new Named("batch of everything", FailureAtEveryCallTest::batch));
@@ -259,6 +260,34 @@ class FailureAtEveryCallTest {
       window.unlink(PAGE, PAGE, bench.batch);
       bench.batch.complete();
     }
+  }
+
+  private static void importedUnits(Bench bench) {
+    if (bench.rig.kind.bounces) {
+      return;
+    }
+    boolean translates = bench.rig.kind.translates;
+    ImportedBuffer[] attached = new ImportedBuffer[1];
+    bench.attempt(() -> attached[0] = bench.exported.attach(bench.rig.mapper, () -> {}));
+    try (ImportedBuffer imported = attached[0];
+        SparseWindow window = bench.rig.mapper.newWindow(8 * PAGE, PAGE, BIDIRECTIONAL, NONE)) {
+      Entries entries = new Entries();
+      bench.attempt(() -> window.link(PAGE, imported, 0, 3 * PAGE, TO_DEVICE, entries));
+      assertThat(entries.readAll(bench.rig)).isEqualTo(bench.contents(bench.pages()));
+      window.unlink(3 * PAGE, PAGE);
+      window.unlink(2 * PAGE, PAGE, bench.batch);
+      bench.batch.complete();
+      if (translates && !bench.rig.faults.hasFailed()) {
+        bench.exported.revoke();
+        assertThat(bench.rig.isUnreachable(window.address() + PAGE)).as("taken back, or withheld").isNotEqualTo(bench.exported.mappings() != 0);
+        bench.rig.mapper.releaseQuarantined();
+        window.unlink(PAGE, PAGE);
+        assertThat(bench.exported.mappings()).isZero();
+        bench.exported.restore();
+      }
+    }
+    assertThat(bench.exported.mappings()).isZero();
+    assertThat(bench.exported.attachments()).isZero();
   }
 
   private static void coherent(Bench bench) {
