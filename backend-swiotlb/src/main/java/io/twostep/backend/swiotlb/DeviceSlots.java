@@ -17,6 +17,9 @@ import java.util.function.Consumer;
  * <p>A source is a physical address, or the number of a staged segment. Thread-safe; allocates nothing for physical sources.
  */
 final class DeviceSlots {
+  /** In the place of a number of ranges: bytes without a physical address, a heap array or a foreign segment. */
+  static final int SEGMENT = 0;
+
   private static final MemorySegment ZEROS = MemorySegment.ofArray(new byte[1 << 16]).asReadOnly();
 
   private final SpacePool shared;
@@ -80,53 +83,60 @@ final class DeviceSlots {
     return writersRead && (flags & MapFlags.DEVICE_READS) == 0;
   }
 
-  /** Refuses a bounce that the caller forbade. */
-  void requireAllowed(long phys, long length, int flags) {
+  /** Refuses a bounce that the caller forbade; see {@link #take} for {@code ranges}. */
+  void requireAllowed(long phys, long length, int ranges, int flags) {
     if ((flags & DmaAttributes.REQUIRE_COHERENT) != 0) {
       counters.forbidden.increment();
-      throw refusals.forbidden(phys, length);
+      throw refusals.forbidden(phys, length, ranges);
     }
   }
 
-  /** Takes slots for a buffer whose address keeps the low bits of {@code low}, and returns its position. */
-  long take(long length, long low) {
+  /**
+   * Takes slots for a buffer whose address keeps the low bits of {@code low}, and returns its position.
+   *
+   * @param low the address of the first of the ranges that the buffer stands for
+   * @param ranges how many they are, or {@link #SEGMENT}; for messages
+   */
+  long take(long length, long low, int ranges) {
     boolean limited = quota != 0 && length <= pool.areaBytes();
     if (limited) {
-      charge(length, low);
+      charge(length, low, ranges);
     }
     long at = pool.allocate(rules, length, low);
     if (at < 0) {
       if (limited) {
         held.addAndGet(-rules.bytes(length, low));
       }
-      throw refused(at, length);
+      throw refused(at, length, low, ranges);
     }
     return at;
   }
 
-  private void charge(long length, long low) {
+  private void charge(long length, long low, int ranges) {
     long bytes = rules.bytes(length, low);
     if (bytes > quota) {
-      throw refused(SlotPool.TOO_LARGE, length);
+      throw refused(SlotPool.TOO_LARGE, length, low, ranges);
     }
     if (held.addAndGet(bytes) > quota) {
       held.addAndGet(-bytes);
       counters.quota.increment();
-      throw refusals.quota(length, quota);
+      throw refusals.quota(low, length, ranges, quota);
     }
   }
 
-  private RuntimeException refused(long why, long length) {
+  private RuntimeException refused(long why, long length, long low, int ranges) {
     if (why == SlotPool.TOO_LARGE) {
       counters.tooLarge.increment();
-      return refusals.tooLarge(length, mostBytes);
+      return refusals.tooLarge(low, length, ranges, mostBytes);
     }
     if (why == SlotPool.NO_MEMORY) {
       counters.noMemory.increment();
-      return refusals.noMemory(length, pool.areaBytes());
+      return shared.reach.hasMemory(memory)
+          ? refusals.noMemory(low, length, ranges, pool.areaBytes(), shared.reach)
+          : refusals.tooFar(low, length, ranges, shared.reach);
     }
     counters.exhausted.increment();
-    return refusals.exhausted(length, mostBytes);
+    return refusals.exhausted(low, length, ranges, mostBytes);
   }
 
   /** Returns the slots of a buffer that no translation can reach any more. */

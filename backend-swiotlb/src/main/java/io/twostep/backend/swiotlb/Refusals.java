@@ -11,30 +11,54 @@ final class Refusals {
     this.device = device;
   }
 
-  DmaMappingException exhausted(long length, long most) {
+  DmaMappingException exhausted(long phys, long length, int ranges, long most) {
     return refused(
-        Reason.BOUNCE_EXHAUSTED, length, "no slots are free just now; unmap something, or set a larger max-size (longest mapping: 0x%x)".formatted(most));
+        Reason.BOUNCE_EXHAUSTED,
+        phys,
+        length,
+        ranges,
+        "no slots are free just now; unmap something, or set a larger max-size (longest mapping: 0x%x)".formatted(most));
   }
 
-  DmaMappingException noMemory(long length, long areaBytes) {
+  DmaMappingException noMemory(long phys, long length, int ranges, long areaBytes, SlotReach reach) {
     return refused(
-        Reason.BOUNCE_EXHAUSTED, length, "there is no contiguous memory of 0x%x bytes within the device's reach for more slots; free some, or set a smaller size".formatted(areaBytes));
+        Reason.BOUNCE_EXHAUSTED,
+        phys,
+        length,
+        ranges,
+        "there is no contiguous memory of 0x%x bytes within the device's reach, %s, for more slots; free some, or set a smaller size".formatted(areaBytes, reach));
   }
 
-  DmaMappingException tooLarge(long length, long most) {
+  DmaMappingException tooFar(long phys, long length, int ranges, SlotReach reach) {
     return refused(
-        Reason.BOUNCE_TOO_LARGE, length, "even an empty pool holds only 0x%x; split it, set a larger size or fewer areas".formatted(most));
+        Reason.OUT_OF_REACH,
+        phys,
+        length,
+        ranges,
+        "slots would lie beyond the device's reach, %s, where this machine has no memory; widen the device's mask".formatted(reach));
   }
 
-  DmaMappingException quota(long length, long quota) {
-    return refused(Reason.QUOTA, length, "the device would hold more than its quota of 0x%x bytes; unmap something".formatted(quota));
+  DmaMappingException tooLarge(long phys, long length, int ranges, long most) {
+    return refused(
+        Reason.BOUNCE_TOO_LARGE,
+        phys,
+        length,
+        ranges,
+        "even an empty pool holds only 0x%x; split it, set a larger size or fewer areas".formatted(most));
   }
 
-  DmaMappingException forbidden(long phys, long length) {
-    return new DmaMappingException(
+  DmaMappingException quota(long phys, long length, int ranges, long quota) {
+    return refused(
+        Reason.QUOTA, phys, length, ranges, "the device would hold more than its quota of 0x%x bytes; unmap something, or set a larger quota".formatted(quota));
+  }
+
+  DmaMappingException forbidden(long phys, long length, int ranges) {
+    return refused(
         Reason.BOUNCE_FORBIDDEN,
-        "%s: 0x%x+0x%x cannot be mapped in place and the caller forbade bouncing it; align it, allocate it within reach, or drop REQUIRE_COHERENT"
-            .formatted(device, phys, length));
+        phys,
+        length,
+        ranges,
+        "it cannot be mapped in place and the caller forbade bouncing; align it, allocate it within reach, or drop REQUIRE_COHERENT");
   }
 
   DmaMappingException windowBounces(long length) {
@@ -45,7 +69,7 @@ final class Refusals {
   DmaMappingException cut(long offset, long length, long pieceOffset, long pieceLength) {
     return new DmaMappingException(
         Reason.NOT_SPLITTABLE,
-        "%s: cannot unlink 0x%x+0x%x: an edge lies inside the bounced piece 0x%x+0x%x".formatted(device, offset, length, pieceOffset, pieceLength));
+        "%s: cannot unlink 0x%x+0x%x: an edge lies inside the bounced piece 0x%x+0x%x; unlink the whole piece".formatted(device, offset, length, pieceOffset, pieceLength));
   }
 
   DmaMappingException bitsBeyondArea(long wanted, long areaBytes) {
@@ -63,7 +87,14 @@ final class Refusals {
         "%s: a read-only segment of 0x%x bytes cannot be mapped for a device that writes it; map it TO_DEVICE".formatted(device, length));
   }
 
-  private DmaMappingException refused(Reason reason, long length, String why) {
-    return new DmaMappingException(reason, "%s: cannot bounce 0x%x bytes: %s".formatted(device, length, why));
+  /** Refuses bytes that lie in {@code ranges} ranges, the first of which begins at {@code phys}; {@link DeviceSlots#SEGMENT} for bytes without a physical address. */
+  private DmaMappingException refused(Reason reason, long phys, long length, int ranges, String why) {
+    String what =
+        switch (ranges) {
+          case DeviceSlots.SEGMENT -> "a segment of 0x%x bytes".formatted(length);
+          case 1 -> "0x%x+0x%x".formatted(phys, length);
+          default -> "%d ranges of 0x%x bytes together, the first at 0x%x".formatted(ranges, length, phys);
+        };
+    return new DmaMappingException(reason, "%s: cannot bounce %s: %s".formatted(device, what, why));
   }
 }

@@ -10,6 +10,7 @@ import io.twostep.dma.spi.PhysicalMemory;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -23,6 +24,11 @@ record SlotReach(List<Range> ranges, MemoryPlacement placement) {
   record Range(long first, long last) {
     boolean holds(long phys, long length) {
       return Long.compareUnsigned(phys, first) >= 0 && Long.compareUnsigned(phys + (length - 1), last) <= 0;
+    }
+
+    @Override
+    public String toString() {
+      return "0x%x..0x%x".formatted(first, last);
     }
   }
 
@@ -69,6 +75,22 @@ record SlotReach(List<Range> ranges, MemoryPlacement placement) {
       }
     }
     return largest;
+  }
+
+  /** Tells whether the machine has any memory within the reach, free or not. */
+  boolean hasMemory(PhysicalMemory memory) {
+    for (Range range : ranges) {
+      if (Long.compareUnsigned(range.last, memory.lowestAddress()) >= 0 && Long.compareUnsigned(range.first, memory.highestAddress()) <= 0) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** Returns the ranges, for messages. */
+  @Override
+  public String toString() {
+    return ranges.isEmpty() ? "no address at all" : ranges.stream().map(Range::toString).collect(Collectors.joining(", "));
   }
 
   /** Returns the source of areas within the reach. */

@@ -11,10 +11,12 @@ final class SpacePool {
   private static final long LEAST_BY_DEFAULT = 1 << 20;
 
   final Counters counters = new Counters();
+  final SlotReach reach;
   final SlotPool pool;
   int devices;
 
   SpacePool(SwiotlbConfig config, SlotReach reach, PhysicalMemory memory) {
+    this.reach = reach;
     int stripes = stripes(config);
     long area = Long.highestOneBit(config.size() / stripes);
     long reachable = Long.highestOneBit(Math.max(reach.largest(memory), 1) / REACH_PARTS);

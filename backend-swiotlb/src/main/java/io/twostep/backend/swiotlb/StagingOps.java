@@ -48,8 +48,8 @@ sealed class StagingOps extends ForwardingOps permits DirectBounceOps, Translate
     if (segment.isReadOnly() && (flags & MapFlags.DEVICE_WRITES) != 0) {
       throw slots.refusals().readOnly(segment.byteSize());
     }
-    slots.requireAllowed(0, segment.byteSize(), flags);
-    long at = slots.take(segment.byteSize(), 0);
+    slots.requireAllowed(0, segment.byteSize(), DeviceSlots.SEGMENT, flags);
+    long at = slots.take(segment.byteSize(), 0, DeviceSlots.SEGMENT);
     stand(state, at, slots.keep(segment), segment.byteSize(), flags | Pieces.STAGED);
     mapSlots(state, at, segment.byteSize(), flags, undo);
   }
@@ -60,8 +60,8 @@ sealed class StagingOps extends ForwardingOps permits DirectBounceOps, Translate
     for (int i = 0; i < count; i++) {
       bytes += length[i];
     }
-    slots.requireAllowed(phys[0], bytes, flags);
-    long at = slots.take(bytes, phys[0]);
+    slots.requireAllowed(phys[0], bytes, count, flags);
+    long at = slots.take(bytes, phys[0], count);
     Pieces pieces = pieces(state);
     pieces.clear();
     long offset = 0;
@@ -74,8 +74,8 @@ sealed class StagingOps extends ForwardingOps permits DirectBounceOps, Translate
 
   /** Maps memory by slots in its place. */
   final void bounce(MappingState state, long phys, long length, int flags, Retirement undo) {
-    slots.requireAllowed(phys, length, flags);
-    long at = slots.take(length, phys);
+    slots.requireAllowed(phys, length, 1, flags);
+    long at = slots.take(length, phys, 1);
     stand(state, at, phys, length, flags);
     mapSlots(state, at, length, flags, undo);
   }

@@ -12,7 +12,7 @@ package io.twostep.backend.swiotlb;
  * @param bytesIn bytes copied into slots
  * @param bytesOut bytes copied out of slots
  * @param exhausted requests refused because no slots were free
- * @param noMemory requests refused because no memory was left for slots
+ * @param noMemory requests refused because no memory was left for slots within the device's reach
  * @param tooLarge requests refused because not even an empty pool held them
  * @param forbidden requests refused because the caller forbade bouncing
  * @param quota requests refused because the device held its quota

@@ -55,7 +55,7 @@ final class TranslatedBounceOps extends StagingOps {
 
   /** Maps a range as a window of slots at the ends and memory between. */
   private void mapSplit(MappingState state, long phys, long length, int flags, Retirement undo) {
-    slots.requireAllowed(phys, length, flags);
+    slots.requireAllowed(phys, length, 1, flags);
     long alignment = alignMask == granuleMask ? 0 : alignMask + 1;
     next.reserve(state, phys & alignMask, length, alignment, -1L, flags | MapFlags.STRICT);
     try {
@@ -98,7 +98,7 @@ final class TranslatedBounceOps extends StagingOps {
       next.link(state, offset, phys, length, flags, undo);
       return;
     }
-    slots.requireAllowed(phys, length, flags);
+    slots.requireAllowed(phys, length, 1, flags);
     linkSplit(state, offset, phys, length, flags, undo);
   }
 
@@ -112,7 +112,7 @@ final class TranslatedBounceOps extends StagingOps {
       next.linkRun(state, offset, phys, length, from, to, flags, undo);
       return;
     }
-    slots.requireAllowed(phys[from], length[from], flags);
+    slots.requireAllowed(phys[from], length[from], 1, flags);
     long done = 0;
     try {
       int i = from;
@@ -195,7 +195,7 @@ final class TranslatedBounceOps extends StagingOps {
       state.word(layer, IN_PIECES);
       state.flags |= MapFlags.NEEDS_SYNC | MapFlags.NEEDS_UNMAP | MapFlags.BOUNCED;
     }
-    long at = slots.take(length, phys);
+    long at = slots.take(length, phys, 1);
     try {
       // An untrusted device finds zeros until the piece is handed over.
       slots.scrub(at, length, !slots.untrusted() && isCopiedIn(flags));

@@ -1,9 +1,12 @@
 package io.twostep.backend.swiotlb;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.twostep.dma.DeviceLimits;
 import io.twostep.dma.DmaMapper;
+import io.twostep.dma.DmaMappingException;
+import io.twostep.dma.DmaMappingException.Reason;
 import io.twostep.dma.DmaStack;
 import io.twostep.dma.MemoryBlock;
 import io.twostep.dma.MemoryPlacement;
@@ -87,6 +90,12 @@ final class Rig implements AutoCloseable {
       bytes[i] = pattern(salt, offset + i);
     }
     return bytes;
+  }
+
+  static void requireRefused(Reason reason, Runnable call) {
+    assertThatThrownBy(call::run)
+        .isInstanceOfSatisfying(DmaMappingException.class, e -> assertThat(e.reason()).isEqualTo(reason))
+        .hasMessageContaining("0000:01:00.0");
   }
 
   long slotsUsed() {

@@ -240,7 +240,8 @@ class SwiotlbConformanceTest {
       super(
           TckSetup.translated().withDevice(SlotOptions.DEFAULT.withTrusted(false)).byHost(),
           iommu(),
-          Map.of(),
+          // So little that slots run out before the host's mappings do.
+          Map.of("size", "1M", "max-size", "4M"),
           TRANSLATES,
           WRITE_ONLY,
           SPARSE_WINDOWS,

@@ -182,9 +182,9 @@ class TranslatedBounceTest {
       window.tryAlloc(0, 4 * GRANULE, DmaDirection.FROM_DEVICE, NONE);
       window.link(0, block.phys(0), 4 * GRANULE);
       window.sync(0, 4 * GRANULE);
-      DirectBounceTest.requireRefused(Reason.NOT_SPLITTABLE, () -> window.unlink(GRANULE, GRANULE));
+      Rig.requireRefused(Reason.NOT_SPLITTABLE, () -> window.unlink(GRANULE, GRANULE));
       assertThat(rig.slotsUsed()).isEqualTo(8);
-      DirectBounceTest.requireRefused(Reason.UNSUPPORTED, () -> rig.mapper.newWindow(1 << 20, GRANULE, DmaDirection.TO_DEVICE, NONE));
+      Rig.requireRefused(Reason.UNSUPPORTED, () -> rig.mapper.newWindow(1 << 20, GRANULE, DmaDirection.TO_DEVICE, NONE));
     }
   }
 
@@ -223,7 +223,7 @@ class TranslatedBounceTest {
       MemoryBlock block = rig.allocate(4 * GRANULE, MemoryPlacement.CONTIGUOUS);
       window.tryAlloc(block.phys(100), 2 * GRANULE, DmaDirection.FROM_DEVICE, NONE);
       window.link(0, block.phys(100), 500);
-      DirectBounceTest.requireRefused(Reason.ALREADY_LINKED, () -> window.link(0, block.phys(100), 700));
+      Rig.requireRefused(Reason.ALREADY_LINKED, () -> window.link(0, block.phys(100), 700));
       assertThat(rig.slotsUsed()).isEqualTo(2);
       window.sync(0, 500);
       rig.device.tryWrite(window.address(), Rig.patterned(500, 12));
@@ -246,7 +246,7 @@ class TranslatedBounceTest {
   void edgesThatMayNotBeBouncedAreRefused() {
     try (Rig rig = untrusted("vtd")) {
       MemoryBlock block = rig.allocate(4 * GRANULE, MemoryPlacement.CONTIGUOUS);
-      DirectBounceTest.requireRefused(
+      Rig.requireRefused(
           Reason.BOUNCE_FORBIDDEN, () -> rig.mapper.map(block.phys(1), 9000, DmaDirection.TO_DEVICE, DmaAttributes.REQUIRE_COHERENT));
     }
   }

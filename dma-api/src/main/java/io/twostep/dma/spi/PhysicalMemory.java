@@ -13,6 +13,11 @@ public interface PhysicalMemory {
   /** Return the frame size, bytes, a power of two: the CPU's page. */
   long frameSize();
 
+  /** Return an address below which there is no memory; 0 where that is not known. */
+  default long lowestAddress() {
+    return 0;
+  }
+
   /** Return the highest physical address of memory, inclusive. */
   long highestAddress();
 

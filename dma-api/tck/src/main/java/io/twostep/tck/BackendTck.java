@@ -20,6 +20,8 @@ public abstract class BackendTck
         FlushRules,
         HotPathRules,
         RefusalRules,
+        BouncePoolRules,
+        FailedRequestRules,
         WindowRules,
         DepartureRules,
         AccountingRules,

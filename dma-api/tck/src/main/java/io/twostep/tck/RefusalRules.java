@@ -207,33 +207,6 @@ public interface RefusalRules extends TckFixture {
     assertThat(rig().mapper().liveMappings()).isZero();
   }
 
-  /** E12j. */
-  @Test
-  default void e12jBouncePoolThatIsFullOrTooSmallSaysWhich() {
-    long most = rig().mapper().limits().maxMappingLength();
-    if (!has(Behavior.BOUNCES) || has(Behavior.TRANSLATES) || most > 32 << 20) {
-      return;
-    }
-    MemoryBlock block = rig().memory(most * 2 + crooked());
-    long at = block.phys(crooked());
-    try (DmaMapping mapping = rig().mapper().map(at, most, DmaDirection.TO_DEVICE, 0)) {
-      if (!mapping.needsSync()) {
-        return;
-      }
-    }
-    refuses(Reason.BOUNCE_TOO_LARGE, () -> rig().mapper().map(at, most * 2, DmaDirection.TO_DEVICE, 0));
-    List<DmaMapping> live = new ArrayList<>();
-    DmaMappingException refusal = null;
-    while (refusal == null && live.size() < 100_000) {
-      refusal =
-          Assertions.catchThrowableOfType(DmaMappingException.class, () -> live.add(rig().mapper().map(at, most, DmaDirection.TO_DEVICE, 0)));
-    }
-    requireRetryable(refusal, Reason.BOUNCE_EXHAUSTED);
-    live.removeLast().close();
-    live.add(rig().mapper().map(at, most, DmaDirection.TO_DEVICE, 0));
-    live.forEach(DmaMapping::close);
-  }
-
   /** E10b. */
   @Test
   default void e10bCallersAddressIsAnsweredAndNeverThatOfACopy() {

@@ -123,6 +123,11 @@ final class WatchedMemory implements PhysicalMemory {
   }
 
   @Override
+  public long lowestAddress() {
+    return real.lowestAddress();
+  }
+
+  @Override
   public long highestAddress() {
     return real.highestAddress();
   }

@@ -89,6 +89,20 @@ final class BrokenBounce {
     }
   }
 
+  /** Undoes a request as if the device had had it. */
+  static final class CopiesOutWhatFailed extends Healthy {
+    CopiesOutWhatFailed(DmaOps next, AttachContext context) {
+      super(next, context);
+    }
+
+    @Override
+    public void unmap(MappingState state, Retirement batch) {
+      Retirement now = new Retirement();
+      next.unmap(state, now);
+      now.complete();
+    }
+  }
+
   static final class LosesSlots extends Healthy {
     LosesSlots(DmaOps next, AttachContext context) {
       super(next, context);

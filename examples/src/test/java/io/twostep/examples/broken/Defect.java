@@ -16,6 +16,7 @@ enum Defect {
   TAKES_CACHE_LINES_BACK_EARLY(
       Base.IOMMU_NOT_SNOOPING, "e1c", BrokenCaches.remembersTheirOwner(), BrokenCaches.TakesLinesBackEarly::new),
   FORGETS_STRICT(Base.LAZY_IOMMU, "e7d", BrokenTeardown.ForgetsStrict::new),
+  COPIES_OUT_WHAT_FAILED(Base.BOUNCE, "e2d", BrokenBounce.CopiesOutWhatFailed::new),
   FREES_WHAT_IT_REMEMBERS(Base.IOMMU, "e2a", BrokenTeardown.FreesLinkedLength::new),
   FORGETS_RELEASE(Base.IOMMU, "e2a", BrokenTeardown.ForgetsRelease::new),
   CLOSE_IS_NOT_FORWARDED(Base.IOMMU, "e13a", BrokenTeardown.KeepsNextOpen::new),

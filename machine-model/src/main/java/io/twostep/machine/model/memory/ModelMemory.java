@@ -74,6 +74,11 @@ public final class ModelMemory implements PhysicalMemory {
   }
 
   @Override
+  public long lowestAddress() {
+    return base;
+  }
+
+  @Override
   public long highestAddress() {
     return layout.top() - 1;
   }
