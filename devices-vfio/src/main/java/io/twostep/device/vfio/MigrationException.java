@@ -16,6 +16,10 @@ public final class MigrationException extends RuntimeException {
     DATA,
     /** The channel between source and destination broke. */
     CHANNEL,
+    /** A checkpoint, a spool or the ownership record cannot be reached; what holds is not known until it can. */
+    STORAGE,
+    /** A migration was neither committed nor cancelled; somebody has to decide which side goes on. */
+    UNRESOLVED,
     /** The other side, or a newer migration, holds the right to run the guest. */
     FENCED
   }

@@ -1,6 +1,7 @@
 package io.twostep.examples.migrate;
 
 import io.twostep.device.vfio.WriteTracking;
+import io.twostep.device.vfio.migrate.Checkpoint;
 import io.twostep.device.vfio.migrate.FileOwnershipStore;
 import io.twostep.device.vfio.migrate.MigrationConfig;
 import io.twostep.device.vfio.migrate.MigrationSource;
@@ -62,7 +63,7 @@ public final class LiveMigration {
   private MigrateResult run(MigrationHost near, MigrationHost far, SocketChannel out, SocketChannel in, FileOwnershipStore store) throws IOException {
     BusyGuest guest = new BusyGuest(near, options.dirtyRate());
     MigrationConfig config = MigrationConfig.DEFAULT.withDowntimeNanos(options.downtimeNanos());
-    MigrationSource source = new MigrationSource(near.guest, near.devices, out, store, near.machine.timers(), guest, config, SESSION);
+    MigrationSource source = new MigrationSource(near.guest, near.devices, out, store, near.machine.timers(), guest, config, SESSION, Checkpoint.NONE);
     TargetThread target = new TargetThread(far, in, store);
     target.start();
     try {

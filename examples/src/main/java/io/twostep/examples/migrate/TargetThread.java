@@ -6,7 +6,6 @@ import io.twostep.device.vfio.migrate.MigrationTarget;
 import io.twostep.device.vfio.migrate.OwnershipStore;
 import io.twostep.device.vfio.migrate.Phase;
 import io.twostep.device.vfio.migrate.Spool;
-import io.twostep.device.vfio.stream.StreamException;
 import java.io.IOException;
 import java.nio.channels.SocketChannel;
 
@@ -30,7 +29,7 @@ final class TargetThread {
       while (!target.phase().isEnd()) {
         target.step();
       }
-    } catch (MigrationException | StreamException e) {
+    } catch (MigrationException e) {
       if (target.phase() != Phase.FAILED) {
         throw e;
       }

@@ -21,4 +21,9 @@ final class ChannelTags {
   static final int FAILED = 33;
 
   private ChannelTags() {}
+
+  /** Tell whether a record from the source has this tag. */
+  static boolean isOfGuest(int tag) {
+    return tag >= GUEST && tag <= ROUND;
+  }
 }

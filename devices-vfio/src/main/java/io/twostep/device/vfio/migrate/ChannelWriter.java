@@ -1,5 +1,7 @@
 package io.twostep.device.vfio.migrate;
 
+import io.twostep.device.vfio.MigrationException;
+import io.twostep.device.vfio.MigrationException.Kind;
 import io.twostep.device.vfio.stream.RecordWriter;
 import io.twostep.device.vfio.stream.StreamLayout;
 import java.io.IOException;
@@ -10,15 +12,20 @@ import java.nio.channels.WritableByteChannel;
 /** Puts records together in one buffer and writes them to a channel, as much at a time as that takes. */
 final class ChannelWriter {
   private final WritableByteChannel channel;
+  private final Checkpoint checkpoint;
   private final RecordWriter records;
   private final ByteBuffer staged;
   private boolean filling = true;
+  private boolean kept;
+  private boolean ended;
   private long bytes;
   private int start;
 
-  ChannelWriter(WritableByteChannel channel, long session, long epoch, int capacity) {
+  /** Create a writer of the stream of a migration that was {@code begun}; what is sent was kept in {@code checkpoint} before. */
+  ChannelWriter(WritableByteChannel channel, Ownership begun, int capacity, Checkpoint checkpoint) {
     this.channel = channel;
-    records = new RecordWriter(session, epoch);
+    this.checkpoint = checkpoint;
+    records = new RecordWriter(begun.session(), begun.epoch());
     staged = ByteBuffer.allocateDirect(capacity).order(ByteOrder.LITTLE_ENDIAN);
   }
 
@@ -30,6 +37,10 @@ final class ChannelWriter {
       }
       staged.flip();
       filling = false;
+      kept = false;
+    }
+    if (!kept) {
+      keep();
     }
     channel.write(staged);
     if (staged.hasRemaining()) {
@@ -38,6 +49,28 @@ final class ChannelWriter {
     staged.clear();
     filling = true;
     return true;
+  }
+
+  /** The end is kept before any byte of it is sent: whoever may have it may take the guest over. */
+  private void keep() {
+    try {
+      checkpoint.append(staged);
+      if (ended) {
+        checkpoint.publish();
+      }
+      kept = true;
+    } catch (IOException e) {
+      throw new MigrationException(Kind.STORAGE, "the checkpoint cannot be written: " + e.getMessage(), e);
+    }
+  }
+
+  /** Make durable what was kept, so that less is left to do at the end. */
+  void force() {
+    try {
+      checkpoint.force();
+    } catch (IOException e) {
+      throw new MigrationException(Kind.STORAGE, "the checkpoint cannot be made durable: " + e.getMessage(), e);
+    }
   }
 
   /** Tell whether a record with a payload of this length can be staged now. */
@@ -65,6 +98,7 @@ final class ChannelWriter {
   void end() {
     int before = staged.position();
     records.end(staged);
+    ended = true;
     bytes += staged.position() - before;
   }
 

@@ -7,7 +7,6 @@ import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.zip.CRC32C;
 
@@ -20,13 +19,11 @@ public final class FileOwnershipStore implements OwnershipStore {
   private static final int BYTES = 32;
 
   private final Path file;
-  private final Path next;
   private final Path lock;
 
   /** Use a file; {@link #create} makes it. */
   public FileOwnershipStore(Path file) {
     this.file = file.toAbsolutePath();
-    next = this.file.resolveSibling(this.file.getFileName() + ".next");
     lock = this.file.resolveSibling(this.file.getFileName() + ".lock");
   }
 
@@ -65,19 +62,12 @@ public final class FileOwnershipStore implements OwnershipStore {
     ByteBuffer record = ByteBuffer.allocate(BYTES);
     record.putLong(0, wanted.epoch()).putLong(8, wanted.session()).putInt(16, wanted.holder() == Side.SOURCE ? 0 : 1);
     record.putInt(BYTES - 4, crc(record));
-    try (FileChannel channel = FileChannel.open(next, StandardOpenOption.CREATE, StandardOpenOption.TRUNCATE_EXISTING, StandardOpenOption.WRITE)) {
-      while (record.hasRemaining()) {
-        channel.write(record);
-      }
+    try (FileChannel channel = FileChannel.open(DurableFiles.next(file), StandardOpenOption.CREATE, StandardOpenOption.TRUNCATE_EXISTING, StandardOpenOption.WRITE)) {
+      DurableFiles.write(channel, record, 0);
       channel.force(true);
     }
-    Files.move(next, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-    Path folder = file.getParent();
-    if (folder != null) {
-      try (FileChannel entries = FileChannel.open(folder, StandardOpenOption.READ)) {
-        entries.force(true);
-      }
-    }
+    DurableFiles.rename(file);
+    DurableFiles.forceFolder(file);
   }
 
   private static int crc(ByteBuffer record) {

@@ -10,10 +10,13 @@ import java.nio.file.StandardOpenOption;
 
 /** A spool in a file. */
 public final class FileSpool implements Spool, Closeable {
+  private final Path file;
   private final FileChannel channel;
+  private long length;
 
   /** Begin a new, empty spool. */
   public FileSpool(Path file) throws IOException {
+    this.file = file.toAbsolutePath();
     channel = FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.TRUNCATE_EXISTING, StandardOpenOption.WRITE);
   }
 
@@ -24,15 +27,15 @@ public final class FileSpool implements Spool, Closeable {
 
   @Override
   public void append(ByteBuffer bytes) throws IOException {
-    ByteBuffer all = bytes.duplicate();
-    while (all.hasRemaining()) {
-      channel.write(all);
-    }
+    DurableFiles.write(channel, bytes, length);
+    length += bytes.remaining();
   }
 
+  /** The name too: a spool that is not found is no better than none. */
   @Override
   public void force() throws IOException {
     channel.force(true);
+    DurableFiles.forceFolder(file);
   }
 
   @Override

@@ -3,24 +3,25 @@ package io.twostep.device.vfio.migrate;
 import io.twostep.device.vfio.MigratableDevice;
 import io.twostep.device.vfio.MigrationException;
 import io.twostep.device.vfio.MigrationException.Kind;
+import io.twostep.device.vfio.dirty.DirtySource;
 import io.twostep.device.vfio.guest.GuestMemory;
 import io.twostep.device.vfio.migrate.Ownership.Side;
 import io.twostep.device.vfio.stream.StreamException;
 import io.twostep.device.vfio.stream.StreamLayout;
 import io.twostep.dma.DirtyBitmap;
+import io.twostep.dma.DmaMappingException;
 import io.twostep.dma.spi.Timers;
 import java.io.IOException;
-import java.lang.foreign.MemorySegment;
-import java.nio.ByteBuffer;
 import java.nio.channels.ByteChannel;
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Sends a guest that runs: its memory in rounds, each what was written during the one before, then, with the guest standing still, the rest and the state of its devices.
  *
  * <pre>{@code
- * MigrationSource source = new MigrationSource(guest, devices, channel, ownership, timers, control, MigrationConfig.DEFAULT, session);
+ * MigrationSource source = new MigrationSource(guest, devices, channel, ownership, timers, control, MigrationConfig.DEFAULT, session, Checkpoint.NONE);
  * while (!source.phase().isEnd()) {
  *   source.step();                  // does not wait
  *   runTheGuestForAWhile();
@@ -32,10 +33,10 @@ import java.util.List;
  */
 public final class MigrationSource {
   private static final int RECORDS_STAGED = 4;
-  private static final int DEVICE_PIECE = 32 << 10;
 
   private final GuestMemory guest;
   private final List<SourceDevice> devices = new ArrayList<>();
+  private final List<DirtySource> writes = new ArrayList<>();
   private final ByteChannel channel;
   private final OwnershipStore store;
   private final Timers timers;
@@ -44,11 +45,9 @@ public final class MigrationSource {
   private final Ownership held;
   private final ChannelWriter out;
   private final Replies replies;
-  private final ByteBuffer piece;
+  private final GuestSender sender;
   private DirtyBitmap current;
   private DirtyBitmap next;
-  private long cursor;
-  private long remaining;
   private Phase phase = Phase.NEW;
   private int rounds;
   private long roundStart;
@@ -58,11 +57,13 @@ public final class MigrationSource {
   private long dirtyPages;
   private long stoppedAt;
   private long downtime;
+  private @Nullable MigrationException failure;
 
   /**
    * Begin a migration: from now on the destination of {@code session} may take over once it has everything.
    *
    * @param session names this migration; not 0, and not that of another one
+   * @param checkpoint where the guest is kept in case that the source's machine is lost: all of it before the destination can have all of it. {@link Checkpoint#NONE} to do without. Stays the caller's
    * @throws MigrationException REFUSED if what devices write cannot be told, or they write to each other and cannot be quiesced one after the other; FENCED if the source does not hold the guest, or another
    *     migration is under way: cancel that first. Nothing changed then
    * @throws IOException if the record cannot be reached
@@ -75,7 +76,8 @@ public final class MigrationSource {
       Timers timers,
       GuestControl control,
       MigrationConfig config,
-      long session)
+      long session,
+      Checkpoint checkpoint)
       throws IOException {
     this.guest = guest;
     this.channel = channel;
@@ -83,23 +85,24 @@ public final class MigrationSource {
     this.timers = timers;
     this.control = control;
     this.config = config;
+    Ownership before = store.read();
+    if (before.holder() != Side.SOURCE || before.session() != 0 || session == 0) {
+      throw new MigrationException(Kind.FENCED, "cannot begin migration " + session + ": the record says " + before);
+    }
     for (MigratableDevice device : devices) {
       if (config.peers() && !device.features().peerToPeer()) {
         throw new MigrationException(Kind.REFUSED, device.name() + ": writes to its peers and cannot stop that before it stops answering them; it has no P2P states");
       }
-      this.devices.add(new SourceDevice(device, this.devices.size(), device.newDirtySource(config.tracking())));
-    }
-    Ownership before = store.read();
-    if (before.holder() != Side.SOURCE || before.session() != 0 || session == 0) {
-      throw new MigrationException(Kind.FENCED, "cannot begin migration " + session + ": the record says " + before);
+      this.devices.add(new SourceDevice(device, this.devices.size()));
+      writes.add(device.newDirtySource(config.tracking()));
     }
     held = before.begun(session);
     if (!store.compareAndSet(before, held)) {
       throw new MigrationException(Kind.FENCED, "cannot begin migration " + session + ": another one began at the same time");
     }
-    out = new ChannelWriter(channel, session, held.epoch(), StreamLayout.MAX_PREAMBLE + RECORDS_STAGED * (config.chunkBytes() + 64));
+    out = new ChannelWriter(channel, held, StreamLayout.MAX_PREAMBLE + RECORDS_STAGED * GuestSender.mostRecordBytes(config.chunkBytes()), checkpoint);
+    sender = new GuestSender(guest, this.devices, out, config.chunkBytes());
     replies = new Replies(session);
-    piece = ByteBuffer.allocate(Math.min(DEVICE_PIECE, config.chunkBytes()));
     current = guest.newBitmap();
     next = guest.newBitmap();
   }
@@ -113,28 +116,45 @@ public final class MigrationSource {
   public Progress progress() {
     boolean still = phase == Phase.STOP_COPY || phase == Phase.UNRESOLVED;
     long stopped = stoppedAt == 0 ? 0 : out.bytes() - precopyBytes;
-    return new Progress(phase, rounds, stoppedAt == 0 ? out.bytes() : precopyBytes, stopped, dirtyPages, remaining, still ? timers.nanoTime() - stoppedAt : downtime);
+    return new Progress(phase, rounds, stoppedAt == 0 ? out.bytes() : precopyBytes, stopped, dirtyPages, sender.remaining(), still ? timers.nanoTime() - stoppedAt : downtime);
   }
 
   /**
-   * Do a piece of work; waits for nothing but the devices, and for the channel if that is a blocking one.
+   * Do a piece of work; waits for nothing but the devices and the checkpoint, and for the channel if that is a blocking one.
    *
    * @return whether anything was done; let the world go on for a moment if not
-   * @throws MigrationException CHANNEL if the channel failed or was closed, DATA or DEVICE if the destination or a device gave up; {@link #cancel} then
+   * @throws MigrationException STORAGE if record or checkpoint cannot be reached: step again when they can, or {@link #cancel}; of another kind if channel, destination or a device failed: then only cancel helps, and
+   *     further steps throw the same
    */
   public boolean step() {
     if (phase.isEnd()) {
       return false;
+    }
+    if (failure != null) {
+      throw failure;
     }
     try {
       boolean heard = replies.read(channel);
       hear();
       return work() || heard;
     } catch (IOException e) {
-      throw new MigrationException(Kind.CHANNEL, "the channel to the destination failed: " + e.getMessage(), e);
+      throw failed(Kind.CHANNEL, "the channel to the destination failed: " + e.getMessage(), e);
     } catch (StreamException e) {
-      throw new MigrationException(Kind.CHANNEL, "the destination's answer is damaged: " + e.getMessage(), e);
+      throw failed(Kind.CHANNEL, "the destination's answer is damaged: " + e.getMessage(), e);
+    } catch (DmaMappingException e) {
+      throw failed(Kind.DEVICE, e.getMessage(), e);
+    } catch (MigrationException e) {
+      throw failed(e.kind(), e.getMessage(), e);
     }
+  }
+
+  /** What failed in the middle of something is not gone on with: pages that nobody tells of would be left behind. */
+  private MigrationException failed(Kind kind, @Nullable String what, Exception cause) {
+    boolean again = kind == Kind.STORAGE;
+    String remedy = again ? "step again when it can be reached, or cancel()" : "cancel(): the guest goes on here unless the destination took it over";
+    MigrationException failed = new MigrationException(kind, "source, " + phase + ", round " + rounds + ": " + what + "; " + remedy, cause);
+    failure = again ? null : failed;
+    return failed;
   }
 
   private boolean work() throws IOException {
@@ -144,13 +164,13 @@ public final class MigrationSource {
     }
     long before = out.bytes();
     boolean flushed = out.flush();
-    if (flushed && (phase == Phase.PRE_COPY || phase == Phase.STOP_COPY)) {
-      stage();
+    if (flushed && (phase == Phase.PRE_COPY || phase == Phase.STOP_COPY) && sender.stage()) {
+      endRound();
     }
     return out.bytes() != before || !flushed;
   }
 
-  private void hear() throws IOException {
+  private void hear() {
     if (replies.failure() != null) {
       throw new MigrationException(Kind.DATA, "the destination gave up: " + replies.failure());
     }
@@ -161,15 +181,19 @@ public final class MigrationSource {
     }
   }
 
-  private boolean isTaken() throws IOException {
-    return store.read().isTakenIn(held.session());
+  private boolean isTaken() {
+    try {
+      return store.read().isTakenIn(held.session());
+    } catch (IOException e) {
+      throw new MigrationException(Kind.STORAGE, "the ownership record cannot be read: " + e.getMessage(), e);
+    }
   }
 
   private void begin() {
     guest.startLog();
+    writes.forEach(DirtySource::start);
     devices.forEach(SourceDevice::start);
-    out.begin(ChannelTags.GUEST, false, 16).putLong(guest.length()).putInt(devices.size()).putInt(0);
-    out.finish();
+    sender.describe();
     current.mark(0, guest.length());
     phase = Phase.PRE_COPY;
     newRound();
@@ -177,48 +201,9 @@ public final class MigrationSource {
 
   private void newRound() {
     rounds++;
-    cursor = 0;
-    remaining = current.dirtyPages();
+    sender.begin(current);
     roundStart = timers.nanoTime();
     roundBytes = out.bytes();
-  }
-
-  private void stage() {
-    while (stagePages()) {
-      if (!out.fits(config.chunkBytes() + Long.BYTES)) {
-        return;
-      }
-    }
-    for (SourceDevice device : devices) {
-      while (device.stage(out, piece)) {
-        if (!out.fits(config.chunkBytes() + Long.BYTES)) {
-          return;
-        }
-      }
-    }
-    endRound();
-  }
-
-  /** Stage the next run of pages; returns whether there was one. */
-  private boolean stagePages() {
-    long first = cursor < guest.length() ? current.nextDirty(cursor) : DirtyBitmap.NONE;
-    if (first == DirtyBitmap.NONE) {
-      cursor = guest.length();
-      return false;
-    }
-    long end = first + GuestMemory.PAGE;
-    while (end < guest.length() && end - first < config.chunkBytes() && current.isDirty(end)) {
-      end += GuestMemory.PAGE;
-    }
-    int count = (int) (end - first);
-    ByteBuffer payload = out.begin(ChannelTags.MEMORY, false, Long.BYTES + count);
-    payload.putLong(first);
-    MemorySegment.copy(guest.segment(), first, MemorySegment.ofBuffer(payload), 0, count);
-    payload.position(payload.position() + count);
-    out.finish();
-    cursor = end;
-    remaining -= count / GuestMemory.PAGE;
-    return true;
   }
 
   private void endRound() {
@@ -233,6 +218,7 @@ public final class MigrationSource {
     devices.forEach(device -> deviceBytes += device.newRound());
     long left = current.dirtyPages() * GuestMemory.PAGE + deviceBytes;
     stageRound();
+    out.force();
     // Half of the time is for what is not counted here: the last writes, stopping, and the commit.
     if (left * nanosPerByte <= config.downtimeNanos() / 2.0 || rounds >= config.mostRounds()) {
       stop();
@@ -258,7 +244,7 @@ public final class MigrationSource {
 
   private void collectInto(DirtyBitmap into) {
     guest.collect(into);
-    devices.forEach(device -> device.writes().collect(into));
+    writes.forEach(source -> source.collect(into));
   }
 
   /** All devices start nothing more before the first of them stops answering. What was collected just now is still to be sent. */
@@ -323,29 +309,6 @@ public final class MigrationSource {
 
   private void stopTracking() {
     guest.stopLog();
-    devices.forEach(device -> device.writes().stop());
-  }
-
-  /**
-   * Say what became of a guest whose source process was lost, and let it run again where the record allows that: for whoever starts after a crash, with the devices as the crash left them.
-   *
-   * @return true if the guest runs here; false if the destination holds it
-   * @throws IOException if the record cannot be reached; nothing changed
-   */
-  public static boolean recover(GuestMemory guest, List<MigratableDevice> devices, OwnershipStore store, GuestControl control) throws IOException {
-    Ownership now = store.read();
-    while (now.holder() == Side.SOURCE) {
-      if (now.session() == 0 || store.compareAndSet(now, now.keptBySource())) {
-        guest.stopLog();
-        for (MigratableDevice device : devices) {
-          device.stopTracking();
-          SourceDevice.run(device);
-        }
-        control.resume();
-        return true;
-      }
-      now = store.read();
-    }
-    return false;
+    writes.forEach(DirtySource::stop);
   }
 }

@@ -1,7 +1,9 @@
 package io.twostep.device.vfio.migrate;
 
+import java.util.Locale;
+
 /**
- * Says who may run the guest. Changes only by compare-and-set in an {@link OwnershipStore}, each time to the next epoch, so that whoever acts on an older one is fenced off.
+ * Says who may run the guest. Changes only by compare-and-set in an {@link OwnershipStore}, each time to a later epoch, so that whoever acts on an older one is fenced off.
  *
  * @param epoch counts changes
  * @param holder who may run the guest
@@ -13,7 +15,12 @@ public record Ownership(long epoch, Side holder, long session) {
     /** Where the guest comes from. */
     SOURCE,
     /** Where it goes. */
-    DESTINATION
+    DESTINATION;
+
+    /** Return the name, for people. */
+    String text() {
+      return name().toLowerCase(Locale.ROOT);
+    }
   }
 
   /** The guest is where it always was. */
@@ -27,6 +34,11 @@ public record Ownership(long epoch, Side holder, long session) {
   /** Return what a source makes of it to end a migration and keep the guest. */
   Ownership keptBySource() {
     return new Ownership(epoch + 1, Side.SOURCE, 0);
+  }
+
+  /** Return what a source makes of it that starts again from a checkpoint: two epochs on, so that the source that was lost, should it not be, never takes this for a change of its own. */
+  Ownership resumedBySource() {
+    return new Ownership(epoch + 2, Side.SOURCE, 0);
   }
 
   /** Return what a destination makes of it to take the guest over, the commit, or to take it up again after a crash. */

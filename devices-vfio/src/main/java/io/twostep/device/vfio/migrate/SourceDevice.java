@@ -2,33 +2,22 @@ package io.twostep.device.vfio.migrate;
 
 import io.twostep.device.vfio.MigratableDevice;
 import io.twostep.device.vfio.SaveStream;
-import io.twostep.device.vfio.dirty.DirtySource;
 import io.twostep.device.vfio.state.DeviceState;
 import java.nio.ByteBuffer;
 
-/** One device of a guest at the source: what it writes, and what is still to be sent of it. */
+/** One device of a guest at the source, and what is still to be sent of it. */
 final class SourceDevice {
   private final MigratableDevice device;
   private final int number;
-  private final DirtySource writes;
   private boolean drained;
 
-  SourceDevice(MigratableDevice device, int number, DirtySource writes) {
+  SourceDevice(MigratableDevice device, int number) {
     this.device = device;
     this.number = number;
-    this.writes = writes;
   }
 
-  MigratableDevice device() {
-    return device;
-  }
-
-  DirtySource writes() {
-    return writes;
-  }
-
+  /** Begin to send what the device can tell while it runs. */
   void start() {
-    writes.start();
     if (device.features().preCopy()) {
       device.setState(DeviceState.PRE_COPY);
     }

@@ -1,25 +1,31 @@
 package io.twostep.device.vfio.migrate;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import io.twostep.device.vfio.MigrationException;
+import io.twostep.device.vfio.MigrationException.Kind;
 import io.twostep.device.vfio.Seeds;
 import io.twostep.device.vfio.WriteTracking;
 import io.twostep.device.vfio.migrate.Ownership.Side;
+import io.twostep.device.vfio.migrate.Verdict.Answer;
 import io.twostep.device.vfio.model.ModelConfig;
 import io.twostep.device.vfio.state.MigrationFeatures;
-import io.twostep.device.vfio.stream.StreamException;
 import java.io.IOException;
+import java.nio.file.Path;
 import java.util.EnumMap;
 import java.util.Map;
+import java.util.Set;
 import java.util.SplittableRandom;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 /**
  * Migrations killed at random points: whatever died, the guest runs on exactly one side afterwards, the one that the record names, and has lost nothing. {@code -Dtwostep.kills=1000} for the long run.
  */
 class KilledMigrationTest {
-  private static final int KILLS = Integer.getInteger("twostep.kills", 54);
+  private static final int KILLS = Integer.getInteger("twostep.kills", 66);
   private static final int SURVIVOR_STEPS = 400;
   private static final int[] FEATURES = {1, 3, 5, 7};
 
@@ -27,14 +33,21 @@ class KilledMigrationTest {
   private enum Victim {
     NOBODY,
     SOURCE,
+    SOURCE_MACHINE,
     DESTINATION,
     BOTH,
+    BOTH_MACHINES,
     CHANNEL,
     CANCELLED,
     DAMAGED,
     STORE_BEFORE,
     STORE_AFTER
   }
+
+  @TempDir Path work;
+
+  /** Sources started again, by whether they had sent everything. */
+  private final int[] resumed = new int[2];
 
   @Test
   void whateverIsKilledAtMostOneSideRunsAndOneStaysRunnable() throws IOException {
@@ -45,29 +58,36 @@ class KilledMigrationTest {
       Victim victim = Victim.values()[i % Victim.values().length];
       long seed = random.nextLong();
       try {
-        (kill(victim, seed) == Side.SOURCE ? survivedNear : survivedFar).merge(victim, 1, Integer::sum);
+        (kill(victim, seed, work.resolve("kill" + i)) == Side.SOURCE ? survivedNear : survivedFar).merge(victim, 1, Integer::sum);
       } catch (AssertionError | RuntimeException e) {
         throw new AssertionError(victim + ", migration " + i + " of seed " + seed + ", " + Seeds.repeat(Seeds.SEED), e);
       }
     }
-    assertThat(survivedNear.keySet()).as("kinds after which the source went on").contains(Victim.SOURCE, Victim.DESTINATION, Victim.CHANNEL, Victim.CANCELLED, Victim.DAMAGED);
+    assertThat(survivedNear.keySet()).as("kinds after which the source went on").contains(Victim.SOURCE, Victim.SOURCE_MACHINE, Victim.BOTH_MACHINES, Victim.DESTINATION, Victim.CHANNEL, Victim.CANCELLED, Victim.DAMAGED);
+    if (KILLS >= 500) {
+      assertThat(resumed).as("sources started again from what they kept before the migration, and at its end").doesNotContain(0);
+    }
     assertThat(survivedFar.keySet()).as("kinds after which the destination went on").contains(Victim.NOBODY);
   }
 
-  private static Side kill(Victim victim, long seed) throws IOException {
+  private Side kill(Victim victim, long seed, Path folder) throws IOException {
     SplittableRandom random = new SplittableRandom(seed);
     ModelConfig model =
         ModelConfig.DEFAULT.withPagesPerTurn(2).withInternalPages(4).withLogEntries(random.nextBoolean() ? 8 : 4096).withFeatures(MigrationFeatures.of(FEATURES[random.nextInt(4)]));
     MigrationConfig config = MigrationConfig.DEFAULT.withChunkBytes(8192).withDowntimeNanos(5000).withTracking(random.nextBoolean() ? WriteTracking.IOMMU : WriteTracking.DEVICE);
-    try (Migration migration = new Migration(seed, 256 << 10, 1 + random.nextInt(2), model, config)) {
+    try (Kept.InFiles files = new Kept.InFiles(folder);
+        Migration migration = new Migration(seed, 256 << 10, 1 + random.nextInt(2), model, config, random.nextBoolean() ? files : new Kept.InMemory(), true)) {
       if (victim == Victim.STORE_BEFORE || victim == Victim.STORE_AFTER) {
         migration.store.failChange(1, victim == Victim.STORE_AFTER);
       }
       runToRandomPoint(migration, random);
       Survivors alive = strike(victim, migration, random);
       alive.goOn(migration);
-      Side side = alive.settle(migration);
+      Side side = alive.settle(migration, random);
       check(migration, side);
+      if (migration.resumedSession >= 0) {
+        resumed[(int) migration.resumedSession]++;
+      }
       return side;
     }
   }
@@ -97,40 +117,34 @@ class KilledMigrationTest {
   private static Survivors strike(Victim victim, Migration migration, SplittableRandom random) throws IOException {
     switch (victim) {
       case NOBODY, STORE_BEFORE, STORE_AFTER -> {
-        return new Survivors(true, true);
+        return Survivors.ALL;
       }
       case CANCELLED -> {
         migration.source.cancel();
         migration.pipe.cut();
-        return new Survivors(true, true);
+        return Survivors.ALL;
       }
       case DAMAGED -> {
         migration.pipe.damage(random.nextInt(8));
-        return new Survivors(true, true);
+        return Survivors.ALL;
       }
-      case CHANNEL -> {
-        migration.pipe.cut();
-        return new Survivors(true, true);
-      }
-      case SOURCE -> {
-        migration.pipe.cut();
-        return new Survivors(false, true);
-      }
-      case DESTINATION -> {
-        migration.pipe.cut();
-        migration.loseFar(random.nextLong());
-        return new Survivors(true, false);
-      }
-      default -> {
-        migration.pipe.cut();
-        migration.loseFar(random.nextLong());
-        return new Survivors(false, false);
-      }
+      default -> migration.pipe.cut();
     }
+    boolean far = victim == Victim.DESTINATION || victim == Victim.BOTH || victim == Victim.BOTH_MACHINES;
+    boolean machine = victim == Victim.SOURCE_MACHINE || victim == Victim.BOTH_MACHINES;
+    if (far) {
+      migration.loseFar(random.nextLong());
+    }
+    if (machine) {
+      migration.loseNear(random.nextLong());
+    }
+    return new Survivors(!machine && victim != Victim.SOURCE && victim != Victim.BOTH, machine, !far);
   }
 
-  /** Who is left. */
-  private record Survivors(boolean source, boolean target) {
+  /** Who is left: the process of the source, its machine, the destination. */
+  private record Survivors(boolean source, boolean machineLost, boolean target) {
+    static final Survivors ALL = new Survivors(true, false, true);
+
     /** Who is left goes on until it can do no more. */
     void goOn(Migration migration) {
       boolean sourceFailed = !source;
@@ -140,7 +154,7 @@ class KilledMigrationTest {
           if (!targetFailed) {
             migration.stepTarget();
           }
-        } catch (MigrationException | StreamException e) {
+        } catch (MigrationException e) {
           targetFailed = migration.target.phase().isEnd();
         }
         try {
@@ -154,26 +168,60 @@ class KilledMigrationTest {
       }
     }
 
-    /** Settle who has the guest, as an operator would: the source first, then what the destination left behind. */
-    Side settle(Migration migration) throws IOException {
+    /** Settle who has the guest, as an operator would. */
+    Side settle(Migration migration, SplittableRandom random) throws IOException {
       if (source && !migration.source.phase().isEnd()) {
         cancelUntilItIsKnown(migration.source);
-      } else if (!source && !migration.isRunningNear()) {
-        MigrationSource.recover(migration.near.guest, migration.near.devices, migration.store, migration.nearControl());
+      } else if (machineLost) {
+        return startFromWhatWasKept(migration, random);
       } else if (!source) {
-        assertThat(MigrationSource.recover(migration.near.guest, migration.near.devices, migration.store, migration.nearControl())).as("a running source holds the guest").isTrue();
+        boolean here = Recovery.resumeInPlace(migration.near.guest, migration.near.devices, migration.store, migration.nearControl());
+        assertThat(here || !migration.isRunningNear()).as("a running source holds the guest").isTrue();
       }
       Side holder = migration.store.read().holder();
-      if (!target) {
-        boolean started =
-            MigrationTarget.recover(migration.far.guest, migration.far.devices, migration.spool.afterCrash(), migration.store, migration.farControl(), false);
-        assertThat(started).as("the spool starts the guest").isEqualTo(holder == Side.DESTINATION);
-        if (started) {
-          migration.follow();
-        }
+      if (!target && holder == Side.DESTINATION) {
+        migration.resumeFar(false);
+      } else if (!target) {
+        refuses(() -> migration.resumeFar(random.nextBoolean()), Kind.FENCED);
       }
       return holder;
     }
+
+    /** The source's machine is gone: what was kept says which side may go on, and that side does. */
+    private Side startFromWhatWasKept(Migration migration, SplittableRandom random) throws IOException {
+      Verdict verdict = Recovery.assess(migration.store, migration.kept.checkpoint(), migration.kept.spool());
+      Set<Side> resumable = verdict.resumable();
+      if (verdict.answer() == Answer.DESTINATION) {
+        refuses(() -> migration.resumeNear(true), Kind.FENCED);
+        if (!target) {
+          assertThat(resumable).as("%s", verdict.explain()).containsExactly(Side.DESTINATION);
+          migration.resumeFar(false);
+        }
+        return Side.DESTINATION;
+      }
+      assertThat(resumable).as("%s", verdict.explain()).contains(Side.SOURCE);
+      boolean unresolved = verdict.answer() == Answer.UNRESOLVED;
+      if (unresolved) {
+        refuses(() -> migration.resumeNear(false), Kind.UNRESOLVED);
+      }
+      if (!target && resumable.contains(Side.DESTINATION) && random.nextBoolean()) {
+        refuses(() -> migration.resumeFar(false), Kind.UNRESOLVED);
+        migration.resumeFar(true);
+        refuses(() -> migration.resumeNear(true), Kind.FENCED);
+        return Side.DESTINATION;
+      }
+      boolean all = migration.target.phase() == Phase.PREPARED || verdict.spoolWhole();
+      migration.resumeNear(unresolved);
+      assertThat(migration.resumedSession).as("session of the checkpoint, when the destination had everything: %s", all).isBetween(all ? 1L : 0L, 1L);
+      if (!target) {
+        refuses(() -> migration.resumeFar(true), Kind.FENCED);
+      }
+      return Side.SOURCE;
+    }
+  }
+
+  private static void refuses(ThrowingCallable start, Kind kind) {
+    assertThatExceptionOfType(MigrationException.class).isThrownBy(start).extracting(MigrationException::kind).isEqualTo(kind);
   }
 
   /** A record that could not be reached is asked again; the answer may have been lost after the change. */

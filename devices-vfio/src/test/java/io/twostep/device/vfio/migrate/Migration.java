@@ -5,43 +5,57 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.twostep.device.vfio.fixture.Host;
 import io.twostep.device.vfio.MigratableDevice;
 import io.twostep.device.vfio.MigrationException;
+import io.twostep.device.vfio.Seeds;
 import io.twostep.device.vfio.guest.GuestWorkload;
 import io.twostep.device.vfio.model.ModelConfig;
-import io.twostep.device.vfio.stream.StreamException;
 import java.io.IOException;
+import java.nio.channels.ReadableByteChannel;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.SplittableRandom;
+import org.jspecify.annotations.Nullable;
 
 /** A guest whose devices work all the time, two machines and what connects them, run step by step by one seed. */
 final class Migration implements AutoCloseable {
   static final long GUEST = 1 << 20;
 
-  final Host near;
+  Host near;
   Host far;
   MemoryPipe pipe;
-  final MemoryStore store = new MemoryStore();
-  MemorySpool spool = new MemorySpool();
+  final Kept kept;
+  final FlakyStore store;
   final List<GuestWorkload> workloads = new ArrayList<>();
   final MigrationConfig config;
   private final ModelConfig model;
   MigrationTarget target;
   final SplittableRandom random;
   MigrationSource source;
-  private final List<GuestWorkload> stopped = new ArrayList<>();
+  private @Nullable Moment first;
+  private @Nullable Moment stopped;
   private final Cpus nearCpus =
       new Cpus() {
         @Override
         public void pause() {
           super.pause();
-          stopped.clear();
-          workloads.forEach(workload -> stopped.add(workload.remember()));
+          stopped = new Moment(workloads);
+        }
+
+        @Override
+        public void resume() {
+          super.resume();
+          if (stopped != null) {
+            stopped.capture(near);
+          }
         }
       };
   private final Cpus farCpus = new Cpus();
   private boolean farRan;
   private boolean following;
   private long submitted;
+
+  /** The migration whose checkpoint the source was started again from; 0 for the one before it, -1 for none. */
+  long resumedSession = -1;
 
   /** What runs the guest's CPUs on one side. */
   private static class Cpus implements GuestControl {
@@ -63,9 +77,16 @@ final class Migration implements AutoCloseable {
   }
 
   Migration(long seed, long guestBytes, int devices, ModelConfig model, MigrationConfig config) {
+    this(seed, guestBytes, devices, model, config, new Kept.InMemory(), false);
+  }
+
+  /** With {@code keepFirst} the source keeps its guest once before it begins. */
+  Migration(long seed, long guestBytes, int devices, ModelConfig model, MigrationConfig config, Kept kept, boolean keepFirst) {
     random = new SplittableRandom(seed);
     this.config = config;
     this.model = model;
+    this.kept = kept;
+    store = new FlakyStore(kept.store());
     near = new Host(seed, "adversarial", guestBytes, devices, model);
     far = new Host(seed + 1, "adversarial", guestBytes, devices, model);
     pipe = new MemoryPipe(3 * config.chunkBytes());
@@ -74,25 +95,43 @@ final class Migration implements AutoCloseable {
       workloads.add(new GuestWorkload(near.guest, near.devices.get(i).guestRegisters(), i * part, part, seed + i));
     }
     nearCpus.running = true;
+    if (keepFirst) {
+      keepFirst();
+    }
     source = newSource(1);
-    target = new MigrationTarget(far.guest, far.devices, pipe.far(), pipe.far(), store, farCpus, spool);
+    target = newTarget();
+  }
+
+  private void keepFirst() {
+    for (int i = random.nextInt(30); i > 0; i--) {
+      live();
+    }
+    try {
+      CheckpointWriter.write(near.guest, near.devices, store, nearCpus, kept.newCheckpoint());
+    } catch (IOException e) {
+      throw new AssertionError(e);
+    }
+    first = stopped;
   }
 
   MigrationSource newSource(long session) {
     try {
-      return new MigrationSource(near.guest, near.devices, pipe.near(), store, near.machine.timers(), nearCpus, config, session);
+      return new MigrationSource(near.guest, near.devices, pipe.near(), store, near.machine.timers(), nearCpus, config, session, kept.newCheckpoint());
     } catch (IOException e) {
       throw new AssertionError(e);
     }
+  }
+
+  private MigrationTarget newTarget() {
+    return new MigrationTarget(far.guest, far.devices, pipe.far(), pipe.far(), store, farCpus, kept.newSpool());
   }
 
   /** After a migration was cancelled: another channel, the destination as new, another session. */
   void startAgain(long session) {
     far.devices.forEach(MigratableDevice::reset);
     pipe = new MemoryPipe(3 * config.chunkBytes());
-    spool = new MemorySpool();
     source = newSource(session);
-    target = new MigrationTarget(far.guest, far.devices, pipe.far(), pipe.far(), store, farCpus, spool);
+    target = newTarget();
   }
 
   /** Let the guest and the machines go on for a moment, and see that only one of them does the guest's work. */
@@ -142,6 +181,12 @@ final class Migration implements AutoCloseable {
     }
   }
 
+  void stepTargetToItsEnd() {
+    while (!target.phase().isEnd()) {
+      stepTarget();
+    }
+  }
+
   void run() {
     for (int i = 0; !(source.phase().isEnd() && target.phase().isEnd()); i++) {
       assertThat(i).as("steps").isLessThan(100_000);
@@ -152,8 +197,7 @@ final class Migration implements AutoCloseable {
   /** The destination's machine is lost, with everything in it and all that the guest did there; another one takes its place. */
   void loseFar(long seed) {
     if (farCpus.running) {
-      workloads.clear();
-      workloads.addAll(stopped);
+      returnTo(Objects.requireNonNull(stopped, "a guest that runs at the destination stood still before"));
       farRan = false;
     }
     long guestBytes = far.guest.length();
@@ -161,6 +205,43 @@ final class Migration implements AutoCloseable {
     farCpus.running = false;
     following = false;
     far = new Host(seed, "adversarial", guestBytes, near.devices.size(), model);
+  }
+
+  private void returnTo(Moment moment) {
+    workloads.clear();
+    workloads.addAll(moment.workloads);
+  }
+
+  /** The source's machine is lost, with everything in it; another one takes its place. */
+  void loseNear(long seed) {
+    if (!nearCpus.running && stopped != null) {
+      stopped.capture(near);
+    }
+    long guestBytes = near.guest.length();
+    int devices = near.devices.size();
+    near.close();
+    nearCpus.running = false;
+    near = new Host(seed, "adversarial", guestBytes, devices, model);
+  }
+
+  /** Start the guest again at the source from what that kept, and see that it is what was kept. */
+  void resumeNear(boolean claim) throws IOException {
+    ReadableByteChannel checkpoint = Objects.requireNonNull(kept.checkpoint(), "the source kept nothing");
+    Recovery.resumeSource(near.guest, near.devices, checkpoint, store, nearCpus, claim);
+    Ownership begun = Objects.requireNonNull(StoredGuest.inspect(Objects.requireNonNull(kept.checkpoint())));
+    resumedSession = begun.session();
+    Moment moment = Objects.requireNonNull(resumedSession == 0 ? first : stopped);
+    moment.requireEqual(near, Seeds.repeat(Seeds.SEED));
+    returnTo(moment);
+    for (int i = 0; i < workloads.size(); i++) {
+      workloads.get(i).move(near.guest, near.devices.get(i).guestRegisters());
+    }
+  }
+
+  /** Start the guest again at the destination from what that received. */
+  void resumeFar(boolean claim) throws IOException {
+    Recovery.resumeDestination(far.guest, far.devices, Objects.requireNonNull(kept.spool()), store, farCpus, claim);
+    follow();
   }
 
   boolean isRunningNear() {
@@ -173,10 +254,6 @@ final class Migration implements AutoCloseable {
 
   GuestControl nearControl() {
     return nearCpus;
-  }
-
-  GuestControl farControl() {
-    return farCpus;
   }
 
   /** Let everything that is under way finish, and compare every page. */
@@ -200,7 +277,7 @@ final class Migration implements AutoCloseable {
     try {
       run();
       throw new AssertionError("nothing failed");
-    } catch (MigrationException | StreamException e) {
+    } catch (MigrationException e) {
       return e;
     }
   }

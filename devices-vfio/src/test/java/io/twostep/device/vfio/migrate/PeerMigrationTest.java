@@ -99,7 +99,7 @@ class PeerMigrationTest {
       MemoryPipe pipe = new MemoryPipe(20_000);
       MemoryStore store = new MemoryStore();
       takeUp(near, true);
-      MigrationSource source = new MigrationSource(near.guest, near.devices, pipe.near(), store, near.machine.timers(), control(() -> {}), CONFIG, 9);
+      MigrationSource source = new MigrationSource(near.guest, near.devices, pipe.near(), store, near.machine.timers(), control(() -> {}), CONFIG, 9, Checkpoint.NONE);
       MigrationTarget target = new MigrationTarget(far.guest, far.devices, pipe.far(), pipe.far(), store, control(() -> takeUp(far, false)), Spool.NONE);
       while (!(source.phase().isEnd() && target.phase().isEnd())) {
         source.step();
@@ -127,7 +127,7 @@ class PeerMigrationTest {
   void devicesThatWriteToEachOtherAndCannotBeQuietedFirstAreRefused() {
     try (Host near = host(config(false))) {
       assertThatExceptionOfType(MigrationException.class)
-          .isThrownBy(() -> new MigrationSource(near.guest, near.devices, new MemoryPipe(1000).near(), new MemoryStore(), near.machine.timers(), GuestControl.NONE, CONFIG, 9))
+          .isThrownBy(() -> new MigrationSource(near.guest, near.devices, new MemoryPipe(1000).near(), new MemoryStore(), near.machine.timers(), GuestControl.NONE, CONFIG, 9, Checkpoint.NONE))
           .withMessageContaining("it has no P2P states")
           .extracting(MigrationException::kind)
           .isEqualTo(MigrationException.Kind.REFUSED);
