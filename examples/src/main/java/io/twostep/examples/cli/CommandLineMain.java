@@ -39,6 +39,7 @@ public final class CommandLineMain {
     commands.addSubcommand(new NvmeCommand());
     commands.addSubcommand(new PeerCommand());
     commands.addSubcommand(new RdmaCommand());
+    commands.addSubcommand(new ExampleCommand());
     commands.addSubcommand(new DevicesCommand());
     commands.addSubcommand(new GuestTestCommand());
     commands.addSubcommand(new PluginsCommand());

@@ -23,6 +23,9 @@ public final class RpcOverRdma {
    */
   public static void main(String[] arguments) throws IOException {
     byte[] text = arguments.length == 0 ? "remote procedure call\n".repeat(15_000).getBytes(StandardCharsets.UTF_8) : Files.readAllBytes(Path.of(arguments[0]));
+    if (text.length == 0 || text.length > XdrBuffer.MOST_PAGES) {
+      throw new IllegalArgumentException("%s has %,d bytes; texts of 1 byte to 1 MiB can be sent".formatted(arguments[0], text.length));
+    }
     run(text).forEach(System.out::println);
   }
 
