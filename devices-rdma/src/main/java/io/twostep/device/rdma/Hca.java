@@ -104,7 +104,7 @@ public final class Hca implements Driver {
       closeAll(made, commands);
       throw e;
     }
-    keys = new KeyPool(commands, updates, config.pooledKeys());
+    keys = new KeyPool(commands, updates, context.timers(), config);
   }
 
   private static void closeAll(@Nullable DmaBuffer buffer, CommandChannel channel) {
@@ -241,13 +241,14 @@ public final class Hca implements Driver {
     faultHandlers.remove(key);
   }
 
-  /** Serve the page faults that the adapter reported, and let it go on; returns how many. One thread at a time. */
+  /** Serve the page faults that the adapter reported, and let it go on; returns how many. Also gives back keys that nobody has used for long. One thread at a time. */
   public int serviceFaults() {
     int served = 0;
     while (true) {
       long at = (eventsTaken & ((1L << logEvents) - 1)) * EqeLayout.SIZE;
       int owner = EqeLayout.OWNER.getAcquire(events.segment(), at);
       if (owner != ((eventsTaken >>> logEvents) & 1)) {
+        keys.trim();
         return served;
       }
       int token = EqeLayout.TOKEN.get(events.segment(), at);

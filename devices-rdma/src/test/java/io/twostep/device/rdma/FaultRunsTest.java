@@ -115,7 +115,7 @@ class FaultRunsTest {
   @ParameterizedTest
   @CsvSource({"16384, 8", "0, 32", "12288, 11"})
   void settingBoundsWhatOneFaultBringsIn(long faultBytes, int faults) {
-    HcaConfig config = new HcaConfig(64, 60_000_000_000L, 64 << 10, 8, faultBytes);
+    HcaConfig config = new HcaConfig(64, 60_000_000_000L, 64 << 10, 8, 60_000_000_000L, faultBytes);
     try (TwoHosts hosts = new TwoHosts(WireFaults.NONE, 2, config);
         Side near = new Side(hosts.near, false, 0x10_0000_0000L);
         Side far = new Side(hosts.far, true, 0x20_0000_0000L)) {

@@ -71,7 +71,7 @@ class HcaPluginsTest {
   void settingsThatMakeNoSenseAreRefusedByName() {
     assertThatIllegalArgumentException().isThrownBy(() -> model(Map.of("loss", "1.5"))).withMessageContaining("'loss'").withMessageContaining("0 to 1");
     assertThatIllegalArgumentException().isThrownBy(() -> model(Map.of("corruption", "often"))).withMessageContaining("'corruption'");
-    assertThatIllegalArgumentException().isThrownBy(() -> new HcaConfig(100, 1, 4096, 0, 0)).withMessageContaining("event-entries").withMessageContaining("power of two");
+    assertThatIllegalArgumentException().isThrownBy(() -> new HcaConfig(100, 1, 4096, 0, 1, 0)).withMessageContaining("event-entries").withMessageContaining("power of two");
   }
 
   private static DeviceModel model(Map<String, String> settings) {

@@ -78,7 +78,7 @@ class MemoryKeysTest {
 
   @Test
   void noMoreKeysAreKeptThanAllowed() {
-    try (TwoHosts hosts = new TwoHosts(WireFaults.NONE, 2, new HcaConfig(64, 60_000_000_000L, 4096, 2, 0))) {
+    try (TwoHosts hosts = new TwoHosts(WireFaults.NONE, 2, new HcaConfig(64, 60_000_000_000L, 4096, 2, 60_000_000_000L, 0))) {
       Hca hca = hosts.near.hca();
       MemoryBlock block = hosts.near.memory(PAGE);
       MemoryKey[] keys = new MemoryKey[5];
@@ -91,8 +91,39 @@ class MemoryKeysTest {
   }
 
   @Test
+  void keysThatNobodyUsesForLongAreDestroyedAndThoseInUseStay() {
+    long idle = 1_000_000_000L;
+    try (TwoHosts hosts = new TwoHosts(WireFaults.NONE, 2, new HcaConfig(64, 60_000_000_000L, 4096, 8, idle, 0))) {
+      Hca hca = hosts.near.hca();
+      MemoryBlock block = hosts.near.memory(PAGE);
+      MemoryKey[] keys = new MemoryKey[4];
+      Arrays.setAll(keys, i -> hca.register(hosts.near.domain(), NEAR, hosts.near.ranges(block), ALL));
+      for (MemoryKey key : keys) {
+        key.close();
+      }
+      int others = hca.keys().waiting() - 4;
+      long made = hca.keys().made();
+      long begun = hosts.near.machine.timers().nanoTime();
+      while (hosts.near.machine.timers().nanoTime() - begun < idle / 2) {
+        hosts.near.machine.timers().schedule(idle / 8, () -> {});
+        hosts.near.work();
+      }
+      assertThat(hca.keys().waiting()).as("not yet").isEqualTo(4 + others);
+      hca.register(hosts.near.domain(), NEAR, hosts.near.ranges(block), ALL).close();
+      while (hosts.near.machine.timers().nanoTime() - begun < idle * 5 / 4) {
+        hosts.near.machine.timers().schedule(idle / 8, () -> {});
+        hosts.near.work();
+      }
+      assertThat(hca.keys().waiting()).as("the one that was used").isEqualTo(1);
+      assertThat(hca.keys().made()).isEqualTo(made);
+      hca.register(hosts.near.domain(), NEAR, hosts.near.ranges(block), ALL).close();
+      assertThat(hca.keys().made()).isEqualTo(made);
+    }
+  }
+
+  @Test
   void longTablesAreLoadedInChunksOfTheBuffer() {
-    try (TwoHosts hosts = new TwoHosts(WireFaults.NONE, 2, new HcaConfig(64, 60_000_000_000L, 4096, 0, 0))) {
+    try (TwoHosts hosts = new TwoHosts(WireFaults.NONE, 2, new HcaConfig(64, 60_000_000_000L, 4096, 0, 60_000_000_000L, 0))) {
       Hca hca = hosts.near.hca();
       try (OnDemandKey key = hca.registerOnDemand(hosts.near.domain(), NEAR, 1500L * PAGE, ALL, (address, demanded, length, write) -> false)) {
         long before = hca.updates().posted();

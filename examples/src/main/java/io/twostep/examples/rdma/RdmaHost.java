@@ -58,7 +58,7 @@ final class RdmaHost implements AutoCloseable {
     DmaStack stack = DmaStack.of(iommu, meter.layer());
     frames = new FramePool(machine.memory(), MemoryPlacement.SCATTERED, FRAMES);
     process = new ProcessMemory(name, frames);
-    hca = Hca.open(new WiredContext(DriverContext.of(machine, slot, stack, Settings.defaults(new HcaDriverPlugin())), timers), new HcaConfig(4096, PATIENCE_NANOS, 64 << 10, 64, 4 << 20));
+    hca = Hca.open(new WiredContext(DriverContext.of(machine, slot, stack, Settings.defaults(new HcaDriverPlugin())), timers), new HcaConfig(4096, PATIENCE_NANOS, 64 << 10, 64, PATIENCE_NANOS, 4 << 20));
     domain = hca.newDomain();
     completions = hca.newCompletionQueue(2 * QUEUE_DEPTH);
     pair = hca.newQueuePair(domain, completions, completions, QUEUE_DEPTH);
