@@ -38,6 +38,7 @@ public final class RdmaHost implements AutoCloseable {
 
   private static final DeviceAddress ADAPTER = new DeviceAddress("0000:01:00.0");
   private static final int MESSAGES = 8;
+  private static final int MOST_MESSAGES = 32;
   private static final int DEPTH = 64;
   private static final int SEGMENTS = 16;
   private static final long INBOX = 0x1000_0000L;
@@ -46,6 +47,7 @@ public final class RdmaHost implements AutoCloseable {
 
   private final ModelMachine machine;
   private final Wire wire;
+  private final int count;
   private final Runnable onClose;
   private final Hca hca;
   private final ProtectionDomain domain;
@@ -75,6 +77,7 @@ public final class RdmaHost implements AutoCloseable {
         DmaStack.of(iommu),
         wire,
         end,
+        MESSAGES,
         () -> {
           iommu.close();
           machine.close();
@@ -85,10 +88,15 @@ public final class RdmaHost implements AutoCloseable {
    * Plug an adapter into a machine and bring it up.
    *
    * @param end which end of the wire, 0 or 1
+   * @param count how many buffers there are for messages each way, 1 to 32: as many may arrive before one is taken, the next waits at the peer
    * @param onClose runs last
    */
-  public RdmaHost(ModelMachine machine, DeviceAddress address, DmaStack stack, Wire wire, int end, Runnable onClose) {
+  public RdmaHost(ModelMachine machine, DeviceAddress address, DmaStack stack, Wire wire, int end, int count, Runnable onClose) {
+    if (count < 1 || count > MOST_MESSAGES) {
+      throw new IllegalArgumentException(address + ": " + count + " buffers for messages; there may be 1 to " + MOST_MESSAGES);
+    }
     this.machine = machine;
+    this.count = count;
     this.wire = wire;
     this.onClose = onClose;
     DeviceSlot slot = machine.plug(address, new HcaModel(wire.end(end)), SlotOptions.DEFAULT);
@@ -96,9 +104,9 @@ public final class RdmaHost implements AutoCloseable {
     domain = hca.newDomain();
     queue = hca.newCompletionQueue(2 * DEPTH);
     pair = hca.newQueuePair(domain, queue, queue, DEPTH, SEGMENTS);
-    messages = machine.memory().allocate((MESSAGES + 1) * MESSAGE, MemoryPlacement.SCATTERED);
+    messages = machine.memory().allocate(2L * count * MESSAGE, MemoryPlacement.SCATTERED);
     messageKey = hca.register(domain, INBOX, messages.ranges(), AccessFlags.LOCAL_WRITE);
-    for (int i = 0; i < MESSAGES; i++) {
+    for (int i = 0; i < count; i++) {
       postReceive(i);
     }
   }
@@ -145,17 +153,37 @@ public final class RdmaHost implements AutoCloseable {
     }
   }
 
-  /** Return the buffer for the next message out, empty. */
+  /** Return the first buffer for messages out, empty. */
   public ByteBuffer outgoing() {
-    return buffer(MESSAGES);
+    return outgoing(0);
   }
 
-  /** Send what was put into {@link #outgoing}, and await the end of it and of all that was posted before. */
+  /** Return a buffer for messages out, empty; its last message has ended. */
+  public ByteBuffer outgoing(int index) {
+    return buffer(count + index);
+  }
+
+  /** Send what was put into {@link #outgoing()}, and await the end of it and of all that was posted before. */
   public CompletionStatus send(long id, int length) {
-    if (!pair.postSend(id, messageKey, INBOX + (long) MESSAGES * MESSAGE, length)) {
+    if (!trySend(id, 0, length)) {
       throw new IllegalStateException("the send queue is full");
     }
     return await(id);
+  }
+
+  /** Send what was put into a buffer for messages out; false, and nothing is sent, while the send queue is full. */
+  public boolean trySend(long id, int index, int length) {
+    return pair.postSend(id, messageKey, INBOX + (long) (count + index) * MESSAGE, length);
+  }
+
+  /** Return how a request ended, or null if it has not. */
+  public @Nullable CompletionStatus tryEnded(long id) {
+    return ended.remove(id);
+  }
+
+  /** Return a message that arrived, or null if there is none. */
+  public @Nullable Received tryReceive() {
+    return received.poll();
   }
 
   /** Let the machines go on until {@code id} has ended. */
@@ -178,6 +206,11 @@ public final class RdmaHost implements AutoCloseable {
     if (round > PATIENCE) {
       throw new IllegalStateException(hca.name() + ": the peer does not answer");
     }
+    step();
+  }
+
+  /** Let both machines go on for a moment, and take what ended and what arrived here. */
+  public void step() {
     wire.deliver();
     machine.timers().pause();
     wire.deliver();

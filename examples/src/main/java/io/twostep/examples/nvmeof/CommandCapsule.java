@@ -52,6 +52,11 @@ record CommandCapsule(int opcode, int id, long lba, int blocks, long address, in
     to.position(to.position() + SIZE);
   }
 
+  /** Return the id of a message that may be no capsule; 0 if it is too short to have one. */
+  static int id(ByteBuffer from) {
+    return from.remaining() < Integer.BYTES ? 0 : from.slice().order(ByteOrder.LITTLE_ENDIAN).getShort(2) & SHORT;
+  }
+
   /**
    * Read a capsule.
    *

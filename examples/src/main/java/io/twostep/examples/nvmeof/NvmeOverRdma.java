@@ -19,6 +19,9 @@ import java.util.Locale;
  * controller, and counters tell which.
  */
 public final class NvmeOverRdma {
+  /** Commands that the initiator has under way, and that the target has room for. */
+  private static final int LANES = 4;
+
   private NvmeOverRdma() {}
 
   /**
@@ -36,16 +39,20 @@ public final class NvmeOverRdma {
       results.add(run(file, tree, WireFaults.NONE));
     }
     report(results).forEach(System.out::println);
+    if (!results.stream().allMatch(TargetResult::verified)) {
+      throw new IllegalStateException("bytes were lost");
+    }
   }
 
   private static List<String> report(List<TargetResult> results) {
-    TextTable table = new TextTable("").heading("tree", "reached", "came back", "commands", "data", "peer to peer", "by host bridge", "by host memory", "all to host memory");
+    TextTable table = new TextTable("").heading("tree", "reached", "came back", "commands", "in flight", "data", "peer to peer", "by host bridge", "by host memory", "all to host memory");
     for (TargetResult result : results) {
       table.row(
           result.tree().text(),
           result.mapType(),
           result.verified() ? "yes" : "NO",
           number(result.commands()),
+          number(result.inFlight()),
           number(result.dataBytes()),
           number(result.directBytes()),
           number(result.bridgedBytes()),
@@ -66,10 +73,10 @@ public final class NvmeOverRdma {
     long blocks = blocks(bytes.length);
     Wire wire = new Wire(faults, 1);
     try (RdmaHost near = RdmaHost.simple(wire, 0);
-        NvmeTarget target = new NvmeTarget(tree, Math.max(1, blocks), wire, 1)) {
+        NvmeTarget target = new NvmeTarget(tree, Math.max(1, blocks), LANES, wire, 1)) {
       near.connect(target.host());
       target.host().connect(near);
-      try (NvmeInitiator initiator = new NvmeInitiator(near)) {
+      try (NvmeInitiator initiator = new NvmeInitiator(near, LANES)) {
         PeerBytes peerBefore = target.peerBytes();
         long hostBefore = target.hostBytes();
         int commands = store(bytes, initiator, target);
@@ -81,6 +88,7 @@ public final class NvmeOverRdma {
             target.path().reason(),
             verified,
             2 * commands,
+            target.mostInFlight(),
             2 * blocks * NvmeTarget.BLOCK,
             peer.direct() - peerBefore.direct(),
             peer.bridged() - peerBefore.bridged(),
@@ -90,36 +98,65 @@ public final class NvmeOverRdma {
     }
   }
 
+  /** Store bytes, as many commands at once as there are lanes; returns how many commands that took. */
   private static int store(byte[] bytes, NvmeInitiator initiator, NvmeTarget target) {
-    int commands = 0;
-    for (int at = 0; at < bytes.length; at += NvmeTarget.MOST) {
-      int length = Math.min(NvmeTarget.MOST, bytes.length - at);
-      initiator.data().fill((byte) 0);
-      MemorySegment.copy(bytes, at, initiator.data(), ValueLayout.JAVA_BYTE, 0, length);
-      requireDone(initiator.run(CommandCapsule.WRITE, at / NvmeTarget.BLOCK, blocks(length), target::serve));
-      commands++;
+    Pieces pieces = new Pieces(bytes.length);
+    for (int i = 0; i < pieces.count() + LANES; i++) {
+      int lane = i % LANES;
+      if (i >= LANES && i - LANES < pieces.count()) {
+        requireDone(initiator, lane, target);
+      }
+      if (i < pieces.count()) {
+        initiator.data(lane).fill((byte) 0);
+        MemorySegment.copy(bytes, pieces.at(i), initiator.data(lane), ValueLayout.JAVA_BYTE, 0, pieces.length(i));
+        initiator.begin(lane, CommandCapsule.WRITE, pieces.at(i) / NvmeTarget.BLOCK, blocks(pieces.length(i)));
+      }
     }
-    return commands;
+    return pieces.count();
   }
 
   private static boolean comesBack(byte[] bytes, NvmeInitiator initiator, NvmeTarget target) {
+    Pieces pieces = new Pieces(bytes.length);
     boolean same = true;
-    for (int at = 0; at < bytes.length; at += NvmeTarget.MOST) {
-      int length = Math.min(NvmeTarget.MOST, bytes.length - at);
-      initiator.data().fill((byte) 0);
-      requireDone(initiator.run(CommandCapsule.READ, at / NvmeTarget.BLOCK, blocks(length), target::serve));
-      same &= initiator.data().asSlice(0, length).mismatch(MemorySegment.ofArray(bytes).asSlice(at, length)) == -1;
+    for (int i = 0; i < pieces.count() + LANES; i++) {
+      int lane = i % LANES;
+      int done = i - LANES;
+      if (done >= 0 && done < pieces.count()) {
+        requireDone(initiator, lane, target);
+        MemorySegment expected = MemorySegment.ofArray(bytes).asSlice(pieces.at(done), pieces.length(done));
+        same &= initiator.data(lane).asSlice(0, pieces.length(done)).mismatch(expected) == -1;
+      }
+      if (i < pieces.count()) {
+        initiator.data(lane).fill((byte) 0);
+        initiator.begin(lane, CommandCapsule.READ, pieces.at(i) / NvmeTarget.BLOCK, blocks(pieces.length(i)));
+      }
     }
     return same;
+  }
+
+  /** A file in pieces of a command each. */
+  private record Pieces(int bytes) {
+    int count() {
+      return (bytes + NvmeTarget.MOST - 1) / NvmeTarget.MOST;
+    }
+
+    int at(int piece) {
+      return piece * NvmeTarget.MOST;
+    }
+
+    int length(int piece) {
+      return Math.min(NvmeTarget.MOST, bytes - at(piece));
+    }
   }
 
   private static int blocks(int length) {
     return (length + NvmeTarget.BLOCK - 1) / NvmeTarget.BLOCK;
   }
 
-  private static void requireDone(int status) {
-    if (status != 0) {
-      throw new IllegalStateException("the controller ended a command with status 0x" + Integer.toHexString(status));
+  private static void requireDone(NvmeInitiator initiator, int lane, NvmeTarget target) {
+    initiator.await(lane, target);
+    if (initiator.status(lane) != 0) {
+      throw new IllegalStateException("the target ended a command with status 0x" + Integer.toHexString(initiator.status(lane)));
     }
   }
 }

@@ -5,20 +5,15 @@ import io.twostep.backend.iommu.IommuConfig;
 import io.twostep.backend.p2p.P2pBackend;
 import io.twostep.backend.p2p.PeerPath;
 import io.twostep.device.nvme.ControllerMemoryBuffer;
-import io.twostep.device.nvme.NvmeBio;
 import io.twostep.device.nvme.NvmeConfig;
 import io.twostep.device.nvme.NvmeController;
 import io.twostep.device.nvme.NvmeDriverPlugin;
-import io.twostep.device.nvme.NvmeException;
 import io.twostep.device.nvme.NvmeNamespace;
 import io.twostep.device.nvme.model.NamespaceConfig;
 import io.twostep.device.nvme.model.NvmeControllerModel;
 import io.twostep.device.nvme.model.NvmeModelConfig;
 import io.twostep.device.rdma.model.Wire;
-import io.twostep.device.rdma.rw.RangeSlice;
-import io.twostep.device.rdma.rw.RwContext;
 import io.twostep.device.rdma.rw.RwLimits;
-import io.twostep.device.rdma.rw.RwOperation;
 import io.twostep.device.rdma.rw.RwQueue;
 import io.twostep.device.rdma.wire.CompletionStatus;
 import io.twostep.dma.DmaStack;
@@ -33,10 +28,12 @@ import io.twostep.machine.model.MachineStats;
 import io.twostep.machine.model.ModelMachine;
 import io.twostep.machine.model.ModelMachineConfig;
 import io.twostep.machine.model.PeerBytes;
-import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
-/** A machine with an NVMe controller and an adapter, each behind the IOMMU, which serves the controller's namespace to an initiator. One command at a time, on one thread. */
+/** A machine with an NVMe controller and an adapter, each behind the IOMMU, which serves the controller's namespace to an initiator: several commands at once, on one thread. */
 final class NvmeTarget implements AutoCloseable {
   /** Bytes of a block. */
   static final int BLOCK = 512;
@@ -46,8 +43,8 @@ final class NvmeTarget implements AutoCloseable {
 
   private static final DeviceAddress CONTROLLER = new DeviceAddress("0000:03:00.0");
   private static final DeviceAddress ADAPTER = new DeviceAddress("0000:04:00.0");
-  private static final long MEMORY_BUFFER = 1 << 20;
-  private static final long SILENT = 0;
+  private static final long MEMORY_BUFFER = 8 << 20;
+  private static final int PATIENCE = 1_000_000;
 
   private final ModelMachine machine;
   private final P2pBackend p2p;
@@ -56,13 +53,16 @@ final class NvmeTarget implements AutoCloseable {
   private final PeerMemory shared;
   private final RdmaHost host;
   private final RwQueue transfers;
-  private final RwContext transfer;
-  private final DataBuffer buffer;
-  private final RangeSlice data;
-  private long lastId;
-  private long hostDataBytes;
+  private final List<TargetCommand> commands = new ArrayList<>();
+  private @Nullable CompletionStatus lost;
+  private int mostInFlight;
 
-  NvmeTarget(TargetTree tree, long blocks, Wire wire, int end) {
+  /**
+   * Make a target.
+   *
+   * @param depth the most commands that it has under way at once; the next ones wait at the initiator's adapter
+   */
+  NvmeTarget(TargetTree tree, long blocks, int depth, Wire wire, int end) {
     machine = ModelMachine.create(ModelMachineConfig.of(Map.of("memory", "64M", "tree", tree.tree().tree())));
     p2p = new P2pBackend(tree.belief());
     DmaStack stack = DmaStack.of(iommu, p2p);
@@ -74,11 +74,12 @@ final class NvmeTarget implements AutoCloseable {
       throw new IllegalStateException(CONTROLLER + ": the controller shows no memory of its own");
     }
     shared = memory.publish();
-    host = new RdmaHost(machine, ADAPTER, stack, wire, end, () -> {});
+    host = new RdmaHost(machine, ADAPTER, stack, wire, end, depth, () -> {});
     transfers = new RwQueue(host.pair(), RwLimits.ofRanges(host.pair().maxSegments()), 0);
-    transfer = transfers.newContext();
-    buffer = DataBuffer.allocate(MOST, shared, host.hca().mapper(), machine.memory());
-    data = new RangeSlice(buffer.ranges());
+    NvmeNamespace namespace = controller.namespace(1);
+    for (int i = 0; i < depth; i++) {
+      commands.add(new TargetCommand(i, host, namespace, transfers.newContext(), DataBuffer.allocate(MOST, shared, host.hca().mapper(), machine.memory())));
+    }
   }
 
   RdmaHost host() {
@@ -92,7 +93,7 @@ final class NvmeTarget implements AutoCloseable {
 
   /** Return the bytes of commands' data that devices moved to and from host memory. */
   long hostDataBytes() {
-    return hostDataBytes;
+    return commands.stream().mapToLong(TargetCommand::hostDataBytes).sum();
   }
 
   /** Return what the adapter moved to and from the controller's memory. */
@@ -108,65 +109,45 @@ final class NvmeTarget implements AutoCloseable {
     return stats.bytesRead() + stats.bytesWritten() - adapter.direct() - adapter.bridged() - nvme.direct() - nvme.bridged();
   }
 
-  /** Await a command, execute it and answer it. */
-  void serve() {
-    RdmaHost.Received message = host.receive();
-    CommandCapsule command = CommandCapsule.read(host.message(message));
-    host.postReceive(message.buffer());
-    int status = execute(command);
-    ByteBuffer out = host.outgoing();
-    new ResponseCapsule(command.id(), status).write(out);
-    requireSuccess(host.send(++lastId, out.position()), "the answer was not delivered");
-  }
-
-  private int execute(CommandCapsule command) {
-    int bytes = command.blocks() * BLOCK;
-    if (bytes > MOST || bytes != command.length()) {
-      return ResponseCapsule.INVALID_FIELD;
+  /** Let every command go on as far as it can, and take those that arrived. Never waits; the initiator's host lets the machines go on. */
+  void work() {
+    host.step();
+    for (RdmaHost.Received message = host.tryReceive(); message != null; message = host.tryReceive()) {
+      commands.get(message.buffer()).take(message);
     }
-    NvmeNamespace namespace = controller.namespace(1);
-    if (command.lba() < 0 || command.lba() > namespace.blocks() - command.blocks()) {
-      return ResponseCapsule.OUT_OF_RANGE;
-    }
-    data.of(0, bytes);
-    try {
-      if (command.opcode() == CommandCapsule.WRITE) {
-        move(RwOperation.READ, command);
-        namespace.run(new NvmeBio().write(namespace, command.lba(), command.blocks(), data));
-      } else {
-        namespace.run(new NvmeBio().read(namespace, command.lba(), command.blocks(), data));
-        move(RwOperation.WRITE, command);
+    int busy = 0;
+    for (TargetCommand command : commands) {
+      CompletionStatus failed = command.advance();
+      if (failed != null && (lost == null || lost == CompletionStatus.FLUSHED)) {
+        lost = failed;
       }
-    } catch (NvmeException e) {
-      return e.status();
+      busy += command.isFree() ? 0 : 1;
     }
-    hostDataBytes += buffer.isPeer() ? 0 : 2L * bytes;
-    return 0;
+    mostInFlight = Math.max(mostInFlight, busy);
   }
 
-  private void move(RwOperation operation, CommandCapsule command) {
-    transfer.prepareVector(operation, data, command.key(), command.address());
-    long id = ++lastId;
-    if (!transfer.post(id, SILENT)) {
-      throw new IllegalStateException("a transfer of " + transfer.workRequests() + " work requests finds no room in an idle queue");
-    }
-    CompletionStatus status = host.await(id);
-    transfer.ended(status);
-    transfer.destroy();
-    requireSuccess(status, "the initiator's memory cannot be used");
+  /** Return how the connection was lost, by the request that lost it rather than by those behind it; or null. */
+  @Nullable CompletionStatus lost() {
+    return lost;
   }
 
-  private static void requireSuccess(CompletionStatus status, String otherwise) {
-    if (status != CompletionStatus.SUCCESS) {
-      throw new IllegalStateException(otherwise + ": " + status);
-    }
+  /** Tell whether no command is under way. */
+  boolean isIdle() {
+    return commands.stream().allMatch(TargetCommand::isFree);
+  }
+
+  /** Return the most commands that were under way at once. */
+  int mostInFlight() {
+    return mostInFlight;
   }
 
   @Override
   public void close() {
-    transfer.close();
+    for (int round = 0; !isIdle() && round < PATIENCE; round++) {
+      work();
+    }
+    commands.forEach(TargetCommand::close);
     transfers.close();
-    buffer.release();
     host.close();
     shared.close();
     controller.close();

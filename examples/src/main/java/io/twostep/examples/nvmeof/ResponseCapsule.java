@@ -16,6 +16,9 @@ record ResponseCapsule(int id, int status) {
   /** In status: a field of the command makes no sense. */
   static final int INVALID_FIELD = 0x002;
 
+  /** In status: the target could not do it, for reasons of its own. */
+  static final int INTERNAL_ERROR = 0x006;
+
   /** In status: blocks beyond the namespace. */
   static final int OUT_OF_RANGE = 0x080;
 

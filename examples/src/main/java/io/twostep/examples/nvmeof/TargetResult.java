@@ -8,6 +8,7 @@ package io.twostep.examples.nvmeof;
  * @param reason why so, in words
  * @param verified whether every byte came back
  * @param commands how many commands there were
+ * @param inFlight the most of them that the target had under way at once
  * @param dataBytes bytes of all commands' data
  * @param directBytes bytes that the adapter moved to and from the controller's memory by bus address
  * @param bridgedBytes the same through the host bridge
@@ -20,6 +21,7 @@ public record TargetResult(
     String reason,
     boolean verified,
     int commands,
+    int inFlight,
     long dataBytes,
     long directBytes,
     long bridgedBytes,
