@@ -91,7 +91,7 @@ final class AttachedStack {
       try {
         ops.close();
       } finally {
-        SpaceOwners.release(space);
+        space.owner().release();
       }
     }
   }

@@ -6,6 +6,7 @@ import io.twostep.dma.spi.DeviceSlot;
 import io.twostep.dma.spi.DmaOps;
 import io.twostep.dma.spi.LayerBackend;
 import io.twostep.dma.spi.Machine;
+import io.twostep.dma.spi.SpaceOwner;
 import io.twostep.dma.spi.TerminalBackend;
 import java.util.ArrayList;
 import java.util.List;
@@ -59,11 +60,12 @@ public final class DmaStack {
 
   AttachedStack compose(Machine machine, DeviceSlot slot, DeviceLimits limits) {
     AttachContext context = new AttachContext(machine, slot, machine.addressSpaceFor(slot), limits, -1);
-    SpaceOwners.claim(context, terminal);
+    SpaceOwner owner = context.space().owner();
+    owner.claim(context, terminal);
     try {
       return new AttachedStack(attachAll(context), layers.size(), context);
     } catch (RuntimeException e) {
-      SpaceOwners.release(context.space());
+      owner.release();
       throw e;
     }
   }

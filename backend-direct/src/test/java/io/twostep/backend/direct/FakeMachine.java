@@ -17,6 +17,7 @@ import io.twostep.dma.spi.MemoryRegion;
 import io.twostep.dma.spi.Mmio;
 import io.twostep.dma.spi.OffsetWindow;
 import io.twostep.dma.spi.PhysicalMemory;
+import io.twostep.dma.spi.SpaceOwner;
 import io.twostep.dma.spi.Timers;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
@@ -35,6 +36,7 @@ final class FakeMachine implements Machine, AddressSpace, DeviceSlot, PhysicalMe
   boolean trusted = true;
   boolean coherent = true;
 
+  private final SpaceOwner owner = new SpaceOwner();
   private final MemoryRegion ram = new MemoryRegion(MemoryKind.RAM, "ram");
   private final MemoryRegion peer = new MemoryRegion(MemoryKind.PEER, "peer BAR");
 
@@ -65,6 +67,11 @@ final class FakeMachine implements Machine, AddressSpace, DeviceSlot, PhysicalMe
   @Override
   public Translation translation() {
     return translation;
+  }
+
+  @Override
+  public SpaceOwner owner() {
+    return owner;
   }
 
   @Override

@@ -440,6 +440,7 @@ class IommuBackendTest {
     IommuBackend second = new IommuBackend(IommuConfig.defaults());
     try (DmaMapper mapper = rig.attach(first, slot, DeviceLimits.UNLIMITED)) {
       assertThat(reasonOf(() -> rig.attach(second, slot, DeviceLimits.UNLIMITED))).isEqualTo(Reason.UNSUPPORTED);
+      assertThat(reasonOf(() -> DmaStack.of(second).attach(rig.machine, slot, DeviceLimits.UNLIMITED))).as("seen through another machine").isEqualTo(Reason.UNSUPPORTED);
       assertThat(reasonOf(() -> mapper.restack(DmaStack.of(second)))).isEqualTo(Reason.UNSUPPORTED);
       rig.attach(first, slot, DeviceLimits.UNLIMITED).close();
     }

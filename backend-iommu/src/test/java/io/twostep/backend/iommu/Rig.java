@@ -17,6 +17,7 @@ import io.twostep.dma.spi.TableWalkingIommu;
 import io.twostep.dma.spi.Timers;
 import io.twostep.machine.model.ModelMachine;
 import io.twostep.machine.model.ModelMachinePlugin;
+import io.twostep.tck.ForwardingSpace;
 import io.twostep.tck.ProbeDevice;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -93,45 +94,24 @@ final class Rig implements Machine {
   }
 
   /** The model's address space with wrapped hardware and more reserved ranges. */
-  private final class Space implements AddressSpace {
-    private final AddressSpace model;
+  private final class Space extends ForwardingSpace {
     private final Iommu iommu;
 
-    Space(AddressSpace model) {
-      this.model = model;
-      this.iommu = model.translation() == Translation.TRANSLATED ? wrap.apply((TableWalkingIommu) model.iommu()) : null;
-    }
-
-    @Override
-    public String name() {
-      return model.name();
-    }
-
-    @Override
-    public Translation translation() {
-      return model.translation();
+    Space(AddressSpace real) {
+      super(real);
+      this.iommu = real.translation() == Translation.TRANSLATED ? wrap.apply((TableWalkingIommu) real.iommu()) : null;
     }
 
     @Override
     public Iommu iommu() {
-      return iommu == null ? model.iommu() : iommu;
-    }
-
-    @Override
-    public List<DeviceSlot> members() {
-      return model.members();
+      return iommu == null ? real.iommu() : iommu;
     }
 
     @Override
     public List<AddressRange> reserved() {
-      List<AddressRange> all = new ArrayList<>(model.reserved());
+      List<AddressRange> all = new ArrayList<>(real.reserved());
       all.addAll(reserved);
       return all;
-    }
-
-    @Override
-    public long busLimit() {
-      return model.busLimit();
     }
   }
 }

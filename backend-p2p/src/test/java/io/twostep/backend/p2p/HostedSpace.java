@@ -8,6 +8,7 @@ import io.twostep.dma.spi.BusMaster;
 import io.twostep.dma.spi.DeviceSlot;
 import io.twostep.dma.spi.HostManagedIommu;
 import io.twostep.dma.spi.Iommu;
+import io.twostep.dma.spi.SpaceOwner;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.Map;
@@ -70,6 +71,11 @@ final class HostedSpace implements AddressSpace, HostManagedIommu {
   @Override
   public Iommu iommu() {
     return this;
+  }
+
+  @Override
+  public SpaceOwner owner() {
+    return model().owner();
   }
 
   @Override

@@ -16,6 +16,7 @@ import io.twostep.dma.spi.MemoryRegion;
 import io.twostep.dma.spi.Mmio;
 import io.twostep.dma.spi.ModelHost;
 import io.twostep.dma.spi.PhysicalMemory;
+import io.twostep.dma.spi.SpaceOwner;
 import io.twostep.dma.spi.Timers;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
@@ -103,6 +104,7 @@ class FakeMachine implements Machine {
 
   /** An address space without translation. */
   static final class FakeSpace implements AddressSpace {
+    private final SpaceOwner owner = new SpaceOwner();
     final String name;
     final List<DeviceSlot> members = new ArrayList<>();
 
@@ -123,6 +125,11 @@ class FakeMachine implements Machine {
     @Override
     public Iommu iommu() {
       throw new IllegalStateException("nothing translates");
+    }
+
+    @Override
+    public SpaceOwner owner() {
+      return owner;
     }
 
     @Override

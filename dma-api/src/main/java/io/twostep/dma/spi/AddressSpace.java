@@ -33,6 +33,9 @@ public interface AddressSpace {
    */
   Iommu iommu();
 
+  /** Return who owns the translations: the same object for as long as the address space lives, made together with it. */
+  SpaceOwner owner();
+
   /** Return the devices in it. */
   List<DeviceSlot> members();
 

@@ -10,6 +10,7 @@ import io.twostep.dma.spi.Iommu;
 import io.twostep.dma.spi.Machine;
 import io.twostep.dma.spi.Mmio;
 import io.twostep.dma.spi.OffsetWindow;
+import io.twostep.dma.spi.SpaceOwner;
 import io.twostep.dma.spi.Timers;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
@@ -75,6 +76,7 @@ public final class FakeMachine implements Machine {
   public void close() {}
 
   private static final class Space implements AddressSpace {
+    private final SpaceOwner owner = new SpaceOwner();
     private final String name;
     private final List<OffsetWindow> offsetWindows;
     private final List<DeviceSlot> members = new ArrayList<>();
@@ -97,6 +99,11 @@ public final class FakeMachine implements Machine {
     @Override
     public Iommu iommu() {
       throw new IllegalStateException("none");
+    }
+
+    @Override
+    public SpaceOwner owner() {
+      return owner;
     }
 
     @Override

@@ -1,6 +1,5 @@
 package io.twostep.tck;
 
-import io.twostep.dma.spi.AddressRange;
 import io.twostep.dma.spi.AddressSpace;
 import io.twostep.dma.spi.DeviceAddress;
 import io.twostep.dma.spi.DeviceSlot;
@@ -8,7 +7,6 @@ import io.twostep.dma.spi.Iommu;
 import io.twostep.dma.spi.Machine;
 import io.twostep.dma.spi.ModelHost;
 import io.twostep.dma.spi.ModelHost.SlotOptions;
-import io.twostep.dma.spi.OffsetWindow;
 import io.twostep.dma.spi.PhysicalMemory;
 import io.twostep.dma.spi.TableWalkingIommu;
 import io.twostep.dma.spi.Timers;
@@ -51,8 +49,8 @@ public final class TckMachine implements Machine {
       HostTable table = new HostTable(faults);
       tables.add(table);
       synchronized (spaces) {
-        Space space = new Space(real.addressSpaceFor(slot), table);
-        if (spaces.put(space.real, space) != null) {
+        AddressSpace behind = real.addressSpaceFor(slot);
+        if (spaces.put(behind, new Space(behind, table)) != null) {
           throw new IllegalStateException(slot.address() + " shares its group: the kit gives every device a host's table of its own");
         }
       }
@@ -141,23 +139,17 @@ public final class TckMachine implements Machine {
   }
 
   /** The machine's address space, with its hardware watched or replaced by a host. */
-  private final class Space implements AddressSpace {
-    private final AddressSpace real;
+  private final class Space extends ForwardingSpace {
     private final @Nullable HostTable host;
     private final @Nullable WatchedIommu watched;
 
     Space(AddressSpace real, @Nullable HostTable host) {
-      this.real = real;
+      super(real);
       this.host = host;
       watched =
           host == null && real.translation() == Translation.TRANSLATED && real.iommu() instanceof TableWalkingIommu tables
               ? new WatchedIommu(tables, faults)
               : null;
-    }
-
-    @Override
-    public String name() {
-      return real.name();
     }
 
     @Override
@@ -168,26 +160,6 @@ public final class TckMachine implements Machine {
     @Override
     public Iommu iommu() {
       return host != null ? host : watched != null ? watched : real.iommu();
-    }
-
-    @Override
-    public List<DeviceSlot> members() {
-      return real.members();
-    }
-
-    @Override
-    public List<AddressRange> reserved() {
-      return real.reserved();
-    }
-
-    @Override
-    public List<OffsetWindow> offsetWindows() {
-      return real.offsetWindows();
-    }
-
-    @Override
-    public long busLimit() {
-      return real.busLimit();
     }
   }
 }

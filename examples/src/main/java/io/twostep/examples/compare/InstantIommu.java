@@ -4,6 +4,7 @@ import io.twostep.dma.spi.AddressRange;
 import io.twostep.dma.spi.AddressSpace;
 import io.twostep.dma.spi.DeviceSlot;
 import io.twostep.dma.spi.Iommu;
+import io.twostep.dma.spi.SpaceOwner;
 import io.twostep.dma.spi.TableFormat;
 import io.twostep.dma.spi.TableWalkingIommu;
 import java.lang.foreign.MemorySegment;
@@ -71,6 +72,11 @@ final class InstantIommu implements TableWalkingIommu, AddressSpace {
   @Override
   public Iommu iommu() {
     return this;
+  }
+
+  @Override
+  public SpaceOwner owner() {
+    return space.owner();
   }
 
   @Override

@@ -1,13 +1,12 @@
 package io.twostep.examples.broken;
 
 import io.twostep.dma.DeviceLimits;
-import io.twostep.dma.spi.AddressRange;
 import io.twostep.dma.spi.AddressSpace;
 import io.twostep.dma.spi.AttachContext;
 import io.twostep.dma.spi.DeviceSlot;
 import io.twostep.dma.spi.Iommu;
-import io.twostep.dma.spi.OffsetWindow;
 import io.twostep.tck.ForwardingSlot;
+import io.twostep.tck.ForwardingSpace;
 import java.util.List;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
@@ -34,15 +33,14 @@ final class BrokenWorld {
   }
 
   /** An address space with other hardware or other members. */
-  record Space(AddressSpace real, @Nullable Iommu other, UnaryOperator<DeviceSlot> member) implements AddressSpace {
-    @Override
-    public String name() {
-      return real.name();
-    }
+  static final class Space extends ForwardingSpace {
+    private final @Nullable Iommu other;
+    private final UnaryOperator<DeviceSlot> member;
 
-    @Override
-    public Translation translation() {
-      return real.translation();
+    Space(AddressSpace real, @Nullable Iommu other, UnaryOperator<DeviceSlot> member) {
+      super(real);
+      this.other = other;
+      this.member = member;
     }
 
     @Override
@@ -53,21 +51,6 @@ final class BrokenWorld {
     @Override
     public List<DeviceSlot> members() {
       return real.members().stream().map(member).toList();
-    }
-
-    @Override
-    public List<AddressRange> reserved() {
-      return real.reserved();
-    }
-
-    @Override
-    public List<OffsetWindow> offsetWindows() {
-      return real.offsetWindows();
-    }
-
-    @Override
-    public long busLimit() {
-      return real.busLimit();
     }
   }
 

@@ -15,6 +15,7 @@ import io.twostep.dma.spi.MemoryKind;
 import io.twostep.dma.spi.MemoryRegion;
 import io.twostep.dma.spi.Mmio;
 import io.twostep.dma.spi.PhysicalMemory;
+import io.twostep.dma.spi.SpaceOwner;
 import io.twostep.dma.spi.Timers;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -210,6 +211,7 @@ public final class BenchMachine implements Machine {
   }
 
   private final class Space implements AddressSpace {
+    private final SpaceOwner owner = new SpaceOwner();
     private final Translation translation;
     private final CountingIommu iommu;
 
@@ -231,6 +233,11 @@ public final class BenchMachine implements Machine {
     @Override
     public Iommu iommu() {
       return iommu;
+    }
+
+    @Override
+    public SpaceOwner owner() {
+      return owner;
     }
 
     @Override

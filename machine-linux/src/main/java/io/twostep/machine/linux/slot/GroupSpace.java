@@ -6,6 +6,7 @@ import io.twostep.dma.spi.DeviceSlot;
 import io.twostep.dma.spi.Iommu;
 import io.twostep.dma.spi.MapFlags;
 import io.twostep.dma.spi.OffsetWindow;
+import io.twostep.dma.spi.SpaceOwner;
 import io.twostep.machine.linux.HostPaths;
 import io.twostep.machine.linux.kernel.Kernel;
 import io.twostep.machine.linux.memory.Ram;
@@ -25,6 +26,7 @@ import org.jspecify.annotations.Nullable;
 public final class GroupSpace implements AddressSpace, AutoCloseable {
   private static final int BOTH_WAYS = MapFlags.DEVICE_READS | MapFlags.DEVICE_WRITES;
 
+  private final SpaceOwner owner = new SpaceOwner();
   private final String name;
   private final VfioGroup group;
   private final VfioIommu iommu;
@@ -91,6 +93,11 @@ public final class GroupSpace implements AddressSpace, AutoCloseable {
       throw new IllegalStateException(name + ": all memory is registered, and nothing translates per request; set 'addressing' to translated");
     }
     return iommu;
+  }
+
+  @Override
+  public SpaceOwner owner() {
+    return owner;
   }
 
   @Override

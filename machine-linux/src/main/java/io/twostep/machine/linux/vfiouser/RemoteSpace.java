@@ -5,11 +5,13 @@ import io.twostep.dma.spi.AddressSpace;
 import io.twostep.dma.spi.DeviceSlot;
 import io.twostep.dma.spi.HostManagedIommu;
 import io.twostep.dma.spi.OffsetWindow;
+import io.twostep.dma.spi.SpaceOwner;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** The served device's address space: mapped on request, or all of memory at fixed addresses. Compared by identity, as backends do. */
 final class RemoteSpace implements AddressSpace {
+  private final SpaceOwner owner = new SpaceOwner();
   private final String name;
   private final @Nullable HostManagedIommu onRequest;
   private final List<OffsetWindow> windows;
@@ -45,6 +47,11 @@ final class RemoteSpace implements AddressSpace {
       throw new IllegalStateException(name + ": nothing translates; the machine has 'addressing' registered");
     }
     return found;
+  }
+
+  @Override
+  public SpaceOwner owner() {
+    return owner;
   }
 
   @Override

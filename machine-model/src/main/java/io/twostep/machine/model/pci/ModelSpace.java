@@ -7,6 +7,7 @@ import io.twostep.dma.spi.DeviceSlot;
 import io.twostep.dma.spi.FaultRecord.Cause;
 import io.twostep.dma.spi.Iommu;
 import io.twostep.dma.spi.OffsetWindow;
+import io.twostep.dma.spi.SpaceOwner;
 import io.twostep.machine.model.iommu.ModelIommu;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -17,6 +18,7 @@ public final class ModelSpace implements AddressSpace {
   /** What {@link #resolve} returns for a refused address. */
   static final long REFUSED = ModelIommu.REFUSED;
 
+  private final SpaceOwner owner = new SpaceOwner();
   private final String name;
   private final Translation translation;
   private final int addressBits;
@@ -57,6 +59,11 @@ public final class ModelSpace implements AddressSpace {
       throw new IllegalStateException(name + ": no IOMMU translates here, it is " + translation);
     }
     return iommu;
+  }
+
+  @Override
+  public SpaceOwner owner() {
+    return owner;
   }
 
   @Override
