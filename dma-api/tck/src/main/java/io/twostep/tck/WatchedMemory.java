@@ -5,7 +5,7 @@ import io.twostep.dma.DmaMappingException.Reason;
 import io.twostep.dma.MemoryBlock;
 import io.twostep.dma.MemoryPlacement;
 import io.twostep.dma.PhysRanges;
-import io.twostep.dma.spi.MemoryRegion;
+import io.twostep.dma.spi.ForwardingMemory;
 import io.twostep.dma.spi.PhysicalMemory;
 import io.twostep.tck.FaultPlan.Call;
 import java.lang.foreign.MemorySegment;
@@ -15,13 +15,12 @@ import java.util.List;
 import java.util.Set;
 
 /** Remembers where every block and every registration that is not given back came from, and fails allocations when told to. */
-final class WatchedMemory implements PhysicalMemory {
-  private final PhysicalMemory real;
+final class WatchedMemory extends ForwardingMemory {
   private final FaultPlan faults;
   private final Set<Held> held = new LinkedHashSet<>();
 
   WatchedMemory(PhysicalMemory real, FaultPlan faults) {
-    this.real = real;
+    super(real);
     this.faults = faults;
   }
 
@@ -115,60 +114,5 @@ final class WatchedMemory implements PhysicalMemory {
       block.close();
       giveBack(this);
     }
-  }
-
-  @Override
-  public long frameSize() {
-    return real.frameSize();
-  }
-
-  @Override
-  public long lowestAddress() {
-    return real.lowestAddress();
-  }
-
-  @Override
-  public long highestAddress() {
-    return real.highestAddress();
-  }
-
-  @Override
-  public MemoryRegion regionOf(long phys, long length) {
-    return real.regionOf(phys, length);
-  }
-
-  @Override
-  public MemorySegment segment(long phys, long length) {
-    return real.segment(phys, length);
-  }
-
-  @Override
-  public void read(long phys, MemorySegment target, long offset, long length) {
-    real.read(phys, target, offset, length);
-  }
-
-  @Override
-  public void write(long phys, MemorySegment source, long offset, long length) {
-    real.write(phys, source, offset, length);
-  }
-
-  @Override
-  public int ranges(MemorySegment segment, long offset, long[] phys, long[] length) {
-    return real.ranges(segment, offset, phys, length);
-  }
-
-  @Override
-  public long cacheLine() {
-    return real.cacheLine();
-  }
-
-  @Override
-  public void cleanCache(long phys, long length) {
-    real.cleanCache(phys, length);
-  }
-
-  @Override
-  public void invalidateCache(long phys, long length) {
-    real.invalidateCache(phys, length);
   }
 }

@@ -2,24 +2,29 @@ package io.twostep.machine.linux.vfiouser;
 
 import io.twostep.dma.MemoryBlock;
 import io.twostep.dma.MemoryPlacement;
-import io.twostep.dma.spi.MemoryRegion;
+import io.twostep.dma.spi.ForwardingMemory;
 import io.twostep.machine.linux.kernel.Kernel;
 import io.twostep.machine.linux.memory.DeviceWindows;
 import io.twostep.machine.linux.memory.ProcessMemory;
 import io.twostep.machine.linux.memory.Ram;
 import io.twostep.machine.linux.memory.RamOptions;
 import io.twostep.machine.linux.memory.RamOptions.PageSize;
-import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
 
 /** Memory in one file, which a server is given once and whole. Once the server is lost it hands out nothing: the server may still hold it. */
-final class PooledMemory implements DeviceMemory {
+final class PooledMemory extends ForwardingMemory implements DeviceMemory {
   private final ProcessMemory memory;
   private final Runnable requireAlive;
 
-  PooledMemory(Kernel kernel, long length, Runnable requireAlive) {
-    memory = new ProcessMemory(Ram.map(kernel, new RamOptions(length, PageSize.SMALL, true, "")), new DeviceWindows());
+  private PooledMemory(ProcessMemory memory, Runnable requireAlive) {
+    super(memory);
+    this.memory = memory;
     this.requireAlive = requireAlive;
+  }
+
+  /** Map a file of {@code length} bytes; {@code requireAlive} throws once the server is lost. */
+  static PooledMemory open(Kernel kernel, long length, Runnable requireAlive) {
+    return new PooledMemory(new ProcessMemory(Ram.map(kernel, new RamOptions(length, PageSize.SMALL, true, "")), new DeviceWindows()), requireAlive);
   }
 
   /** Return the address of the first byte. */
@@ -44,61 +49,6 @@ final class PooledMemory implements DeviceMemory {
   public MemoryBlock allocate(long length, MemoryPlacement placement, long highestPhys) {
     requireAlive.run();
     return memory.allocate(length, placement, highestPhys);
-  }
-
-  @Override
-  public long frameSize() {
-    return memory.frameSize();
-  }
-
-  @Override
-  public long highestAddress() {
-    return memory.highestAddress();
-  }
-
-  @Override
-  public MemoryRegion regionOf(long phys, long length) {
-    return memory.regionOf(phys, length);
-  }
-
-  @Override
-  public MemorySegment segment(long phys, long length) {
-    return memory.segment(phys, length);
-  }
-
-  @Override
-  public void read(long phys, MemorySegment target, long offset, long length) {
-    memory.read(phys, target, offset, length);
-  }
-
-  @Override
-  public void write(long phys, MemorySegment source, long offset, long length) {
-    memory.write(phys, source, offset, length);
-  }
-
-  @Override
-  public int ranges(MemorySegment segment, long offset, long[] phys, long[] length) {
-    return memory.ranges(segment, offset, phys, length);
-  }
-
-  @Override
-  public long cacheLine() {
-    return memory.cacheLine();
-  }
-
-  @Override
-  public void cleanCache(long phys, long length) {
-    memory.cleanCache(phys, length);
-  }
-
-  @Override
-  public void invalidateCache(long phys, long length) {
-    memory.invalidateCache(phys, length);
-  }
-
-  @Override
-  public AutoCloseable beforeReuse(Runnable flush) {
-    return memory.beforeReuse(flush);
   }
 
   @Override

@@ -64,7 +64,7 @@ public final class VfioUserMachine implements Machine {
       memory =
           config.translated()
               ? new FileMemory(kernel, config.memory(), connection::requireAlive)
-              : new PooledMemory(kernel, config.memory(), connection::requireAlive);
+              : PooledMemory.open(kernel, config.memory(), connection::requireAlive);
       return new VfioUserMachine(config, kernel, loop, connection, memory);
     } catch (RuntimeException e) {
       connection.close();
