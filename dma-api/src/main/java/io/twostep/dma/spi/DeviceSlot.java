@@ -42,6 +42,7 @@ public interface DeviceSlot {
   /**
    * Return the memory of a BAR as the CPU sees it.
    *
+   * @throws io.twostep.dma.DmaMappingException DETACHED if the device is gone
    * @throws IllegalArgumentException unless the BAR is {@link Bar.Kind#MEMORY}
    */
   MemorySegment memory(int bar);

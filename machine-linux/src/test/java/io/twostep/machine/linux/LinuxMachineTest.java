@@ -15,6 +15,7 @@ import io.twostep.dma.spi.HostManagedIommu;
 import io.twostep.dma.spi.MapFlags;
 import io.twostep.dma.spi.MemoryKind;
 import io.twostep.dma.spi.MemoryRegion;
+import io.twostep.dma.spi.Mmio;
 import io.twostep.dma.spi.OffsetWindow;
 import io.twostep.machine.linux.LinuxMachineConfig.Addressing;
 import io.twostep.machine.linux.fake.FakeDevice;
@@ -75,9 +76,33 @@ class LinuxMachineTest {
       assertThat(device.bar(0).get(ValueLayout.JAVA_LONG, 8)).isEqualTo(0x1122334455667788L);
       assertThat(slot.mmio(0).read32(20)).isEqualTo(-2);
       assertThat(slot.mmio(0).read64(8)).isEqualTo(0x1122334455667788L);
-      assertThatThrownBy(() -> slot.mmio(0).read64(12)).isInstanceOf(IllegalArgumentException.class).hasMessageContaining("not aligned");
+      assertThatThrownBy(() -> slot.mmio(0).read64(12)).isInstanceOf(IndexOutOfBoundsException.class).hasMessageContaining("not aligned");
       assertThatThrownBy(() -> slot.memory(0)).isInstanceOf(IllegalArgumentException.class);
     }
+  }
+
+  @Test
+  void registersThatCannotBeMappedAreReachedByCallsAndAnswerAllOnesOnceTheDeviceIsGone() {
+    device.refuseMapping();
+    LinuxMachine machine = open();
+    DeviceSlot slot = machine.slot(NVME);
+    Mmio registers = slot.mmio(0);
+    registers.write64(8, 0x1122334455667788L);
+    registers.write32(20, -2);
+    assertThat(device.bar(0).get(ValueLayout.JAVA_LONG, 8)).isEqualTo(0x1122334455667788L);
+    assertThat(registers.read64(8)).isEqualTo(0x1122334455667788L);
+    assertThat(registers.read32(20)).isEqualTo(-2);
+    assertThat(registers.read32(8)).isEqualTo(0x55667788);
+    assertThatThrownBy(() -> registers.read32(FakeDevice.BAR_LENGTH)).isInstanceOf(IndexOutOfBoundsException.class).hasMessageContaining("0000:00:03.0 BAR 0");
+    device.pullOut();
+    assertThat(registers.read32(8)).isEqualTo(-1);
+    assertThat(registers.read64(8)).isEqualTo(-1L);
+    registers.write32(8, 1);
+    registers.write64(8, 1);
+    assertThat(device.bar(0).get(ValueLayout.JAVA_LONG, 8)).as("writes are lost").isEqualTo(0x1122334455667788L);
+    assertReason(() -> slot.mmio(0), Reason.DETACHED, "0000:00:03.0");
+    assertReason(machine::close, Reason.QUARANTINED, "0000:00:03.0");
+    kernel.forget();
   }
 
   @Test
@@ -237,6 +262,9 @@ class LinuxMachineTest {
     assertThat(slot.deviceId()).isEqualTo(-1);
     slot.config().write(4, 2, 4);
     assertReason(() -> slot.busMaster(true), Reason.DETACHED, "0000:00:03.0");
+    assertReason(() -> slot.mmio(0), Reason.DETACHED, "0000:00:03.0");
+    assertReason(() -> slot.memory(2), Reason.DETACHED, "0000:00:03.0");
+    assertReason(() -> slot.publish(2, 0, 4096), Reason.DETACHED, "0000:00:03.0");
     assertReason(machine::close, Reason.QUARANTINED, "0000:00:03.0");
     kernel.forget();
   }

@@ -7,12 +7,13 @@ import io.twostep.dma.spi.Mmio;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.VarHandle;
+import java.util.function.Consumer;
 
 /**
  * The registers of a BAR that is mapped whole. Opaque accesses happen once, in the width given; the fence before a write keeps earlier stores in front of it, which
  * x86-64 then does for uncached memory too.
  *
- * <p>A BAR that went away is DETACHED.
+ * <p>From a BAR that went away reads return all ones, writes to it are lost, and each such access is told to whoever made this.
  */
 public final class BarMmio implements Mmio {
   private static final VarHandle INT = ValueLayout.JAVA_INT.varHandle();
@@ -20,11 +21,18 @@ public final class BarMmio implements Mmio {
 
   private final MemorySegment registers;
   private final String name;
+  private final Consumer<InternalError> lost;
 
-  /** Wrap a mapped BAR; {@code name} appears in messages. */
-  public BarMmio(MemorySegment registers, String name) {
+  /**
+   * Wrap a mapped BAR.
+   *
+   * @param name for messages
+   * @param lost told of each access to a BAR that went away, on the thread that made it
+   */
+  public BarMmio(MemorySegment registers, String name, Consumer<InternalError> lost) {
     this.registers = registers;
     this.name = name;
+    this.lost = lost;
   }
 
   @Override
@@ -40,7 +48,8 @@ public final class BarMmio implements Mmio {
       LostBar.notice();
       return value;
     } catch (InternalError e) {
-      throw LostBar.detached(name, e);
+      lost.accept(e);
+      return -1;
     }
   }
 
@@ -52,7 +61,8 @@ public final class BarMmio implements Mmio {
       LostBar.notice();
       return value;
     } catch (InternalError e) {
-      throw LostBar.detached(name, e);
+      lost.accept(e);
+      return -1;
     }
   }
 
@@ -64,7 +74,7 @@ public final class BarMmio implements Mmio {
       INT.setOpaque(registers, offset, value);
       LostBar.notice();
     } catch (InternalError e) {
-      throw LostBar.detached(name, e);
+      lost.accept(e);
     }
   }
 
@@ -76,13 +86,13 @@ public final class BarMmio implements Mmio {
       LONG.setOpaque(registers, offset, value);
       LostBar.notice();
     } catch (InternalError e) {
-      throw LostBar.detached(name, e);
+      lost.accept(e);
     }
   }
 
   private void require(long offset, long width) {
     if (offset < 0 || offset > registers.byteSize() - width || (offset & (width - 1)) != 0) {
-      throw new IllegalArgumentException(
+      throw new IndexOutOfBoundsException(
           "%s: access of %d bytes at 0x%x is not aligned, or not within 0x%x bytes".formatted(name, width, offset, registers.byteSize()));
     }
   }

@@ -1,7 +1,5 @@
 package io.twostep.machine.linux.slot;
 
-import io.twostep.dma.DmaMappingException;
-import io.twostep.dma.DmaMappingException.Reason;
 import java.lang.invoke.MethodHandle;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.MethodType;
@@ -39,13 +37,5 @@ public final class LostBar {
     } catch (Throwable e) {
       throw new IllegalStateException(e);
     }
-  }
-
-  static DmaMappingException detached(String bar, InternalError cause) {
-    DmaMappingException lost =
-        new DmaMappingException(
-            Reason.DETACHED, bar + ": the registers are gone: the device was removed, reset by another, or its memory decoding is off; close it and open it again");
-    lost.initCause(cause);
-    return lost;
   }
 }

@@ -21,10 +21,18 @@ import io.twostep.machine.linux.vfio.VfioRegion;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Objects;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
-/** A PCI function that VFIO handed over. Its BARs are mapped when they are first asked for, and stay so until the machine closes. */
+/**
+ * A PCI function that VFIO handed over. Its BARs are mapped when they are first asked for, and stay so until the machine closes.
+ *
+ * <p>Registers of a function that is gone read all ones and lose writes, which is logged once for each BAR; {@link #mmio}, {@link #memory} and {@link #publish} say DETACHED from then on.
+ */
 public final class VfioSlot implements DeviceSlot {
+  private static final Logger LOG = LoggerFactory.getLogger(VfioSlot.class);
   private static final int BARS = 6;
 
   private final DeviceAddress address;
@@ -38,6 +46,10 @@ public final class VfioSlot implements DeviceSlot {
   private final Arena arena = Arena.ofShared();
   private final @Nullable MemorySegment[] mapped = new @Nullable MemorySegment[BARS];
   private final @Nullable Mmio[] registers = new @Nullable Mmio[BARS];
+
+  /** BARs, as bits, whose loss was logged. */
+  private final AtomicInteger lostBars = new AtomicInteger();
+
   private boolean closed;
 
   /** What all slots of a machine share. */
@@ -111,6 +123,7 @@ public final class VfioSlot implements DeviceSlot {
 
   @Override
   public synchronized Mmio mmio(int bar) {
+    requireAnswers();
     if (bar(bar).kind() == Bar.Kind.NONE) {
       throw new IllegalArgumentException(address + ": BAR " + bar + " has no registers");
     }
@@ -118,14 +131,33 @@ public final class VfioSlot implements DeviceSlot {
     if (mmio == null) {
       MemorySegment view = map(bar);
       String name = address + " BAR " + bar;
-      mmio = view == null ? new RegionMmio(device, device.region(bar), name) : new BarMmio(view, name);
+      mmio = view == null ? new RegionMmio(device, device.region(bar), name, cause -> lost(bar, cause)) : new BarMmio(view, name, cause -> lost(bar, cause));
       registers[bar] = mmio;
     }
     return mmio;
   }
 
+  /** Note an access to registers that are not there. */
+  private void lost(int bar, @Nullable Throwable cause) {
+    int bit = 1 << bar;
+    if ((lostBars.getAndUpdate(told -> told | bit) & bit) == 0) {
+      LOG.warn(
+          "{} BAR {}: the registers are gone ({}): the device was removed, reset by another, or its memory decoding is off; they read all ones and lose writes, close it and open it again",
+          address,
+          bar,
+          cause == null ? "no answer" : cause.getMessage());
+    }
+  }
+
+  private void requireAnswers() {
+    if (config.read(0, 2) == 0xffff) {
+      throw silent("its configuration space reads all ones");
+    }
+  }
+
   @Override
   public synchronized MemorySegment memory(int bar) {
+    requireAnswers();
     MemorySegment view = bar(bar).kind() == Bar.Kind.MEMORY ? map(bar) : null;
     if (view == null) {
       throw new IllegalArgumentException(address + ": BAR " + bar + " is not memory, it is " + bar(bar).kind());
@@ -155,6 +187,7 @@ public final class VfioSlot implements DeviceSlot {
 
   @Override
   public MemoryRegion publish(int bar, long offset, long length) {
+    requireAnswers();
     Bar described = bar(bar);
     if (described.kind() != Bar.Kind.MEMORY) {
       throw new DmaMappingException(Reason.UNSUPPORTED, address + ": BAR " + bar + " is not memory that could be mapped; nothing of it can be published");

@@ -74,10 +74,8 @@ final class RemoteRegisters implements Mmio {
       }
       settle();
       return width == 4 ? mapped[area].read32(offset - firsts[area]) : mapped[area].read64(offset - firsts[area]);
-    } catch (DmaMappingException e) {
-      gone(e, area);
-      return -1L;
-    } catch (RefusedException e) {
+    } catch (DmaMappingException | RefusedException e) {
+      // The connection has said why, if it is lost.
       return -1L;
     }
   }
@@ -100,7 +98,7 @@ final class RemoteRegisters implements Mmio {
         mapped[area].write64(offset - firsts[area], value);
       }
     } catch (DmaMappingException e) {
-      gone(e, area);
+      // Lost, as a write to a device that is not there is; the connection has said why.
     }
   }
 
@@ -112,13 +110,6 @@ final class RemoteRegisters implements Mmio {
       } catch (RefusedException e) {
         // An answer is an answer.
       }
-    }
-  }
-
-  /** A mapping that fails is one that the server took away. */
-  private void gone(DmaMappingException cause, int area) {
-    if (area >= 0 && !connection.isLost()) {
-      connection.lose("took away the memory behind BAR " + bar, cause);
     }
   }
 

@@ -105,7 +105,12 @@ final class RemoteSlot implements DeviceSlot, AutoCloseable {
         return new Bar(Bar.Kind.MEMORY, whole.address(), busAddress(index), info.size());
       }
       Map<Area, BarMmio> areas = new HashMap<>();
-      mapping.parts().forEach((area, part) -> areas.put(area, new BarMmio(ofSlot(part), connection.device() + " BAR " + index)));
+      mapping
+          .parts()
+          .forEach(
+              (area, part) ->
+                  areas.put(
+                      area, new BarMmio(ofSlot(part), connection.device() + " BAR " + index, cause -> connection.lose("took away the memory behind BAR " + index, cause))));
       registers[index] = new RemoteRegisters(connection, device, index, info.size(), areas);
       return new Bar(Bar.Kind.REGISTERS, 0, busAddress(index), info.size());
     } finally {

@@ -25,6 +25,7 @@ public final class FakeDevice {
   private boolean gone;
   private boolean deaf;
   private boolean resettable = true;
+  private boolean mappable = true;
   private int resets;
 
   FakeDevice(FakeKernel kernel, FakeVfio.Group group, String address) {
@@ -49,6 +50,11 @@ public final class FakeDevice {
   /** Say that the function cannot be reset alone. */
   public void refuseReset() {
     resettable = false;
+  }
+
+  /** Have its BARs read and written by calls only from now on. */
+  public void refuseMapping() {
+    mappable = false;
   }
 
   /** Return how often it was reset. */
@@ -89,6 +95,10 @@ public final class FakeDevice {
     return memory == null ? null : memory.toArray(ValueLayout.JAVA_BYTE);
   }
 
+  boolean mappable() {
+    return mappable;
+  }
+
   boolean resettable() {
     return resettable;
   }
@@ -111,6 +121,10 @@ public final class FakeDevice {
     return MemorySegment.ofAddress(bars[(int) (offset >>> 40)].address()).reinterpret(length);
   }
 
+  private MemorySegment register(long offset, long length) {
+    return bars[(int) (offset >>> 40)].asSlice(offset & (1L << 40) - 1, length);
+  }
+
   boolean owns(long at) {
     return bars[0].address() == at || bars[2].address() == at;
   }
@@ -118,6 +132,10 @@ public final class FakeDevice {
   long read(MemorySegment buffer, long offset) {
     if (gone) {
       throw new SystemCallException("pread", address, Errno.EIO);
+    }
+    if (offset < CONFIG_OFFSET) {
+      buffer.copyFrom(register(offset, buffer.byteSize()));
+      return buffer.byteSize();
     }
     int at = (int) (offset - CONFIG_OFFSET);
     MemorySegment.copy(config, at, buffer, ValueLayout.JAVA_BYTE, 0, (int) buffer.byteSize());
@@ -127,6 +145,10 @@ public final class FakeDevice {
   long write(MemorySegment buffer, long offset) {
     if (gone) {
       throw new SystemCallException("pwrite", address, Errno.EIO);
+    }
+    if (offset < CONFIG_OFFSET) {
+      register(offset, buffer.byteSize()).copyFrom(buffer);
+      return buffer.byteSize();
     }
     int at = (int) (offset - CONFIG_OFFSET);
     boolean before = isMaster();

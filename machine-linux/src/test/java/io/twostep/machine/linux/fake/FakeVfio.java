@@ -121,7 +121,7 @@ public final class FakeVfio {
         data.set(JAVA_INT, 8, 9);
         data.set(JAVA_INT, 12, 5);
       }
-      case 0x3b6c -> region(data);
+      case 0x3b6c -> region(device, data);
       case 0x3b6d -> {
         requireSize(data, 16);
         data.set(JAVA_INT, 4, 1);
@@ -139,11 +139,11 @@ public final class FakeVfio {
     return 0;
   }
 
-  private static void region(MemorySegment data) {
+  private static void region(FakeDevice device, MemorySegment data) {
     requireSize(data, 32);
     int index = data.get(JAVA_INT, 8);
     boolean bar = index == 0 || index == 2;
-    data.set(JAVA_INT, 4, bar ? 7 : 3);
+    data.set(JAVA_INT, 4, bar && device.mappable() ? 7 : 3);
     data.set(JAVA_LONG, 16, bar ? FakeDevice.BAR_LENGTH : index == 7 ? 256 : 0);
     data.set(JAVA_LONG, 24, (long) index << 40);
   }
