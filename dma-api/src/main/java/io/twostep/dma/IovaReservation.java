@@ -129,9 +129,10 @@ public final class IovaReservation extends DmaHandle {
    *
    * @param offset bytes from {@link #address}, in any order; {@code (address + offset)} and {@code phys} have the same offset within the granule
    * @param phys first byte, memory of this machine
-   * @param length bytes, positive
+   * @param length bytes, positive, all of one block or of one published range: blocks that are neighbours only by chance are linked one by one, or as
+   *     {@link #link(long, PhysRanges)}
    * @return the address the device uses for the range's first byte
-   * @throws DmaMappingException MISALIGNED, NOT_BACKED, TABLE_MEMORY, a bounce layer's reasons, or ALREADY_LINKED if a granule it touches is linked, if
+   * @throws DmaMappingException MISALIGNED, NOT_BACKED also for a range that runs from one block into the next, TABLE_MEMORY, a bounce layer's reasons, or ALREADY_LINKED if a granule it touches is linked, if
    *     only in part; nothing of this call is linked then
    * @throws IllegalArgumentException for a range outside the window
    */

@@ -11,7 +11,6 @@ import io.twostep.dma.spi.MappingState;
 import io.twostep.dma.spi.MemoryKind;
 import io.twostep.dma.spi.PhysicalMemory;
 import io.twostep.dma.spi.Retirement;
-import java.lang.foreign.MemorySegment;
 
 /**
  * The primitives of one device that nothing translates for.
@@ -38,6 +37,11 @@ final class DirectOps implements DmaOps {
     minAlignMask = context.limits().minAlignMask();
     coherent = context.slot().coherent();
     lineMask = memory.cacheLine() - 1;
+  }
+
+  @Override
+  public String device() {
+    return device;
   }
 
   @Override
@@ -90,14 +94,6 @@ final class DirectOps implements DmaOps {
     state.length = length;
     state.allocated = 0;
     state.flags = flags | work;
-  }
-
-  @Override
-  public void mapSegment(MappingState state, MemorySegment segment, int flags, Retirement undo) {
-    throw new DmaMappingException(
-        Reason.NOT_BACKED,
-        "%s: cannot map a segment of 0x%x bytes: it is not this machine's memory and no layer of the stack bounces it; allocate from memory() or add the swiotlb layer"
-            .formatted(device, segment.byteSize()));
   }
 
   /** Take lines back when the batch completes: until then the memory is the device's. */

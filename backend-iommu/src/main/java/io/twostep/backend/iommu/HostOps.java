@@ -12,7 +12,6 @@ import io.twostep.dma.spi.MappingState;
 import io.twostep.dma.spi.MemoryKind;
 import io.twostep.dma.spi.PhysicalMemory;
 import io.twostep.dma.spi.Retirement;
-import java.lang.foreign.MemorySegment;
 
 /**
  * The primitives of one device whose IOMMU a host kernel programs.
@@ -47,6 +46,11 @@ final class HostOps implements DmaOps {
     granuleShift = Long.numberOfTrailingZeros(space.granule);
     alignMask = Math.max(granuleMask, context.limits().minAlignMask());
     alignGranules = (alignMask + 1) >>> granuleShift;
+  }
+
+  @Override
+  public String device() {
+    return refusals.device();
   }
 
   @Override
@@ -100,11 +104,6 @@ final class HostOps implements DmaOps {
     mine.runs.add(first, phys & ~granuleMask, bytes - (first - base), flags & MapFlags.ACCESS);
     mine.runs.setMapped(0, mine.publishes);
     take(state, mine, base, low, length, bytes, flags);
-  }
-
-  @Override
-  public void mapSegment(MappingState state, MemorySegment segment, int flags, Retirement undo) {
-    throw refusals.foreign(segment.byteSize());
   }
 
   @Override

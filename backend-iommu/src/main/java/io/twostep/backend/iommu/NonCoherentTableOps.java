@@ -8,7 +8,6 @@ import io.twostep.dma.spi.MapFlags;
 import io.twostep.dma.spi.MappingState;
 import io.twostep.dma.spi.PhysicalMemory;
 import io.twostep.dma.spi.Retirement;
-import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -36,6 +35,11 @@ final class NonCoherentTableOps implements DmaOps {
     granuleMask = space.granule - 1;
     lineMask = memory.cacheLine() - 1;
     sweeps = ThreadLocal.withInitial(() -> new CacheSweep(space.table, memory, space.granule));
+  }
+
+  @Override
+  public String device() {
+    return next.device();
   }
 
   @Override
@@ -85,11 +89,6 @@ final class NonCoherentTableOps implements DmaOps {
       state.flags |= MapFlags.NEEDS_SYNC;
       notePartials(state, state.dmaAddress, length);
     }
-  }
-
-  @Override
-  public void mapSegment(MappingState state, MemorySegment segment, int flags, Retirement undo) {
-    next.mapSegment(state, segment, flags, undo);
   }
 
   @Override

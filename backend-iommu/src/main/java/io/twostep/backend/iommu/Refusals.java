@@ -26,11 +26,8 @@ final class Refusals {
         : range(Reason.NOT_BACKED, phys, length, "it is not, or not wholly, one piece of memory of this machine; allocate from memory()");
   }
 
-  DmaMappingException foreign(long length) {
-    return new DmaMappingException(
-        Reason.NOT_BACKED,
-        "%s: cannot map a segment of 0x%x bytes: it is not this machine's memory and no layer of the stack bounces it; allocate from memory() or add the swiotlb layer"
-            .formatted(device, length));
+  String device() {
+    return device;
   }
 
   DmaMappingException edges(long phys, long length, long granule, boolean untrusted) {

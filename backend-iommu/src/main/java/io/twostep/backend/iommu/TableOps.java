@@ -20,7 +20,6 @@ import io.twostep.dma.spi.MemoryKind;
 import io.twostep.dma.spi.PhysicalMemory;
 import io.twostep.dma.spi.Retirement;
 import io.twostep.dma.spi.TableWalkingIommu;
-import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -66,6 +65,11 @@ final class TableOps implements DmaOps {
     alignGranules = (alignMask + 1) >>> granuleShift;
     highestPhys = -1L >>> (Long.SIZE - space.choice.format().outputBits());
     snoop = context.slot().coherent() ? LeafAccess.COHERENT : 0;
+  }
+
+  @Override
+  public String device() {
+    return refusals.device();
   }
 
   @Override
@@ -134,11 +138,6 @@ final class TableOps implements DmaOps {
       clearStrictly(state, mine, undo);
       throw e;
     }
-  }
-
-  @Override
-  public void mapSegment(MappingState state, MemorySegment segment, int flags, Retirement undo) {
-    throw refusals.foreign(segment.byteSize());
   }
 
   @Override

@@ -10,6 +10,11 @@ import java.util.List;
 /** Maps every address to itself. */
 record FakeOps(List<String> journal, String name) implements DmaOps {
   @Override
+  public String device() {
+    return name;
+  }
+
+  @Override
   public long granule() {
     return 1;
   }

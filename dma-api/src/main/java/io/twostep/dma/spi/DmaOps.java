@@ -26,6 +26,9 @@ public interface DmaOps extends AutoCloseable {
   /** Ownership moves to the device. */
   int TOWARD_DEVICE = 1;
 
+  /** Return the name of the device that these ops were attached for, as messages name it: {@link AttachContext#device}. */
+  String device();
+
   /** Return the smallest page of the address space, bytes, a power of two; 1 where nothing translates. */
   long granule();
 
@@ -75,10 +78,8 @@ public interface DmaOps extends AutoCloseable {
   default void mapSegment(MappingState state, MemorySegment segment, int flags, Retirement undo) {
     throw new DmaMappingException(
         Reason.NOT_BACKED,
-        "memory of "
-            + segment.byteSize()
-            + " bytes does not belong to this machine and no layer of the stack can bounce it; allocate from"
-            + " memory() or add a bounce layer");
+        "%s: cannot map a segment of 0x%x bytes: it is not this machine's memory and no layer of the stack bounces it; allocate from memory() or add a bounce layer"
+            .formatted(device(), segment.byteSize()));
   }
 
   /**
@@ -92,7 +93,8 @@ public interface DmaOps extends AutoCloseable {
   default void mapGathered(MappingState state, long[] phys, long[] length, int count, int flags, Retirement undo) {
     throw new DmaMappingException(
         Reason.NOT_LINEAR,
-        count + " ranges do not lie one behind the other and no layer of the stack can copy them together; add a bounce layer, or use a transfer");
+        "%s: cannot map %d ranges, the first of them 0x%x+0x%x, as one: they do not lie one behind the other and no layer of the stack copies them together; add a bounce layer, or use a transfer"
+            .formatted(device(), count, phys[0], length[0]));
   }
 
   /**

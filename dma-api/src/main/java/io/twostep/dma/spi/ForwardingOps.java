@@ -20,6 +20,11 @@ public abstract class ForwardingOps implements DmaOps {
   }
 
   @Override
+  public String device() {
+    return next.device();
+  }
+
+  @Override
   public long granule() {
     return next.granule();
   }

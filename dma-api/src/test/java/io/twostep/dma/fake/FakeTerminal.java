@@ -77,6 +77,11 @@ public abstract class FakeTerminal implements TerminalBackend {
     }
 
     @Override
+    public String device() {
+      return context.device();
+    }
+
+    @Override
     public final int classify(long phys, long length) {
       return context.machine().memory().regionOf(phys, length).kind() == MemoryKind.RAM
           ? RangeKind.LOCAL

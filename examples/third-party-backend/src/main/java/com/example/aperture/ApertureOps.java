@@ -42,6 +42,11 @@ final class ApertureOps implements DmaOps {
   }
 
   @Override
+  public String device() {
+    return device;
+  }
+
+  @Override
   public long granule() {
     return GRANULE;
   }
