@@ -31,7 +31,7 @@ import io.twostep.dma.spi.Settings;
 import io.twostep.dma.spi.TerminalBackend;
 import io.twostep.machine.model.ModelMachine;
 import io.twostep.machine.model.ModelMachinePlugin;
-import io.twostep.machine.model.ProbeDevice;
+import io.twostep.tck.ProbeDevice;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -75,8 +75,9 @@ class PeerCrimesTest {
 
   /** Publish the memory of a device: beside the importer below the switch, or behind the host bridge. */
   private PeerMemory publish(String address, boolean translated) {
-    DeviceSlot provider = machine.plug(new DeviceAddress(address), new PeerDevice(), standing(translated));
-    return PeerMemory.publish(machine, provider, PeerDevice.BAR, 0, PeerDevice.BYTES);
+    ProbeDevice device = ProbeDevice.withMemory(64 << 10);
+    DeviceSlot provider = machine.plug(new DeviceAddress(address), device, standing(translated));
+    return PeerMemory.publish(machine, provider, ProbeDevice.MEMORY_BAR, 0, device.memoryLength());
   }
 
   @AfterEach

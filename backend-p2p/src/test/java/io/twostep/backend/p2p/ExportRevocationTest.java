@@ -63,8 +63,8 @@ class ExportRevocationTest {
         second.map(BIDIRECTIONAL, NONE, new Entries());
         CompletableFuture<Void> revoked = exported.revoke().toCompletableFuture();
         assertThat(told).hasValue(2);
-        assertThat(rig.device.write(address, BYTES)).as("translated importers lose it at once").isFalse();
-        assertThat(rig.device.write(mine.dmaAddress(), BYTES)).as("who maps the memory otherwise keeps it").isTrue();
+        assertThat(rig.device.tryWrite(address, BYTES)).as("translated importers lose it at once").isFalse();
+        assertThat(rig.device.tryWrite(mine.dmaAddress(), BYTES)).as("who maps the memory otherwise keeps it").isTrue();
         mine.unmap();
         assertThat(revoked).as("the other still holds it").isNotDone();
         assertReason(Reason.REVOKED, () -> first.syncForCpu(0, 1));
@@ -82,7 +82,7 @@ class ExportRevocationTest {
         exported.restore(pages(elsewhere));
         assertThatThrownBy(exported::restore).isInstanceOf(IllegalStateException.class).hasMessageContaining("not taken back");
         long moved = first.mapLinear(BIDIRECTIONAL, NONE, MAY_BOUNCE);
-        assertThat(rig.device.write(moved + PAGE, BYTES)).isTrue();
+        assertThat(rig.device.tryWrite(moved + PAGE, BYTES)).isTrue();
         first.unmap();
         assertThat(Rig.bytesOf(elsewhere, 0, 64)).isEqualTo(BYTES);
         assertThat(exported.revoke().toCompletableFuture()).isCompleted();
@@ -117,7 +117,7 @@ class ExportRevocationTest {
             });
         assertThat(revoked.getFirst()).isCompleted();
         assertThat(told).hasValue(2);
-        assertThat(rig.device.write(entries.address(0), BYTES)).isFalse();
+        assertThat(rig.device.tryWrite(entries.address(0), BYTES)).isFalse();
         first.unmap();
         second.unmap();
         exported.restore();
@@ -139,17 +139,17 @@ class ExportRevocationTest {
         good.mapLinear(BIDIRECTIONAL, NONE, IN_PLACE);
         CompletableFuture<Void> revoked = exported.revoke(5_000_000).toCompletableFuture();
         good.unmap();
-        assertThat(deaf.device.write(entries.address(0), BYTES)).as("nothing stands between").isTrue();
+        assertThat(deaf.device.tryWrite(entries.address(0), BYTES)).as("nothing stands between").isTrue();
         long start = rig.machine.timers().nanoTime();
         pauseUntilDone(rig, revoked);
         assertThat(rig.machine.timers().nanoTime() - start).isGreaterThanOrEqualTo(5_000_000);
         assertThat(revoked).isCompleted();
-        assertThat(deaf.device.write(entries.address(0), BYTES)).isFalse();
+        assertThat(deaf.device.tryWrite(entries.address(0), BYTES)).isFalse();
         assertReason(Reason.DETACHED, deaf.mapper::newMapping);
         assertThatThrownBy(exported::close).isInstanceOf(IllegalStateException.class);
         exported.restore();
         long address = good.mapLinear(BIDIRECTIONAL, NONE, IN_PLACE);
-        assertThat(rig.device.write(address, BYTES)).isTrue();
+        assertThat(rig.device.tryWrite(address, BYTES)).isTrue();
         bad.unmap();
       }
     }
@@ -174,7 +174,7 @@ class ExportRevocationTest {
         rig.slot.busMaster(true);
         assertThat(rig.mapper.releaseQuarantined()).isZero();
         exported.restore();
-        assertThat(rig.device.write(imported.mapLinear(BIDIRECTIONAL, NONE, IN_PLACE), BYTES)).isTrue();
+        assertThat(rig.device.tryWrite(imported.mapLinear(BIDIRECTIONAL, NONE, IN_PLACE), BYTES)).isTrue();
         imported.close();
       }
     }

@@ -22,6 +22,7 @@ import io.twostep.dma.PhysRanges;
 import io.twostep.dma.spi.DeviceAddress;
 import io.twostep.dma.spi.DeviceSlot;
 import io.twostep.dma.spi.ModelHost.SlotOptions;
+import io.twostep.tck.ProbeDevice;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileChannel.MapMode;
@@ -68,13 +69,13 @@ class ExportedBufferTest {
         Entries entries = new Entries();
         second.map(BIDIRECTIONAL, NONE, entries);
         for (Entries.Entry entry : entries.list) {
-          assertThat(other.device.write(entry.dmaAddress(), Rig.pattern((int) entry.length(), 6))).isTrue();
+          assertThat(other.device.tryWrite(entry.dmaAddress(), Rig.pattern((int) entry.length(), 6))).isTrue();
         }
         second.unmap();
         if (kind.translates || kind.bounces) {
           long address = first.mapLinear(BIDIRECTIONAL, NONE, MAY_BOUNCE);
-          assertThat(rig.device.read(address, 2 * PAGE + 200)).isEqualTo(contents(block));
-          assertThat(rig.device.write(address, Rig.pattern(2 * PAGE + 200, 7))).isTrue();
+          assertThat(rig.device.tryRead(address, 2 * PAGE + 200)).isEqualTo(contents(block));
+          assertThat(rig.device.tryWrite(address, Rig.pattern(2 * PAGE + 200, 7))).isTrue();
           first.unmap();
           assertThat(contents(block)).isEqualTo(Rig.pattern(2 * PAGE + 200, 7));
         }
@@ -98,10 +99,10 @@ class ExportedBufferTest {
           ImportedBuffer imported = exported.attach(rig.mapper, () -> {})) {
         assertThat(exported.provider()).isSameAs(rig.behindMemory.provider());
         byte[] bytes = Rig.pattern(6 * PAGE, 4);
-        assertThat(rig.device.write(imported.mapLinear(BIDIRECTIONAL, NONE, IN_PLACE), bytes)).isTrue();
-        assertThat(rig.behind.bytes(9 * PAGE, 2 * PAGE)).isEqualTo(Arrays.copyOfRange(bytes, 0, 2 * PAGE));
-        assertThat(rig.behind.bytes(0, PAGE)).isEqualTo(Arrays.copyOfRange(bytes, 2 * PAGE, 3 * PAGE));
-        assertThat(rig.behind.bytes(4 * PAGE, 3 * PAGE)).isEqualTo(Arrays.copyOfRange(bytes, 3 * PAGE, 6 * PAGE));
+        assertThat(rig.device.tryWrite(imported.mapLinear(BIDIRECTIONAL, NONE, IN_PLACE), bytes)).isTrue();
+        assertThat(rig.behind.memory(9 * PAGE, 2 * PAGE)).isEqualTo(Arrays.copyOfRange(bytes, 0, 2 * PAGE));
+        assertThat(rig.behind.memory(0, PAGE)).isEqualTo(Arrays.copyOfRange(bytes, 2 * PAGE, 3 * PAGE));
+        assertThat(rig.behind.memory(4 * PAGE, 3 * PAGE)).isEqualTo(Arrays.copyOfRange(bytes, 3 * PAGE, 6 * PAGE));
       }
     }
   }
@@ -110,28 +111,28 @@ class ExportedBufferTest {
   void offsetsBeyondFourGibibytesReachTheirBytes(@TempDir Path folder) throws IOException {
     try (Rig rig = new Rig(Kind.IOMMU);
         FileChannel sparse = FileChannel.open(folder.resolve("bar"), CREATE_NEW, READ, WRITE, SPARSE)) {
-      MemoryDevice large = new MemoryDevice(sparse.map(MapMode.READ_WRITE, 0, 8 * GIB, rig.arena));
+      ProbeDevice large = ProbeDevice.withMemory(sparse.map(MapMode.READ_WRITE, 0, 8 * GIB, rig.arena));
       DeviceSlot provider = rig.machine.plug(new DeviceAddress("0000:11:00.0"), large, SlotOptions.DEFAULT);
-      try (PeerMemory low = PeerMemory.publish(rig.machine, provider, MemoryDevice.BAR, 0, 4 * GIB);
-          PeerMemory high = PeerMemory.publish(rig.machine, provider, MemoryDevice.BAR, 5 * GIB, 2 * GIB);
+      try (PeerMemory low = PeerMemory.publish(rig.machine, provider, ProbeDevice.MEMORY_BAR, 0, 4 * GIB);
+          PeerMemory high = PeerMemory.publish(rig.machine, provider, ProbeDevice.MEMORY_BAR, 5 * GIB, 2 * GIB);
           ExportedBuffer exported =
               ExportedBuffer.of(rig.seen, "bar", PhysRanges.of(high.phys() + GIB, GIB, low.phys(), 4 * GIB, high.phys(), 3 * PAGE));
           ImportedBuffer imported = exported.attach(rig.mapper, () -> {})) {
         assertThat(exported.length()).isEqualTo(5 * GIB + 3 * PAGE);
         long address = imported.mapLinear(BIDIRECTIONAL, NONE, IN_PLACE);
         byte[] edge = Rig.pattern(2 * PAGE, 5);
-        assertThat(rig.device.write(address + 5 * GIB - PAGE, edge)).isTrue();
-        assertThat(large.bytes(4 * GIB - PAGE, PAGE)).isEqualTo(Arrays.copyOf(edge, PAGE));
-        assertThat(large.bytes(5 * GIB, PAGE)).isEqualTo(Arrays.copyOfRange(edge, PAGE, 2 * PAGE));
-        assertThat(rig.device.write(address + 8, BYTES)).isTrue();
-        assertThat(large.bytes(6 * GIB + 8, 64)).isEqualTo(BYTES);
+        assertThat(rig.device.tryWrite(address + 5 * GIB - PAGE, edge)).isTrue();
+        assertThat(large.memory(4 * GIB - PAGE, PAGE)).isEqualTo(Arrays.copyOf(edge, PAGE));
+        assertThat(large.memory(5 * GIB, PAGE)).isEqualTo(Arrays.copyOfRange(edge, PAGE, 2 * PAGE));
+        assertThat(rig.device.tryWrite(address + 8, BYTES)).isTrue();
+        assertThat(large.memory(6 * GIB + 8, 64)).isEqualTo(BYTES);
         imported.syncForCpu(5 * GIB, PAGE);
         imported.unmap();
         Entries entries = new Entries();
         imported.map(BIDIRECTIONAL, NONE, entries);
         assertThat(entries.list.stream().mapToLong(Entries.Entry::length).sum()).isEqualTo(5 * GIB + 3 * PAGE);
         Entries.Entry last = entries.list.getLast();
-        assertThat(rig.device.read(last.dmaAddress() + last.length() - 3 * PAGE, PAGE)).isEqualTo(Arrays.copyOfRange(edge, PAGE, 2 * PAGE));
+        assertThat(rig.device.tryRead(last.dmaAddress() + last.length() - 3 * PAGE, PAGE)).isEqualTo(Arrays.copyOfRange(edge, PAGE, 2 * PAGE));
       }
     }
   }
@@ -147,8 +148,8 @@ class ExportedBufferTest {
         Entries entries = new Entries();
         assertThat(imported.map(BIDIRECTIONAL, NONE, entries)).isEqualTo(2);
         assertThatThrownBy(imported::dmaAddress).isInstanceOf(IllegalStateException.class).hasMessageContaining("2 entries");
-        assertThat(rig.device.write(entries.address(1), BYTES)).isTrue();
-        assertThat(rig.near.bytes(0, 64)).isEqualTo(BYTES);
+        assertThat(rig.device.tryWrite(entries.address(1), BYTES)).isTrue();
+        assertThat(rig.near.memory(0, 64)).isEqualTo(BYTES);
       }
     }
   }

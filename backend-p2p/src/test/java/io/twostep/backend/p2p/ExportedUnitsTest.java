@@ -57,7 +57,7 @@ class ExportedUnitsTest {
         assertThat(window.link(PAGE, imported, PAGE, 3 * PAGE, BIDIRECTIONAL, null)).isEqualTo(3);
         window.link(8 * PAGE, imported, 0, PAGE, BIDIRECTIONAL, null);
         assertThat(exported.mappings()).isEqualTo(4);
-        assertThat(rig.device.write(window.address() + 2 * PAGE, BYTES)).isTrue();
+        assertThat(rig.device.tryWrite(window.address() + 2 * PAGE, BYTES)).isTrue();
         assertThat(Rig.bytesOf(block, 2 * PAGE, 64)).isEqualTo(BYTES);
         window.unlink(3 * PAGE, PAGE);
 
@@ -66,17 +66,17 @@ class ExportedUnitsTest {
         assertThat(told).hasValue(1);
         for (int unit : new int[] {1, 2, 3, 8}) {
           assertThat(window.isLinked((long) unit * PAGE)).isFalse();
-          assertThat(rig.device.write(window.address() + (long) unit * PAGE, BYTES)).as("unit %s", unit).isFalse();
+          assertThat(rig.device.tryWrite(window.address() + (long) unit * PAGE, BYTES)).as("unit %s", unit).isFalse();
         }
-        assertThat(rig.device.write(window.address(), BYTES)).as("other memory of the window").isTrue();
+        assertThat(rig.device.tryWrite(window.address(), BYTES)).as("other memory of the window").isTrue();
         block.close();
 
         window.link(PAGE, mine.phys(PAGE), PAGE, BIDIRECTIONAL);
-        assertThat(rig.device.write(window.address() + PAGE, BYTES)).isTrue();
+        assertThat(rig.device.tryWrite(window.address() + PAGE, BYTES)).isTrue();
         assertThat(Rig.bytesOf(mine, PAGE, 64)).isEqualTo(BYTES);
         exported.restore(elsewhere.ranges());
         window.link(8 * PAGE, imported, PAGE, PAGE, BIDIRECTIONAL, null);
-        assertThat(rig.device.write(window.address() + 8 * PAGE, BYTES)).isTrue();
+        assertThat(rig.device.tryWrite(window.address() + 8 * PAGE, BYTES)).isTrue();
         assertThat(Rig.bytesOf(elsewhere, PAGE, 64)).isEqualTo(BYTES);
         window.unlink(8 * PAGE, PAGE);
         assertThat(exported.mappings()).isZero();
@@ -101,7 +101,7 @@ class ExportedUnitsTest {
                     }
                   })) {
         assertThat(window.link(2 * PAGE, imported, 0, 4 * PAGE, BIDIRECTIONAL, entries)).isEqualTo(4);
-        assertThat(rig.device.write(entries.address(3), BYTES)).isTrue();
+        assertThat(rig.device.tryWrite(entries.address(3), BYTES)).isTrue();
         assertThat(Rig.bytesOf(block, 3 * PAGE, 64)).isEqualTo(BYTES);
         assertThat(exported.revoke().toCompletableFuture()).isCompleted();
         assertThat(window.isLinked(2 * PAGE)).isFalse();
@@ -110,11 +110,11 @@ class ExportedUnitsTest {
         exported.restore();
         window.link(2 * PAGE, imported, 0, 4 * PAGE, BIDIRECTIONAL, null);
         CompletableFuture<Void> revoked = exported.revoke(1_000).toCompletableFuture();
-        assertThat(rig.device.write(entries.address(3), BYTES)).as("nothing stands between").isTrue();
+        assertThat(rig.device.tryWrite(entries.address(3), BYTES)).as("nothing stands between").isTrue();
         assertThat(revoked).isNotDone();
         pauseUntilDone(rig, revoked);
         assertThat(revoked).isCompleted();
-        assertThat(rig.device.write(entries.address(3), BYTES)).as("its device is stopped").isFalse();
+        assertThat(rig.device.tryWrite(entries.address(3), BYTES)).as("its device is stopped").isFalse();
         assertReason(Reason.DETACHED, () -> window.link(0, imported, 0, PAGE, BIDIRECTIONAL, null));
         window.unlink(2 * PAGE, 4 * PAGE);
       }
@@ -141,7 +141,7 @@ class ExportedUnitsTest {
         assertThat(rig.mapper.releaseQuarantined()).isZero();
         exported.restore();
         window.link(0, imported, 0, 2 * PAGE, BIDIRECTIONAL, null);
-        assertThat(rig.device.write(window.address() + PAGE, BYTES)).isTrue();
+        assertThat(rig.device.tryWrite(window.address() + PAGE, BYTES)).isTrue();
       }
     }
   }
@@ -157,11 +157,11 @@ class ExportedUnitsTest {
           ImportedBuffer byBus = near.attach(rig.mapper, () -> {})) {
         assertReason(Reason.BUS_ADDRESS, () -> window.link(0, byBus, 0, PAGE, BIDIRECTIONAL, null));
         window.link(0, imported, 0, 2 * PAGE, BIDIRECTIONAL, null);
-        assertThat(rig.device.write(window.address() + PAGE, BYTES)).isTrue();
-        assertThat(rig.behind.bytes(PAGE, 64)).isEqualTo(BYTES);
+        assertThat(rig.device.tryWrite(window.address() + PAGE, BYTES)).isTrue();
+        assertThat(rig.behind.memory(PAGE, 64)).isEqualTo(BYTES);
         assertThat(rig.behindMemory.revoke().toCompletableFuture()).isCompleted();
         assertThat(told).hasValue(1);
-        assertThat(rig.device.write(window.address() + PAGE, BYTES)).isFalse();
+        assertThat(rig.device.tryWrite(window.address() + PAGE, BYTES)).isFalse();
         assertThat(rig.behindMemory.pins()).isZero();
       }
     }

@@ -15,6 +15,7 @@ import io.twostep.dma.MemoryBlock;
 import io.twostep.dma.PeerBlock;
 import io.twostep.dma.RangeKind;
 import io.twostep.dma.SparseWindow;
+import io.twostep.tck.FaultPlan.Call;
 import java.util.Arrays;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.Test;
@@ -34,12 +35,12 @@ class HostedPeerTest {
       assertThat(entries.list).hasSize(1);
       assertThat(rig.host.mappings()).isEqualTo(3);
       assertThat(rig.counting.reserves).isEqualTo(1);
-      assertThat(rig.device.write(entries.address(0) + PAGE - 32, BYTES)).isTrue();
+      assertThat(rig.device.tryWrite(entries.address(0) + PAGE - 32, BYTES)).isTrue();
       assertThat(Rig.bytesOf(block, PAGE - 32, 32)).isEqualTo(Rig.pattern(32, 1));
-      assertThat(rig.behind.bytes(0, 32)).isEqualTo(Arrays.copyOfRange(BYTES, 32, 64));
+      assertThat(rig.behind.memory(0, 32)).isEqualTo(Arrays.copyOfRange(BYTES, 32, 64));
       transfer.unmap();
       assertThat(rig.host.mappings()).isZero();
-      assertThat(rig.device.write(entries.address(0), BYTES)).isFalse();
+      assertThat(rig.device.tryWrite(entries.address(0), BYTES)).isFalse();
     }
   }
 
@@ -49,8 +50,8 @@ class HostedPeerTest {
         DmaMapping mapping = rig.mapper.map(rig.nearMemory.phys(), PAGE, BIDIRECTIONAL, NONE)) {
       assertThat(mapping.dmaAddress()).isEqualTo(rig.nearMemory.range().busAddress());
       assertThat(rig.host.mappings()).isZero();
-      assertThat(rig.device.write(mapping.dmaAddress(), BYTES)).isTrue();
-      assertThat(rig.near.bytes(0, 64)).isEqualTo(BYTES);
+      assertThat(rig.device.tryWrite(mapping.dmaAddress(), BYTES)).isTrue();
+      assertThat(rig.near.memory(0, 64)).isEqualTo(BYTES);
       mapping.unmap();
     }
   }
@@ -59,8 +60,8 @@ class HostedPeerTest {
   void directionIsThePermissionOfThePeerToo() {
     try (Rig rig = new Rig(Kind.HOST);
         DmaMapping mapping = rig.mapper.map(rig.behindMemory.phys(), PAGE, TO_DEVICE, NONE)) {
-      assertThat(rig.device.read(mapping.dmaAddress(), 64)).isNotNull();
-      assertThat(rig.device.write(mapping.dmaAddress(), BYTES)).isFalse();
+      assertThat(rig.device.tryRead(mapping.dmaAddress(), 64)).isNotNull();
+      assertThat(rig.device.tryWrite(mapping.dmaAddress(), BYTES)).isFalse();
       mapping.unmap();
     }
   }
@@ -72,7 +73,7 @@ class HostedPeerTest {
       MemoryBlock block = rig.allocate(2 * PAGE);
       String before = rig.accounts();
       for (int run = 0; run < 3; run++) {
-        rig.host.mapsUntilRefusal = run;
+        rig.host.faults.arm(Call.HOST_MAP, run + 1);
         assertThatThrownBy(
                 () ->
                     transfer.map(
@@ -86,7 +87,7 @@ class HostedPeerTest {
             .hasMessageContaining("locked memory");
         assertThat(rig.accounts()).isEqualTo(before);
       }
-      rig.host.mapsUntilRefusal = 0;
+      rig.host.faults.arm(Call.HOST_MAP, 1);
       assertThatThrownBy(() -> rig.mapper.map(rig.behindMemory.phys(), PAGE, BIDIRECTIONAL, NONE))
           .isInstanceOf(DmaMappingException.class)
           .hasMessageContaining("0x%x+0x1000".formatted(rig.behindMemory.phys()));
@@ -101,9 +102,9 @@ class HostedPeerTest {
       window.link(0, rig.behindMemory.phys(), 3 * PAGE, BIDIRECTIONAL);
       assertThat(rig.host.mappings()).isEqualTo(3);
       window.unlink(PAGE, PAGE);
-      assertThat(rig.device.write(window.address() + PAGE, BYTES)).isFalse();
-      assertThat(rig.device.write(window.address() + 2 * PAGE, BYTES)).isTrue();
-      assertThat(rig.behind.bytes(2 * PAGE, 64)).isEqualTo(BYTES);
+      assertThat(rig.device.tryWrite(window.address() + PAGE, BYTES)).isFalse();
+      assertThat(rig.device.tryWrite(window.address() + 2 * PAGE, BYTES)).isTrue();
+      assertThat(rig.behind.memory(2 * PAGE, 64)).isEqualTo(BYTES);
     }
   }
 
@@ -112,7 +113,7 @@ class HostedPeerTest {
     try (Rig rig = new Rig(Kind.HOST)) {
       PeerBlock block = rig.behindMemory.allocate(PAGE);
       DmaMapping mapping = rig.mapper.map(block.phys(), PAGE, BIDIRECTIONAL, NONE);
-      rig.host.stuck = 1;
+      rig.host.faults.arm(Call.HOST_UNMAP, 1);
       CompletableFuture<Void> revoked = rig.behindMemory.revoke(1_000).toCompletableFuture();
       assertThat(rig.mapper.quarantined()).isEqualTo(1);
       while (!revoked.isDone()) {
@@ -135,9 +136,9 @@ class HostedPeerTest {
       MemoryBlock block = rig.allocate(PAGE);
       for (long phys : new long[] {block.phys(PAGE / 2), rig.behindMemory.phys() + PAGE / 2}) {
         try (DmaMapping mapping = rig.mapper.map(phys, 100, BIDIRECTIONAL, NONE)) {
-          assertThat(rig.device.write(mapping.dmaAddress() + PAGE / 2 - 64, BYTES)).isTrue();
-          assertThat(rig.device.write(mapping.dmaAddress() - 64, BYTES)).isFalse();
-          assertThat(rig.device.write(mapping.dmaAddress() + PAGE / 2, BYTES)).isFalse();
+          assertThat(rig.device.tryWrite(mapping.dmaAddress() + PAGE / 2 - 64, BYTES)).isTrue();
+          assertThat(rig.device.tryWrite(mapping.dmaAddress() - 64, BYTES)).isFalse();
+          assertThat(rig.device.tryWrite(mapping.dmaAddress() + PAGE / 2, BYTES)).isFalse();
         }
       }
     }

@@ -36,9 +36,9 @@ class LinearRangeTest {
       byte[] given = Rig.pattern(length, 3);
       scatter(block, ranges, given);
       long address = linear.map(ranges, BIDIRECTIONAL, NONE, policy);
-      assertThat(rig.device.read(address, length)).isEqualTo(given);
+      assertThat(rig.device.tryRead(address, length)).isEqualTo(given);
       byte[] answered = Rig.pattern(length, 4);
-      assertThat(rig.device.write(address, answered)).isTrue();
+      assertThat(rig.device.tryWrite(address, answered)).isTrue();
       int middle = length / 2;
       linear.syncForCpu(middle, 700);
       assertThat(Arrays.copyOfRange(gather(block, ranges), middle, middle + 700)).isEqualTo(Arrays.copyOfRange(answered, middle, middle + 700));
@@ -47,12 +47,12 @@ class LinearRangeTest {
       assertThat(gather(block, ranges)).isEqualTo(answered);
       scatter(block, ranges, again);
       linear.syncForDevice(0, length);
-      assertThat(rig.device.read(address, length)).isEqualTo(again);
-      assertThat(rig.device.write(address, given)).isTrue();
+      assertThat(rig.device.tryRead(address, length)).isEqualTo(again);
+      assertThat(rig.device.tryWrite(address, given)).isTrue();
       linear.unmap();
       assertThat(gather(block, ranges)).isEqualTo(given);
       if (rig.kind.translates) {
-        assertThat(rig.device.read(address, 1)).as("after unmap").isNull();
+        assertThat(rig.device.tryRead(address, 1)).as("after unmap").isNull();
       }
     }
     rig.mapper.awaitQuiescence();
@@ -166,9 +166,9 @@ class LinearRangeTest {
       TestRanges ranges = TestRanges.of(block.phys(0), PAGE, peer + 7 * PAGE, PAGE, peer, 2 * PAGE, block.phys(PAGE), 100);
       long address = linear.map(ranges, BIDIRECTIONAL, NONE, LinearPolicy.IN_PLACE);
       byte[] bytes = Rig.pattern(4 * PAGE + 100, 9);
-      assertThat(rig.device.write(address, bytes)).isTrue();
-      assertThat(rig.behind.bytes(7 * PAGE, PAGE)).isEqualTo(Arrays.copyOfRange(bytes, PAGE, 2 * PAGE));
-      assertThat(rig.behind.bytes(0, 2 * PAGE)).isEqualTo(Arrays.copyOfRange(bytes, 2 * PAGE, 4 * PAGE));
+      assertThat(rig.device.tryWrite(address, bytes)).isTrue();
+      assertThat(rig.behind.memory(7 * PAGE, PAGE)).isEqualTo(Arrays.copyOfRange(bytes, PAGE, 2 * PAGE));
+      assertThat(rig.behind.memory(0, 2 * PAGE)).isEqualTo(Arrays.copyOfRange(bytes, 2 * PAGE, 4 * PAGE));
       linear.syncForCpu(0, linear.length());
       assertThat(Rig.bytesOf(block, 0, PAGE)).isEqualTo(Arrays.copyOfRange(bytes, 0, PAGE));
       assertThat(Rig.bytesOf(block, PAGE, 100)).isEqualTo(Arrays.copyOfRange(bytes, 4 * PAGE, 4 * PAGE + 100));
@@ -184,8 +184,8 @@ class LinearRangeTest {
       long address = linear.map(TestRanges.of(peer + PAGE, 100, peer + PAGE + 100, 200), BIDIRECTIONAL, NONE, LinearPolicy.IN_PLACE);
       assertThat(address).isEqualTo(rig.nearMemory.range().busAddress() + PAGE);
       byte[] bytes = Rig.pattern(300, 2);
-      assertThat(rig.device.write(address, bytes)).isTrue();
-      assertThat(rig.near.bytes(PAGE, 300)).isEqualTo(bytes);
+      assertThat(rig.device.tryWrite(address, bytes)).isTrue();
+      assertThat(rig.near.memory(PAGE, 300)).isEqualTo(bytes);
       linear.unmap();
       MemoryBlock block = rig.allocate(PAGE);
       for (LinearPolicy policy : LinearPolicy.values()) {
@@ -206,7 +206,7 @@ class LinearRangeTest {
       CompletableFuture<Void> revoked = rig.behindMemory.revoke().toCompletableFuture();
       assertThat(revoked).isCompleted();
       assertThat(told).hasValue(1);
-      assertThat(rig.device.write(address, Rig.pattern(64, 1))).isFalse();
+      assertThat(rig.device.tryWrite(address, Rig.pattern(64, 1))).isFalse();
       assertReason(Reason.REVOKED, () -> linear.syncForCpu(0, 1));
       linear.unmap();
       assertThatThrownBy(linear::unmap).isInstanceOf(IllegalStateException.class);

@@ -29,7 +29,7 @@ import io.twostep.dma.spi.Timers;
 import io.twostep.dma.spi.Topology;
 import io.twostep.machine.model.ModelMachine;
 import io.twostep.machine.model.ModelMachineConfig;
-import java.lang.foreign.Arena;
+import io.twostep.tck.ProbeDevice;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -173,15 +173,14 @@ class OtherFabricTest {
     }
   }
 
-  private final Arena arena = Arena.ofShared();
   private final Mesh mesh = new Mesh();
   private final MeshMachine machine =
       new MeshMachine(ModelMachine.create(ModelMachineConfig.of(Map.of("memory", "4M", "tree", Rig.TREE))), mesh);
 
   @Test
   void peersOfAMeshAreReachedByTheSameRules() {
-    MemoryDevice device = new MemoryDevice(arena);
-    MemoryDevice expander = new MemoryDevice(arena);
+    ProbeDevice device = ProbeDevice.withMemory(Rig.PEER_BYTES);
+    ProbeDevice expander = ProbeDevice.withMemory(Rig.PEER_BYTES);
     SlotOptions options = SlotOptions.DEFAULT.withTranslation(Translation.NONE);
     DeviceSlot importer = machine.below.plug(new DeviceAddress("0000:03:00.0"), device, options);
     DeviceSlot provider = machine.below.plug(new DeviceAddress("0000:04:00.0"), expander, options);
@@ -197,9 +196,8 @@ class OtherFabricTest {
     mesh.place(provider, "e2");
     P2pBackend p2p = new P2pBackend(P2pConfig.defaults());
     try (machine;
-        arena;
         DmaMapper mapper = DmaStack.of(new DirectBackend(), p2p).attach(machine, importer, DeviceLimits.UNLIMITED);
-        PeerMemory memory = PeerMemory.publish(machine, provider, MemoryDevice.BAR, 0, MemoryDevice.BYTES);
+        PeerMemory memory = PeerMemory.publish(machine, provider, ProbeDevice.MEMORY_BAR, 0, Rig.PEER_BYTES);
         var block = machine.memory().allocate(8192, MemoryPlacement.CONTIGUOUS);
         var transfer = mapper.newTransfer()) {
       PeerPath path = p2p.path(machine, importer, provider);
@@ -209,8 +207,8 @@ class OtherFabricTest {
       Entries entries = new Entries();
       transfer.map(TestRanges.of(block.phys(0), 4096, memory.phys(), 4096, block.phys(4096), 4096), BIDIRECTIONAL, NONE, entries);
       assertThat(entries.kinds()).containsExactly(RangeKind.LOCAL, RangeKind.BUS_PEER, RangeKind.LOCAL);
-      assertThat(device.write(entries.address(1), Rig.pattern(64, 3))).isTrue();
-      assertThat(expander.bytes(0, 64)).isEqualTo(Rig.pattern(64, 3));
+      assertThat(device.tryWrite(entries.address(1), Rig.pattern(64, 3))).isTrue();
+      assertThat(expander.memory(0, 64)).isEqualTo(Rig.pattern(64, 3));
       transfer.unmap();
 
       mesh.cut("e0", "e1");
@@ -225,8 +223,8 @@ class OtherFabricTest {
       try (DmaMapper through = DmaStack.of(new DirectBackend(), believing).attach(machine, importer, DeviceLimits.UNLIMITED);
           DmaMapping mapping = through.map(memory.phys(), 64, BIDIRECTIONAL, NONE)) {
         assertThat(mapping.dmaAddress()).isEqualTo(memory.phys());
-        assertThat(device.write(mapping.dmaAddress(), Rig.pattern(64, 4))).isTrue();
-        assertThat(expander.bytes(0, 64)).isEqualTo(Rig.pattern(64, 4));
+        assertThat(device.tryWrite(mapping.dmaAddress(), Rig.pattern(64, 4))).isTrue();
+        assertThat(expander.memory(0, 64)).isEqualTo(Rig.pattern(64, 4));
       }
       mesh.cut("e3", "e0");
       assertThat(believing.path(machine, importer, provider).reason()).contains("no route");

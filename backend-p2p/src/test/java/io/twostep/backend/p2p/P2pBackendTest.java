@@ -24,7 +24,7 @@ import io.twostep.dma.spi.PeerMapType;
 import io.twostep.dma.spi.Settings;
 import io.twostep.machine.model.ModelMachine;
 import io.twostep.machine.model.ModelMachineConfig;
-import java.lang.foreign.Arena;
+import io.twostep.tck.ProbeDevice;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -39,10 +39,9 @@ class P2pBackendTest {
 
   @Test
   void onAMachineWithoutRoutesTheLayerIsNotInTheStack() {
-    try (Arena arena = Arena.ofShared();
-        ModelMachine machine = ModelMachine.create(ModelMachineConfig.of(Map.of("memory", "4M")))) {
+    try (ModelMachine machine = ModelMachine.create(ModelMachineConfig.of(Map.of("memory", "4M")))) {
       DeviceSlot slot =
-          machine.plug(new DeviceAddress("0000:01:00.0"), new MemoryDevice(arena), SlotOptions.DEFAULT.withTranslation(Translation.NONE));
+          machine.plug(new DeviceAddress("0000:01:00.0"), ProbeDevice.withMemory(Rig.PEER_BYTES), SlotOptions.DEFAULT.withTranslation(Translation.NONE));
       AttachContext context = new AttachContext(machine, slot, machine.addressSpaceFor(slot), DeviceLimits.UNLIMITED, 0);
       DmaOps terminal = new DirectBackend().attach(context);
       P2pBackend layer = new P2pBackend(P2pConfig.defaults());
@@ -71,8 +70,8 @@ class P2pBackendTest {
       assertThat(type(rig, rig.nearMemory)).isEqualTo(PeerMapType.THROUGH_HOST_BRIDGE);
       try (DmaMapping mapping = rig.mapper.map(rig.nearMemory.phys(), PAGE, FROM_DEVICE, NONE)) {
         assertThat(mapping.dmaAddress()).as("translated now").isNotEqualTo(rig.nearMemory.range().busAddress());
-        assertThat(rig.device.write(mapping.dmaAddress(), Rig.pattern(16, 1))).isTrue();
-        assertThat(rig.near.bytes(0, 16)).isEqualTo(Rig.pattern(16, 1));
+        assertThat(rig.device.tryWrite(mapping.dmaAddress(), Rig.pattern(16, 1))).isTrue();
+        assertThat(rig.near.memory(0, 16)).isEqualTo(Rig.pattern(16, 1));
       }
       rig.machine.accessControl("0000:02:01.0", "none");
       try (DmaMapping mapping = rig.mapper.map(rig.nearMemory.phys(), PAGE, FROM_DEVICE, NONE)) {
@@ -137,8 +136,8 @@ class P2pBackendTest {
     try (Rig rig = new Rig(Kind.IOMMU)) {
       rig.nearMemory.revoke();
       rig.nearMemory.close();
-      try (PeerMemory small = PeerMemory.publish(rig.machine, rig.nearMemory.provider(), MemoryDevice.BAR, 0, PAGE);
-          PeerMemory large = PeerMemory.publish(rig.machine, rig.nearMemory.provider(), MemoryDevice.BAR, PAGE, 4 * PAGE)) {
+      try (PeerMemory small = PeerMemory.publish(rig.machine, rig.nearMemory.provider(), ProbeDevice.MEMORY_BAR, 0, PAGE);
+          PeerMemory large = PeerMemory.publish(rig.machine, rig.nearMemory.provider(), ProbeDevice.MEMORY_BAR, PAGE, 4 * PAGE)) {
         assertThat(rig.p2p.nearest(rig.machine, List.of(small, large), List.of(rig.slot))).isSameAs(large);
         large.allocate(4 * PAGE).close();
         var taken = large.allocate(4 * PAGE);
@@ -155,8 +154,8 @@ class P2pBackendTest {
             DmaStack.of(rig.terminal, new P2pBackendPlugin().create(Settings.of(new P2pBackendPlugin(), Map.of("host-bridges", "known,dead:beef=any"))))
                 .attach(rig.seen, rig.slot, DeviceLimits.UNLIMITED);
         DmaMapping mapping = mapper.map(rig.farMemory.phys(), PAGE, FROM_DEVICE, NONE)) {
-      assertThat(rig.device.write(mapping.dmaAddress(), Rig.pattern(16, 7))).isTrue();
-      assertThat(rig.far.bytes(0, 16)).isEqualTo(Rig.pattern(16, 7));
+      assertThat(rig.device.tryWrite(mapping.dmaAddress(), Rig.pattern(16, 7))).isTrue();
+      assertThat(rig.far.memory(0, 16)).isEqualTo(Rig.pattern(16, 7));
     }
   }
 

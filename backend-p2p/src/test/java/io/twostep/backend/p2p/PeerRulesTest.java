@@ -13,7 +13,7 @@ import io.twostep.dma.spi.PeerRoute;
 import io.twostep.dma.spi.Topology;
 import io.twostep.machine.model.ModelMachine;
 import io.twostep.machine.model.ModelMachineConfig;
-import java.lang.foreign.Arena;
+import io.twostep.tck.ProbeDevice;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashSet;
@@ -265,8 +265,7 @@ class PeerRulesTest {
 
   private void judgeATree(Random random) {
     Tree tree = new Tree(random);
-    try (Arena arena = Arena.ofShared();
-        ModelMachine machine = ModelMachine.create(ModelMachineConfig.of(Map.of("memory", "4M", "tree", tree.text.toString())))) {
+    try (ModelMachine machine = ModelMachine.create(ModelMachineConfig.of(Map.of("memory", "4M", "tree", tree.text.toString())))) {
       List<DeviceSlot> slots = new ArrayList<>();
       List<Integer> ports = new ArrayList<>();
       for (int port = 0; port < tree.parentOf.size(); port++) {
@@ -275,7 +274,7 @@ class PeerRulesTest {
         if (leaf) {
           for (int function = 0; function < 1 + random.nextInt(2); function++) {
             DeviceAddress address = new DeviceAddress("0000:%02x:00.%d".formatted(tree.busOf.get(port), function));
-            slots.add(machine.plug(address, new MemoryDevice(arena), SlotOptions.DEFAULT));
+            slots.add(machine.plug(address, ProbeDevice.withMemory(Rig.PEER_BYTES), SlotOptions.DEFAULT));
             ports.add(port);
           }
         }

@@ -21,6 +21,7 @@ import io.twostep.dma.MemoryBlock;
 import io.twostep.dma.PeerMemory;
 import io.twostep.dma.SparseWindow;
 import io.twostep.machine.model.PeerBytes;
+import io.twostep.tck.ProbeDevice;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -45,7 +46,7 @@ class PeerTransferTest {
     int at = 0;
     for (Entries.Entry entry : entries.list) {
       byte[] part = java.util.Arrays.copyOfRange(bytes, at, at + (int) entry.length());
-      assertThat(rig.device.write(entry.dmaAddress(), part)).as("write to 0x%x", entry.dmaAddress()).isTrue();
+      assertThat(rig.device.tryWrite(entry.dmaAddress(), part)).as("write to 0x%x", entry.dmaAddress()).isTrue();
       at += part.length;
     }
     return bytes;
@@ -69,7 +70,7 @@ class PeerTransferTest {
         byte[] written = deviceWrites(rig, entries, 3);
         transfer.unmap();
         assertThat(Rig.bytesOf(block, 0, PAGE)).isEqualTo(java.util.Arrays.copyOfRange(written, 0, PAGE));
-        assertThat(rig.near.bytes(0, PAGE)).isEqualTo(java.util.Arrays.copyOfRange(written, PAGE, 2 * PAGE));
+        assertThat(rig.near.memory(0, PAGE)).isEqualTo(java.util.Arrays.copyOfRange(written, PAGE, 2 * PAGE));
         assertThat(Rig.bytesOf(block, 2 * PAGE, PAGE)).isEqualTo(java.util.Arrays.copyOfRange(written, 2 * PAGE, 3 * PAGE));
         assertThat(rig.machine.peerBytes(rig.slot)).isEqualTo(new PeerBytes(PAGE, 0));
       }
@@ -94,7 +95,7 @@ class PeerTransferTest {
         assertThat(rig.counting.publishes).isEqualTo(kind.translates ? 1 : 0);
         byte[] written = deviceWrites(rig, entries, 4);
         transfer.unmap();
-        assertThat(rig.behind.bytes(0, PAGE)).isEqualTo(java.util.Arrays.copyOfRange(written, PAGE, 2 * PAGE));
+        assertThat(rig.behind.memory(0, PAGE)).isEqualTo(java.util.Arrays.copyOfRange(written, PAGE, 2 * PAGE));
         assertThat(Rig.bytesOf(block, 2 * PAGE, PAGE)).isEqualTo(java.util.Arrays.copyOfRange(written, 2 * PAGE, 3 * PAGE));
         assertThat(rig.machine.peerBytes(rig.slot)).isEqualTo(new PeerBytes(0, PAGE));
       }
@@ -133,7 +134,7 @@ class PeerTransferTest {
       MemoryBlock block = rig.allocate(3 * PAGE);
       assertThat(transfer.map(localPeerLocal(block, rig.nearMemory), BIDIRECTIONAL, NONE, entries)).isEqualTo(1);
       byte[] written = deviceWrites(rig, entries, 5);
-      assertThat(rig.near.bytes(0, PAGE)).isEqualTo(java.util.Arrays.copyOfRange(written, PAGE, 2 * PAGE));
+      assertThat(rig.near.memory(0, PAGE)).isEqualTo(java.util.Arrays.copyOfRange(written, PAGE, 2 * PAGE));
       assertThat(rig.machine.peerBytes(rig.slot)).isEqualTo(new PeerBytes(0, PAGE));
       assertThat(rig.p2p.path(rig.machine, rig.slot, rig.nearMemory.provider()).reason()).contains("untrusted");
       transfer.unmap();
@@ -146,7 +147,7 @@ class PeerTransferTest {
   void oneRangeOfPeerMemoryIsMappedAsTransfersMapIt(Kind kind) {
     try (Rig rig = new Rig(kind)) {
       for (PeerMemory memory : List.of(rig.nearMemory, rig.behindMemory)) {
-        MemoryDevice provider = memory == rig.nearMemory ? rig.near : rig.behind;
+        ProbeDevice provider = memory == rig.nearMemory ? rig.near : rig.behind;
         try (DmaMapping mapping = rig.mapper.map(memory.phys() + PAGE, PAGE, BIDIRECTIONAL, NONE)) {
           boolean bus = kind != Kind.UNTRUSTED && memory == rig.nearMemory;
           if (bus) {
@@ -156,9 +157,9 @@ class PeerTransferTest {
           assertThat(mapping.needsSync()).as("peers are never cached").isFalse();
           mapping.syncForCpu(0, PAGE);
           byte[] bytes = Rig.pattern(PAGE, 9);
-          assertThat(rig.device.write(mapping.dmaAddress(), bytes)).isTrue();
-          assertThat(provider.bytes(PAGE, PAGE)).isEqualTo(bytes);
-          assertThat(rig.device.read(mapping.dmaAddress(), PAGE)).isEqualTo(bytes);
+          assertThat(rig.device.tryWrite(mapping.dmaAddress(), bytes)).isTrue();
+          assertThat(provider.memory(PAGE, PAGE)).isEqualTo(bytes);
+          assertThat(rig.device.tryRead(mapping.dmaAddress(), PAGE)).isEqualTo(bytes);
         }
       }
     }
@@ -173,7 +174,7 @@ class PeerTransferTest {
       long bridgeFirst = rig.behindMemory.phys();
       rig.counting.synced =
           phys -> {
-            assertThat(phys >= nearFirst && phys < nearFirst + MemoryDevice.BYTES).as("a near peer was synced").isFalse();
+            assertThat(phys >= nearFirst && phys < nearFirst + Rig.PEER_BYTES).as("a near peer was synced").isFalse();
             assertThat(kind.translates || phys < bridgeFirst).as("a bridge peer was synced").isTrue();
           };
       MemoryBlock block = rig.allocate(4 * PAGE);
@@ -186,8 +187,8 @@ class PeerTransferTest {
       assertThat(Rig.bytesOf(block, 3 * PAGE, PAGE)).isEqualTo(java.util.Arrays.copyOfRange(written, 4 * PAGE, 5 * PAGE));
       transfer.syncForDevice(0, ranges.bytes());
       transfer.unmap();
-      assertThat(rig.near.bytes(0, PAGE)).isEqualTo(java.util.Arrays.copyOfRange(written, PAGE, 2 * PAGE));
-      assertThat(rig.behind.bytes(0, PAGE)).isEqualTo(java.util.Arrays.copyOfRange(written, 3 * PAGE, 4 * PAGE));
+      assertThat(rig.near.memory(0, PAGE)).isEqualTo(java.util.Arrays.copyOfRange(written, PAGE, 2 * PAGE));
+      assertThat(rig.behind.memory(0, PAGE)).isEqualTo(java.util.Arrays.copyOfRange(written, 3 * PAGE, 4 * PAGE));
     }
   }
 
@@ -202,11 +203,11 @@ class PeerTransferTest {
       assertReason(Reason.BUS_ADDRESS, () -> window.link(0, rig.nearMemory.phys(), PAGE, BIDIRECTIONAL));
       long address = reservation.link(0, rig.behindMemory.phys(), PAGE);
       reservation.sync(0, PAGE);
-      assertThat(rig.device.write(address, Rig.pattern(64, 1))).isTrue();
-      assertThat(rig.behind.bytes(0, 64)).isEqualTo(Rig.pattern(64, 1));
+      assertThat(rig.device.tryWrite(address, Rig.pattern(64, 1))).isTrue();
+      assertThat(rig.behind.memory(0, 64)).isEqualTo(Rig.pattern(64, 1));
       long unit = window.link(PAGE, rig.behindMemory.phys() + PAGE, PAGE, BIDIRECTIONAL);
-      assertThat(rig.device.write(unit, Rig.pattern(64, 2))).isTrue();
-      assertThat(rig.behind.bytes(PAGE, 64)).isEqualTo(Rig.pattern(64, 2));
+      assertThat(rig.device.tryWrite(unit, Rig.pattern(64, 2))).isTrue();
+      assertThat(rig.behind.memory(PAGE, 64)).isEqualTo(Rig.pattern(64, 2));
       window.unlink(PAGE, PAGE);
       reservation.destroy();
     }

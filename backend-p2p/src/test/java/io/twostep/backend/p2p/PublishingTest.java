@@ -13,6 +13,7 @@ import io.twostep.dma.PeerBlock;
 import io.twostep.dma.PeerMemory;
 import io.twostep.dma.spi.DeviceSlot;
 import io.twostep.dma.spi.MemoryKind;
+import io.twostep.tck.ProbeDevice;
 import java.lang.foreign.ValueLayout;
 import org.junit.jupiter.api.Test;
 
@@ -24,26 +25,26 @@ class PublishingTest {
   void onlyWholeFramesInsideABarArePublished() {
     try (Rig rig = new Rig(Kind.DIRECT)) {
       DeviceSlot slot = rig.slot;
-      for (long[] bad : new long[][] {{0, 100}, {100, PAGE}, {0, 0}, {-PAGE, PAGE}, {0, MemoryDevice.BYTES + PAGE}, {MemoryDevice.BYTES, PAGE}, {PAGE, Long.MAX_VALUE & -PAGE}}) {
-        assertThatThrownBy(() -> PeerMemory.publish(rig.machine, slot, MemoryDevice.BAR, bad[0], bad[1]))
+      for (long[] bad : new long[][] {{0, 100}, {100, PAGE}, {0, 0}, {-PAGE, PAGE}, {0, Rig.PEER_BYTES + PAGE}, {Rig.PEER_BYTES, PAGE}, {PAGE, Long.MAX_VALUE & -PAGE}}) {
+        assertThatThrownBy(() -> PeerMemory.publish(rig.machine, slot, ProbeDevice.MEMORY_BAR, bad[0], bad[1]))
             .as("%d+%d", bad[0], bad[1])
             .isInstanceOf(IllegalArgumentException.class)
             .hasMessageContaining("0000:03:00.0")
             .hasMessageContaining("whole frames of 0x1000");
       }
-      assertThatThrownBy(() -> PeerMemory.publish(rig.machine, slot, 0, 0, PAGE)).hasMessageContaining("there is no BAR 0");
-      assertThatThrownBy(() -> PeerMemory.publish(rig.machine, rig.nearMemory.provider(), MemoryDevice.BAR, 0, PAGE)).hasMessageContaining("published already");
+      assertThatThrownBy(() -> PeerMemory.publish(rig.machine, slot, 1, 0, PAGE)).hasMessageContaining("there is no BAR 1");
+      assertThatThrownBy(() -> PeerMemory.publish(rig.machine, rig.nearMemory.provider(), ProbeDevice.MEMORY_BAR, 0, PAGE)).hasMessageContaining("published already");
     }
   }
 
   @Test
   void whatIsNotPublishedIsNoMemoryForAnybody() {
     try (Rig rig = new Rig(Kind.IOMMU)) {
-      long phys = rig.slot.bar(MemoryDevice.BAR).phys();
+      long phys = rig.slot.bar(ProbeDevice.MEMORY_BAR).phys();
       assertThat(rig.machine.memory().regionOf(phys, PAGE).kind()).isEqualTo(MemoryKind.MMIO);
       assertThatThrownBy(() -> rig.mapper.map(phys, PAGE, BIDIRECTIONAL, NONE))
           .isInstanceOfSatisfying(DmaMappingException.class, e -> assertThat(e.reason()).isEqualTo(Reason.NOT_BACKED));
-      try (PeerMemory own = rig.mapper.publish(MemoryDevice.BAR, 0, PAGE);
+      try (PeerMemory own = rig.mapper.publish(ProbeDevice.MEMORY_BAR, 0, PAGE);
           DmaMapping mapping = rig.mapper.map(own.phys(), PAGE, BIDIRECTIONAL, NONE)) {
         assertThat(mapping.dmaAddress()).as("a device reaches its own memory").isEqualTo(own.range().busAddress());
         mapping.unmap();
@@ -60,10 +61,10 @@ class PublishingTest {
       assertThat(page.phys() % PAGE).isZero();
       assertThat(small.phys() % 64).isZero();
       assertThat(memory.allocations()).isEqualTo(2);
-      assertThat(memory.freeBytes()).isEqualTo(MemoryDevice.BYTES - 100 - PAGE - 1);
+      assertThat(memory.freeBytes()).isEqualTo(Rig.PEER_BYTES - 100 - PAGE - 1);
       page.segment().set(ValueLayout.JAVA_BYTE, 7, (byte) 42);
-      assertThat(rig.near.bytes(page.offset() + 7, 1)).containsExactly(42);
-      assertThatThrownBy(() -> memory.allocate(MemoryDevice.BYTES))
+      assertThat(rig.near.memory(page.offset() + 7, 1)).containsExactly(42);
+      assertThatThrownBy(() -> memory.allocate(Rig.PEER_BYTES))
           .isInstanceOfSatisfying(DmaMappingException.class, e -> assertThat(e.reason()).isEqualTo(Reason.NOT_BACKED))
           .hasMessageContaining("the largest free piece has");
       assertThatThrownBy(() -> memory.allocate(0)).isInstanceOf(IllegalArgumentException.class);
@@ -71,7 +72,7 @@ class PublishingTest {
       small.close();
       small.close();
       page.close();
-      assertThat(memory.largestFree()).isEqualTo(MemoryDevice.BYTES);
+      assertThat(memory.largestFree()).isEqualTo(Rig.PEER_BYTES);
     }
   }
 

@@ -52,7 +52,7 @@ class RevocationDeadlineTest {
         DmaMapper second = second(rig);
         SparseWindow window = rig.mapper.newWindow(PAGE, PAGE, BIDIRECTIONAL, NONE)) {
       DmaMapping mapping = second.map(rig.behindMemory.phys(), PAGE, BIDIRECTIONAL, NONE);
-      assertThat(rig.near.write(mapping.dmaAddress(), BYTES)).isTrue();
+      assertThat(rig.near.tryWrite(mapping.dmaAddress(), BYTES)).isTrue();
       window.link(0, rig.behindMemory.phys(), PAGE, BIDIRECTIONAL);
       rig.machine.failNth().arm(FailNth.Kind.INVALIDATE, 1);
       assertThatThrownBy(mapping::close).isInstanceOf(DmaMappingException.class);
@@ -61,7 +61,7 @@ class RevocationDeadlineTest {
       CompletableFuture<Void> revoked = rig.behindMemory.revoke(DEADLINE).toCompletableFuture();
       await(rig, revoked);
       assertQuarantined(revoked, "0000:04:00.0");
-      assertThat(rig.device.write(window.address(), BYTES)).as("held on").isFalse();
+      assertThat(rig.device.tryWrite(window.address(), BYTES)).as("held on").isFalse();
       second.newMapping().close();
 
       rig.nearMemory.provider().reset();
@@ -87,9 +87,9 @@ class RevocationDeadlineTest {
       assertThat(rig.behindMemory.range().importers()).extracting(Importer::device).containsExactly(second.slot());
       await(rig, revoked);
       assertThat(revoked).isCompleted();
-      assertThat(rig.device.write(listens.address() + 2 * PAGE, BYTES)).as("let go in time").isTrue();
+      assertThat(rig.device.tryWrite(listens.address() + 2 * PAGE, BYTES)).as("let go in time").isTrue();
       rig.mapper.map(block.phys(0), PAGE, BIDIRECTIONAL, NONE).close();
-      assertThat(rig.near.write(holdsOn.address(), BYTES)).as("held on").isFalse();
+      assertThat(rig.near.tryWrite(holdsOn.address(), BYTES)).as("held on").isFalse();
       assertThatThrownBy(second::newMapping).isInstanceOf(DmaMappingException.class);
     }
   }

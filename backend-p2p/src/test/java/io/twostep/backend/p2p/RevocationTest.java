@@ -17,6 +17,7 @@ import io.twostep.dma.MemoryBlock;
 import io.twostep.dma.PeerMemory;
 import io.twostep.dma.SparseWindow;
 import io.twostep.machine.model.FailNth;
+import io.twostep.tck.ProbeDevice;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -55,7 +56,7 @@ class RevocationTest {
       Entries entries = new Entries();
       transfer.map(TestRanges.of(block.phys(0), PAGE, rig.behindMemory.phys(), PAGE), FROM_DEVICE, NONE, entries);
       long address = mapping.dmaAddress();
-      assertThat(rig.device.write(address, BYTES)).isTrue();
+      assertThat(rig.device.tryWrite(address, BYTES)).isTrue();
       AtomicInteger told = new AtomicInteger();
       mapping.onRevoke(told::incrementAndGet);
       transfer.onRevoke(told::incrementAndGet);
@@ -64,10 +65,10 @@ class RevocationTest {
       CompletableFuture<Void> revoked = rig.behindMemory.revoke().toCompletableFuture();
       assertThat(isDone(revoked)).isTrue();
       assertThat(told).hasValue(2);
-      assertThat(rig.device.write(address, Rig.pattern(64, 2))).isFalse();
-      assertThat(rig.device.write(entries.address(0) + PAGE, Rig.pattern(64, 2))).isFalse();
-      assertThat(rig.behind.bytes(0, 64)).isEqualTo(BYTES);
-      assertThat(rig.device.write(other.dmaAddress(), BYTES)).as("others are unharmed").isTrue();
+      assertThat(rig.device.tryWrite(address, Rig.pattern(64, 2))).isFalse();
+      assertThat(rig.device.tryWrite(entries.address(0) + PAGE, Rig.pattern(64, 2))).isFalse();
+      assertThat(rig.behind.memory(0, 64)).isEqualTo(BYTES);
+      assertThat(rig.device.tryWrite(other.dmaAddress(), BYTES)).as("others are unharmed").isTrue();
 
       assertReason(Reason.REVOKED, () -> mapping.syncForCpu(0, 1));
       assertReason(Reason.REVOKED, () -> transfer.syncForDevice(0, 1));
@@ -128,14 +129,14 @@ class RevocationTest {
         DmaMapping mapping = rig.mapper.map(rig.nearMemory.phys(), PAGE, BIDIRECTIONAL, NONE)) {
       long address = mapping.dmaAddress();
       CompletableFuture<Void> revoked = rig.nearMemory.revoke(5_000_000).toCompletableFuture();
-      assertThat(rig.device.write(address, BYTES)).as("nothing stands between").isTrue();
+      assertThat(rig.device.tryWrite(address, BYTES)).as("nothing stands between").isTrue();
       long start = rig.machine.timers().nanoTime();
       while (!revoked.isDone()) {
         rig.machine.timers().pause();
       }
       assertThat(rig.machine.timers().nanoTime() - start).isGreaterThanOrEqualTo(5_000_000);
       assertThat(isDone(revoked)).isTrue();
-      assertThat(rig.device.write(address, BYTES)).isFalse();
+      assertThat(rig.device.tryWrite(address, BYTES)).isFalse();
       assertReason(Reason.DETACHED, rig.mapper::newMapping);
       mapping.unmap();
     }
@@ -173,11 +174,11 @@ class RevocationTest {
       long address = reservation.link(PAGE, rig.behindMemory.phys(), PAGE);
       reservation.link(2 * PAGE, TestRanges.of(rig.behindMemory.phys() + PAGE, PAGE));
       reservation.sync(0, 3 * PAGE);
-      assertThat(rig.device.write(address, BYTES)).isTrue();
+      assertThat(rig.device.tryWrite(address, BYTES)).isTrue();
       reservation.unlink(2 * PAGE, PAGE, batch);
       assertThat(batch.isEmpty()).as("what may be a peer's is proved gone at once").isTrue();
       assertThat(isDone(rig.behindMemory.revoke().toCompletableFuture())).isTrue();
-      assertThat(rig.device.write(address, BYTES)).isFalse();
+      assertThat(rig.device.tryWrite(address, BYTES)).isFalse();
       assertReason(Reason.REVOKED, () -> reservation.link(5 * PAGE, block.phys(0), PAGE));
       assertReason(Reason.REVOKED, () -> reservation.link(5 * PAGE, TestRanges.of(block.phys(0), PAGE)));
       assertReason(Reason.REVOKED, () -> reservation.sync(0, PAGE));
@@ -222,7 +223,7 @@ class RevocationTest {
           });
       assertThat(isDone(revoked.getFirst())).isTrue();
       assertThat(told).hasValue(1);
-      assertThat(rig.device.write(entries.address(0), BYTES)).isFalse();
+      assertThat(rig.device.tryWrite(entries.address(0), BYTES)).isFalse();
       transfer.unmap();
     }
   }
@@ -241,8 +242,8 @@ class RevocationTest {
       rig.machine.unplug(rig.behindMemory.provider().address());
       assertThat(rig.behindMemory.isRevoked()).isTrue();
       assertReason(Reason.REVOKED, () -> transfer.syncForCpu(0, 1));
-      assertThat(rig.device.write(entries.list.getLast().dmaAddress() + entries.list.getLast().length() - 64, BYTES)).isFalse();
-      assertThat(rig.device.write(others.address(0), BYTES)).as("other requests are unharmed").isTrue();
+      assertThat(rig.device.tryWrite(entries.list.getLast().dmaAddress() + entries.list.getLast().length() - 64, BYTES)).isFalse();
+      assertThat(rig.device.tryWrite(others.address(0), BYTES)).as("other requests are unharmed").isTrue();
       transfer.unmap();
       other.unmap();
       assertReason(Reason.REVOKED, () -> rig.mapper.map(rig.behindMemory.phys(), PAGE, FROM_DEVICE, NONE));
@@ -277,10 +278,10 @@ class RevocationTest {
     try (Rig rig = new Rig(Kind.IOMMU)) {
       rig.behindMemory.revoke();
       rig.behindMemory.close();
-      try (PeerMemory again = PeerMemory.publish(rig.machine, rig.behindMemory.provider(), MemoryDevice.BAR, PAGE, 2 * PAGE);
+      try (PeerMemory again = PeerMemory.publish(rig.machine, rig.behindMemory.provider(), ProbeDevice.MEMORY_BAR, PAGE, 2 * PAGE);
           DmaMapping mapping = rig.mapper.map(again.phys(), PAGE, BIDIRECTIONAL, NONE)) {
-        assertThat(rig.device.write(mapping.dmaAddress(), BYTES)).isTrue();
-        assertThat(rig.behind.bytes(PAGE, 64)).isEqualTo(BYTES);
+        assertThat(rig.device.tryWrite(mapping.dmaAddress(), BYTES)).isTrue();
+        assertThat(rig.behind.memory(PAGE, 64)).isEqualTo(BYTES);
         mapping.unmap();
       }
     }

@@ -24,6 +24,7 @@ import io.twostep.dma.spi.ModelHost.SlotOptions;
 import io.twostep.dma.spi.TerminalBackend;
 import io.twostep.machine.model.ModelMachine;
 import io.twostep.machine.model.ModelMachineConfig;
+import io.twostep.tck.ProbeDevice;
 import java.lang.foreign.Arena;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
@@ -77,6 +78,9 @@ final class Rig implements AutoCloseable {
 
   static final int PAGE = 4096;
 
+  /** Bytes of each provider's memory. */
+  static final int PEER_BYTES = 256 << 10;
+
   final Kind kind;
   final Arena arena = Arena.ofShared();
   final ModelMachine machine;
@@ -91,11 +95,11 @@ final class Rig implements AutoCloseable {
   final CountingLayer counting = new CountingLayer();
   final TerminalBackend terminal;
   final List<LayerBackend> layers = new ArrayList<>();
-  final MemoryDevice device = new MemoryDevice(arena);
+  final ProbeDevice device = ProbeDevice.withMemory(Rig.PEER_BYTES);
   final DeviceSlot slot;
-  final MemoryDevice near = new MemoryDevice(arena);
-  final MemoryDevice behind = new MemoryDevice(arena);
-  final MemoryDevice far = new MemoryDevice(arena);
+  final ProbeDevice near = ProbeDevice.withMemory(Rig.PEER_BYTES);
+  final ProbeDevice behind = ProbeDevice.withMemory(Rig.PEER_BYTES);
+  final ProbeDevice far = ProbeDevice.withMemory(Rig.PEER_BYTES);
   final PeerMemory nearMemory;
   final PeerMemory behindMemory;
   final PeerMemory farMemory;
@@ -115,15 +119,15 @@ final class Rig implements AutoCloseable {
     }
     machine = ModelMachine.create(ModelMachineConfig.of(given));
     boolean hosted = kind == Kind.HOST || kind == Kind.HOST_2K;
-    host = new HostedSpace(kind == Kind.HOST_2K ? PAGE / 2 : PAGE);
-    if (hosted) {
-      device.between = host::translate;
-    }
     slot = plug("0000:03:00.0", device, kind.options);
+    host = new HostedSpace(machine.addressSpaceFor(slot), kind == Kind.HOST_2K ? PAGE / 2 : PAGE);
+    if (hosted) {
+      device.through(host::translate);
+    }
     seen = hosted ? new HostedMachine(machine, slot, host) : machine;
     nearMemory = publish("0000:04:00.0", near, kind.options);
     behindMemory = publish("0000:10:00.0", behind, SlotOptions.DEFAULT);
-    host.replace(machine.addressSpaceFor(slot), new AddressRange(nearMemory.range().busAddress(), nearMemory.range().busAddress() + MemoryDevice.BYTES - 1, "the switch's"));
+    host.claim(new AddressRange(nearMemory.range().busAddress(), nearMemory.range().busAddress() + Rig.PEER_BYTES - 1, "the switch's"));
     farMemory = publish("0000:41:00.0", far, SlotOptions.DEFAULT);
     FlushPolicy policy = kind == Kind.IOMMU_LAZY ? FlushPolicy.LAZY : FlushPolicy.STRICT;
     terminal = kind.translates ? new IommuBackend(IommuConfig.defaults().withFlush(policy)) : new DirectBackend();
@@ -136,14 +140,14 @@ final class Rig implements AutoCloseable {
     mapper = DmaStack.of(terminal, layers).attach(seen, slot, limits);
   }
 
-  private DeviceSlot plug(String address, MemoryDevice model, SlotOptions options) {
+  private DeviceSlot plug(String address, ProbeDevice model, SlotOptions options) {
     DeviceSlot plugged = machine.plug(new DeviceAddress(address), model, options);
     plugged.busMaster(true);
     return plugged;
   }
 
-  private PeerMemory publish(String address, MemoryDevice model, SlotOptions options) {
-    return PeerMemory.publish(seen, plug(address, model, options), MemoryDevice.BAR, 0, MemoryDevice.BYTES);
+  private PeerMemory publish(String address, ProbeDevice model, SlotOptions options) {
+    return PeerMemory.publish(seen, plug(address, model, options), ProbeDevice.MEMORY_BAR, 0, Rig.PEER_BYTES);
   }
 
   MemoryBlock allocate(long length) {

@@ -10,16 +10,17 @@ import io.twostep.dma.spi.AddressSpace.Translation;
 import io.twostep.dma.spi.DeviceAddress;
 import io.twostep.dma.spi.DeviceSlot;
 import io.twostep.dma.spi.ModelHost.SlotOptions;
+import io.twostep.tck.ProbeDevice;
 
 /** A second importer, behind no translation, on the same machine. */
 final class UntranslatedImporter implements AutoCloseable {
-  final MemoryDevice device;
+  final ProbeDevice device;
   final DeviceSlot slot;
   final DirectBackend terminal = new DirectBackend();
   final DmaMapper mapper;
 
   UntranslatedImporter(Rig rig) {
-    device = new MemoryDevice(rig.arena);
+    device = ProbeDevice.withMemory(Rig.PEER_BYTES);
     slot = rig.machine.plug(new DeviceAddress("0000:11:00.0"), device, SlotOptions.DEFAULT.withTranslation(Translation.NONE));
     slot.busMaster(true);
     mapper = DmaStack.of(terminal, rig.p2p).attach(rig.seen, slot, DeviceLimits.UNLIMITED);

@@ -25,7 +25,8 @@ public final class FaultPlan {
     HOST_UNMAP
   }
 
-  FaultPlan() {}
+  /** Create a plan after which nothing fails. */
+  public FaultPlan() {}
 
   /** Make the {@code n}-th call of {@code kind} from now on fail; {@code n} counts from 1. */
   public void arm(Call kind, long n) {

@@ -12,25 +12,32 @@ import java.util.Map;
 import java.util.TreeMap;
 
 /** A host kernel's mappings: runs that can only be unmapped whole, at most so many, and the way a device goes through them. */
-final class HostTable implements HostManagedIommu {
-  private static final long GRANULE = 4096;
+public final class HostTable implements HostManagedIommu {
   private static final long HIGHEST = (1L << 39) - 1;
   private static final long SLOTS = 4096;
 
   private record Run(long phys, long length, int access) {}
 
   private final FaultPlan faults;
+  private final long granule;
   private final TreeMap<Long, Run> runs = new TreeMap<>(Long::compareUnsigned);
 
   private long garbage;
 
-  HostTable(FaultPlan faults) {
+  /**
+   * Create an empty table.
+   *
+   * @param faults what makes {@link Call#HOST_MAP} and {@link Call#HOST_UNMAP} fail
+   * @param granule bytes, a power of two
+   */
+  public HostTable(FaultPlan faults, long granule) {
     this.faults = faults;
+    this.granule = granule;
   }
 
   @Override
   public long granule() {
-    return GRANULE;
+    return granule;
   }
 
   @Override
@@ -49,6 +56,11 @@ final class HostTable implements HostManagedIommu {
   @Override
   public synchronized long mappingSlots() {
     return SLOTS - runs.size();
+  }
+
+  /** Return how many runs are mapped. */
+  public synchronized int mappings() {
+    return runs.size();
   }
 
   /** Returns the heap bytes that its books have taken from the threads that call it. */
@@ -71,7 +83,7 @@ final class HostTable implements HostManagedIommu {
       throw new DmaMappingException(Reason.MAPPING_SLOTS, "the host has no slot left");
     }
     Map.Entry<Long, Run> before = runs.floorEntry(iova + length - 1);
-    if (((iova | phys | length) & GRANULE - 1) != 0 || length == 0 || access == 0 || (before != null && before.getKey() + before.getValue().length > iova)) {
+    if (((iova | phys | length) & granule - 1) != 0 || length == 0 || access == 0 || (before != null && before.getKey() + before.getValue().length > iova)) {
       throw new DmaMappingException(Reason.ALREADY_LINKED, "bad or overlapping 0x%x+0x%x".formatted(iova, length));
     }
     runs.put(iova, new Run(phys, length, access));
@@ -101,8 +113,8 @@ final class HostTable implements HostManagedIommu {
     return done;
   }
 
-  /** Returns what stands between a device and the bus. */
-  BusMaster translate(BusMaster bus) {
+  /** Return what stands between a device and the bus. */
+  public BusMaster translate(BusMaster bus) {
     return new BusMaster() {
       @Override
       public int read(long dmaAddress, MemorySegment target, long offset, long length) {
@@ -122,7 +134,7 @@ final class HostTable implements HostManagedIommu {
 
   private int pieces(long iova, long length, int access, Access move) {
     for (long at = 0; at < length; ) {
-      long bytes = Math.min(length - at, GRANULE - (iova + at & GRANULE - 1));
+      long bytes = Math.min(length - at, granule - (iova + at & granule - 1));
       long phys = physOf(iova + at, access);
       int status = phys == -1 ? BusMaster.UNSUPPORTED_REQUEST : move.move(phys, at, bytes);
       if (status != BusMaster.OK) {

@@ -7,12 +7,13 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.List;
+import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
 /** A device without a mind: the test says what it reads and writes, and a refusal is an answer. Thread-safe once plugged. */
 public final class ProbeDevice implements DeviceModel {
   /** The BAR that is memory, in a probe that has any. */
-  static final int MEMORY_BAR = 2;
+  public static final int MEMORY_BAR = 2;
 
   private final MemorySegment memory;
   private volatile @Nullable BusMaster bus;
@@ -27,22 +28,27 @@ public final class ProbeDevice implements DeviceModel {
   }
 
   /** Create a probe that has memory of its own for others to reach; {@code length} is a power of two of at least 4096 bytes. */
-  static ProbeDevice withMemory(long length) {
-    return new ProbeDevice(Arena.ofAuto().allocate(length, 4096));
+  public static ProbeDevice withMemory(long length) {
+    return withMemory(Arena.ofAuto().allocate(length, 4096));
   }
 
-  /** Returns the bytes of its own memory. */
-  long memoryLength() {
+  /** Create a probe whose own memory is {@code memory}, a power of two of at least 4096 bytes, which must stay open as long as the machine. */
+  public static ProbeDevice withMemory(MemorySegment memory) {
+    return new ProbeDevice(memory);
+  }
+
+  /** Return the bytes of its own memory; 0 if it has none. */
+  public long memoryLength() {
     return memory.byteSize();
   }
 
-  /** Returns what its own memory holds. */
-  byte[] memory(long offset, int length) {
+  /** Return what its own memory holds. */
+  public byte[] memory(long offset, int length) {
     return memory.asSlice(offset, length).toArray(ValueLayout.JAVA_BYTE);
   }
 
-  /** Puts bytes into its own memory. */
-  void put(long offset, byte[] bytes) {
+  /** Put bytes into its own memory. */
+  public void put(long offset, byte[] bytes) {
     MemorySegment.copy(MemorySegment.ofArray(bytes), 0, memory, offset, bytes.length);
   }
 
@@ -91,8 +97,8 @@ public final class ProbeDevice implements DeviceModel {
     return connected;
   }
 
-  /** Put a translation of the kit's own between the device and the bus. */
-  void through(java.util.function.UnaryOperator<BusMaster> translation) {
+  /** Put a translation of the test's own between the plugged device and the bus. */
+  public void through(UnaryOperator<BusMaster> translation) {
     bus = translation.apply(plugged());
   }
 

@@ -23,7 +23,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class TckMachine implements Machine {
   private final ModelHost real;
-  private final boolean hostManaged;
+  private final long hostGranule;
   private final FaultPlan faults = new FaultPlan();
   private final WatchedMemory memory;
   private final Timers timers;
@@ -31,9 +31,9 @@ public final class TckMachine implements Machine {
   private final IdentityHashMap<AddressSpace, Space> spaces = new IdentityHashMap<>();
   private int nextBus;
 
-  TckMachine(ModelHost real, boolean hostManaged, int firstBus, boolean still) {
+  TckMachine(ModelHost real, long hostGranule, int firstBus, boolean still) {
     this.real = real;
-    this.hostManaged = hostManaged;
+    this.hostGranule = hostGranule;
     nextBus = firstBus;
     timers = still ? new StoppedClock(real.timers()) : real.timers();
     memory = new WatchedMemory(real.memory(), faults);
@@ -41,12 +41,12 @@ public final class TckMachine implements Machine {
 
   /** Plug a probe into the next slot and let it master the bus. */
   public DeviceSlot plug(ProbeDevice device, SlotOptions options) {
-    boolean byHost = hostManaged && options.translation() == AddressSpace.Translation.TRANSLATED;
+    boolean byHost = hostGranule != 0 && options.translation() == AddressSpace.Translation.TRANSLATED;
     SlotOptions below = byHost ? options.withTranslation(AddressSpace.Translation.NONE) : options;
     DeviceSlot slot = real.plug(new DeviceAddress("0000:%02x:00.0".formatted(nextBus++)), device, below);
     slot.busMaster(true);
     if (byHost) {
-      HostTable table = new HostTable(faults);
+      HostTable table = new HostTable(faults, hostGranule);
       tables.add(table);
       synchronized (spaces) {
         AddressSpace behind = real.addressSpaceFor(slot);

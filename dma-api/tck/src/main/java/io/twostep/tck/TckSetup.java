@@ -23,11 +23,11 @@ import java.util.TreeMap;
  *     hardware may
  * @param device how the device stands
  * @param limits what the device can address and digest
- * @param hostManaged whether a host keeps the translations, instead of tables in memory
+ * @param hostGranule granule of the host that keeps the translations, bytes, a power of two; 0 for tables in memory
  * @param firstBus number of the bus that the device is on; what is plugged later gets the buses behind it, device 0 of each
  */
 public record TckSetup(
-    String machine, Map<String, String> machineSettings, SlotOptions device, DeviceLimits limits, boolean hostManaged, int firstBus) {
+    String machine, Map<String, String> machineSettings, SlotOptions device, DeviceLimits limits, long hostGranule, int firstBus) {
   private static final Map<String, String> ASKED_FOR =
       Map.of("memory", "256MiB", "iotlb", "adversarial", "cache", "adversarial", "seed", "7");
 
@@ -37,7 +37,7 @@ public record TckSetup(
 
   /** Return a trusted, coherent device behind an IOMMU whose tables the backend writes. */
   public static TckSetup translated() {
-    return new TckSetup("model", Map.of(), SlotOptions.DEFAULT, DeviceLimits.UNLIMITED, false, 1);
+    return new TckSetup("model", Map.of(), SlotOptions.DEFAULT, DeviceLimits.UNLIMITED, 0, 1);
   }
 
   /** Return a trusted, coherent device that nothing translates for. */
@@ -47,34 +47,44 @@ public record TckSetup(
 
   /** Return a copy with another {@link #machine}. */
   public TckSetup withMachine(String name) {
-    return new TckSetup(name, machineSettings, device, limits, hostManaged, firstBus);
+    return new TckSetup(name, machineSettings, device, limits, hostGranule, firstBus);
   }
 
   /** Return a copy with one more setting of the machine. */
   public TckSetup withMachineSetting(String name, String value) {
     Map<String, String> more = new HashMap<>(machineSettings);
     more.put(name, value);
-    return new TckSetup(machine, more, device, limits, hostManaged, firstBus);
+    return new TckSetup(machine, more, device, limits, hostGranule, firstBus);
   }
 
   /** Return a copy with another {@link #device}. */
   public TckSetup withDevice(SlotOptions other) {
-    return new TckSetup(machine, machineSettings, other, limits, hostManaged, firstBus);
+    return new TckSetup(machine, machineSettings, other, limits, hostGranule, firstBus);
   }
 
   /** Return a copy with other {@link #limits}. */
   public TckSetup withLimits(DeviceLimits other) {
-    return new TckSetup(machine, machineSettings, device, other, hostManaged, firstBus);
+    return new TckSetup(machine, machineSettings, device, other, hostGranule, firstBus);
   }
 
-  /** Return a copy whose translations a host keeps. */
+  /** Tell whether a host keeps the translations. */
+  public boolean hostManaged() {
+    return hostGranule != 0;
+  }
+
+  /** Return a copy whose translations a host keeps, in granules of 4 KiB. */
   public TckSetup byHost() {
-    return new TckSetup(machine, machineSettings, device, limits, true, firstBus);
+    return byHost(4096);
+  }
+
+  /** Return a copy whose translations a host keeps, in granules of so many bytes, a power of two. */
+  public TckSetup byHost(long granule) {
+    return new TckSetup(machine, machineSettings, device, limits, granule, firstBus);
   }
 
   /** Return a copy whose device is on another bus, where the machine's tree has a port for it; see {@link #firstBus}. */
   public TckSetup onBus(int number) {
-    return new TckSetup(machine, machineSettings, device, limits, hostManaged, number);
+    return new TckSetup(machine, machineSettings, device, limits, hostGranule, number);
   }
 
   /** Return a copy whose machine draws from another seed, if it has one. */
@@ -91,7 +101,7 @@ public record TckSetup(
         calm.put(setting.name(), setting.defaultValue());
       }
     }
-    return new TckSetup(machine, calm, device, limits, hostManaged, firstBus);
+    return new TckSetup(machine, calm, device, limits, hostGranule, firstBus);
   }
 
   /** Make the machine; a {@code still} one has a clock that does not move. */
@@ -109,7 +119,7 @@ public record TckSetup(
       made.close();
       throw new IllegalStateException("machine '" + machine + "' hosts no device models, and the kit needs to be the device");
     }
-    return new TckMachine(host, hostManaged, firstBus, still);
+    return new TckMachine(host, hostGranule, firstBus, still);
   }
 
   private static MachinePlugin find(String name) {

@@ -12,49 +12,45 @@ import org.jspecify.annotations.Nullable;
 final class BrokenTracking {
   private BrokenTracking() {}
 
-  /** A tracker without a mistake. */
-  private static class Tracker implements DirtyTracker {
-    final DirtyTracker real;
+  /** Ops that are their own tracker, without a mistake yet. */
+  private abstract static class Tracking extends Healthy implements DirtyTracker {
+    private final @Nullable DirtyTracker real;
 
-    Tracker(DirtyTracker real) {
-      this.real = real;
+    Tracking(DmaOps next, AttachContext context) {
+      super(next, context);
+      real = next.dirtyTracker();
+    }
+
+    @Override
+    public final @Nullable DirtyTracker dirtyTracker() {
+      return real == null ? null : this;
+    }
+
+    private DirtyTracker real() {
+      if (real == null) {
+        throw new IllegalStateException("what is below cannot track");
+      }
+      return real;
     }
 
     @Override
     public long granularity() {
-      return real.granularity();
+      return real().granularity();
     }
 
     @Override
     public void start() {
-      real.start();
+      real().start();
     }
 
     @Override
     public void stop() {
-      real.stop();
+      real().stop();
     }
 
     @Override
     public void read(boolean clear, DirtyBitmap bitmap) {
-      real.read(clear, bitmap);
-    }
-  }
-
-  private abstract static class Tracking extends Healthy {
-    private final @Nullable DirtyTracker tracker;
-
-    Tracking(DmaOps next, AttachContext context) {
-      super(next, context);
-      DirtyTracker real = next.dirtyTracker();
-      tracker = real == null ? null : broken(real);
-    }
-
-    abstract DirtyTracker broken(DirtyTracker real);
-
-    @Override
-    public final @Nullable DirtyTracker dirtyTracker() {
-      return tracker;
+      real().read(clear, bitmap);
     }
   }
 
@@ -64,13 +60,8 @@ final class BrokenTracking {
     }
 
     @Override
-    DirtyTracker broken(DirtyTracker real) {
-      return new Tracker(real) {
-        @Override
-        public void read(boolean clear, DirtyBitmap bitmap) {
-          real.read(true, bitmap);
-        }
-      };
+    public void read(boolean clear, DirtyBitmap bitmap) {
+      super.read(true, bitmap);
     }
   }
 
@@ -81,13 +72,8 @@ final class BrokenTracking {
     }
 
     @Override
-    DirtyTracker broken(DirtyTracker real) {
-      return new Tracker(real) {
-        @Override
-        public void read(boolean clear, DirtyBitmap bitmap) {
-          BrokenTeardown.withoutInvalidation(context, () -> real.read(clear, bitmap));
-        }
-      };
+    public void read(boolean clear, DirtyBitmap bitmap) {
+      BrokenTeardown.withoutInvalidation(context, () -> super.read(clear, bitmap));
     }
   }
 
@@ -97,18 +83,13 @@ final class BrokenTracking {
     }
 
     @Override
-    DirtyTracker broken(DirtyTracker real) {
-      return new Tracker(real) {
-        @Override
-        public void read(boolean clear, DirtyBitmap bitmap) {
-          try {
-            real.read(clear, bitmap);
-          } catch (RuntimeException e) {
-            real.read(true, new DirtyBitmap(bitmap.first(), bitmap.length(), bitmap.pageSize()));
-            throw e;
-          }
-        }
-      };
+    public void read(boolean clear, DirtyBitmap bitmap) {
+      try {
+        super.read(clear, bitmap);
+      } catch (RuntimeException e) {
+        super.read(true, new DirtyBitmap(bitmap.first(), bitmap.length(), bitmap.pageSize()));
+        throw e;
+      }
     }
   }
 
@@ -118,17 +99,12 @@ final class BrokenTracking {
     }
 
     @Override
-    DirtyTracker broken(DirtyTracker real) {
-      return new Tracker(real) {
-        @Override
-        public void start() {
-          try {
-            real.start();
-          } catch (IllegalStateException e) {
-            // The mistake: as if it were the first.
-          }
-        }
-      };
+    public void start() {
+      try {
+        super.start();
+      } catch (IllegalStateException e) {
+        // The mistake: as if it were the first.
+      }
     }
   }
 

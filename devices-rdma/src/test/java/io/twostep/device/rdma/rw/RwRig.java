@@ -38,6 +38,7 @@ import io.twostep.dma.spi.Settings;
 import io.twostep.dma.spi.TerminalBackend;
 import io.twostep.machine.model.ModelMachine;
 import io.twostep.machine.model.ModelMachineConfig;
+import io.twostep.tck.ProbeDevice;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
@@ -113,9 +114,10 @@ final class RwRig implements AutoCloseable {
       layers.add(new SwiotlbBackend(SwiotlbConfig.defaults().withForce(true)));
     }
     SlotOptions options = translated ? SlotOptions.DEFAULT : SlotOptions.DEFAULT.withTranslation(Translation.NONE);
-    DeviceSlot provider = nearMachine.plug(new DeviceAddress("0000:03:00.0"), new PeerDevice(), options);
-    peers = PeerMemory.publish(nearMachine, provider, PeerDevice.BAR, 0, PeerDevice.BYTES);
-    peer = peers.allocate(PeerDevice.BYTES / 2);
+    ProbeDevice neighbour = ProbeDevice.withMemory(256 << 10);
+    DeviceSlot provider = nearMachine.plug(new DeviceAddress("0000:03:00.0"), neighbour, options);
+    peers = PeerMemory.publish(nearMachine, provider, ProbeDevice.MEMORY_BAR, 0, neighbour.memoryLength());
+    peer = peers.allocate(neighbour.memoryLength() / 2);
     slot = nearMachine.plug(new DeviceAddress("0000:04:00.0"), new HcaModel(wire.end(0)), options);
     near = open(nearMachine, slot, DmaStack.of(nearTerminal, layers));
     farHca = open(farMachine, farMachine.plug(new DeviceAddress("0000:01:00.0"), new HcaModel(wire.end(1)), SlotOptions.DEFAULT), DmaStack.of(farTerminal));

@@ -5,15 +5,11 @@ import io.twostep.dma.MemoryPlacement;
 import io.twostep.dma.PhysRanges;
 import io.twostep.dma.spi.AddressRange;
 import io.twostep.dma.spi.AddressSpace;
-import io.twostep.dma.spi.ConfigSpace;
-import io.twostep.dma.spi.DeviceAddress;
 import io.twostep.dma.spi.DeviceSlot;
-import io.twostep.dma.spi.Interrupts;
 import io.twostep.dma.spi.Iommu;
 import io.twostep.dma.spi.Machine;
 import io.twostep.dma.spi.MemoryKind;
 import io.twostep.dma.spi.MemoryRegion;
-import io.twostep.dma.spi.Mmio;
 import io.twostep.dma.spi.PhysicalMemory;
 import io.twostep.dma.spi.SpaceOwner;
 import io.twostep.dma.spi.Timers;
@@ -37,7 +33,7 @@ public final class BenchMachine implements Machine {
   private final Arena arena = Arena.ofShared();
   private final MemorySegment tables;
   private final Memory memory;
-  private final Slot slot = new Slot();
+  private final DeviceSlot slot = new BareSlot("bench");
   private final Space space;
 
   private BenchMachine(AddressSpace.Translation translation, String format, long tableBytes) {
@@ -249,54 +245,6 @@ public final class BenchMachine implements Machine {
     public List<AddressRange> reserved() {
       return List.of();
     }
-  }
-
-  private static final class Slot implements DeviceSlot {
-    @Override
-    public DeviceAddress address() {
-      return new DeviceAddress("bench");
-    }
-
-    @Override
-    public boolean trusted() {
-      return true;
-    }
-
-    @Override
-    public boolean coherent() {
-      return true;
-    }
-
-    @Override
-    public ConfigSpace config() {
-      throw new IllegalStateException("no configuration space");
-    }
-
-    @Override
-    public Bar bar(int bar) {
-      return Bar.NONE;
-    }
-
-    @Override
-    public Mmio mmio(int bar) {
-      throw new IllegalArgumentException("no BAR");
-    }
-
-    @Override
-    public MemorySegment memory(int bar) {
-      throw new IllegalArgumentException("no BAR");
-    }
-
-    @Override
-    public Interrupts interrupts() {
-      throw new IllegalStateException("no interrupts");
-    }
-
-    @Override
-    public void busMaster(boolean enabled) {}
-
-    @Override
-    public void reset() {}
   }
 
   private static final class WallClock implements Timers {

@@ -15,8 +15,6 @@ import io.twostep.dma.DeviceLimits;
 import io.twostep.dma.DmaMapper;
 import io.twostep.dma.DmaStack;
 import io.twostep.dma.spi.BusMaster;
-import io.twostep.dma.spi.ConfigSpace;
-import io.twostep.dma.spi.DeviceAddress;
 import io.twostep.dma.spi.DeviceModel.Signals;
 import io.twostep.dma.spi.DeviceSlot;
 import io.twostep.dma.spi.DriverContext;
@@ -229,32 +227,11 @@ public final class InstantNvme implements AutoCloseable {
     public void disable(int vector) {}
   }
 
-  private final class Slot implements DeviceSlot {
+  private final class Slot extends BareSlot {
     private final Mmio registers = new Doorbells();
 
-    @Override
-    public DeviceAddress address() {
-      return new DeviceAddress("instant");
-    }
-
-    @Override
-    public boolean trusted() {
-      return true;
-    }
-
-    @Override
-    public boolean coherent() {
-      return true;
-    }
-
-    @Override
-    public ConfigSpace config() {
-      throw new IllegalStateException("no configuration space");
-    }
-
-    @Override
-    public Bar bar(int bar) {
-      return Bar.NONE;
+    Slot() {
+      super("instant");
     }
 
     @Override
@@ -263,17 +240,9 @@ public final class InstantNvme implements AutoCloseable {
     }
 
     @Override
-    public MemorySegment memory(int bar) {
-      throw new IllegalArgumentException("no memory BAR");
-    }
-
-    @Override
     public Interrupts interrupts() {
       return NoInterrupts.INSTANCE;
     }
-
-    @Override
-    public void busMaster(boolean enabled) {}
 
     @Override
     public void reset() {
