@@ -135,6 +135,10 @@ public final class DmaMapper implements AutoCloseable {
    * Allocate memory that device and CPU see alike without sync: zeroed, naturally aligned for both, in granules of its own.
    *
    * @param size bytes, positive
+   * @return a buffer that is the caller's to close, once the device is done with it
+   * @throws IllegalArgumentException unless the size is positive
+   * @throws DmaMappingException NOT_BACKED or OUT_OF_REACH if no memory is left that the device reaches, IOVA_EXHAUSTED, TABLE_MEMORY, COHERENCE_REQUIRED if this stack has no
+   *     memory that needs no sync, or DETACHED; nothing is taken then
    */
   public DmaBuffer allocateCoherent(long size) {
     return DmaBuffer.allocate(this, size);
@@ -145,12 +149,14 @@ public final class DmaMapper implements AutoCloseable {
    *
    * @param elementSize bytes of one element, positive
    * @param alignment alignment of each, a power of two; elements never cross a page of 4 KiB unless larger
+   * @return a pool that is the caller's to close; it takes memory when elements are taken
+   * @throws IllegalArgumentException for a size that is not positive or an alignment that is no power of two
    */
   public DmaPool newPool(long elementSize, long alignment) {
     return new DmaPool(this, elementSize, alignment);
   }
 
-  /** Make a batch that lets many teardowns share one invalidation. */
+  /** Make a batch that lets many teardowns share one invalidation, of this mapper or others of its address space; used by one thread at a time. */
   public InvalidationBatch newBatch() {
     return new InvalidationBatch(quarantine);
   }

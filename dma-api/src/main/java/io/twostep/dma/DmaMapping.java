@@ -205,12 +205,20 @@ public final class DmaMapping extends DmaHandle {
     return state().has(MapFlags.NEEDS_UNMAP);
   }
 
-  /** Take bytes {@code offset .. offset + length} over from the device, so that the CPU reads what it wrote. */
+  /**
+   * Take bytes {@code offset .. offset + length} over from the device, so that the CPU reads what it wrote.
+   *
+   * @param offset bytes from the first one mapped; any byte
+   * @param length bytes, positive
+   * @throws IllegalArgumentException for a part outside the mapping
+   * @throws IllegalStateException unless mapped
+   * @throws DmaMappingException DETACHED after detach; REVOKED if the memory was taken back
+   */
   public void syncForCpu(long offset, long length) {
     syncPart(skipped, offset, length, this.length, DmaOps.TOWARD_CPU);
   }
 
-  /** Hand bytes {@code offset .. offset + length} over to the device, so that it reads what the CPU wrote. */
+  /** Hand bytes {@code offset .. offset + length} over to the device, so that it reads what the CPU wrote; as {@link #syncForCpu}. */
   public void syncForDevice(long offset, long length) {
     syncPart(skipped, offset, length, this.length, DmaOps.TOWARD_DEVICE);
   }
@@ -225,7 +233,11 @@ public final class DmaMapping extends DmaHandle {
     tearDownWith("unmap", null);
   }
 
-  /** Unmap and go idle; the memory is the caller's again once {@code batch} completes. */
+  /**
+   * Unmap and go idle; the memory is the caller's again once {@code batch} completes. What may be taken back by its owner is unmapped at once, as without a batch.
+   *
+   * @throws IllegalStateException unless mapped, or if the batch holds work of another address space; the mapping stays as it is then
+   */
   public void unmap(InvalidationBatch batch) {
     tearDownWith("unmap", batch);
   }

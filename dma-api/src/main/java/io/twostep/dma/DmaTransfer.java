@@ -91,11 +91,11 @@ public final class DmaTransfer extends DmaHandle {
    *
    * @throws IllegalStateException unless mapped as exactly one entry; what became several has an address each, which only the sink heard
    */
-  public long address() {
-    requireActive("address");
+  public long dmaAddress() {
+    requireActive("dmaAddress");
     if (entries != 1) {
       throw new IllegalStateException(
-          stack().device + ": address(): the request became " + entries + " entries, and only one has an address; take them from the sink");
+          stack().device + ": dmaAddress(): the request became " + entries + " entries, and only one has an address; take them from the sink");
     }
     return request.firstAddress();
   }
@@ -110,12 +110,14 @@ public final class DmaTransfer extends DmaHandle {
    * Take bytes {@code offset .. offset + length} of the request over from the device, so that the CPU reads what it wrote.
    *
    * @throws IllegalArgumentException for a part outside the request, or, where it is noticed, a source that changed
+   * @throws IllegalStateException unless mapped
+   * @throws DmaMappingException DETACHED after detach; REVOKED if memory of the request was taken back
    */
   public void syncForCpu(long offset, long length) {
     syncRequest(request, offset, length, DmaOps.TOWARD_CPU);
   }
 
-  /** Hand bytes {@code offset .. offset + length} of the request over to the device, so that it reads what the CPU wrote. */
+  /** Hand bytes {@code offset .. offset + length} of the request over to the device, so that it reads what the CPU wrote; as {@link #syncForCpu}. */
   public void syncForDevice(long offset, long length) {
     syncRequest(request, offset, length, DmaOps.TOWARD_DEVICE);
   }
@@ -130,7 +132,11 @@ public final class DmaTransfer extends DmaHandle {
     tearDownWith("unmap", null);
   }
 
-  /** Unmap and go idle; the memory is the caller's again once {@code batch} completes. */
+  /**
+   * Unmap and go idle; the memory is the caller's again once {@code batch} completes. What may be taken back by its owner is unmapped at once, as without a batch.
+   *
+   * @throws IllegalStateException unless mapped, or if the batch holds work of another address space; the mapping stays as it is then
+   */
   public void unmap(InvalidationBatch batch) {
     tearDownWith("unmap", batch);
   }

@@ -98,7 +98,7 @@ public final class ExportedBuffer implements AutoCloseable {
    * Let the driver of another device use the buffer.
    *
    * @param mapper the importing device's
-   * @param onRevoke told when the buffer is taken back, as {@link DmaHandle#onRevoke}: it must see to it that the device lets go and the import is unmapped
+   * @param onRevoke told when the buffer is taken back, as {@link ImportedBuffer#onRevoke}: it must see to it that the device lets go and the import is unmapped
    * @return an idle handle, the importer's to close
    * @throws IllegalArgumentException if the mapper is another machine's
    * @throws DmaMappingException REVOKED while the buffer is taken back, PEER_UNREACHABLE if the device has no way to it, DETACHED

@@ -193,12 +193,18 @@ public final class ImportedBuffer extends DmaHandle {
     return request.needsSync();
   }
 
-  /** Take bytes {@code offset .. offset + length} of the buffer over from the device, so that the CPU reads what it wrote. */
+  /**
+   * Take bytes {@code offset .. offset + length} of the buffer over from the device, so that the CPU reads what it wrote.
+   *
+   * @throws IllegalArgumentException for a part outside what is mapped
+   * @throws IllegalStateException unless mapped
+   * @throws DmaMappingException DETACHED after detach; REVOKED if the memory was taken back
+   */
   public void syncForCpu(long offset, long length) {
     syncRequest(request, offset, length, DmaOps.TOWARD_CPU);
   }
 
-  /** Hand bytes {@code offset .. offset + length} of the buffer over to the device, so that it reads what the CPU wrote. */
+  /** Hand bytes {@code offset .. offset + length} of the buffer over to the device, so that it reads what the CPU wrote; as {@link #syncForCpu}. */
   public void syncForDevice(long offset, long length) {
     syncRequest(request, offset, length, DmaOps.TOWARD_DEVICE);
   }

@@ -320,12 +320,19 @@ public final class IovaReservation extends DmaHandle {
     }
   }
 
-  /** Take a part of what is linked over from the device, so that the CPU reads what it wrote; links and their usability stay. */
+  /**
+   * Take a part of what is linked over from the device, so that the CPU reads what it wrote; links and their usability stay.
+   *
+   * @param offset bytes from {@link #address}; any byte
+   * @param length bytes, positive, all of them linked
+   * @throws IllegalArgumentException for a part outside the window
+   * @throws DmaMappingException DETACHED after detach; REVOKED if memory of the window was taken back
+   */
   public void syncForCpu(long offset, long length) {
     syncPart(skipped, offset, length, this.length, DmaOps.TOWARD_CPU);
   }
 
-  /** Hand a part of what is linked over to the device, so that it reads what the CPU wrote; the first time {@link #sync} does it. */
+  /** Hand a part of what is linked over to the device, so that it reads what the CPU wrote; the first time {@link #sync} does it. Otherwise as {@link #syncForCpu}. */
   public void syncForDevice(long offset, long length) {
     syncPart(skipped, offset, length, this.length, DmaOps.TOWARD_DEVICE);
   }
@@ -348,7 +355,12 @@ public final class IovaReservation extends DmaHandle {
     unlinkWith(offset, length, null);
   }
 
-  /** Take out what is linked in the range; the device may still reach it until {@code batch} completes. */
+  /**
+   * Take out what is linked in the range; the device may still reach it until {@code batch} completes. Where the reservation holds memory that its owner may take back, it is out when this returns.
+   *
+   * @throws IllegalStateException if the batch holds work of another address space; nothing changed then
+   * @throws DmaMappingException as {@link #unlink(long, long)}
+   */
   public void unlink(long offset, long length, InvalidationBatch batch) {
     unlinkWith(offset, length, batch);
   }
@@ -420,7 +432,11 @@ public final class IovaReservation extends DmaHandle {
     tearDownWith("destroy", null);
   }
 
-  /** As {@link #destroy()}; memory and I/O addresses are released once {@code batch} completes. */
+  /**
+   * As {@link #destroy()}; memory and I/O addresses are released once {@code batch} completes.
+   *
+   * @throws IllegalStateException unless a window is reserved, or if the batch holds work of another address space; the window stays as it is then
+   */
   public void destroy(InvalidationBatch batch) {
     tearDownWith("destroy", batch);
   }

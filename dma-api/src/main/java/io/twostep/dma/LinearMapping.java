@@ -76,12 +76,18 @@ public final class LinearMapping extends DmaHandle {
     return request.needsSync();
   }
 
-  /** Take bytes {@code offset .. offset + length} over from the device, so that the CPU reads what it wrote. */
+  /**
+   * Take bytes {@code offset .. offset + length} over from the device, so that the CPU reads what it wrote.
+   *
+   * @throws IllegalArgumentException for a part outside what is mapped
+   * @throws IllegalStateException unless mapped
+   * @throws DmaMappingException DETACHED after detach; REVOKED if the memory was taken back
+   */
   public void syncForCpu(long offset, long length) {
     syncRequest(request, offset, length, DmaOps.TOWARD_CPU);
   }
 
-  /** Hand bytes {@code offset .. offset + length} over to the device, so that it reads what the CPU wrote. */
+  /** Hand bytes {@code offset .. offset + length} over to the device, so that it reads what the CPU wrote; as {@link #syncForCpu}. */
   public void syncForDevice(long offset, long length) {
     syncRequest(request, offset, length, DmaOps.TOWARD_DEVICE);
   }
@@ -96,7 +102,11 @@ public final class LinearMapping extends DmaHandle {
     tearDownWith("unmap", null);
   }
 
-  /** Unmap and go idle; the memory is the caller's again once {@code batch} completes. */
+  /**
+   * Unmap and go idle; the memory is the caller's again once {@code batch} completes. What may be taken back by its owner is unmapped at once, as without a batch.
+   *
+   * @throws IllegalStateException unless mapped, or if the batch holds work of another address space; the mapping stays as it is then
+   */
   public void unmap(InvalidationBatch batch) {
     tearDownWith("unmap", batch);
   }

@@ -20,7 +20,7 @@ import org.jspecify.annotations.Nullable;
  * <pre>{@code
  * PeerMemory memory = PeerMemory.publish(machine, nvme, 2, 0, 64 << 20);     // the provider's driver
  * PeerBlock block = memory.allocate(65536);
- * transfer.map(Ranges.of(block.phys(), block.length()), FROM_DEVICE, NONE, sink);   // another device's driver
+ * transfer.map(PhysRanges.of(block.phys(), block.length()), FROM_DEVICE, NONE, sink);   // another device's driver
  * ...
  * memory.revoke().toCompletableFuture().join();                              // before the provider goes
  * memory.close();
@@ -175,7 +175,7 @@ public final class PeerMemory implements AutoCloseable {
    * Take the memory back: from now on nobody can map it (REVOKED), and those who did lose it.
    *
    * <p>Mappings behind an IOMMU lose their entries at once, whole requests included, or when the call that is under way on the handle returns; their device faults.
-   * Who was given bus addresses, or maps without translation, or holds it in a {@link SparseWindow}, is told by {@link DmaHandle#onRevoke} and must unmap. Whose
+   * Who was given bus addresses, or maps without translation, or holds it in a {@link SparseWindow}, is told by its handle's {@code onRevoke} and must unmap. Whose
    * handles still hold it at the deadline has its device stopped: bus mastering off and its mapper detached, or else a reset.
    *
    * @param deadlineNanos nanoseconds from now

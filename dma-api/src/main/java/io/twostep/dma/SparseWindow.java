@@ -333,7 +333,11 @@ public final class SparseWindow extends DmaHandle {
     return units;
   }
 
-  /** Tell whether the unit that {@code offset} lies in is linked. */
+  /**
+   * Tell whether the unit that {@code offset} lies in is linked.
+   *
+   * @throws IllegalArgumentException for an offset outside the window
+   */
   public boolean isLinked(long offset) {
     requireActive("isLinked");
     requireWithin(offset, 1, length);
@@ -390,6 +394,8 @@ public final class SparseWindow extends DmaHandle {
   /**
    * Unlink units; when this returns the device cannot reach them.
    *
+   * @param offset bytes from the window's start, a multiple of the unit
+   * @param length bytes, a positive multiple of the unit
    * @throws DmaMappingException NOT_LINKED for a hole, before anything changes; QUARANTINED if the device could not be proved away
    */
   public void unlink(long offset, long length) {
@@ -407,7 +413,12 @@ public final class SparseWindow extends DmaHandle {
     }
   }
 
-  /** Unlink units; the device may still reach them, and their memory stays held, until {@code batch} completes. */
+  /**
+   * Unlink units; the device may still reach them, and their memory stays held, until {@code batch} completes.
+   *
+   * @throws IllegalStateException if the batch holds work of another address space; nothing changed then
+   * @throws DmaMappingException NOT_LINKED for a hole, before anything changes
+   */
   public void unlink(long offset, long length, InvalidationBatch batch) {
     requireActive("unlink");
     requireUnits(offset, length);
@@ -501,12 +512,19 @@ public final class SparseWindow extends DmaHandle {
     return (flags & ~MapFlags.ACCESS) | access.access();
   }
 
-  /** Take a part over from the device, so that the CPU reads what it wrote. */
+  /**
+   * Take a part over from the device, so that the CPU reads what it wrote.
+   *
+   * @param offset bytes from the window's start; any byte
+   * @param length bytes, positive, all of them linked
+   * @throws IllegalArgumentException for a part outside the window
+   * @throws DmaMappingException DETACHED after detach
+   */
   public void syncForCpu(long offset, long length) {
     sync(offset, length, DmaOps.TOWARD_CPU);
   }
 
-  /** Hand a part over to the device, so that it reads what the CPU wrote. */
+  /** Hand a part over to the device, so that it reads what the CPU wrote; as {@link #syncForCpu}. */
   public void syncForDevice(long offset, long length) {
     sync(offset, length, DmaOps.TOWARD_DEVICE);
   }

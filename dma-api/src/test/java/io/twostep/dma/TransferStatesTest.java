@@ -212,16 +212,16 @@ class TransferStatesTest {
     FakeBlock block = rig.allocate(4 * 4096, MemoryPlacement.SCATTERED);
     DmaTransfer transfer = rig.mapper.newTransfer();
     Entries entries = new Entries();
-    assertThatThrownBy(transfer::address).isInstanceOf(IllegalStateException.class);
+    assertThatThrownBy(transfer::dmaAddress).isInstanceOf(IllegalStateException.class);
     assertThat(transfer.map(block.ranges(), DmaDirection.TO_DEVICE, DmaAttributes.NONE, entries)).isEqualTo(1);
-    assertThat(transfer.address()).isEqualTo(entries.list.getFirst().dmaAddress());
+    assertThat(transfer.dmaAddress()).isEqualTo(entries.list.getFirst().dmaAddress());
     assertThat(transfer.entries()).isEqualTo(1);
     transfer.unmap();
     Rig direct = new Rig(Rig.Kind.DIRECT);
     FakeBlock scattered = direct.allocate(4 * 4096, MemoryPlacement.SCATTERED);
     DmaTransfer several = direct.mapper.newTransfer();
     assertThat(several.map(scattered.ranges(), DmaDirection.TO_DEVICE, DmaAttributes.NONE, new Entries())).isGreaterThan(1);
-    assertThatThrownBy(several::address).isInstanceOf(IllegalStateException.class).hasMessageContaining("nvme0").hasMessageContaining("entries");
+    assertThatThrownBy(several::dmaAddress).isInstanceOf(IllegalStateException.class).hasMessageContaining("nvme0").hasMessageContaining("entries");
     several.close();
   }
 }

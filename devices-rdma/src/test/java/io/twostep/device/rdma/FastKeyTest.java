@@ -37,7 +37,7 @@ class FastKeyTest {
       transfer.map(memory.ranges(), DmaDirection.BIDIRECTIONAL, 0, (dmaAddress, length, kind) -> true);
       key = host.hca().newFastKey(host.domain(), PAGES);
       for (int i = 0; i < PAGES; i++) {
-        key.page(i, transfer.address() + 4096L * i);
+        key.page(i, transfer.dmaAddress() + 4096L * i);
       }
     }
 

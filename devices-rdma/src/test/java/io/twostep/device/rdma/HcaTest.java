@@ -212,8 +212,8 @@ class HcaTest {
           MemoryKey theirs = hosts.far.hca().newLocalKey(hosts.far.domain());
           DmaTransfer transfer = hosts.near.mapper().newTransfer()) {
         transfer.map(near.ranges(), DmaDirection.TO_DEVICE, 0, (dmaAddress, length, kind) -> true);
-        hosts.near.pair().postWrite(1, local, transfer.address() + 3, 20_000, farKey.key(), FAR + 7);
-        hosts.near.pair().postWrite(2, local, transfer.address(), 8, theirs.key(), FAR);
+        hosts.near.pair().postWrite(1, local, transfer.dmaAddress() + 3, 20_000, farKey.key(), FAR + 7);
+        hosts.near.pair().postWrite(2, local, transfer.dmaAddress(), 8, theirs.key(), FAR);
         hosts.await(hosts.near, 2);
         assertThat(hosts.near.done).extracting(Done::status).containsExactly(CompletionStatus.SUCCESS, CompletionStatus.REMOTE_ACCESS);
         assertThat(Arrays.copyOfRange(bytes(far), 7, 20_007)).isEqualTo(Arrays.copyOfRange(bytes(near), 3, 20_003));

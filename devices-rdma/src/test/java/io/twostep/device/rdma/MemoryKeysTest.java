@@ -146,10 +146,10 @@ class MemoryKeysTest {
       try (DmaTransfer transfer = hosts.far.mapper().newTransfer();
           OnDemandKey old = hca.registerOnDemand(hosts.far.domain(), 0, pages * PAGE, ALL, (address, demanded, length, write) -> false)) {
         transfer.map(hosts.far.ranges(far), DmaDirection.BIDIRECTIONAL, 0, (dmaAddress, length, kind) -> true);
-        old.set(70_000L * PAGE, 2 * PAGE, transfer.address(), DmaDirection.BIDIRECTIONAL);
-        old.set(90L * PAGE, PAGE, transfer.address(), DmaDirection.BIDIRECTIONAL);
+        old.set(70_000L * PAGE, 2 * PAGE, transfer.dmaAddress(), DmaDirection.BIDIRECTIONAL);
+        old.set(90L * PAGE, PAGE, transfer.dmaAddress(), DmaDirection.BIDIRECTIONAL);
         old.zap(90L * PAGE, PAGE);
-        old.set(60_000L * PAGE, PAGE, transfer.address(), DmaDirection.BIDIRECTIONAL);
+        old.set(60_000L * PAGE, PAGE, transfer.dmaAddress(), DmaDirection.BIDIRECTIONAL);
         old.commit();
         hosts.near.pair().postWrite(1, nearKey, NEAR, 2 * PAGE, old.key(), 70_000L * PAGE);
         hosts.await(hosts.near, 1);

@@ -20,6 +20,10 @@ public non-sealed interface HostManagedIommu extends Iommu {
   /**
    * Map a run; visible to devices when this returns.
    *
+   * @param iova first I/O address, on the granule
+   * @param phys first physical address, on the granule; memory of the machine, contiguous there
+   * @param length bytes, whole granules
+   * @param access {@link MapFlags#DEVICE_READS}, {@link MapFlags#DEVICE_WRITES} or both
    * @throws io.twostep.dma.DmaMappingException MAPPING_SLOTS, PIN_LIMIT, ALREADY_LINKED or OUT_OF_BOUNDS; nothing was mapped then
    */
   void map(long iova, long phys, long length, int access);
