@@ -145,4 +145,12 @@ class IommuConformanceTest {
       return EnumSet.of(TRANSLATES, WRITE_ONLY, SPARSE_WINDOWS, IN_PLACE, SERVES_UNTRUSTED);
     }
   }
+
+  @Nested
+  class HostManagedInGranulesOf16KiB extends HostManaged {
+    @Override
+    public TckSetup setup() {
+      return super.setup().byHost(16384);
+    }
+  }
 }
