@@ -1,11 +1,14 @@
 package io.twostep.dma;
 
 import io.twostep.dma.DmaMappingException.Reason;
-import io.twostep.dma.spi.MemoryRegion;
+import io.twostep.dma.spi.DeviceSlot;
 import io.twostep.dma.spi.Importer;
+import io.twostep.dma.spi.MemoryRegion;
 import io.twostep.dma.spi.Revocable;
 import io.twostep.dma.spi.Timers;
-import java.util.List;
+import java.util.Collections;
+import java.util.IdentityHashMap;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import org.jspecify.annotations.Nullable;
@@ -60,12 +63,11 @@ final class Revocation {
     if (done.isDone()) {
       return;
     }
-    List<Importer> importers = memory.importers();
-    if (importers.isEmpty()) {
+    if (memory.importers().isEmpty()) {
       done.completeExceptionally(quarantined("no device is known to stop"));
       return;
     }
-    RuntimeException failure = stop(importers);
+    RuntimeException failure = stopAll();
     if (failure == null) {
       done.complete(null);
     } else {
@@ -82,18 +84,38 @@ final class Revocation {
             .formatted(memory, region.pins(), why));
   }
 
-  private @Nullable RuntimeException stop(List<Importer> importers) {
-    RuntimeException failure = null;
-    for (Importer importer : importers) {
+  /** Stop every importer, and whoever takes the place of one meanwhile, as a teardown does that cannot be confirmed. Returns what is wrong with devices that were not stopped. */
+  private @Nullable RuntimeException stopAll() {
+    Set<Importer> asked = Collections.newSetFromMap(new IdentityHashMap<>());
+    Set<DeviceSlot> stopped = Collections.newSetFromMap(new IdentityHashMap<>());
+    IdentityHashMap<Importer, RuntimeException> failures = new IdentityHashMap<>();
+    for (Importer importer = next(asked); importer != null; importer = next(asked)) {
       try {
-        // Others may have let go meanwhile, of whom nobody wants to hear any more.
-        if (memory.importers().contains(importer)) {
-          importer.stop();
+        importer.stop();
+        if (stopsItsDevice(importer)) {
+          stopped.add(importer.device());
         }
       } catch (RuntimeException e) {
-        failure = DmaHandle.join(failure, e);
+        failures.put(importer, e);
       }
     }
-    return failure;
+    // A device that was stopped for one of its mappings reaches nothing by any other.
+    failures.keySet().removeIf(importer -> stopsItsDevice(importer) && stopped.contains(importer.device()));
+    return failures.values().stream().reduce(DmaHandle::join).orElse(null);
+  }
+
+  /** Tell importers that are devices from a buffer that lends the memory on, whose own importers are asked themselves. */
+  private static boolean stopsItsDevice(Importer importer) {
+    return !(importer instanceof ExportLease);
+  }
+
+  /** Return an importer that holds the memory now and was not asked yet; those who let go in time are left alone. */
+  private @Nullable Importer next(Set<Importer> asked) {
+    for (Importer importer : memory.importers()) {
+      if (asked.add(importer)) {
+        return importer;
+      }
+    }
+    return null;
   }
 }

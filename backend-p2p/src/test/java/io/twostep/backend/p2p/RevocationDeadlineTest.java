@@ -15,7 +15,10 @@ import io.twostep.dma.DmaStack;
 import io.twostep.dma.InvalidationBatch;
 import io.twostep.dma.MemoryBlock;
 import io.twostep.dma.SparseWindow;
+import io.twostep.dma.spi.DeviceSlot;
 import io.twostep.dma.spi.Importer;
+import io.twostep.dma.spi.PeerRange;
+import io.twostep.dma.spi.Revocable;
 import io.twostep.machine.model.FailNth;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
@@ -68,6 +71,68 @@ class RevocationDeadlineTest {
       assertThat(second.releaseQuarantined()).isZero();
       window.unlink(0, PAGE);
       assertThat(rig.behindMemory.range().importers()).isEmpty();
+      assertThat(rig.behindMemory.pins()).isZero();
+    }
+  }
+
+  /** Holds the memory beside the others, and does something when it is asked to stop. */
+  private record AskedFirst(DeviceSlot device, Runnable asked) implements Importer {
+    @Override
+    public void revoked(Revocable memory) {}
+
+    @Override
+    public void stop() {
+      asked.run();
+    }
+  }
+
+  @Test
+  void aDeviceThatCannotBeProvedAwayWhileOthersAreStoppedIsNotForgotten() {
+    try (Rig rig = new Rig(Kind.IOMMU);
+        DmaMapper second = second(rig);
+        SparseWindow window = second.newWindow(PAGE, PAGE, BIDIRECTIONAL, NONE)) {
+      PeerRange range = rig.behindMemory.range();
+      AskedFirst first =
+          new AskedFirst(
+              rig.slot,
+              () -> {
+                // Its driver lets go just now, in vain.
+                rig.machine.failNth().arm(FailNth.Kind.INVALIDATE, 1);
+                assertThatThrownBy(() -> window.unlink(0, PAGE)).isInstanceOf(DmaMappingException.class);
+              });
+      assertThat(range.add(first)).isTrue();
+      window.link(0, rig.behindMemory.phys(), PAGE, BIDIRECTIONAL);
+
+      CompletableFuture<Void> revoked = rig.behindMemory.revoke(DEADLINE).toCompletableFuture();
+      await(rig, revoked);
+      assertQuarantined(revoked, "0000:04:00.0");
+      assertThat(rig.behindMemory.pins()).as("held for the device that was not proved away").isEqualTo(1);
+
+      range.remove(first);
+      rig.nearMemory.provider().reset();
+      assertThat(second.releaseQuarantined()).isZero();
+      assertThat(rig.behindMemory.pins()).isZero();
+    }
+  }
+
+  @Test
+  void aDeviceThatWasStoppedIsAwayWhateverCannotBeProvedOfIt() {
+    try (Rig rig = new Rig(Kind.IOMMU);
+        SparseWindow window = rig.mapper.newWindow(2 * PAGE, PAGE, BIDIRECTIONAL, NONE)) {
+      window.link(0, rig.behindMemory.phys(), PAGE, BIDIRECTIONAL);
+      window.link(PAGE, rig.behindMemory.phys() + PAGE, PAGE, BIDIRECTIONAL);
+      rig.machine.failNth().arm(FailNth.Kind.INVALIDATE, 1);
+      assertThatThrownBy(() -> window.unlink(0, PAGE)).isInstanceOf(DmaMappingException.class);
+      assertThat(rig.mapper.quarantined()).isEqualTo(1);
+
+      CompletableFuture<Void> revoked = rig.behindMemory.revoke(DEADLINE).toCompletableFuture();
+      await(rig, revoked);
+      assertThat(revoked).as("its only device is stopped").isCompleted();
+      assertThat(rig.device.write(window.address() + PAGE, BYTES)).isFalse();
+
+      window.unlink(PAGE, PAGE);
+      rig.slot.reset();
+      assertThat(rig.mapper.releaseQuarantined()).isZero();
       assertThat(rig.behindMemory.pins()).isZero();
     }
   }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.twostep.dma.DmaDirection;
+import io.twostep.dma.DmaMapper;
 import io.twostep.dma.DmaMapping;
 import io.twostep.dma.DmaMappingException;
 import io.twostep.dma.DmaMappingException.Reason;
@@ -194,9 +195,15 @@ public interface PeerRules extends TckFixture {
     }
     long piece = piece();
     ProbeDevice provider = ProbeDevice.withMemory(piece);
+    MemoryBlock block = rig().memory(4 * piece);
     try (PeerMemory peer = publish(rig(), provider, setup())) {
+      DmaMapper bystander = rig().attach(peer.provider());
+      DmaMapping others = bystander.map(block.phys(2 * piece), 2 * piece, DmaDirection.BIDIRECTIONAL, 0);
       DmaMapping mapping = rig().mapper().map(peer.phys(), piece, DmaDirection.BIDIRECTIONAL, 0);
+      DmaMapping local = rig().map(block, 0, 2 * piece, DmaDirection.FROM_DEVICE);
       long address = mapping.dmaAddress();
+      byte[] written = Bytes.random((int) piece, 21);
+      rig().device().write(local.dmaAddress() + piece / 2, written);
       CompletableFuture<Void> revoked = peer.revoke(1_000_000).toCompletableFuture();
       for (int i = 0; i < 100_000 && !revoked.isDone(); i++) {
         rig().machine().timers().pause();
@@ -204,8 +211,71 @@ public interface PeerRules extends TckFixture {
       assertThat(revoked).as("the memory after the deadline").isCompleted();
       assertThat(rig().device().tryWrite(address, new byte[64])).as("an importer that keeps what was taken back writes").isFalse();
       mapping.close();
+      local.close();
       assertThat(peer.pins() + rig().mapper().liveMappings()).isZero();
+      assertThat(Bytes.of(block, piece / 2, piece)).as("what the device that was stopped wrote to memory of its own before").isEqualTo(written);
+
+      provider.write(others.dmaAddress(), written);
+      assertThat(provider.read(others.dmaAddress() + piece, (int) piece)).as("what another device reads meanwhile").isEqualTo(Bytes.of(block, 3 * piece, piece));
+      others.close();
+      assertThat(Bytes.of(block, 2 * piece, piece)).as("what another device wrote meanwhile").isEqualTo(written);
     }
+  }
+
+  /** E14g. */
+  @Test
+  default void e14gProviderThatVanishesTakesItsRequestsWithItAndNoOthers() {
+    if (!reaches()) {
+      return;
+    }
+    int piece = (int) piece();
+    ProbeDevice provider = ProbeDevice.withMemory(2L * piece);
+    MemoryBlock block = rig().memory(8L * piece);
+    byte[] expected = Bytes.of(block, 0, block.length());
+    PeerMemory peer = publish(rig(), provider, setup());
+    DmaMapping other = rig().map(block, 6L * piece, 2L * piece, DmaDirection.BIDIRECTIONAL);
+    DmaTransfer underWay = rig().mapper().newTransfer();
+    List<Entry> entries = new ArrayList<>();
+    underWay.map(
+        new Ranges().add(block.phys(0), piece).add(peer.phys(), piece).add(block.phys(2L * piece), piece),
+        DmaDirection.FROM_DEVICE,
+        0,
+        (address, length, kind) -> entries.add(new Entry(address, length, kind)));
+    long peerAddress = translated() ? entries.getFirst().dmaAddress() + piece : entries.get(1).dmaAddress();
+    DmaTransfer beingMapped = rig().mapper().newTransfer();
+    byte[] written = Bytes.random(piece, 31);
+    rig().device().write(entries.getFirst().dmaAddress(), written);
+    System.arraycopy(written, 0, expected, 0, piece);
+    long held = rig().machine().bytesHeld();
+
+    Ranges alsoPeers = new Ranges().add(block.phys(3L * piece), piece).add(peer.phys() + piece, piece);
+    try {
+      beingMapped.map(
+          alsoPeers,
+          DmaDirection.FROM_DEVICE,
+          0,
+          (address, length, kind) -> {
+            if (!peer.isRevoked()) {
+              rig().machine().unplug(peer.provider());
+            }
+            return true;
+          });
+    } catch (DmaMappingException e) {
+      assertThat(e.reason()).as(e.getMessage()).isIn(Reason.REVOKED, Reason.PEER_UNREACHABLE);
+    }
+    assertThat(rig().device().tryWrite(peerAddress, new byte[64])).as("a write to a device that is gone").isFalse();
+    rig().device().write(other.dmaAddress() + piece / 2, written);
+    System.arraycopy(written, 0, expected, 6 * piece + piece / 2, piece);
+    assertThat(rig().device().read(other.dmaAddress(), piece / 2)).as("what is read of a request that has no part in it").isEqualTo(Bytes.of(block, 6L * piece, piece / 2));
+    refuses(Reason.REVOKED, () -> underWay.syncForCpu(0, 1));
+    underWay.close();
+    beingMapped.close();
+    other.close();
+    assertThat(Bytes.of(block, 0, block.length())).as("host memory of all requests").isEqualTo(expected);
+    assertThat(peer.pins() + rig().mapper().liveMappings()).as("what holds the memory of a device that is gone").isZero();
+    assertThat(rig().machine().bytesHeld()).as("bytes held").isLessThanOrEqualTo(held);
+    peer.close();
+    rig().map(block, 0, piece, DmaDirection.TO_DEVICE).close();
   }
 
   /** E14f. */

@@ -1,12 +1,18 @@
 package io.twostep.examples.broken;
 
+import io.twostep.dma.DmaMappingException;
+import io.twostep.dma.DmaMappingException.Reason;
 import io.twostep.dma.RangeKind;
 import io.twostep.dma.spi.AttachContext;
 import io.twostep.dma.spi.DmaOps;
+import io.twostep.dma.spi.MapFlags;
 import io.twostep.dma.spi.MappingState;
 import io.twostep.dma.spi.MemoryKind;
 import io.twostep.dma.spi.PeerRange;
 import io.twostep.dma.spi.Retirement;
+import java.util.Collections;
+import java.util.IdentityHashMap;
+import java.util.Set;
 
 /** Mistakes about memory of other devices. */
 final class BrokenPeers {
@@ -81,6 +87,32 @@ final class BrokenPeers {
       if (state != left) {
         next.unmap(state, batch);
       }
+    }
+  }
+
+  /** Asks the device whether it is done with a peer, before anything is taken down: one that was stopped does not answer, nor does a peer that is gone. */
+  static final class AsksTheDevice extends Peers {
+    private final Set<MappingState> peers = Collections.newSetFromMap(new IdentityHashMap<>());
+
+    AsksTheDevice(DmaOps next, AttachContext context) {
+      super(next, context);
+    }
+
+    @Override
+    public void map(MappingState state, long phys, long length, int flags, Retirement undo) {
+      next.map(state, phys, length, flags, undo);
+      if (isPeer(phys, length)) {
+        peers.add(state);
+        state.flags |= MapFlags.NEEDS_UNMAP;
+      }
+    }
+
+    @Override
+    public void unmap(MappingState state, Retirement batch) {
+      if (peers.remove(state)) {
+        throw new DmaMappingException(Reason.DETACHED, "the device does not answer");
+      }
+      next.unmap(state, batch);
     }
   }
 

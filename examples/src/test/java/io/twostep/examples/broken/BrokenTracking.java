@@ -6,6 +6,8 @@ import io.twostep.dma.spi.DirtyTracker;
 import io.twostep.dma.spi.DmaOps;
 import io.twostep.dma.spi.MappingState;
 import io.twostep.dma.spi.Retirement;
+import java.util.Map;
+import java.util.WeakHashMap;
 import org.jspecify.annotations.Nullable;
 
 /** Mistakes in telling what devices wrote. */
@@ -104,6 +106,44 @@ final class BrokenTracking {
         super.start();
       } catch (IllegalStateException e) {
         // The mistake: as if it were the first.
+      }
+    }
+  }
+
+  /** Says that the tracking which is on goes on through another stack of the device, and looks where only the first one maps. */
+  static final class SeesItsFirstStackOnly extends Healthy {
+    private static final Map<DirtyTracker, Deaf> TRACKERS = new WeakHashMap<>();
+
+    private final @Nullable Deaf tracker;
+
+    SeesItsFirstStackOnly(DmaOps next, AttachContext context) {
+      super(next, context);
+      DirtyTracker real = next.dirtyTracker();
+      synchronized (TRACKERS) {
+        tracker = real == null ? null : TRACKERS.computeIfAbsent(real, Deaf::new);
+      }
+      if (tracker != null) {
+        tracker.stacks++;
+      }
+    }
+
+    @Override
+    public @Nullable DirtyTracker dirtyTracker() {
+      return tracker;
+    }
+
+    private static final class Deaf extends Tracker {
+      private int stacks;
+
+      Deaf(DirtyTracker real) {
+        super(real);
+      }
+
+      @Override
+      public void read(boolean clear, DirtyBitmap bitmap) {
+        if (stacks == 1) {
+          real.read(clear, bitmap);
+        }
       }
     }
   }

@@ -59,6 +59,8 @@ enum Defect {
   TAKES_PEERS_FOR_MEMORY(Base.PEERS_ON_THE_BUS, "e14b", BrokenPeers.SeesNoDifference::new),
   LINKS_BUS_ADDRESSES(Base.PEERS_ON_THE_BUS, "e14c", BrokenPeers.SendsAllThroughTheHost::new),
   LEAVES_WHAT_IS_TAKEN_BACK(Base.PEERS_THROUGH_THE_HOST, "e14d", BrokenPeers.LeavesPeersMapped::new),
+  ASKS_THE_DEVICE_THAT_WAS_STOPPED(Base.PEERS_ON_THE_BUS, "e14e", BrokenPeers.AsksTheDevice::new),
+  ASKS_THE_DEVICE_OF_A_PEER_THAT_IS_GONE(Base.PEERS_ON_THE_BUS, "e14g", BrokenPeers.AsksTheDevice::new),
   GIVES_BUS_ADDRESSES_TO_EVERYBODY(Base.PEERS_ON_THE_BUS, "e14f", BrokenPeers.AsksNobodysTrust::new),
   FORGETS_WHAT_IT_TOLD(Base.IOMMU, "e15a", BrokenTracking.ForgetsWhatItTold::new),
   DROPS_MARKS_AT_UNLINK(Base.IOMMU, "e15b", BrokenTracking.DropsMarksAtUnlink::new),
@@ -66,7 +68,8 @@ enum Defect {
   FORGETS_MARKS_ON_FAILURE(Base.IOMMU, "e15d", BrokenTracking.ForgetsOnFailure::new),
   LETS_TWO_TRACK(Base.IOMMU, "e15e", BrokenTracking.LetsTwoTrack::new),
   FORGETS_MAPPINGS_OF_EARLIER_STACKS(Base.IOMMU, "e16a", BrokenDeparture.ForgetsEarlierAttach::new),
-  FORGETS_WINDOWS_OF_EARLIER_STACKS(Base.IOMMU, "e16b", BrokenDeparture.ForgetsEarlierAttach::new);
+  FORGETS_WINDOWS_OF_EARLIER_STACKS(Base.IOMMU, "e16b", BrokenDeparture.ForgetsEarlierAttach::new),
+  TRACKS_THE_FIRST_STACK_ONLY(Base.IOMMU, "e16c", BrokenTracking.SeesItsFirstStackOnly::new);
 
   /** The stack a mistake is made in. */
   enum Base {
