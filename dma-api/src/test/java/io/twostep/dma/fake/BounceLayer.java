@@ -72,6 +72,7 @@ public final class BounceLayer implements LayerBackend {
     private final FakeMemory memory;
     private final FakeBlock pool;
     private final long slotSize;
+    private final long firstSlot;
     private final @Nullable Piece[] pieces = new Piece[slots];
     private final boolean[] used = new boolean[slots];
     private int usedSlots;
@@ -80,8 +81,9 @@ public final class BounceLayer implements LayerBackend {
       super(next, BounceLayer.this.faults);
       this.context = context;
       this.memory = (FakeMemory) context.machine().memory();
-      this.slotSize = Math.max(FakeMemory.FRAME, next.granule());
-      this.pool = (FakeBlock) memory.allocate(slots * slotSize, MemoryPlacement.CONTIGUOUS);
+      this.slotSize = Math.max(Math.max(FakeMemory.FRAME, next.granule()), context.limits().minAlignMask() + 1);
+      this.pool = (FakeBlock) memory.allocate((slots + 1) * slotSize, MemoryPlacement.CONTIGUOUS);
+      this.firstSlot = pool.phys(0) + slotSize - 1 & -slotSize;
     }
 
     @Override
@@ -116,7 +118,7 @@ public final class BounceLayer implements LayerBackend {
       Piece piece = new Piece();
       piece.slot = find(count);
       piece.slotCount = count;
-      piece.slotPhys = pool.phys(piece.slot * slotSize) + low;
+      piece.slotPhys = firstSlot + piece.slot * slotSize + low;
       piece.phys = phys;
       piece.offset = offset;
       piece.length = length;
