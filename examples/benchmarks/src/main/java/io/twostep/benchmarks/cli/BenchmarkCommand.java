@@ -1,5 +1,6 @@
 package io.twostep.benchmarks.cli;
 
+import io.twostep.benchmarks.flow.CheckerCost;
 import io.twostep.benchmarks.flow.Flows;
 import io.twostep.benchmarks.growth.Growth;
 import io.twostep.examples.cli.BadInput;
@@ -27,6 +28,8 @@ import picocli.CommandLine.Spec;
     },
     mixinStandardHelpOptions = true)
 final class BenchmarkCommand implements Callable<Integer> {
+  private static final int CHECKED_PAGES = 64;
+
   @Parameters(arity = "0..1", paramLabel = "FILTER", description = "Part of a flow's name, or a regular expression for JMH. Default: everything.")
   private String filter = "";
 
@@ -38,6 +41,9 @@ final class BenchmarkCommand implements Callable<Integer> {
 
   @Option(names = "--growth", description = "Measure how cost grows: with requests, live, threads, age, memory; FILTER is part of such a name.")
   private boolean growth;
+
+  @Option(names = "--checker", description = "Measure what the counting part of the checker adds to requests of 64 pages, with and without it in turns.")
+  private boolean checker;
 
   @Option(names = "--out", paramLabel = "FOLDER", description = "With --growth: where tables and pictures go. Default: growth.")
   private String folder = "growth";
@@ -58,8 +64,15 @@ final class BenchmarkCommand implements Callable<Integer> {
     if (growth && (flows || json)) {
       throw new BadInput("--growth writes tables and pictures; leave --flows and --json out");
     }
+    if (checker && (flows || growth || !filter.isEmpty())) {
+      throw new BadInput("--checker measures one thing; leave --flows, --growth and FILTER out");
+    }
     PrintWriter out = spec.commandLine().getOut();
     PrintWriter err = spec.commandLine().getErr();
+    if (checker) {
+      new CheckerReport(out, json).print(CheckerCost.measure(CHECKED_PAGES, CheckerCost.ROUNDS, CheckerCost.RUN_NANOS));
+      return 0;
+    }
     if (growth) {
       new GrowthReport(out, err, outputFolder()).run(studies());
       return 0;

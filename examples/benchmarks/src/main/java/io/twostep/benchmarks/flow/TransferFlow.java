@@ -5,14 +5,15 @@ import io.twostep.benchmarks.machine.ScatteredPages;
 import io.twostep.dma.DmaAttributes;
 import io.twostep.dma.DmaDirection;
 import io.twostep.dma.DmaTransfer;
+import io.twostep.dma.spi.LayerBackend;
 
 /** Map n pages through a transfer into a sink that stores its entries, and unmap. */
 final class TransferFlow implements Flow {
   private final MappedDevice device;
   private final int n;
 
-  TransferFlow(FlowCase of) {
-    device = MappedDevice.on(of.stack());
+  TransferFlow(FlowCase of, LayerBackend... layers) {
+    device = MappedDevice.on(of.stack(), layers);
     n = of.n();
   }
 

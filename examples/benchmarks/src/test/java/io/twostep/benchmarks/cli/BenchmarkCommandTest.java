@@ -50,6 +50,17 @@ class BenchmarkCommandTest {
   }
 
   @Test
+  void tellsWhatTheCheckerCostsInOneObject() {
+    assertThat(run("benchmark", "--checker", "--json")).isZero();
+    String number = "-?[0-9.]+";
+    assertThat(out.toString(StandardCharsets.UTF_8).strip())
+        .matches(
+            "\\{\"case\":\"checker\",\"pages\":64,\"ns_without\":N,\"ns_with\":N,\"percent\":N,\"min_percent\":N,\"max_percent\":N,\"rounds\":25\\}"
+                .replace("N", number));
+    assertThat(run("benchmark", "--checker", "two_step")).isEqualTo(2);
+  }
+
+  @Test
   void refusesAFilterThatIsNoRegularExpression() {
     assertThat(run("benchmark", "[")).isEqualTo(2);
     assertThat(err.toString(StandardCharsets.UTF_8)).contains("'[' is no regular expression").hasLineCount(1);
