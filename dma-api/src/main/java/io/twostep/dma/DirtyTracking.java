@@ -139,11 +139,6 @@ public final class DirtyTracking {
 
   static DmaMappingException unsupported(AttachedStack stack) {
     return new DmaMappingException(
-        Reason.UNSUPPORTED,
-        stack.device
-            + ": this stack cannot track what the device writes: "
-            + (stack.translates
-                ? "the IOMMU sets no dirty bits that can be read, or a layer hands out bus addresses; have the device track"
-                : "nothing translates; have the device track"));
+        Reason.UNSUPPORTED, stack.device + ": this stack cannot track what the device writes: " + stack.ops.whyUntracked());
   }
 }

@@ -85,6 +85,11 @@ final class HostOps implements DmaOps {
   }
 
   @Override
+  public String whyUntracked() {
+    return "a host keeps its translations and tells nobody which pages were written; have the device track";
+  }
+
+  @Override
   public void map(MappingState state, long phys, long length, int flags, Retirement undo) {
     if ((flags & (MapFlags.PEER | MapFlags.OWNED)) == 0) {
       refusals.requireMemory(memory, phys, length);

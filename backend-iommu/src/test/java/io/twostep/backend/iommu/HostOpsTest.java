@@ -1,6 +1,7 @@
 package io.twostep.backend.iommu;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import io.twostep.dma.DeviceLimits;
@@ -68,6 +69,15 @@ class HostOpsTest {
     assertThat(host.mapCalls).isEqualTo(1);
     mapping.close();
     assertThat(host.unmapCalls).isEqualTo(1);
+  }
+
+  @Test
+  void writesAreNotTrackedAndTheHostIsNamedAsTheReason() {
+    assertThat(mapper.limits().dirtyTracking()).isFalse();
+    assertThatThrownBy(mapper::dirtyTracking)
+        .isInstanceOfSatisfying(DmaMappingException.class, e -> assertThat(e.reason()).isEqualTo(Reason.UNSUPPORTED))
+        .hasMessageStartingWith("0000:01:00.0: this stack cannot track what the device writes: a host keeps its translations")
+        .hasMessageContaining("; have the device track");
   }
 
   @Test

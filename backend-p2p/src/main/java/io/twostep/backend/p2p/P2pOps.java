@@ -82,6 +82,13 @@ final class P2pOps extends ForwardingOps {
   }
 
   @Override
+  public String whyUntracked() {
+    return untrusted || next.dirtyTracker() == null
+        ? next.whyUntracked()
+        : "it may be given bus addresses of peers, and what it writes there passes no translation; attach it without the p2p layer, or have the device track";
+  }
+
+  @Override
   public String whyUnreachable(long phys, long length) {
     MemoryRegion region = memory.regionOf(phys, length);
     Answer answer = region.kind() == MemoryKind.PEER ? answer(region) : null;

@@ -174,6 +174,10 @@ class P2pBackendTest {
     for (Rig.Kind kind : Rig.Kind.values()) {
       try (Rig rig = new Rig(kind)) {
         assertThat(rig.mapper.limits().dirtyTracking()).as("%s", kind).isEqualTo(kind == Rig.Kind.UNTRUSTED);
+        if (kind != Rig.Kind.UNTRUSTED) {
+          String reason = !kind.translates ? "nothing translates for it" : kind.name().startsWith("HOST") ? "a host keeps its translations" : "bus addresses of peers";
+          assertThatThrownBy(rig.mapper::dirtyTracking).isInstanceOf(DmaMappingException.class).hasMessageContaining(reason).hasMessageContaining("; ");
+        }
       }
     }
   }

@@ -214,6 +214,11 @@ public interface DmaOps extends AutoCloseable {
     return null;
   }
 
+  /** Say in words why {@link #dirtyTracker} answers null and what to do, as the end of a sentence that names the device. */
+  default String whyUntracked() {
+    return (translates() ? "the IOMMU sets no dirty bits that can be read" : "nothing translates for it") + "; have the device track";
+  }
+
   /** Complete every deferred invalidation and release what waits for it; returns when done. */
   default void quiesce() {}
 

@@ -157,6 +157,11 @@ public abstract class ForwardingOps implements DmaOps {
   }
 
   @Override
+  public String whyUntracked() {
+    return next.whyUntracked();
+  }
+
+  @Override
   public void quiesce() {
     next.quiesce();
   }
