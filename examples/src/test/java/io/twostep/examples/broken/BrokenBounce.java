@@ -6,6 +6,7 @@ import io.twostep.dma.spi.DmaOps;
 import io.twostep.dma.spi.MapFlags;
 import io.twostep.dma.spi.MappingState;
 import io.twostep.dma.spi.Retirement;
+import java.lang.foreign.MemorySegment;
 
 /** Mistakes in copying between slots and memory. */
 final class BrokenBounce {
@@ -100,6 +101,62 @@ final class BrokenBounce {
       Retirement now = new Retirement();
       next.unmap(state, now);
       now.complete();
+    }
+  }
+
+  /** Takes what lies around along, because cache lines are copied faster whole. */
+  static final class BouncesTheNeighbours extends Healthy {
+    private static final long AROUND = 64;
+
+    BouncesTheNeighbours(DmaOps next, AttachContext context) {
+      super(next, context);
+    }
+
+    @Override
+    public void map(MappingState state, long phys, long length, int flags, Retirement undo) {
+      next.map(state, phys - AROUND, length + 2 * AROUND, flags, undo);
+      state.dmaAddress += AROUND;
+      state.length = length;
+    }
+
+    @Override
+    public void sync(MappingState state, long offset, long length, int toward) {
+      next.sync(state, offset + AROUND, length, toward);
+    }
+  }
+
+  /** Has memory mapped where it lies that must not be. */
+  static final class BouncesNothing extends Healthy {
+    BouncesNothing(DmaOps next, AttachContext context) {
+      super(next, context);
+    }
+
+    @Override
+    public void map(MappingState state, long phys, long length, int flags, Retirement undo) {
+      next.map(state, phys, length, flags | MapFlags.COHERENT_MEMORY, undo);
+    }
+  }
+
+  static final class BouncesCoherentMemory extends Healthy {
+    BouncesCoherentMemory(DmaOps next, AttachContext context) {
+      super(next, context);
+    }
+
+    @Override
+    public void map(MappingState state, long phys, long length, int flags, Retirement undo) {
+      next.map(state, phys, length, flags & ~MapFlags.COHERENT_MEMORY, undo);
+    }
+  }
+
+  /** Stages foreign memory and never takes it back. */
+  static final class ForgetsForeignMemory extends Healthy {
+    ForgetsForeignMemory(DmaOps next, AttachContext context) {
+      super(next, context);
+    }
+
+    @Override
+    public void mapSegment(MappingState state, MemorySegment segment, int flags, Retirement undo) {
+      next.mapSegment(state, segment, (flags & ~MapFlags.DEVICE_WRITES) | MapFlags.DEVICE_READS, undo);
     }
   }
 

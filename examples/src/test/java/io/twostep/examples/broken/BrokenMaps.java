@@ -6,6 +6,8 @@ import io.twostep.dma.spi.MapFlags;
 import io.twostep.dma.spi.MappingState;
 import io.twostep.dma.spi.MemoryKind;
 import io.twostep.dma.spi.Retirement;
+import java.util.LinkedHashMap;
+import java.util.Map;
 
 /** Mistakes in mapping one range. */
 final class BrokenMaps {
@@ -55,6 +57,43 @@ final class BrokenMaps {
     public void map(MappingState state, long phys, long length, int flags, Retirement undo) {
       next.map(state, phys, length, flags, undo);
       state.dmaAddress &= -next.granule();
+    }
+  }
+
+  /** Answers the address of the mapping before, where one lives. */
+  static final class AnswersAnEarlierAddress extends Healthy {
+    private final Map<MappingState, Long> own = new LinkedHashMap<>();
+
+    AnswersAnEarlierAddress(DmaOps next, AttachContext context) {
+      super(next, context);
+    }
+
+    @Override
+    public void map(MappingState state, long phys, long length, int flags, Retirement undo) {
+      next.map(state, phys, length, flags, undo);
+      own.put(state, state.dmaAddress);
+      state.dmaAddress = own.values().iterator().next();
+    }
+
+    @Override
+    public void unmap(MappingState state, Retirement batch) {
+      Long real = own.remove(state);
+      if (real != null) {
+        state.dmaAddress = real;
+      }
+      next.unmap(state, batch);
+    }
+  }
+
+  static final class AsksForSync extends Healthy {
+    AsksForSync(DmaOps next, AttachContext context) {
+      super(next, context);
+    }
+
+    @Override
+    public void map(MappingState state, long phys, long length, int flags, Retirement undo) {
+      next.map(state, phys, length, flags, undo);
+      state.flags |= MapFlags.NEEDS_SYNC;
     }
   }
 

@@ -27,6 +27,13 @@ final class BrokenWorld {
     return context -> seenAs(context, slot -> new Slot(slot, slot.trusted(), true));
   }
 
+  /** Takes every address space for one that nothing translates. */
+  static Defect.World seesNoTranslation() {
+    return context ->
+        new AttachContext(
+            context.machine(), context.slot(), new Untranslated(new Space(context.space(), null, slot -> slot)), context.limits(), context.layer());
+  }
+
   private static AttachContext seenAs(AttachContext context, UnaryOperator<DeviceSlot> slot) {
     AddressSpace space = new Space(context.space(), null, slot);
     return new AttachContext(context.machine(), slot.apply(context.slot()), space, context.limits(), context.layer());
@@ -51,6 +58,44 @@ final class BrokenWorld {
     @Override
     public List<DeviceSlot> members() {
       return real.members().stream().map(member).toList();
+    }
+  }
+
+  /** An address space that seems not to be translated. */
+  private record Untranslated(Space real) implements AddressSpace {
+    @Override
+    public String name() {
+      return real.name();
+    }
+
+    @Override
+    public Translation translation() {
+      return Translation.NONE;
+    }
+
+    @Override
+    public Iommu iommu() {
+      return real.iommu();
+    }
+
+    @Override
+    public List<DeviceSlot> members() {
+      return real.members();
+    }
+
+    @Override
+    public List<AddressRange> reserved() {
+      return real.reserved();
+    }
+
+    @Override
+    public List<OffsetWindow> offsetWindows() {
+      return real.offsetWindows();
+    }
+
+    @Override
+    public long busLimit() {
+      return real.busLimit();
     }
   }
 
