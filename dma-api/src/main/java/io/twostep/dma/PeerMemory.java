@@ -117,7 +117,8 @@ public final class PeerMemory implements AutoCloseable {
   }
 
   /**
-   * Allocate a piece: the smallest free one that fits. A free piece that a mapping holds, because a part of it was mapped without being allocated, is not given out.
+   * Allocate a piece: the smallest free one that fits. A free piece that a mapping holds, because a part of it was mapped without being allocated, is not given out, not even the rest of it:
+   * allocate what you map, or {@link #publish} apart what is always mapped.
    *
    * @param length bytes, positive
    * @param alignment of its physical address, a power of two; below a frame, devices behind an IOMMU may see what shares a granule with it
@@ -136,7 +137,7 @@ public final class PeerMemory implements AutoCloseable {
     if (offset == PeerPieces.NONE) {
       throw new DmaMappingException(
           Reason.NOT_BACKED,
-          "%s: no 0x%x bytes on 0x%x are free, the largest free piece has 0x%x of 0x%x, without those that mappings hold; unmap, release pieces or publish more"
+          "%s: no 0x%x bytes on 0x%x are free, the largest free piece has 0x%x of 0x%x, without those that mappings hold; allocate what is mapped, unmap, release pieces or publish more"
               .formatted(this, length, alignment, pieces.largestFree(), pieces.freeBytes()));
     }
     return new PeerBlock(this, offset, length);

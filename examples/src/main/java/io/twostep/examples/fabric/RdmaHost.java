@@ -20,6 +20,7 @@ import io.twostep.dma.MemoryPlacement;
 import io.twostep.dma.spi.DeviceAddress;
 import io.twostep.dma.spi.DeviceSlot;
 import io.twostep.dma.spi.DriverContext;
+import io.twostep.dma.spi.LayerBackend;
 import io.twostep.dma.spi.ModelHost.SlotOptions;
 import io.twostep.dma.spi.Settings;
 import io.twostep.machine.model.ModelMachine;
@@ -67,14 +68,14 @@ public final class RdmaHost implements AutoCloseable {
    */
   public record Received(int buffer, int length) {}
 
-  /** Make a host of one adapter behind an IOMMU, and nothing else. */
-  public static RdmaHost simple(Wire wire, int end) {
+  /** Make a host of one adapter behind an IOMMU, and nothing else; {@code layers} lie above the IOMMU, outermost first, and are the caller's to close. */
+  public static RdmaHost simple(Wire wire, int end, LayerBackend... layers) {
     ModelMachine machine = ModelMachine.create(ModelMachineConfig.of(Map.of("memory", "64M")));
     IommuBackend iommu = new IommuBackend(IommuConfig.defaults());
     return new RdmaHost(
         machine,
         ADAPTER,
-        DmaStack.of(iommu),
+        DmaStack.of(iommu, layers),
         wire,
         end,
         MESSAGES,
