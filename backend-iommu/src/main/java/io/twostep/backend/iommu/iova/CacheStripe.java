@@ -6,14 +6,15 @@ import org.jspecify.annotations.Nullable;
  * Serve one group of threads: a stack of range starts per size class, newest first out, and the count of what was
  * allocated here.
  *
- * <p>All stacks lie in one array, their heights beside each other, so that a call touches few cache lines. It comes into
- * being with the first call, and is padded at both ends against the stripes beside it:
+ * <p>All stacks lie in one array, each in a block that begins with its own state, so that a call touches two cache lines.
+ * The array comes into being with the first call, and is padded at both ends against the stripes beside it:
  *
  * <pre>
- *   words  0..15    padding
- *   words 16..37    heights
- *   words 38..59    lower bounds of the starts held
- *   words 60..      stacks of 254 words
+ *   words 0..15     padding
+ *   words 16..      for each class a block of 264 words:
+ *     word  0         the index behind the newest start
+ *     word  1         a lower bound of the starts held
+ *     words 2..255    the starts, oldest first
  *   the last 16     padding
  * </pre>
  *
@@ -24,9 +25,12 @@ final class CacheStripe extends SpinLock {
   static final int CAPACITY = 2 * MagazineDepot.MAGAZINE;
 
   private static final int PADDING = 16;
-  private static final int LOWEST = PADDING + RangeSize.CACHED_CLASSES;
-  private static final int STACKS = LOWEST + RangeSize.CACHED_CLASSES;
-  private static final int WORDS = STACKS + RangeSize.CACHED_CLASSES * CAPACITY + PADDING;
+  private static final int LOWEST = 1;
+  private static final int STARTS = 2;
+  /** A whole odd number of cache lines, lest the states of all classes compete for the same sets of a cache. */
+  private static final int BLOCK = 264;
+
+  private static final int WORDS = 2 * PADDING + RangeSize.CACHED_CLASSES * BLOCK;
   private static final int MOST_AT_ONCE = 32;
 
   private final SharedFreeTree tree;
@@ -41,46 +45,55 @@ final class CacheStripe extends SpinLock {
     this.depots = depots;
   }
 
-  /** Take a range of a class that starts at or below {@code highestStart}, from here, the depot or the tree. */
-  long take(int sizeClass, long highestStart) {
+  /** Take the newest range of a class if it starts at or below {@code highestStart}. */
+  long tryTake(int sizeClass, long highestStart) {
     long[] held = words;
     if (held != null) {
-      int height = (int) held[PADDING + sizeClass];
-      if (height > 0) {
-        long newest = held[bottom(sizeClass) + height - 1];
-        if (newest <= highestStart) {
-          held[PADDING + sizeClass] = height - 1L;
-          return newest;
-        }
-      }
-    }
-    return takeFurther(sizeClass, highestStart);
-  }
-
-  private long takeFurther(int sizeClass, long highestStart) {
-    long[] held = words();
-    if (held[PADDING + sizeClass] == 0 && depots[sizeClass].tryTake(held, bottom(sizeClass))) {
-      held[PADDING + sizeClass] = MagazineDepot.MAGAZINE;
-      held[LOWEST + sizeClass] = lowest(held, bottom(sizeClass), MagazineDepot.MAGAZINE);
-    }
-    long start = takeFiltered(held, sizeClass, highestStart);
-    return start != FreeTree.NONE ? start : takeFromTree(sizeClass, highestStart);
-  }
-
-  /** Take the newest that fits; the lower bound saves the search where nothing does. */
-  private static long takeFiltered(long[] held, int sizeClass, long highestStart) {
-    if (held[LOWEST + sizeClass] <= highestStart) {
-      int bottom = bottom(sizeClass);
-      int last = bottom + (int) held[PADDING + sizeClass] - 1;
-      for (int index = last; index >= bottom; index--) {
-        long start = held[index];
+      int block = block(sizeClass);
+      int newest = (int) held[block] - 1;
+      if (newest >= block + STARTS) {
+        long start = held[newest];
         if (start <= highestStart) {
-          held[index] = held[last];
-          held[PADDING + sizeClass]--;
+          held[block] = newest;
+          allocations++;
           return start;
         }
       }
     }
+    return FreeTree.NONE;
+  }
+
+  /** Take a range of a class that starts at or below {@code highestStart}, from here, the depot or the tree. */
+  long take(int sizeClass, long highestStart) {
+    long start = takeHeld(words(), block(sizeClass), sizeClass, highestStart);
+    if (start == FreeTree.NONE) {
+      start = takeFromTree(sizeClass, highestStart);
+    }
+    if (start != FreeTree.NONE) {
+      allocations++;
+    }
+    return start;
+  }
+
+  /** Take the newest that fits; the lower bound saves the search where nothing does. */
+  private long takeHeld(long[] held, int block, int sizeClass, long highestStart) {
+    int bottom = block + STARTS;
+    if (held[block] == bottom && depots[sizeClass].tryTake(held, bottom)) {
+      setHeight(held, block, MagazineDepot.MAGAZINE);
+    }
+    if (held[block + LOWEST] > highestStart) {
+      return FreeTree.NONE;
+    }
+    int newest = (int) held[block] - 1;
+    for (int index = newest; index >= bottom; index--) {
+      long start = held[index];
+      if (start <= highestStart) {
+        held[index] = held[newest];
+        held[block] = newest;
+        return start;
+      }
+    }
+    setHeight(held, block, newest + 1 - bottom);
     return FreeTree.NONE;
   }
 
@@ -105,36 +118,40 @@ final class CacheStripe extends SpinLock {
   /** Keep a range that came back. */
   void give(int sizeClass, long start) {
     long[] held = words;
-    if (held == null || held[PADDING + sizeClass] == CAPACITY) {
+    int block = block(sizeClass);
+    if (held == null || held[block] == block + STARTS + CAPACITY) {
       held = makeRoom(sizeClass);
     }
-    int height = (int) held[PADDING + sizeClass];
-    if (height == 0 || start < held[LOWEST + sizeClass]) {
-      held[LOWEST + sizeClass] = start;
+    if (start < held[block + LOWEST]) {
+      held[block + LOWEST] = start;
     }
-    held[bottom(sizeClass) + height] = start;
-    held[PADDING + sizeClass] = height + 1L;
+    int next = (int) held[block];
+    held[next] = start;
+    held[block] = next + 1;
   }
 
   /** Give the older half of a full stack to the depot. */
   private long[] makeRoom(int sizeClass) {
     long[] held = words();
-    if (held[PADDING + sizeClass] == CAPACITY) {
-      int bottom = bottom(sizeClass);
+    int block = block(sizeClass);
+    int bottom = block + STARTS;
+    if (held[block] == bottom + CAPACITY) {
       depots[sizeClass].give(held, bottom);
       System.arraycopy(held, bottom + MagazineDepot.MAGAZINE, held, bottom, MagazineDepot.MAGAZINE);
-      held[PADDING + sizeClass] = MagazineDepot.MAGAZINE;
-      held[LOWEST + sizeClass] = lowest(held, bottom, MagazineDepot.MAGAZINE);
+      setHeight(held, block, MagazineDepot.MAGAZINE);
     }
     return held;
   }
 
-  private static long lowest(long[] held, int from, int count) {
-    long lowest = held[from];
-    for (int index = from + 1; index < from + count; index++) {
+  /** Say how many starts a block holds, and look which is the lowest. */
+  private static void setHeight(long[] held, int block, int height) {
+    int bottom = block + STARTS;
+    long lowest = Long.MAX_VALUE;
+    for (int index = bottom; index < bottom + height; index++) {
       lowest = Math.min(lowest, held[index]);
     }
-    return lowest;
+    held[block] = bottom + height;
+    held[block + LOWEST] = lowest;
   }
 
   /** Give every range held here back to the tree. */
@@ -143,8 +160,9 @@ final class CacheStripe extends SpinLock {
       misses[sizeClass] = 0;
       long[] held = words;
       if (held != null) {
-        tree.freeAll(held, bottom(sizeClass), (int) held[PADDING + sizeClass], RangeSize.ofClass(sizeClass));
-        held[PADDING + sizeClass] = 0;
+        int block = block(sizeClass);
+        tree.freeAll(held, block + STARTS, cachedRanges(sizeClass), RangeSize.ofClass(sizeClass));
+        setHeight(held, block, 0);
       }
     }
   }
@@ -160,19 +178,23 @@ final class CacheStripe extends SpinLock {
   /** Count the ranges of one class that are held here. */
   int cachedRanges(int sizeClass) {
     long[] held = words;
-    return held == null ? 0 : (int) held[PADDING + sizeClass];
+    int block = block(sizeClass);
+    return held == null ? 0 : (int) held[block] - (block + STARTS);
   }
 
   private long[] words() {
     long[] held = words;
     if (held == null) {
       held = new long[WORDS];
+      for (int sizeClass = 0; sizeClass < RangeSize.CACHED_CLASSES; sizeClass++) {
+        setHeight(held, block(sizeClass), 0);
+      }
       words = held;
     }
     return held;
   }
 
-  private static int bottom(int sizeClass) {
-    return STACKS + sizeClass * CAPACITY;
+  private static int block(int sizeClass) {
+    return PADDING + sizeClass * BLOCK;
   }
 }

@@ -49,7 +49,7 @@ public final class IovaAllocator {
     free.free(space.firstGranule(), endGranule);
     tree = new SharedFreeTree(free);
     cache = new RangeCache(tree, Stripes.count(space.name(), stripes));
-    live = new LiveRanges(endGranule);
+    live = new LiveRanges();
     reserved = new ReservedRanges();
   }
 
@@ -70,6 +70,21 @@ public final class IovaAllocator {
    * @throws IllegalArgumentException when the size or the alignment is not legal
    */
   public long allocate(long granules, long alignmentGranules, long preferredIova, long highestIova) {
+    int order = RangeSize.order(granules);
+    // Nearly every request ends here; what follows is kept out of line, for this to be compiled into its callers.
+    if (order <= RangeSize.SMALL_ORDER && alignmentGranules == 1) {
+      long first = Long.compareUnsigned(preferredIova, highestIova) < 0 ? preferredIova : highestIova;
+      long start = cache.tryTake(order, endGranule(first) - (1L << order));
+      if (start != FreeTree.NONE) {
+        live.mark(start, granules, order);
+        return start << granuleShift;
+      }
+    }
+    return allocateElsewhere(granules, alignmentGranules, preferredIova, highestIova);
+  }
+
+  /** Allocate what this thread's stripe does not hold. */
+  private long allocateElsewhere(long granules, long alignmentGranules, long preferredIova, long highestIova) {
     if (granules < 1 || Long.bitCount(alignmentGranules) != 1 || alignmentGranules < 1) {
       throw badRequest(granules, alignmentGranules);
     }
@@ -139,8 +154,16 @@ public final class IovaAllocator {
     if ((iova & granuleMask) != 0 || !live.tryClear(start, granules, order)) {
       throw badFree(iova, granules);
     }
+    if (order <= RangeSize.SMALL_ORDER) {
+      cache.give(order, start);
+    } else {
+      freeLarge(start, granules);
+    }
+  }
+
+  private void freeLarge(long start, long granules) {
     if (granules <= RangeSize.CACHED_LIMIT) {
-      cache.give(granules <= RangeSize.SMALL_LIMIT ? order : RangeSize.classOf(granules), start);
+      cache.give(RangeSize.classOf(granules), start);
     } else {
       tree.free(start, RangeSize.roundUp(granules));
     }

@@ -52,7 +52,13 @@ final class LiveChunk {
     if (order <= RangeSize.SMALL_ORDER) {
       byte[] sizes = small;
       (sizes != null ? sizes : smallSizes())[node(start, order)] = (byte) size;
-    } else if (order <= MEDIUM_ORDER) {
+    } else {
+      markLarger(start, size, order);
+    }
+  }
+
+  private void markLarger(long start, long size, int order) {
+    if (order <= MEDIUM_ORDER) {
       char[] sizes = medium;
       (sizes != null ? sizes : mediumSizes())[node(start, order)] = (char) size;
     } else {
@@ -63,11 +69,15 @@ final class LiveChunk {
 
   /** Forget a range if exactly this one is live; of any number of threads that try, one succeeds. */
   boolean tryClear(long start, long size, int order) {
-    if (order <= RangeSize.SMALL_ORDER) {
-      byte[] sizes = small;
-      int node = node(start, order);
-      return sizes != null && sizes[node] == size && isAligned(start, order) && SMALL.compareAndSet(sizes, node, (byte) size, (byte) 0);
+    if (order > RangeSize.SMALL_ORDER) {
+      return tryClearLarger(start, size, order);
     }
+    byte[] sizes = small;
+    int node = node(start, order);
+    return sizes != null && sizes[node] == size && isAligned(start, order) && SMALL.compareAndSet(sizes, node, (byte) size, (byte) 0);
+  }
+
+  private boolean tryClearLarger(long start, long size, int order) {
     if (order <= MEDIUM_ORDER) {
       char[] sizes = medium;
       int node = node(start, order);
@@ -75,7 +85,7 @@ final class LiveChunk {
     }
     long[] sizes = large;
     int place = place(start);
-    return sizes != null && sizes[place] == size && isAligned(start, LARGE_ORDER) && LARGE.compareAndSet(sizes, place, size, 0L);
+    return size > 0 && sizes != null && sizes[place] == size && isAligned(start, LARGE_ORDER) && LARGE.compareAndSet(sizes, place, size, 0L);
   }
 
   /** Look up the size of the live range that starts here, or 0. */

@@ -18,15 +18,9 @@ import org.jspecify.annotations.Nullable;
 final class LiveRanges {
   private static final int LEAST_PLACES = 16;
 
-  private final long granules;
   /** A power of two of places, at most half of them used; replaced when it grows, never emptied. */
   private @Nullable LiveChunk[] table = new LiveChunk[LEAST_PLACES];
   private int chunks;
-
-  /** Create the memory for {@code [0, granules)}. */
-  LiveRanges(long granules) {
-    this.granules = granules;
-  }
 
   /** Record a range of an {@linkplain RangeSize#order order}; allocates memory only where no range ever lived near it. */
   void mark(long start, long size, int order) {
@@ -36,16 +30,13 @@ final class LiveRanges {
 
   /** Forget a range if exactly this one is live. */
   boolean tryClear(long start, long size, int order) {
-    if (start >= granules || size <= 0) {
-      return false;
-    }
     LiveChunk chunk = chunk(start);
     return chunk != null && chunk.tryClear(start, size, order);
   }
 
   /** Look up the size of the live range that starts here, or 0. */
   long sizeAt(long start) {
-    LiveChunk chunk = start < granules ? chunk(start) : null;
+    LiveChunk chunk = chunk(start);
     return chunk == null ? 0 : chunk.sizeAt(start);
   }
 

@@ -20,15 +20,19 @@ final class RangeCache {
     }
   }
 
-  /** Take a range of a cached class that starts at or below {@code highestStart}. */
+  /** Take a range of a cached class that starts at or below {@code highestStart} if the thread's stripe has it on top. */
+  long tryTake(int sizeClass, long highestStart) {
+    CacheStripe stripe = Stripes.lock(parts);
+    long start = stripe.tryTake(sizeClass, highestStart);
+    stripe.unlock();
+    return start;
+  }
+
+  /** Take a range of a cached class that starts at or below {@code highestStart}, wherever one is. */
   long take(int sizeClass, long highestStart) {
     CacheStripe stripe = Stripes.lock(parts);
     try {
-      long start = stripe.take(sizeClass, highestStart);
-      if (start != FreeTree.NONE) {
-        stripe.countAllocation();
-      }
-      return start;
+      return stripe.take(sizeClass, highestStart);
     } finally {
       stripe.unlock();
     }

@@ -1,14 +1,12 @@
 package io.twostep.backend.iommu.iova;
 
 /**
- * Spread threads over the parts of a striped structure by their identity; every part is its own lock.
+ * Spread threads over the parts of a striped structure by their identity, which is a running number: threads that were
+ * started together go to different parts. Every part is its own lock.
  *
  * <p>A part that is busy is passed over: which part serves a call must never matter for its result.
  */
 final class Stripes {
-  /** Spreads consecutive thread ids evenly (2^64 divided by the golden ratio). */
-  private static final long SPREAD = 0x9e3779b97f4a7c15L;
-
   private static final int ROUNDS = 8;
   private static final int MOST = 1 << 16;
 
@@ -24,7 +22,7 @@ final class Stripes {
 
   /** Lock one of the parts, a power of two of them, for the calling thread, which unlocks it. */
   static <T extends SpinLock> T lock(T[] parts) {
-    int home = (int) ((Thread.currentThread().threadId() * SPREAD) >>> 32) & (parts.length - 1);
+    int home = (int) Thread.currentThread().threadId() & (parts.length - 1);
     T part = parts[home];
     return part.tryLock() ? part : lockAnother(parts, home);
   }

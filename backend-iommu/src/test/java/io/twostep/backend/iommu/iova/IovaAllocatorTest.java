@@ -189,6 +189,8 @@ class IovaAllocatorTest {
       refuses(allocator, iovas[i] + 1, sizes[i], "no live range begins there");
       allocator.free(iovas[i], sizes[i]);
       refuses(allocator, iovas[i], sizes[i], "no live range begins there");
+      refuses(allocator, iovas[i], 0, "no live range begins there");
+      refuses(allocator, iovas[i], -1, "no live range begins there");
     }
     assertThat(allocator.statistics().liveRanges()).isZero();
   }
