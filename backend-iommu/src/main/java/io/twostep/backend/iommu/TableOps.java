@@ -4,7 +4,7 @@ import io.twostep.backend.iommu.iova.FlushQueue;
 import io.twostep.backend.iommu.iova.IovaAllocator;
 import io.twostep.backend.iommu.table.LeafAccess;
 import io.twostep.backend.iommu.table.LeafCursor;
-import io.twostep.backend.iommu.table.PageLinker;
+import io.twostep.backend.iommu.table.LeafLinker;
 import io.twostep.backend.iommu.table.PageWindow;
 import io.twostep.backend.iommu.table.RadixPageTable;
 import io.twostep.backend.iommu.table.TableMemory;
@@ -32,7 +32,7 @@ final class TableOps implements DmaOps {
   private final TableSpace space;
   private final TableWalkingIommu iommu;
   private final RadixPageTable table;
-  private final PageLinker pages;
+  private final LeafLinker leaves;
   private final IovaAllocator allocator;
   private final @Nullable FlushQueue queue;
   private final PhysicalMemory memory;
@@ -52,7 +52,7 @@ final class TableOps implements DmaOps {
     this.detached = detached;
     iommu = space.iommu;
     table = space.table;
-    pages = table.pages();
+    leaves = table.leaves();
     allocator = space.iova;
     queue = space.queue;
     memory = context.machine().memory();
@@ -188,18 +188,23 @@ final class TableOps implements DmaOps {
   @Override
   public void link(MappingState state, long offset, long phys, long length, int flags, Retirement undo) {
     long iova = state.dmaAddress + offset;
-    if (((iova ^ phys) & alignMask) != 0) {
-      throw refusals.table(TableResult.MISALIGNED, "link", phys, length, iova);
-    }
     TableState mine = stateOf(state);
-    // A whole page has no edges to check and replaces no table. A window's cursor remembers nothing.
-    if (pages.tryLink(iova, phys, length, access(flags), mine.cursor)) {
+    PageWindow window = mine.window;
+    // A whole leaf has no edges to check and replaces no table; all else is out of line, for this to be compiled into its callers.
+    if (((iova ^ phys) & alignMask) == 0
+        && (window == null
+            ? leaves.tryLink(iova, phys, length, access(flags), state.maxLeaf, mine.cursor)
+            : window.tryLink(iova, phys, length, access(flags)))) {
       mine.touched = true;
       return;
     }
-    PageWindow pageWindow = mine.window;
-    if (pageWindow != null && pageWindow.tryLink(iova, phys, length, access(flags))) {
-      return;
+    linkOther(state, mine, iova, phys, length, flags, undo);
+  }
+
+  private void linkOther(
+      MappingState state, TableState mine, long iova, long phys, long length, int flags, Retirement undo) {
+    if (((iova ^ phys) & alignMask) != 0) {
+      throw refusals.table(TableResult.MISALIGNED, "link", phys, length, iova);
     }
     edges.require(phys, length, flags);
     boolean window = state.has(MapFlags.WINDOW);

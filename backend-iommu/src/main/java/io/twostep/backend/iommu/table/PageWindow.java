@@ -18,14 +18,14 @@ public final class PageWindow {
 
   private final TableTree tree;
   private final MemorySegment segment;
-  private final PageLinker linker;
+  private final LeafLinker linker;
   private final RangeClearer clearer;
   private final long firstRegion;
 
   /** One more than the offset of each leaf table; 0 where none was met yet. */
   private final long[] tables;
 
-  PageWindow(TableTree tree, PageLinker linker, RangeClearer clearer, long first, long last) {
+  PageWindow(TableTree tree, LeafLinker linker, RangeClearer clearer, long first, long last) {
     this.tree = tree;
     this.segment = tree.segment;
     this.linker = linker;
@@ -44,7 +44,7 @@ public final class PageWindow {
       return false;
     }
     long table = leafTable(iova);
-    return table >= 0 && linker.tryStore(TableTree.slot(table, 0, iova), phys, access);
+    return table >= 0 && linker.tryLinkPage(table, iova, phys, access);
   }
 
   /** Unlinks the page at {@code iova}; false if nothing is linked there. */

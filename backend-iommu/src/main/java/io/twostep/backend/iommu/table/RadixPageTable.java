@@ -31,7 +31,7 @@ public final class RadixPageTable {
   private final TableTree tree;
   private final TableLimits limits;
   private final RangeLinker linker;
-  private final PageLinker pages;
+  private final LeafLinker leaves;
   private final RunLinker runs;
   private final RangeClearer clearer;
   private final RangeScan scan;
@@ -60,7 +60,7 @@ public final class RadixPageTable {
     this.limits = new TableLimits(format, granule);
     this.tree = new TableTree(format, memory, publisher, stores);
     this.linker = new RangeLinker(tree, format);
-    this.pages = new PageLinker(tree, format, granule, attributes);
+    this.leaves = new LeafLinker(tree, format, granule, attributes);
     this.runs = new RunLinker(linker, limits);
     this.scan = new RangeScan(tree, format);
     this.dirtyScan = new DirtyScan(tree, format);
@@ -130,14 +130,14 @@ public final class RadixPageTable {
         detached);
   }
 
-  /** Returns the short way for single pages. */
-  public PageLinker pages() {
-    return pages;
+  /** Returns the short way for single leaves. */
+  public LeafLinker leaves() {
+    return leaves;
   }
 
   /** Returns the way to the single pages of [first, last], a reserved range of at most {@link PageWindow#LONGEST} bytes in which no leaf will be larger than 4 KiB. */
   public PageWindow pageWindow(long first, long last) {
-    return new PageWindow(tree, pages, clearer, first, last);
+    return new PageWindow(tree, leaves, clearer, first, last);
   }
 
   /** Makes a cursor forget a table that no longer stands, as it must when its owner is given a range of I/O addresses. */

@@ -118,9 +118,9 @@ class RandomHistoryTest {
     }
 
     /** Takes the short way as the next owner of the range would. */
-    private boolean linkPage(TableFixture fixture, long first, long phys, long length, int access) {
+    private boolean linkLeaf(TableFixture fixture, long first, long phys, long length, int access, long maxLeaf) {
       fixture.table.renew(fixture.cursor);
-      return fixture.table.pages().tryLink(first, phys, length, access, fixture.cursor);
+      return fixture.table.leaves().tryLink(first, phys, length, access, maxLeaf, fixture.cursor);
     }
 
     private void mapOne(TableFixture fixture, long first, long last, long phys, long maxLeaf) {
@@ -128,7 +128,7 @@ class RandomHistoryTest {
       LeafCursor cursor = cursor(fixture);
       operation = "map " + range(first, last) + " to 0x" + Long.toHexString(phys);
       boolean free = oracle.isFree(first, last);
-      boolean shortWay = cursor != null && random.nextBoolean() && linkPage(fixture, first, phys, last - first + 1, access);
+      boolean shortWay = cursor != null && random.nextBoolean() && linkLeaf(fixture, first, phys, last - first + 1, access, maxLeaf);
       int result =
           shortWay
               ? TableResult.OK

@@ -92,7 +92,7 @@ class TableLifeTest {
       assertThat(fixture.map(TABLE, 5 * TABLE, TABLE)).isEqualTo(TableResult.OK);
       fixture.table.unlink(TABLE, 2 * TABLE - 1, fixture.cursor);
       fixture.detached.freeAll();
-      assertThat(fixture.table.pages().tryLink(TABLE + 0x1000, 0x9000, 0x1000, RW, fixture.cursor)).isFalse();
+      assertThat(shortWay(fixture, TABLE + 0x1000, 0x9000, 0x1000)).isFalse();
     }
   }
 
@@ -102,11 +102,34 @@ class TableLifeTest {
     try (var fixture = new TableFixture(format)) {
       fixture.map(TABLE, 0x1000, 0x1000);
       fixture.table.renew(fixture.cursor);
-      assertThat(fixture.table.pages().tryLink(TABLE + 0x1000, 0x2000, 0x1000, RW, fixture.cursor)).as("it stands").isTrue();
+      assertThat(shortWay(fixture, TABLE + 0x1000, 0x2000, 0x1000)).as("it stands").isTrue();
       fixture.table.clearAndDetach(TABLE, 2 * TABLE - 1, new LeafCursor(), fixture.detached);
       fixture.table.renew(fixture.cursor);
-      assertThat(fixture.table.pages().tryLink(TABLE + 0x2000, 0x3000, 0x1000, RW, fixture.cursor)).as("it went").isFalse();
+      assertThat(shortWay(fixture, TABLE + 0x2000, 0x3000, 0x1000)).as("it went").isFalse();
     }
+  }
+
+  @ParameterizedTest
+  @MethodSource("formats")
+  void shortWayPutsLargeLeavesBesideTheLastAndNothingElse(TableFormat format) {
+    try (var fixture = new TableFixture(format)) {
+      fixture.map(TABLE, 8 * TABLE, TABLE);
+      assertThat(shortWay(fixture, 2 * TABLE, 5 * TABLE, TABLE)).isTrue();
+      assertThat(shortWay(fixture, 2 * TABLE, 6 * TABLE, TABLE)).as("the slot is taken").isFalse();
+      assertThat(shortWay(fixture, 3 * TABLE, 5 * TABLE + 0x1000, TABLE)).as("no large page begins there").isFalse();
+      assertThat(shortWay(fixture, 3 * TABLE + 0x1000, 6 * TABLE, TABLE)).as("nor there").isFalse();
+      assertThat(shortWay(fixture, 3 * TABLE, 1L << format.outputBits(), TABLE)).as("beyond the width").isFalse();
+      assertThat(shortWay(fixture, (1L << 30) + TABLE, 6 * TABLE, TABLE)).as("in another table").isFalse();
+      assertThat(fixture.table.leaves().tryLink(3 * TABLE, 6 * TABLE, TABLE, RW, TABLE / 2, fixture.cursor)).as("larger than allowed").isFalse();
+      assertThat(fixture.table.leaves().tryLink(3 * TABLE, 6 * TABLE, TABLE, 0, RadixPageTable.ANY_LEAF, fixture.cursor)).as("no permission").isFalse();
+      assertThat(fixture.leaves()).isEqualTo(2);
+      assertThat(fixture.hardware.translate(3 * TABLE - 1)).isTrue();
+      assertThat(fixture.hardware.phys).isEqualTo(6 * TABLE - 1);
+    }
+  }
+
+  private static boolean shortWay(TableFixture fixture, long iova, long phys, long length) {
+    return fixture.table.leaves().tryLink(iova, phys, length, RW, RadixPageTable.ANY_LEAF, fixture.cursor);
   }
 
   @ParameterizedTest
