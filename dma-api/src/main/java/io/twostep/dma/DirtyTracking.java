@@ -24,7 +24,7 @@ import org.jspecify.annotations.Nullable;
  *       larger piece than was written: {@link #granularity}, or the whole leaf where larger leaves map a range; windows with small units have small leaves.
  *   <li>The map may change meanwhile. Removing a mapping keeps its marks, to be read at its I/O addresses; if those are handed out again, marks of the old and
  *       the new mapping are one. Mappings whose teardown had begun before {@link #start} may be left out.
- *   <li>All devices of the address space are tracked together, by one tracking at a time.
+ *   <li>All devices of the address space are tracked together, by one tracking at a time; mappers that share one join it ({@link #tryJoin}).
  *   <li>Where a bounce layer put a slot in the place of memory, a write to the slot is reported at the mapping's I/O address when it happens; the caller's memory changes
  *       when it is taken over by sync or unmap, and must be copied after that. Writes by the CPU are never reported.
  *   <li>Writes by bus address pass no translation. A stack that may hand out bus addresses has no tracking.
@@ -34,8 +34,28 @@ import org.jspecify.annotations.Nullable;
  */
 public final class DirtyTracking {
   private final DmaMapper mapper;
-  private @Nullable DirtyTracker tracker;
+  private volatile @Nullable Shared shared;
   private @Nullable AttachedStack stack;
+
+  /** A tracking that is on, and how many mappers want it to be. */
+  private static final class Shared {
+    final DirtyTracker tracker;
+    private int mappers = 1;
+
+    Shared(DirtyTracker tracker) {
+      this.tracker = tracker;
+    }
+
+    synchronized boolean tryEnter() {
+      mappers += mappers == 0 ? 0 : 1;
+      return mappers != 0;
+    }
+
+    synchronized boolean isLastToLeave() {
+      mappers--;
+      return mappers == 0;
+    }
+  }
 
   DirtyTracking(DmaMapper mapper) {
     this.mapper = mapper;
@@ -49,9 +69,7 @@ public final class DirtyTracking {
    * @throws IllegalStateException if this or another mapper tracks the address space already
    */
   public synchronized void start() {
-    if (tracker != null) {
-      throw new IllegalStateException(mapper.slot().address() + ": start(): this mapper is tracking already");
-    }
+    requireIdle("start");
     AttachedStack held = mapper.holdStack();
     try {
       DirtyTracker found = held.ops.dirtyTracker();
@@ -59,7 +77,7 @@ public final class DirtyTracking {
         throw unsupported(held);
       }
       found.start();
-      tracker = found;
+      shared = new Shared(found);
       stack = held;
     } finally {
       if (stack != held) {
@@ -68,24 +86,54 @@ public final class DirtyTracking {
     }
   }
 
-  /** Stop, and forget what was not read; does nothing unless tracking. Allowed after detach; closing the mapper does it too. */
+  /**
+   * Join the tracking that another mapper has started, where both use one address space: what this mapper's device writes is reported by it too. It goes on until all have stopped.
+   *
+   * <p>Each reads the I/O addresses of its own mappings: a mark that one has cleared is not reported to the other.
+   *
+   * @return false, with nothing changed, if the other mapper does not track, or its address space is another one: {@link #start} then
+   * @throws DmaMappingException DETACHED after detach
+   * @throws IllegalStateException if this mapper tracks already
+   */
+  public synchronized boolean tryJoin(DirtyTracking other) {
+    requireIdle("tryJoin");
+    Shared running = other.shared;
+    AttachedStack held = mapper.holdStack();
+    if (running != null && held.ops.dirtyTracker() == running.tracker && running.tryEnter()) {
+      shared = running;
+      stack = held;
+      return true;
+    }
+    held.letGo();
+    return false;
+  }
+
+  private void requireIdle(String call) {
+    if (shared != null) {
+      throw new IllegalStateException(mapper.slot().address() + ": " + call + "(): this mapper is tracking already");
+    }
+  }
+
+  /** Stop, and, unless other mappers have joined, forget what was not read; does nothing unless tracking. Allowed after detach; closing the mapper does it too. */
   public synchronized void stop() {
-    DirtyTracker running = tracker;
+    Shared running = shared;
     AttachedStack held = stack;
     if (running != null && held != null) {
-      tracker = null;
+      shared = null;
       stack = null;
       try {
-        running.stop();
+        if (running.isLastToLeave()) {
+          running.tracker.stop();
+        }
       } finally {
         held.letGo();
       }
     }
   }
 
-  /** Tell whether it was started and not stopped. */
+  /** Tell whether it was started or has joined, and was not stopped. */
   public synchronized boolean isTracking() {
-    return tracker != null;
+    return shared != null;
   }
 
   /**
@@ -120,17 +168,17 @@ public final class DirtyTracking {
   }
 
   private DirtyTracker running(String call) {
-    DirtyTracker running = tracker;
+    Shared running = shared;
     if (running == null) {
       throw new IllegalStateException(mapper.slot().address() + ": " + call + "(): not tracking; call start() first");
     }
-    return running;
+    return running.tracker;
   }
 
   /** Refuse a stack whose mappings the running tracking would not see. */
   synchronized void requireSeen(AttachedStack next) {
-    DirtyTracker running = tracker;
-    if (running != null && next.ops.dirtyTracker() != running) {
+    Shared running = shared;
+    if (running != null && next.ops.dirtyTracker() != running.tracker) {
       throw new DmaMappingException(
           Reason.UNSUPPORTED,
           next.device + ": writes through the new stack would escape the dirty tracking that is on; stop it first");

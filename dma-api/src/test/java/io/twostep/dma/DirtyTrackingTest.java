@@ -113,4 +113,19 @@ class DirtyTrackingTest {
     rig.mapper.close();
     assertThat(rig.terminal.closed()).isEqualTo(rig.terminal.attached());
   }
+
+  @Test
+  void mappersOfDifferentAddressSpacesDoNotJoin() {
+    Rig rig = new Rig(Rig.Kind.TRANSLATING);
+    Rig other = new Rig(Rig.Kind.TRANSLATING);
+    rig.mapper.dirtyTracking().start();
+    assertThat(other.mapper.dirtyTracking().tryJoin(rig.mapper.dirtyTracking())).isFalse();
+    other.mapper.dirtyTracking().start();
+    other.mapper.close();
+    assertThat(catchThrowableOfType(DmaMappingException.class, () -> other.mapper.dirtyTracking().tryJoin(rig.mapper.dirtyTracking())).reason()).isEqualTo(Reason.DETACHED);
+    assertThat(rig.mapper.dirtyTracking().isTracking()).isTrue();
+    rig.mapper.close();
+    assertThat(rig.terminal.closed()).isEqualTo(1);
+    assertThat(other.terminal.closed()).isEqualTo(1);
+  }
 }

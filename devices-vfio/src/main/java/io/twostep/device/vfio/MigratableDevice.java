@@ -146,12 +146,14 @@ public final class MigratableDevice implements Driver {
   /**
    * Return what tells which pages of the guest the device writes; idle. The one returned before is stopped.
    *
+   * @param together sources of other devices of the guest, started before this one, with which it may share an address space
    * @throws MigrationException REFUSED if that is not to be had: the IOMMU cannot tell, or would not see all writes, and the device does not note them
    */
-  public DirtySource newDirtySource(WriteTracking by) {
+  public DirtySource newDirtySource(WriteTracking by, List<DirtySource> together) {
     boolean iommu = mapper.limits().dirtyTracking();
     if (by != WriteTracking.DEVICE && iommu) {
-      return track(new IommuWrites(mapper.dirtyTracking(), window()));
+      List<IommuWrites> others = together.stream().filter(IommuWrites.class::isInstance).map(IommuWrites.class::cast).toList();
+      return track(new IommuWrites(mapper.dirtyTracking(), window(), others));
     }
     if (by != WriteTracking.IOMMU && tracks) {
       return newDirtySource(List.of(new Range(0, window().length())), GuestMemory.PAGE);
@@ -163,6 +165,11 @@ public final class MigratableDevice implements Driver {
             + (iommu ? "" : "the IOMMU sets no dirty bits, or does not see writes by bus address; ")
             + (tracks ? "" : "the device notes nothing; ")
             + "it can migrate only while stopped");
+  }
+
+  /** Return what tells which pages the device writes, for a device that shares its address space with no other that is asked. */
+  public DirtySource newDirtySource(WriteTracking by) {
+    return newDirtySource(by, List.of());
   }
 
   /** Return what tells the device's own notes of some ranges of guest addresses, in pages of a size of the caller's choosing; idle. The one returned before is stopped. */

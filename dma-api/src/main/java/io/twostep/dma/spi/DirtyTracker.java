@@ -3,7 +3,7 @@ package io.twostep.dma.spi;
 import io.twostep.dma.DirtyBitmap;
 
 /**
- * Tells which pages of an address space devices wrote; one for each address space, made by the terminal that owns its translations.
+ * Tells which pages of an address space devices wrote; one for each address space, the same object for all of its devices, made by the terminal that owns its translations.
  *
  * <p>Thread-safe. Mapping and unmapping go on meanwhile: whatever removes a translation while tracking keeps its dirty mark until it is read.
  */

@@ -183,6 +183,35 @@ public interface DirtyRules extends TckFixture {
     second.stop();
   }
 
+  /** E15f. */
+  @Test
+  default void e15fMappersOfOneAddressSpaceTrackTogetherUntilTheLastStops() {
+    if (!requireTracking()) {
+      return;
+    }
+    DirtyTracking first = rig().mapper().dirtyTracking();
+    DirtyTracking second = rig().attach(rig().slot()).dirtyTracking();
+    assertThat(second.tryJoin(first)).as("joins what is not on").isFalse();
+    try (IovaReservation window = scatteredWindow()) {
+      first.start();
+      assertThat(second.tryJoin(first)).as("joins").isTrue();
+      assertThatThrownBy(() -> second.tryJoin(first)).as("joins twice").isInstanceOf(IllegalStateException.class);
+      rig().device().write(window.address(), new byte[8]);
+      first.stop();
+      DirtyBitmap dirty = bitmap(window, second);
+      second.readAndClear(dirty);
+      assertThat(dirty.isDirty(window.address())).as("a write before the one that started it stopped").isTrue();
+      rig().device().write(window.address(), new byte[8]);
+      dirty.clear();
+      second.readAndClear(dirty);
+      assertThat(dirty.isDirty(window.address())).as("a write after the one that started it stopped").isTrue();
+      assertThat(first.tryJoin(second)).as("joins again").isTrue();
+      second.stop();
+      first.stop();
+      assertThat(second.tryJoin(first)).as("joins after the last has stopped").isFalse();
+    }
+  }
+
   /** Tells whether the stack tracks; one that does not must say so. */
   private boolean requireTracking() {
     boolean tracks = has(Behavior.TRACKS_WRITES);

@@ -148,6 +148,18 @@ final class BrokenTracking {
     }
   }
 
+  /** Hides from devices of one address space that they are tracked together. */
+  static final class ATrackerForEachDevice extends Tracking {
+    ATrackerForEachDevice(DmaOps next, AttachContext context) {
+      super(next, context);
+    }
+
+    @Override
+    DirtyTracker broken(DirtyTracker real) {
+      return new Tracker(real);
+    }
+  }
+
   /** Takes translations out, and what was marked in them. */
   static final class DropsMarksAtUnlink extends Healthy {
     DropsMarksAtUnlink(DmaOps next, AttachContext context) {

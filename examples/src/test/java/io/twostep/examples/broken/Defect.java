@@ -67,6 +67,7 @@ enum Defect {
   KEEPS_CACHED_MARKS(Base.IOMMU, "e15c", BrokenTeardown.remembersInvalidation(), BrokenTracking.KeepsCachedMarks::new),
   FORGETS_MARKS_ON_FAILURE(Base.IOMMU, "e15d", BrokenTracking.ForgetsOnFailure::new),
   LETS_TWO_TRACK(Base.IOMMU, "e15e", BrokenTracking.LetsTwoTrack::new),
+  GIVES_EACH_DEVICE_A_TRACKER(Base.IOMMU, "e15f", BrokenTracking.ATrackerForEachDevice::new),
   FORGETS_MAPPINGS_OF_EARLIER_STACKS(Base.IOMMU, "e16a", BrokenDeparture.ForgetsEarlierAttach::new),
   FORGETS_WINDOWS_OF_EARLIER_STACKS(Base.IOMMU, "e16b", BrokenDeparture.ForgetsEarlierAttach::new),
   TRACKS_THE_FIRST_STACK_ONLY(Base.IOMMU, "e16c", BrokenTracking.SeesItsFirstStackOnly::new),

@@ -94,7 +94,7 @@ public final class MigrationSource {
         throw new MigrationException(Kind.REFUSED, device.name() + ": writes to its peers and cannot stop that before it stops answering them; it has no P2P states");
       }
       this.devices.add(new SourceDevice(device, this.devices.size()));
-      writes.add(device.newDirtySource(config.tracking()));
+      writes.add(device.newDirtySource(config.tracking(), writes));
     }
     held = before.begun(session);
     if (!store.compareAndSet(before, held)) {
