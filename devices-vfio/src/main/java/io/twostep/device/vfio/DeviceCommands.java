@@ -23,8 +23,11 @@ final class DeviceCommands {
     }
   }
 
+  /** Read a register; all ones if the device is gone. A read that the bus lost says the same, but a device that is gone says so of its identity too. */
   long read(long register) {
-    return registers.read64(register);
+    long value = registers.read64(register);
+    boolean lost = value == Registers.GONE && registers.read64(Registers.IDENTITY) == Registers.IDENTITY_VALUE;
+    return lost ? registers.read64(register) : value;
   }
 
   void write(long register, long value) {
@@ -32,7 +35,7 @@ final class DeviceCommands {
   }
 
   long result(int number) {
-    return registers.read64(Registers.RESULTS + (long) number * Long.BYTES);
+    return read(Registers.RESULTS + (long) number * Long.BYTES);
   }
 
   /** Carry out a command; throws DEVICE if the device fails it, GONE if it does not answer. */
@@ -42,13 +45,13 @@ final class DeviceCommands {
     }
     registers.write64(Registers.OPCODE, opcode);
     long start = timers.nanoTime();
-    long status = registers.read64(Registers.STATUS);
+    long status = read(Registers.STATUS);
     while (status == Registers.BUSY) {
       if (timers.nanoTime() - start > TIMEOUT_NANOS) {
         throw new MigrationException(Kind.GONE, slot.address() + ": " + what + ": no answer within " + TIMEOUT_NANOS / 1_000_000_000 + " s; reset the device");
       }
       timers.pause();
-      status = registers.read64(Registers.STATUS);
+      status = read(Registers.STATUS);
     }
     if (status != Registers.DONE) {
       throw status == Registers.GONE

@@ -39,6 +39,11 @@ public final class MigratableDevice implements Driver {
   private final long mostBytes;
   private final BufferPool pool;
   private DeviceState state = DeviceState.RUNNING;
+
+  /** Whether the device starts DMA, and whether it answers its peers: what {@link #state} says, unless a hop failed halfway. */
+  private boolean asking = true;
+
+  private boolean answering = true;
   private @Nullable SparseWindow window;
   private @Nullable SaveStream saving;
   private @Nullable LoadStream loading;
@@ -194,7 +199,8 @@ public final class MigratableDevice implements Driver {
   /**
    * Take the device to another state, hop by hop.
    *
-   * <p>If a hop fails the device stays in the state that it reached; if that cannot be told it is in ERROR, and only {@link #reset} helps.
+   * <p>If a hop fails the device stays in the state that it reached, with part of the hop done perhaps: setState, to that state or to another, first makes up for it. If that cannot be told it is in ERROR, and only
+   * {@link #reset} helps.
    *
    * @throws IllegalArgumentException if no way leads there; nothing changed
    * @throws MigrationException DEVICE or GONE if the device failed; DATA for leaving RESUMING before all of its state arrived, with the device in ERROR
@@ -202,6 +208,7 @@ public final class MigratableDevice implements Driver {
    */
   public void setState(DeviceState target) {
     StateTable.nextHop(features, state, target);
+    run(state);
     while (state != target) {
       DeviceState hop = StateTable.nextHop(features, state, target);
       arc(state, hop);
@@ -210,60 +217,50 @@ public final class MigratableDevice implements Driver {
   }
 
   private void arc(DeviceState from, DeviceState to) {
-    switch (from) {
-      case RUNNING, PRE_COPY -> leaveRunning(from, to);
-      case RUNNING_P2P, PRE_COPY_P2P -> leaveQuiet(from, to);
-      case STOP -> leaveStop(to);
-      case STOP_COPY -> closeStreams();
-      case RESUMING -> leaveResuming();
-      case ERROR -> throw new IllegalStateException(name() + ": no arc leaves ERROR");
+    if (from == DeviceState.STOP_COPY || (from.isPreCopy() && !to.saves())) {
+      closeStreams();
+    }
+    if (from == DeviceState.RESUMING) {
+      leaveResuming();
+    }
+    run(to);
+    if (from.isPreCopy() && to == DeviceState.STOP_COPY) {
+      lastImage();
+    } else if (to.saves() && !from.saves()) {
+      saving = new SaveStream(commands, pool, mostBytes, to.isPreCopy());
+    } else if (to == DeviceState.RESUMING) {
+      loading = new LoadStream(commands, pool, mostBytes);
     }
   }
 
-  private void leaveRunning(DeviceState from, DeviceState to) {
-    switch (to) {
-      case PRE_COPY -> saving = new SaveStream(commands, pool, mostBytes, true);
-      case RUNNING -> closeStreams();
-      case RUNNING_P2P, PRE_COPY_P2P -> commands.run("suspend the initiator", Opcode.SUSPEND, Opcode.INITIATOR);
-      default -> {
-        commands.run("suspend the initiator", Opcode.SUSPEND, Opcode.INITIATOR);
-        suspendResponder();
-        if (from == DeviceState.PRE_COPY) {
-          lastImage();
-        }
-      }
+  /** Have the device ask and answer as it does in a state: it stops asking first, and asks again last. */
+  private void run(DeviceState to) {
+    if (!to.startsDma()) {
+      asking = suspend("initiator", Opcode.INITIATOR, asking);
+    }
+    if (to.answersPeers()) {
+      answering = resume("responder", Opcode.RESPONDER, answering);
+    } else {
+      answering = suspend("responder", Opcode.RESPONDER, answering);
+    }
+    if (to.startsDma()) {
+      asking = resume("initiator", Opcode.INITIATOR, asking);
     }
   }
 
-  private void leaveQuiet(DeviceState from, DeviceState to) {
-    switch (to) {
-      case RUNNING, PRE_COPY -> commands.run("resume the initiator", Opcode.RESUME, 1);
-      case PRE_COPY_P2P -> saving = new SaveStream(commands, pool, mostBytes, true);
-      case RUNNING_P2P -> closeStreams();
-      default -> {
-        suspendResponder();
-        if (from == DeviceState.PRE_COPY_P2P) {
-          lastImage();
-        }
-      }
+  private boolean suspend(String part, int number, boolean works) {
+    if (works) {
+      commands.run("suspend the " + part, Opcode.SUSPEND, number);
     }
+    return false;
   }
 
-  private void leaveStop(DeviceState to) {
-    switch (to) {
-      case STOP_COPY -> saving = new SaveStream(commands, pool, mostBytes, false);
-      case RESUMING -> loading = new LoadStream(commands, pool, mostBytes);
-      default -> {
-        commands.run("resume the responder", Opcode.RESUME, 0);
-        if (to == DeviceState.RUNNING) {
-          commands.run("resume the initiator", Opcode.RESUME, 1);
-        }
-      }
+  /** The device resumes part 1 for what it suspends as part 0, and the other way round. */
+  private boolean resume(String part, int number, boolean works) {
+    if (!works) {
+      commands.run("resume the " + part, Opcode.RESUME, 1 - number);
     }
-  }
-
-  private void suspendResponder() {
-    commands.run("suspend the responder", Opcode.SUSPEND, Opcode.RESPONDER);
+    return true;
   }
 
   /** A device that stopped but could not be read is still in order: it stands in STOP, without a stream. */
@@ -329,6 +326,8 @@ public final class MigratableDevice implements Driver {
     slot.reset();
     closeStreams();
     state = DeviceState.RUNNING;
+    asking = true;
+    answering = true;
     slot.busMaster(true);
     if (window != null) {
       commands.write(Registers.GUEST_BASE, window.address());

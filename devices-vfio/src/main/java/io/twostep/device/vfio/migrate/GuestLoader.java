@@ -114,14 +114,13 @@ final class GuestLoader implements RecordHandler {
     devices.get(number).loadStream().write(payload);
   }
 
-  /** Let loaded devices work: all of them answer their peers before the first of them asks. */
+  /** Let loaded devices work: all of them answer their peers before the first of them asks. May be repeated if it failed. */
   void run() {
-    for (DeviceState state : new DeviceState[] {DeviceState.RUNNING_P2P, DeviceState.RUNNING}) {
-      for (MigratableDevice device : devices) {
-        if (device.features().supports(state) && device.state() != state) {
-          device.setState(state);
-        }
+    for (MigratableDevice device : devices) {
+      if (device.features().peerToPeer() && !device.state().answersPeers()) {
+        device.setState(DeviceState.RUNNING_P2P);
       }
     }
+    devices.forEach(device -> device.setState(DeviceState.RUNNING));
   }
 }

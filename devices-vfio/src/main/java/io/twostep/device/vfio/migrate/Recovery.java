@@ -5,6 +5,7 @@ import io.twostep.device.vfio.MigrationException;
 import io.twostep.device.vfio.MigrationException.Kind;
 import io.twostep.device.vfio.guest.GuestMemory;
 import io.twostep.device.vfio.migrate.Ownership.Side;
+import io.twostep.device.vfio.state.DeviceState;
 import java.io.IOException;
 import java.nio.channels.ReadableByteChannel;
 import java.util.List;
@@ -57,7 +58,7 @@ public final class Recovery {
         guest.stopLog();
         for (MigratableDevice device : devices) {
           device.stopTracking();
-          SourceDevice.run(device);
+          device.setState(DeviceState.RUNNING);
         }
         control.resume();
         return true;

@@ -60,13 +60,7 @@ final class SourceDevice {
 
   /** Let the device work again, from whatever state it was left in. */
   void run() {
-    run(device);
-  }
-
-  static void run(MigratableDevice device) {
-    if (device.state() != DeviceState.RUNNING) {
-      device.setState(DeviceState.RUNNING);
-    }
+    device.setState(DeviceState.RUNNING);
   }
 
   /** Leave the device stopped for good: its guest is elsewhere. */

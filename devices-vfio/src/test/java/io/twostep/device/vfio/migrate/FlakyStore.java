@@ -24,6 +24,11 @@ final class FlakyStore implements OwnershipStore {
     failRead = nth;
   }
 
+  /** Tell whether nothing is left to fail. */
+  boolean hasFailed() {
+    return failBefore == 0 && failAfter == 0 && failRead == 0;
+  }
+
   @Override
   public Ownership read() throws IOException {
     if (failRead > 0 && --failRead == 0) {

@@ -3,18 +3,45 @@ package io.twostep.device.vfio.migrate;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 
-/** A checkpoint whose n-th call fails, once. */
-final class FullDisk implements Checkpoint {
-  private final Checkpoint checkpoint;
+/** A checkpoint or a spool of which a chosen call fails, once. */
+final class FullDisk implements Checkpoint, Spool {
+  private final Checkpoint disk;
   private int left;
 
-  FullDisk(Checkpoint checkpoint, int nth) {
-    this.checkpoint = checkpoint;
+  FullDisk(Checkpoint disk) {
+    this.disk = disk;
+  }
+
+  FullDisk(Spool spool) {
+    this(
+        new Checkpoint() {
+          @Override
+          public void append(ByteBuffer bytes) throws IOException {
+            spool.append(bytes);
+          }
+
+          @Override
+          public void force() throws IOException {
+            spool.force();
+          }
+
+          @Override
+          public void publish() {}
+        });
+  }
+
+  /** Let the n-th call from now on fail. */
+  void failCall(int nth) {
     left = nth;
   }
 
+  /** Tell whether nothing is left to fail. */
+  boolean hasFailed() {
+    return left == 0;
+  }
+
   private void count() throws IOException {
-    if (--left == 0) {
+    if (left > 0 && --left == 0) {
       throw new IOException("no space");
     }
   }
@@ -22,18 +49,18 @@ final class FullDisk implements Checkpoint {
   @Override
   public void append(ByteBuffer bytes) throws IOException {
     count();
-    checkpoint.append(bytes);
+    disk.append(bytes);
   }
 
   @Override
   public void force() throws IOException {
     count();
-    checkpoint.force();
+    disk.force();
   }
 
   @Override
   public void publish() throws IOException {
     count();
-    checkpoint.publish();
+    disk.publish();
   }
 }

@@ -109,7 +109,8 @@ class LostSourceTest {
       migration.source.cancel();
       Path checkpoint = work.resolve("checkpoint");
       byte[] before = Files.readAllBytes(checkpoint);
-      Checkpoint full = new FullDisk(files.newCheckpoint(), 3);
+      FullDisk full = new FullDisk(files.newCheckpoint());
+      full.failCall(3);
       refuses(() -> CheckpointWriter.write(migration.near.guest, migration.near.devices, migration.store, migration.nearControl(), full), Kind.STORAGE, "the checkpoint cannot be written: no space");
       assertThat(Files.readAllBytes(checkpoint)).isEqualTo(before);
       assertThat(migration.isRunningNear()).isTrue();

@@ -3,6 +3,7 @@ package io.twostep.device.vfio.migrate;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.ByteChannel;
+import java.util.Arrays;
 
 /** Two ends of a channel in memory that takes and gives as much as a seeded hand allows, and can be cut. */
 final class MemoryPipe {
@@ -10,6 +11,7 @@ final class MemoryPipe {
   private final ByteBuffer back;
   private boolean cut;
   private int damagedBit = -1;
+  private final int[] failing = new int[4];
 
   MemoryPipe(int capacity) {
     forth = ByteBuffer.allocate(capacity);
@@ -34,6 +36,27 @@ final class MemoryPipe {
     damagedBit = bit;
   }
 
+  /** Let the n-th read or write from now on at one end fail, once. */
+  void fail(boolean farEnd, boolean write, int nth) {
+    failing[index(farEnd, write)] = nth;
+  }
+
+  /** Tell whether nothing is left to fail. */
+  boolean hasFailed() {
+    return Arrays.stream(failing).allMatch(left -> left == 0);
+  }
+
+  private static int index(boolean farEnd, boolean write) {
+    return (farEnd ? 2 : 0) + (write ? 1 : 0);
+  }
+
+  private void count(boolean farEnd, boolean write) throws IOException {
+    int index = index(farEnd, write);
+    if (failing[index] > 0 && --failing[index] == 0) {
+      throw new IOException("no route");
+    }
+  }
+
   private final class End implements ByteChannel {
     private final ByteBuffer in;
     private final ByteBuffer out;
@@ -44,7 +67,8 @@ final class MemoryPipe {
     }
 
     @Override
-    public int read(ByteBuffer target) {
+    public int read(ByteBuffer target) throws IOException {
+      count(in == forth, false);
       if (cut) {
         return -1;
       }
@@ -64,6 +88,7 @@ final class MemoryPipe {
 
     @Override
     public int write(ByteBuffer source) throws IOException {
+      count(in == forth, true);
       if (cut) {
         throw new IOException("cut");
       }

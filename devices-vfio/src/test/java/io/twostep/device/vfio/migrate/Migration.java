@@ -25,6 +25,8 @@ final class Migration implements AutoCloseable {
   MemoryPipe pipe;
   final Kept kept;
   final FlakyStore store;
+  FullDisk checkpoint;
+  FullDisk spool;
   final List<GuestWorkload> workloads = new ArrayList<>();
   final MigrationConfig config;
   private final ModelConfig model;
@@ -115,15 +117,17 @@ final class Migration implements AutoCloseable {
   }
 
   MigrationSource newSource(long session) {
+    checkpoint = new FullDisk(kept.newCheckpoint());
     try {
-      return new MigrationSource(near.guest, near.devices, pipe.near(), store, near.machine.timers(), nearCpus, config, session, kept.newCheckpoint());
+      return new MigrationSource(near.guest, near.devices, pipe.near(), store, near.machine.timers(), nearCpus, config, session, checkpoint);
     } catch (IOException e) {
       throw new AssertionError(e);
     }
   }
 
   private MigrationTarget newTarget() {
-    return new MigrationTarget(far.guest, far.devices, pipe.far(), pipe.far(), store, farCpus, kept.newSpool());
+    spool = new FullDisk(kept.newSpool());
+    return new MigrationTarget(far.guest, far.devices, pipe.far(), pipe.far(), store, farCpus, spool);
   }
 
   /** After a migration was cancelled: another channel, the destination as new, another session. */
