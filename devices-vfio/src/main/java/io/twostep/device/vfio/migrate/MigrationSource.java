@@ -13,6 +13,7 @@ import io.twostep.dma.DmaMappingException;
 import io.twostep.dma.spi.Timers;
 import java.io.IOException;
 import java.nio.channels.ByteChannel;
+import java.nio.channels.SelectableChannel;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -29,7 +30,7 @@ import org.jspecify.annotations.Nullable;
  * }</pre>
  *
  * <p>The source stops the guest before the end of the stream is sent, and lets it run again only after it has changed the {@link Ownership} record; the destination runs it only after it has changed it.
- * One of the two changes succeeds. Whatever fails, {@link #cancel} settles it, and may be repeated. The channel may be blocking or not, and stays the caller's. Used by the thread that uses the devices.
+ * One of the two changes succeeds. Whatever fails, {@link #cancel} settles it, and may be repeated. The channel stays the caller's; reading from it must not wait. Used by the thread that uses the devices.
  */
 public final class MigrationSource {
   private static final int RECORDS_STAGED = 4;
@@ -64,7 +65,8 @@ public final class MigrationSource {
    *
    * @param session names this migration; not 0, and not that of another one
    * @param checkpoint where the guest is kept in case that the source's machine is lost: all of it before the destination can have all of it. {@link Checkpoint#NONE} to do without. Stays the caller's
-   * @throws MigrationException REFUSED if what devices write cannot be told, or they write to each other and cannot be quiesced one after the other; FENCED if the source does not hold the guest, or another
+   * @param channel to the destination and back; takes and gives what it can and never waits, so that a destination with nothing to say does not stop the source
+   * @throws MigrationException REFUSED if the channel is a blocking one, if what devices write cannot be told, or they write to each other and cannot be quiesced one after the other; FENCED if the source does not hold the guest, or another
    *     migration is under way: cancel that first. Nothing changed then
    * @throws IOException if the record cannot be reached
    */
@@ -79,6 +81,9 @@ public final class MigrationSource {
       long session,
       Checkpoint checkpoint)
       throws IOException {
+    if (channel instanceof SelectableChannel selectable && selectable.isBlocking()) {
+      throw new MigrationException(Kind.REFUSED, "cannot begin migration " + session + ": the channel would wait for answers that come only at the end; call configureBlocking(false)");
+    }
     this.guest = guest;
     this.channel = channel;
     this.store = store;
@@ -120,7 +125,7 @@ public final class MigrationSource {
   }
 
   /**
-   * Do a piece of work; waits for nothing but the devices and the checkpoint, and for the channel if that is a blocking one.
+   * Do a piece of work; waits for nothing but the devices and the checkpoint.
    *
    * @return whether anything was done; let the world go on for a moment if not
    * @throws MigrationException STORAGE if record or checkpoint cannot be reached: step again when they can, or {@link #cancel}; of another kind if channel, destination or a device failed: then only cancel helps, and

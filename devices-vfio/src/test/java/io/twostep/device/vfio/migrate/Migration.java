@@ -9,6 +9,7 @@ import io.twostep.device.vfio.Seeds;
 import io.twostep.device.vfio.guest.GuestWorkload;
 import io.twostep.device.vfio.model.ModelConfig;
 import java.io.IOException;
+import java.nio.channels.ByteChannel;
 import java.nio.channels.ReadableByteChannel;
 import java.util.ArrayList;
 import java.util.List;
@@ -101,7 +102,7 @@ final class Migration implements AutoCloseable {
       keepFirst();
     }
     source = newSource(1);
-    target = newTarget();
+    target = newTarget(pipe.far());
   }
 
   private void keepFirst() {
@@ -117,25 +118,34 @@ final class Migration implements AutoCloseable {
   }
 
   MigrationSource newSource(long session) {
+    return newSource(session, pipe.near());
+  }
+
+  MigrationSource newSource(long session, ByteChannel channel) {
     checkpoint = new FullDisk(kept.newCheckpoint());
     try {
-      return new MigrationSource(near.guest, near.devices, pipe.near(), store, near.machine.timers(), nearCpus, config, session, checkpoint);
+      return new MigrationSource(near.guest, near.devices, channel, store, near.machine.timers(), nearCpus, config, session, checkpoint);
     } catch (IOException e) {
       throw new AssertionError(e);
     }
   }
 
-  private MigrationTarget newTarget() {
+  private MigrationTarget newTarget(ByteChannel channel) {
     spool = new FullDisk(kept.newSpool());
-    return new MigrationTarget(far.guest, far.devices, pipe.far(), pipe.far(), store, farCpus, spool);
+    return new MigrationTarget(far.guest, far.devices, channel, channel, store, farCpus, spool);
   }
 
   /** After a migration was cancelled: another channel, the destination as new, another session. */
   void startAgain(long session) {
-    far.devices.forEach(MigratableDevice::reset);
     pipe = new MemoryPipe(3 * config.chunkBytes());
-    source = newSource(session);
-    target = newTarget();
+    startAgain(session, pipe.near(), pipe.far());
+  }
+
+  /** After a migration was cancelled: over some channel. */
+  void startAgain(long session, ByteChannel nearEnd, ByteChannel farEnd) {
+    far.devices.forEach(MigratableDevice::reset);
+    source = newSource(session, nearEnd);
+    target = newTarget(farEnd);
   }
 
   /** Let the guest and the machines go on for a moment, and see that only one of them does the guest's work. */
