@@ -199,6 +199,7 @@ final class TableSpace extends SharedSpace {
     }
     table.destroy();
     arena.close();
+    windowPages.remove();
   }
 
   private void unhook() {
