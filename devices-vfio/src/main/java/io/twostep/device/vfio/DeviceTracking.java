@@ -1,5 +1,6 @@
 package io.twostep.device.vfio;
 
+import io.twostep.device.vfio.MigrationException.Kind;
 import io.twostep.device.vfio.dirty.DirtySource;
 import io.twostep.device.vfio.dirty.TrackedRanges;
 import io.twostep.device.vfio.dirty.TrackedRanges.Range;
@@ -59,20 +60,43 @@ final class DeviceTracking implements DirtySource {
       throw new IllegalStateException(mapper.slot().address() + ": collect(): not tracking; call start() first");
     }
     for (Range range : ranges) {
-      long how = Opcode.MORE;
-      while (how != 0) {
-        commands.run("report", Opcode.TRACK_REPORT, range.first(), range.length());
-        how = commands.result(1);
-        if (how == Opcode.OVERFLOW) {
-          ranges.forEach(all -> into.mark(all.first(), all.length()));
-        }
-        take(notes.segment(), commands.result(0), into);
-      }
+      collect(range, notes.segment(), into);
     }
   }
 
+  /** A device that never comes to an end is not believed: then all counts as written. */
+  private void collect(Range range, MemorySegment notes, DirtyBitmap into) {
+    long most = 2 + range.length() / pageSize;
+    for (long reports = 0; reports < most; reports++) {
+      commands.run("report", Opcode.TRACK_REPORT, range.first(), range.length());
+      long count = commands.result(0);
+      long how = commands.result(1);
+      requireSense(count, how);
+      take(notes, count, into);
+      if (how == 0) {
+        return;
+      }
+      if (how == Opcode.OVERFLOW) {
+        markAll(into);
+      }
+    }
+    markAll(into);
+  }
+
+  private void markAll(DirtyBitmap into) {
+    ranges.forEach(all -> into.mark(all.first(), all.length()));
+  }
+
+  private void requireSense(long count, long how) {
+    if (count < 0 || count > ringEntries || (how != 0 && how != Opcode.MORE && how != Opcode.OVERFLOW)) {
+      throw new MigrationException(
+          Kind.DEVICE, mapper.slot().address() + ": report: says " + Long.toUnsignedString(count) + " notes in a ring of " + ringEntries + ", how 0x" + Long.toHexString(how) + "; its notes are of no use");
+    }
+  }
+
+  /** What lies outside the guest is not marked. */
   private void take(MemorySegment notes, long count, DirtyBitmap into) {
-    for (long i = 0; i < Math.min(count, ringEntries); i++) {
+    for (long i = 0; i < count; i++) {
       into.mark(notes.get(CommandLayout.U64, i * Long.BYTES), pageSize);
     }
   }

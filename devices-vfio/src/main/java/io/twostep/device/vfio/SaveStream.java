@@ -35,6 +35,7 @@ public final class SaveStream {
 
   private final DeviceCommands commands;
   private final BufferPool pool;
+  private final long mostBytes;
   private final RecordWriter writer = new RecordWriter(0, 0);
   private final ByteBuffer staged =
       ByteBuffer.allocate(StreamTags.PART + StreamTags.PART_HEADER + 2 * StreamLayout.OVERHEAD + StreamLayout.PREAMBLE + StreamLayout.END_PAYLOAD).order(ByteOrder.LITTLE_ENDIAN).limit(0);
@@ -50,6 +51,7 @@ public final class SaveStream {
   SaveStream(DeviceCommands commands, BufferPool pool, long mostBytes, boolean running) {
     this.commands = commands;
     this.pool = pool;
+    this.mostBytes = mostBytes;
     state = running ? State.PRE_COPY : State.STOP_COPY;
     staged.clear();
     writer.record(staged, StreamTags.SIZE_ESTIMATE, true, ByteBuffer.allocate(Long.BYTES).order(ByteOrder.LITTLE_ENDIAN).putLong(0, mostBytes));
@@ -65,13 +67,14 @@ public final class SaveStream {
       if (required == 0) {
         return;
       }
+      requireSize("needs", required, mostBytes);
       // While it runs its state may grow between the question and the answer.
       long room = track ? required + required / 10 + StreamLayout.MAX_PREAMBLE * 4L : required;
       MigrationBuffer buffer = pool.take(DmaDirection.FROM_DEVICE, room);
       try {
         TranslationTable table = buffer.handOver(DmaDirection.FROM_DEVICE, buffer.length());
         commands.run("save", Opcode.SAVE, (incremental ? Opcode.INCREMENTAL : 0) | (track ? Opcode.TRACK : 0), table.dmaAddress(), table.entries(), buffer.length());
-        int length = (int) commands.result(0);
+        int length = (int) requireSize("saved", commands.result(0), buffer.length());
         buffer.takeOver(length);
         saved.add(new Saved(buffer, ++images, length));
       } catch (RuntimeException e) {
@@ -82,6 +85,13 @@ public final class SaveStream {
       state = State.ERROR;
       throw e;
     }
+  }
+
+  private static long requireSize(String what, long bytes, long most) {
+    if (bytes <= 0 || bytes > most) {
+      throw new MigrationException(Kind.DEVICE, "the device says that it " + what + " " + Long.toUnsignedString(bytes) + " bytes for its state, where " + most + " are the most; reset it");
+    }
+    return bytes;
   }
 
   /** The device has stopped: what changed since the last image is the last one. */

@@ -179,7 +179,10 @@ public final class MigrationSource {
     if (replies.failure() != null) {
       throw new MigrationException(Kind.DATA, "the destination gave up: " + replies.failure());
     }
-    if (replies.isRunning() && phase == Phase.UNRESOLVED && isTaken()) {
+    if (replies.isRunning()) {
+      if (!isTaken()) {
+        throw new MigrationException(Kind.DATA, "the destination says that it runs the guest, and the record does not: it is not to be trusted");
+      }
       handOver();
     } else if (replies.isClosed()) {
       throw new MigrationException(Kind.CHANNEL, "the destination closed the channel");
@@ -217,13 +220,19 @@ public final class MigrationSource {
       phase = Phase.UNRESOLVED;
       return;
     }
+    // What may have to be tried again comes before what cannot.
+    out.force();
+    if (isTaken()) {
+      // Nobody may take a guest over that has not come to its end; here it does not go on.
+      handOver();
+      return;
+    }
     double nanosPerByte = Math.max(1, timers.nanoTime() - roundStart) / (double) (out.bytes() - roundBytes + 1);
     collect();
     deviceBytes = 0;
     devices.forEach(device -> deviceBytes += device.newRound());
     long left = current.dirtyPages() * GuestMemory.PAGE + deviceBytes;
     stageRound();
-    out.force();
     // Half of the time is for what is not counted here: the last writes, stopping, and the commit.
     if (left * nanosPerByte <= config.downtimeNanos() / 2.0 || rounds >= config.mostRounds()) {
       stop();
@@ -302,6 +311,9 @@ public final class MigrationSource {
   }
 
   private void handOver() {
+    if (stoppedAt == 0) {
+      control.pause();
+    }
     endDowntime();
     stopTracking();
     devices.forEach(SourceDevice::handOver);
