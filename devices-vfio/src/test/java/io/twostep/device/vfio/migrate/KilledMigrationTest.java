@@ -25,7 +25,7 @@ import org.junit.jupiter.api.io.TempDir;
  * Migrations killed at random points: whatever died, the guest runs on exactly one side afterwards, the one that the record names, and has lost nothing. {@code -Dtwostep.kills=1000} for the long run.
  */
 class KilledMigrationTest {
-  private static final int KILLS = Integer.getInteger("twostep.kills", 66);
+  private static final int KILLS = Integer.getInteger("twostep.kills", 44);
   private static final int SURVIVOR_STEPS = 400;
   private static final int[] FEATURES = {1, 3, 5, 7};
 
