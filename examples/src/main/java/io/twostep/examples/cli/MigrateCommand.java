@@ -77,7 +77,7 @@ final class MigrateCommand implements Callable<Integer> {
       if (room < needed) {
         throw new BadInput("no space for the memory of two machines (" + needed + " bytes) in " + Arguments.temporaryFolder() + ", which has " + room + ": " + Arguments.ANOTHER_FOLDER);
       }
-      return LiveMigration.run(options, progress.begin("migration"));
+      return LiveMigration.run(options, progress.begin("migration", "pages"));
     } catch (IOException e) {
       throw new BadInput("the temporary folder or the loopback cannot be used: " + (e.getMessage() == null ? e.toString() : e.getMessage()));
     } finally {

@@ -42,10 +42,18 @@ final class MigrateReport {
         List.of(
             String.format(Locale.ROOT, "guest            %,d bytes, %d devices told to write %,d bytes a second; %,d commands done", options.memoryBytes(), options.devices(), options.dirtyRate(), result.commands()),
             String.format(Locale.ROOT, "while it ran     %,d bytes in %d rounds; %,d pages were written meanwhile, noted by the %s", progress.precopyBytes(), progress.rounds(), progress.dirtyPages(), result.trackedBy()),
-            String.format(Locale.ROOT, "standing still   %,d bytes; %.3f ms of %.3f ms wanted", progress.stopCopyBytes(), progress.downtimeNanos() / NANOS_PER_MILLI, options.downtimeNanos() / NANOS_PER_MILLI),
+            String.format(Locale.ROOT, "standing still   %,d bytes; %s", progress.stopCopyBytes(), downtime(progress.downtimeNanos(), options)),
             String.format(Locale.ROOT, "device state     page lists of %.2f bytes a page", result.listBytesPerPage()),
             String.format(Locale.ROOT, "both machines    %,d ranges of I/O addresses, %,d invalidations", result.iovaAllocations(), result.invalidations()),
             "",
             end));
+  }
+
+  private static String downtime(long nanos, MigrateOptions options) {
+    String times = String.format(Locale.ROOT, "%.3f ms, %.3f ms wanted", nanos / NANOS_PER_MILLI, options.downtimeNanos() / NANOS_PER_MILLI);
+    if (options.aborts() || nanos <= options.downtimeNanos()) {
+      return times;
+    }
+    return times + ": LONGER, since the devices write faster than this machine sends, or it was busy; try a lower --dirty-rate";
   }
 }

@@ -25,6 +25,8 @@ public final class LiveMigration {
 
   private final MigrateOptions options;
   private final ProgressListener listener;
+  private int round;
+  private long roundPages;
 
   private LiveMigration(MigrateOptions options, ProgressListener listener) {
     this.options = options;
@@ -94,10 +96,19 @@ public final class LiveMigration {
       }
       source.step();
       guest.live();
-      Progress progress = source.progress();
-      listener.progress("round " + progress.rounds() + ",", progress.precopyBytes() + progress.stopCopyBytes(), options.memoryBytes());
+      show(source.progress());
     }
     return source.phase() == Phase.DONE;
+  }
+
+  /** What matters is how much of the round is left: later rounds send again what was written meanwhile. */
+  private void show(Progress progress) {
+    if (progress.rounds() != round) {
+      round = progress.rounds();
+      roundPages = progress.remainingPages();
+    }
+    String what = progress.phase() == Phase.PRE_COPY ? "round " + round + "," : "standing still,";
+    listener.progress(what, roundPages - progress.remainingPages(), roundPages);
   }
 
   private boolean isTimeToAbort(Progress progress) {
