@@ -2,15 +2,13 @@ package io.twostep.device.vfio.migrate;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import com.sun.management.UnixOperatingSystemMXBean;
 import io.twostep.device.vfio.Seeds;
 import io.twostep.device.vfio.WriteTracking;
 import io.twostep.device.vfio.model.ModelConfig;
 import java.io.IOException;
-import java.lang.management.BufferPoolMXBean;
-import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.SplittableRandom;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -35,11 +33,30 @@ class FlatMemoryTest {
       // What a collection found is let go of by another thread.
       for (int i = 0; i < 10; i++) {
         System.gc();
-        heap = Math.min(heap, ManagementFactory.getMemoryMXBean().getHeapMemoryUsage().getUsed());
-        direct = Math.min(direct, ManagementFactory.getPlatformMXBeans(BufferPoolMXBean.class).stream().mapToLong(BufferPoolMXBean::getMemoryUsed).sum());
+        heap = Math.min(heap, Runtime.getRuntime().totalMemory() - Runtime.getRuntime().freeMemory());
+        direct = Math.min(direct, directBytes());
       }
-      var system = (UnixOperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean();
-      return new Held(heap, direct, mappedFiles(), system.getOpenFileDescriptorCount(), ManagementFactory.getThreadMXBean().getThreadCount());
+      return new Held(heap, direct, mappedFiles(), openDescriptors(), Thread.getAllStackTraces().size());
+    }
+
+    /** By reflection, because the module under test does not read the management module. */
+    private static long directBytes() {
+      try {
+        Class<?> kind = Class.forName("java.lang.management.BufferPoolMXBean");
+        long bytes = 0;
+        for (Object pool : (List<?>) Class.forName("java.lang.management.ManagementFactory").getMethod("getPlatformMXBeans", Class.class).invoke(null, kind)) {
+          bytes += (long) kind.getMethod("getMemoryUsed").invoke(pool);
+        }
+        return bytes;
+      } catch (ReflectiveOperationException e) {
+        throw new AssertionError(e);
+      }
+    }
+
+    private static long openDescriptors() throws IOException {
+      try (Stream<Path> open = Files.list(Path.of("/proc/self/fd"))) {
+        return open.count();
+      }
     }
 
     /** Files that are mapped: the memory of modelled machines. */
