@@ -127,7 +127,7 @@ final class CacheStripe extends SpinLock {
     }
     int next = (int) held[block];
     held[next] = start;
-    held[block] = next + 1;
+    held[block] = next + 1L;
   }
 
   /** Give the older half of a full stack to the depot. */
@@ -150,7 +150,7 @@ final class CacheStripe extends SpinLock {
     for (int index = bottom; index < bottom + height; index++) {
       lowest = Math.min(lowest, held[index]);
     }
-    held[block] = bottom + height;
+    held[block] = (long) bottom + height;
     held[block + LOWEST] = lowest;
   }
 
