@@ -1,5 +1,6 @@
 package io.twostep.dma.spi;
 
+import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -21,6 +22,35 @@ public record PeerRoute(List<FabricNode> hops, @Nullable FabricNode importerBrid
     if (hops.isEmpty()) {
       throw new IllegalArgumentException("a route has at least one hop: the device itself");
     }
+  }
+
+  /**
+   * Return the shortest way between two nodes of a tree: up to the lowest node that is above both, and down again; over both tops where no node is.
+   *
+   * <p>A top that is a host bridge is the host bridge of its side.
+   */
+  public static PeerRoute between(FabricNode importer, FabricNode provider) {
+    List<FabricNode> up = upFrom(importer);
+    List<FabricNode> down = upFrom(provider);
+    List<FabricNode> hops = new ArrayList<>();
+    int turn = 0;
+    while (turn < up.size() && !down.contains(up.get(turn))) {
+      hops.add(up.get(turn++));
+    }
+    hops.addAll((turn < up.size() ? down.subList(0, down.indexOf(up.get(turn)) + 1) : down).reversed());
+    return new PeerRoute(hops, hostBridge(up.getLast()), hostBridge(down.getLast()));
+  }
+
+  private static List<FabricNode> upFrom(FabricNode node) {
+    List<FabricNode> chain = new ArrayList<>();
+    for (FabricNode at = node; at != null; at = at.uplink()) {
+      chain.add(at);
+    }
+    return chain;
+  }
+
+  private static @Nullable FabricNode hostBridge(FabricNode top) {
+    return top.role() == FabricNode.Role.HOST_BRIDGE ? top : null;
   }
 
   /** Return the links that requests cross. */

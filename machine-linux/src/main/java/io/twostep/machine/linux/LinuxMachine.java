@@ -9,6 +9,7 @@ import io.twostep.dma.spi.DeviceSlot;
 import io.twostep.dma.spi.Machine;
 import io.twostep.dma.spi.PhysicalMemory;
 import io.twostep.dma.spi.Timers;
+import io.twostep.dma.spi.Topology;
 import io.twostep.machine.linux.LinuxMachineConfig.Addressing;
 import io.twostep.machine.linux.PciFunction.PciBar;
 import io.twostep.machine.linux.kernel.Kernel;
@@ -17,6 +18,7 @@ import io.twostep.machine.linux.memory.ProcessMemory;
 import io.twostep.machine.linux.memory.Ram;
 import io.twostep.machine.linux.memory.RamOptions;
 import io.twostep.machine.linux.memory.RamOptions.PageSize;
+import io.twostep.machine.linux.pci.SysfsFabric;
 import io.twostep.machine.linux.pci.SysfsPci;
 import io.twostep.machine.linux.run.EventLoop;
 import io.twostep.machine.linux.slot.GroupSpace;
@@ -41,6 +43,7 @@ public final class LinuxMachine implements Machine {
   private final LinuxMachineConfig config;
   private final Kernel kernel;
   private final SysfsPci pci;
+  private final SysfsFabric fabric;
   private final ProcessMemory memory;
   private final EventLoop loop;
   private final KernelFaults faults;
@@ -54,6 +57,7 @@ public final class LinuxMachine implements Machine {
     this.config = config;
     this.kernel = kernel;
     pci = new SysfsPci(config.paths());
+    fabric = new SysfsFabric(config.paths());
     Ram ram = Ram.map(kernel, new RamOptions(config.memory(), page(config.pageSize()), config.shared(), config.memoryFile()));
     try {
       DeviceWindows windows = new DeviceWindows();
@@ -129,6 +133,7 @@ public final class LinuxMachine implements Machine {
       VfioSlot slot = VfioSlot.open(function, space, shared);
       groups.put(function.group(), space);
       slots.put(address.text(), slot);
+      fabric.join(slot);
       return slot;
     } catch (RuntimeException e) {
       if (open == null) {
@@ -194,6 +199,12 @@ public final class LinuxMachine implements Machine {
       return mine.space();
     }
     throw new IllegalArgumentException(slot.address() + " is not a slot of this machine");
+  }
+
+  /** Return the PCI tree as it was when the latest device was opened; ports whose access control this process may not read count as redirecting. */
+  @Override
+  public Topology topology() {
+    return fabric;
   }
 
   @Override

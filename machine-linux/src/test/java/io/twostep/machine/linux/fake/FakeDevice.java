@@ -6,6 +6,8 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
+import java.util.Objects;
+import java.util.stream.Stream;
 
 /** A PCI function in a {@link FakeKernel}: BAR 0 registers, BAR 2 memory, 4 vectors of MSI-X, and a bus master that tests move by hand. */
 @SuppressWarnings("restricted")
@@ -127,6 +129,11 @@ public final class FakeDevice {
 
   boolean owns(long at) {
     return bars[0].address() == at || bars[2].address() == at;
+  }
+
+  /** Tell whether a range lies in a BAR. */
+  boolean holds(long phys, long length) {
+    return Stream.of(bars).filter(Objects::nonNull).anyMatch(bar -> phys >= bar.address() && phys + length <= bar.address() + BAR_LENGTH);
   }
 
   long read(MemorySegment buffer, long offset) {

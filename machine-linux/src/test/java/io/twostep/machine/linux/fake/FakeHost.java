@@ -3,6 +3,9 @@ package io.twostep.machine.linux.fake;
 import io.twostep.machine.linux.HostPaths;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 
@@ -22,9 +25,16 @@ public final class FakeHost {
     return HostPaths.under(root);
   }
 
-  /** Add a function with two BARs; {@code driver} empty for none, {@code group} -1 for no IOMMU. */
+  /** Add a function of the root bus with two BARs; {@code driver} empty for none, {@code group} -1 for no IOMMU. */
   public FakeHost function(String address, int classCode, String driver, int group) {
-    String folder = "sys/bus/pci/devices/" + address;
+    return function("", address, classCode, driver, group);
+  }
+
+  /** Add a function below ports, whose addresses are {@code above} with a slash behind each. */
+  public FakeHost function(String above, String address, int classCode, String driver, int group) {
+    String folder = "sys/devices/pci0000:00/" + above + address;
+    link("sys/bus/pci/devices/" + address, folder);
+    write(folder + "/config", new byte[256]);
     write(folder + "/vendor", "0x1b36\n");
     write(folder + "/device", "0x0010\n");
     write(folder + "/class", "0x%06x\n".formatted(classCode));
@@ -49,6 +59,31 @@ public final class FakeHost {
     return this;
   }
 
+  /** Give a function the configuration space of an express one, with access control services that are set so. */
+  public FakeHost accessControl(String address, int control) {
+    write("sys/bus/pci/devices/" + address + "/config", new byte[4096]);
+    config(address, 0x100, 0x1482_0001);
+    config(address, 0x148, 0x0001_000d);
+    config(address, 0x148 + 4, control << 16 | 0x7f);
+    return this;
+  }
+
+  /** Write four bytes of a function's configuration space, such as the head of an extended capability: id, version and the next one's offset. */
+  public void config(String address, int at, int word) {
+    byte[] config = readBytes("sys/bus/pci/devices/" + address + "/config");
+    ByteBuffer.wrap(config).order(ByteOrder.LITTLE_ENDIAN).putInt(at, word);
+    write("sys/bus/pci/devices/" + address + "/config", config);
+  }
+
+  /** Remove a file or a link below the root. */
+  public void remove(String name) {
+    try {
+      Files.delete(root.resolve(name));
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
   /** Say what may be pinned, and what is, in bytes. */
   public FakeHost memlock(long allowed, long lockedKilobytes) {
     write("proc/self/limits", "Max locked memory         " + allowed + "            " + allowed + "            bytes\n");
@@ -58,9 +93,13 @@ public final class FakeHost {
 
   /** Write a file below the root. */
   public void write(String name, String text) {
+    write(name, text.getBytes(StandardCharsets.UTF_8));
+  }
+
+  private void write(String name, byte[] bytes) {
     try {
       Files.createDirectories(root.resolve(name).getParent());
-      Files.writeString(root.resolve(name), text);
+      Files.write(root.resolve(name), bytes);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
@@ -68,8 +107,12 @@ public final class FakeHost {
 
   /** Read a file below the root. */
   public String read(String name) {
+    return new String(readBytes(name), StandardCharsets.UTF_8);
+  }
+
+  private byte[] readBytes(String name) {
     try {
-      return Files.readString(root.resolve(name));
+      return Files.readAllBytes(root.resolve(name));
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }

@@ -11,6 +11,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.stream.Stream;
 
 /** VFIO's groups and containers in a {@link FakeKernel}; numbers and offsets are the user API's, written out. */
 @SuppressWarnings("restricted")
@@ -89,7 +90,7 @@ public final class FakeVfio {
 
   void closed(Object object) {
     if (object instanceof Container container) {
-      container.mappings.values().forEach(m -> pinned -= m.length);
+      container.mappings.values().forEach(m -> pinned -= m.pins);
       container.mappings.clear();
     } else if (object instanceof Group group) {
       group.open = false;
@@ -99,8 +100,22 @@ public final class FakeVfio {
     }
   }
 
+  /** Return how many mappings a group's container has. */
+  public int mappings(int group) {
+    Container container = groups.get(group).container;
+    return container == null ? 0 : container.mappings.size();
+  }
+
   boolean ownsMemory(long address) {
-    return groups.values().stream().flatMap(g -> g.devices.values().stream()).anyMatch(d -> d.owns(address));
+    return devices().anyMatch(d -> d.owns(address));
+  }
+
+  private boolean isBar(long phys, long length) {
+    return devices().anyMatch(d -> d.holds(phys, length));
+  }
+
+  private Stream<FakeDevice> devices() {
+    return groups.values().stream().flatMap(g -> g.devices.values().stream());
   }
 
   int request(Object on, IoctlRequest request, MemorySegment data, long value) {
@@ -226,7 +241,7 @@ public final class FakeVfio {
     }
   }
 
-  private record Mapping(long phys, long length, int access) {}
+  private record Mapping(long phys, long length, int access, long pins) {}
 
   /** A container of type 1 version 2. */
   final class Container {
@@ -303,11 +318,13 @@ public final class FakeVfio {
       if (mappings.size() == mostMappings) {
         throw refused("MAP_DMA", toString(), Errno.ENOSPC);
       }
-      if (pinned + length > mostPinned) {
+      // Pages of a BAR are no memory that could be pinned.
+      long pins = isBar(phys, length) ? 0 : length;
+      if (pinned + pins > mostPinned) {
         throw refused("MAP_DMA", toString(), Errno.ENOMEM);
       }
-      pinned += length;
-      mappings.put(iova, new Mapping(phys, length, access));
+      pinned += pins;
+      mappings.put(iova, new Mapping(phys, length, access, pins));
     }
 
     private boolean allowed(long first, long last) {
@@ -332,8 +349,8 @@ public final class FakeVfio {
       }
       var inside = mappings.subMap(iova, iova + length);
       long done = inside.values().stream().mapToLong(m -> m.length).sum();
+      pinned -= inside.values().stream().mapToLong(m -> m.pins).sum();
       inside.clear();
-      pinned -= done;
       data.set(JAVA_LONG, 16, done);
     }
 

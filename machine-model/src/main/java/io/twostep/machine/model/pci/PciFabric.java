@@ -8,7 +8,6 @@ import io.twostep.dma.spi.Topology;
 import io.twostep.machine.model.pci.PciPort.Forward;
 import io.twostep.machine.model.pci.PciPort.Kind;
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicLong;
@@ -146,28 +145,7 @@ public final class PciFabric implements Topology {
   public @Nullable PeerRoute route(DeviceSlot importer, DeviceSlot provider) {
     FabricNode from = node(importer);
     FabricNode to = node(provider);
-    if (from == null || to == null) {
-      return null;
-    }
-    List<FabricNode> up = chain(from);
-    List<FabricNode> down = chain(to);
-    List<FabricNode> hops = new ArrayList<>();
-    int common = 0;
-    while (common < up.size() && !down.contains(up.get(common))) {
-      hops.add(up.get(common++));
-    }
-    List<FabricNode> back = new ArrayList<>(common < up.size() ? down.subList(0, down.indexOf(up.get(common)) + 1) : down);
-    Collections.reverse(back);
-    hops.addAll(back);
-    return new PeerRoute(hops, up.getLast(), down.getLast());
-  }
-
-  private static List<FabricNode> chain(FabricNode from) {
-    List<FabricNode> chain = new ArrayList<>();
-    for (FabricNode at = from; at != null; at = at.uplink()) {
-      chain.add(at);
-    }
-    return chain;
+    return from == null || to == null ? null : PeerRoute.between(from, to);
   }
 
   /** Return the function whose BAR decodes a bus address, null if none does. */
