@@ -27,6 +27,7 @@ import io.twostep.machine.linux.slot.VfioSlot;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -173,7 +174,7 @@ public final class LinuxMachine implements Machine {
         config.paths(),
         faults,
         function.group(),
-        members,
+        members.stream().map(pci::find).flatMap(Optional::stream).toList(),
         decoded(),
         config.addressing() == Addressing.REGISTERED ? memory.ram() : null,
         Math.max(config.pageSize(), PageSize.HUGE_2M.bytes()));

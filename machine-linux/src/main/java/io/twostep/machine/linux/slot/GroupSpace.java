@@ -8,6 +8,7 @@ import io.twostep.dma.spi.MapFlags;
 import io.twostep.dma.spi.OffsetWindow;
 import io.twostep.dma.spi.SpaceOwner;
 import io.twostep.machine.linux.HostPaths;
+import io.twostep.machine.linux.PciFunction;
 import io.twostep.machine.linux.kernel.Kernel;
 import io.twostep.machine.linux.memory.Ram;
 import io.twostep.machine.linux.vfio.VfioDevice;
@@ -15,6 +16,7 @@ import io.twostep.machine.linux.vfio.VfioGroup;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -48,18 +50,18 @@ public final class GroupSpace implements AddressSpace, AutoCloseable {
    * Open a group.
    *
    * @param faults where refused accesses are told
-   * @param members addresses of all functions in it
+   * @param members all functions in it
    * @param decoded bus addresses of BARs: devices may answer each other there, past the IOMMU
    * @param ram what to register; null to translate
    * @param alignment see {@link Registration#plan}
    */
   public static GroupSpace open(
-      Kernel kernel, HostPaths paths, KernelFaults faults, int number, List<String> members, List<AddressRange> decoded, @Nullable Ram ram, long alignment) {
+      Kernel kernel, HostPaths paths, KernelFaults faults, int number, List<PciFunction> members, List<AddressRange> decoded, @Nullable Ram ram, long alignment) {
     String name = "IOMMU group " + number;
-    VfioGroup group = VfioGroup.open(kernel, paths.vfio(), number, members.toString());
+    VfioGroup group = VfioGroup.open(kernel, paths.vfio(), number, describe(members));
     try {
       MemoryLocks locks = new MemoryLocks(paths);
-      VfioIommu iommu = new VfioIommu(name, group.container(), locks, faults, members::contains);
+      VfioIommu iommu = new VfioIommu(name, group.container(), locks, faults, address -> members.stream().anyMatch(member -> member.address().equals(address)));
       List<AddressRange> reserved = new ArrayList<>(ReservedRegions.read(paths, number));
       reserved.addAll(decoded);
       List<OffsetWindow> windows = List.of();
@@ -75,6 +77,13 @@ public final class GroupSpace implements AddressSpace, AutoCloseable {
       group.close();
       throw e;
     }
+  }
+
+  private static String describe(List<PciFunction> members) {
+    return members.stream()
+        .map(member -> member.address() + " (" + (member.driver().isEmpty() ? "no driver" : member.driver()) + ")")
+        .sorted()
+        .collect(Collectors.joining(", "));
   }
 
   @Override

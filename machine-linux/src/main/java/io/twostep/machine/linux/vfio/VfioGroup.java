@@ -27,16 +27,16 @@ public final class VfioGroup implements AutoCloseable {
    *
    * @param folder where VFIO's files are, {@code /dev/vfio}
    * @param number the group's number
-   * @param others who is in the group, for messages
+   * @param members who is in the group, and which driver has each, for messages
    * @throws IllegalStateException if a device of the group still has a driver of the kernel
    * @throws SystemCallException with what to do if the group is in use, not there, or not ours to open
    */
-  public static VfioGroup open(Kernel kernel, String folder, int number, String others) {
+  public static VfioGroup open(Kernel kernel, String folder, int number, String members) {
     VfioContainer container = VfioContainer.open(kernel, folder);
     try {
       Descriptor descriptor = openFile(kernel, folder + "/" + number);
       try {
-        requireViable(kernel, descriptor, number, others);
+        requireViable(kernel, descriptor, number, members);
         join(kernel, descriptor, container);
         return new VfioGroup(kernel, descriptor, container);
       } catch (RuntimeException e) {
@@ -62,14 +62,14 @@ public final class VfioGroup implements AutoCloseable {
     }
   }
 
-  private static void requireViable(Kernel kernel, Descriptor descriptor, int number, String others) {
+  private static void requireViable(Kernel kernel, Descriptor descriptor, int number, String members) {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment status = arena.allocate(GroupStatusLayout.SIZE, 8);
       status.set(JAVA_INT, 0, (int) GroupStatusLayout.SIZE);
       kernel.ioctl(descriptor, VfioRequests.GROUP_GET_STATUS, status);
       if ((status.get(JAVA_INT, GroupStatusLayout.FLAGS) & GroupStatusLayout.VIABLE) == 0) {
         throw new IllegalStateException(
-            "IOMMU group " + number + " is not viable: a device of it still has a driver of the kernel; bind all of " + others + " to vfio-pci, or unbind them");
+            "IOMMU group " + number + " is not viable: a device of it still has a driver of the kernel; bind all of it but bridges to vfio-pci, or unbind them: " + members);
       }
     }
   }
