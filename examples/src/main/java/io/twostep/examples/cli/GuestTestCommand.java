@@ -21,6 +21,9 @@ final class GuestTestCommand implements Callable<Integer> {
   @Option(names = "--bits", paramLabel = "LIST", description = "Address bits of the IOMMU, one boot for each: 48, 39 or both. Default: 48,39.")
   private String bits = "48,39";
 
+  @Option(names = "--scenario", paramLabel = "TEXT", description = "Run only the scenarios whose name has this text in it, such as nvme. Default: all.")
+  private String scenario = "";
+
   @Override
   public Integer call() throws IOException, InterruptedException {
     String home = System.getProperty("twostep.home", "");
@@ -29,6 +32,9 @@ final class GuestTestCommand implements Callable<Integer> {
       throw new BadInput("guest-test runs from a checkout, by its launcher ./twostep");
     }
     List<String> command = new ArrayList<>(List.of(script.toString(), System.getProperty("java.class.path"), System.getProperty("java.home")));
+    if (!scenario.isBlank()) {
+      command.addAll(List.of("--scenario", scenario));
+    }
     for (String width : bits.split(",", -1)) {
       command.add(Arguments.choice("--bits", width.strip(), List.of("48", "39")));
     }
