@@ -1,8 +1,6 @@
 package io.twostep.machine.linux.slot;
 
-import io.twostep.dma.spi.DeviceAddress;
 import io.twostep.dma.spi.FaultRecord;
-import io.twostep.dma.spi.FaultRecord.Cause;
 import io.twostep.dma.spi.Iommu.FaultListener;
 import io.twostep.machine.linux.HostPaths;
 import io.twostep.machine.linux.SystemCallException;
@@ -17,21 +15,17 @@ import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.Predicate;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Accesses that the IOMMU refused, from the kernel's log, which is the only place where the kernel tells a program of them: Intel's format, read from the first listener on.
+ * Accesses that the IOMMU refused, from the kernel's log, which is the only place where the kernel tells a program of them; read from the first listener on.
  *
  * <p>The kernel limits how often it logs, so a storm of faults shows in part. Where the log may not be read nobody hears anything, and the program's log says so once.
  */
 public final class KernelFaults implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(KernelFaults.class);
-  private static final Pattern FAULT =
-      Pattern.compile("DMAR: \\[DMA (Read|Write)[^]]*] Request device \\[([0-9a-f:.]+)] fault addr (?:0x)?([0-9a-f]+) \\[fault reason (?:0x)?([0-9a-f]+)]");
   private static final int MOST_BYTES_OF_A_RECORD = 8192;
 
   private final Kernel kernel;
@@ -80,7 +74,7 @@ public final class KernelFaults implements AutoCloseable {
         if (length < 0) {
           return;
         }
-        FaultRecord fault = parse(new String(line.asSlice(0, length).toArray(ValueLayout.JAVA_BYTE), StandardCharsets.UTF_8));
+        FaultRecord fault = FaultLine.parse(new String(line.asSlice(0, length).toArray(ValueLayout.JAVA_BYTE), StandardCharsets.UTF_8));
         if (fault != null) {
           tell(fault);
         }
@@ -103,27 +97,6 @@ public final class KernelFaults implements AutoCloseable {
         each.listener.fault(fault);
       }
     }
-  }
-
-  /** Read one record of the log; null if it is about something else. */
-  static @Nullable FaultRecord parse(String record) {
-    Matcher fault = FAULT.matcher(record);
-    if (!fault.find()) {
-      return null;
-    }
-    String device = fault.group(2).length() == "00:00.0".length() ? "0000:" + fault.group(2) : fault.group(2);
-    return new FaultRecord(
-        new DeviceAddress(device), Long.parseUnsignedLong(fault.group(3), 16), fault.group(1).equals("Write"), cause(Integer.parseInt(fault.group(4), 16)));
-  }
-
-  /** Reasons of VT-d, section 7.2.3: an absent entry is one that permits neither reads nor writes. */
-  private static Cause cause(int reason) {
-    return switch (reason) {
-      case 0x01, 0x02 -> Cause.BLOCKED;
-      case 0x04 -> Cause.BEYOND_WIDTH;
-      case 0x05, 0x06 -> Cause.NOT_PRESENT;
-      default -> Cause.MALFORMED_TABLE;
-    };
   }
 
   @Override

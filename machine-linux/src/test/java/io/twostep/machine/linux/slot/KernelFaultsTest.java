@@ -2,6 +2,7 @@ package io.twostep.machine.linux.slot;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.twostep.dma.spi.DeviceAddress;
 import io.twostep.dma.spi.FaultRecord;
 import io.twostep.dma.spi.FaultRecord.Cause;
 import io.twostep.machine.linux.Errno;
@@ -18,7 +19,7 @@ class KernelFaultsTest {
   @TempDir Path root;
 
   @Test
-  void linesOfTwoKernelsAreUnderstood() {
+  void intelsLinesOfTwoKernelsAreUnderstood() {
     FaultRecord write =
         parse("4,511,5230172,-;DMAR: [DMA Write NO_PASID] Request device [00:05.0] fault addr 0xdead0000 [fault reason 0x05] PTE Write access is not set\n");
     assertThat(write.device().text()).isEqualTo("0000:00:05.0");
@@ -34,9 +35,20 @@ class KernelFaultsTest {
   }
 
   @Test
+  void amdsLinesAreUnderstoodWhereverTheDeviceStands() {
+    FaultRecord write = parse("3,700,9,-,caller=T1;vfio-pci 0000:41:00.0: AMD-Vi: Event logged [IO_PAGE_FAULT domain=0x001b address=0xfff41000 flags=0x0020]\n SUBSYSTEM=pci\n");
+    assertThat(write).isEqualTo(new FaultRecord(new DeviceAddress("0000:41:00.0"), 0xfff41000L, true, Cause.NOT_PRESENT));
+    FaultRecord read = parse("3,701,9,-;AMD-Vi: Event logged [IO_PAGE_FAULT device=41:00.1 domain=0x0000 address=0x8000000000000fff flags=0x0010]\n");
+    assertThat(read).isEqualTo(new FaultRecord(new DeviceAddress("0000:41:00.1"), 0x8000000000000fffL, false, Cause.PERMISSION));
+    assertThat(parse("3,702,9,-;AMD-Vi: Event logged [IO_PAGE_FAULT device=0001:41:00.1 domain=0x0000 address=0x0 flags=0x0030]\n").device().text()).isEqualTo("0001:41:00.1");
+  }
+
+  @Test
   void otherLinesAreNoFaults() {
-    assertThat(KernelFaults.parse("6,1,1,-;DMAR: Host address width 39\n")).isNull();
-    assertThat(KernelFaults.parse("")).isNull();
+    assertThat(FaultLine.parse("6,1,1,-;DMAR: Host address width 39\n")).isNull();
+    assertThat(FaultLine.parse("6,1,1,-;AMD-Vi: Interrupt remapping enabled\n")).isNull();
+    assertThat(FaultLine.parse("3,1,1,-;AMD-Vi: Event logged [IO_PAGE_FAULT domain=0x0000 address=0x0 flags=0x0030]\n")).isNull();
+    assertThat(FaultLine.parse("")).isNull();
   }
 
   @Test
@@ -53,6 +65,6 @@ class KernelFaultsTest {
   }
 
   private static FaultRecord parse(String line) {
-    return Objects.requireNonNull(KernelFaults.parse(line));
+    return Objects.requireNonNull(FaultLine.parse(line));
   }
 }
