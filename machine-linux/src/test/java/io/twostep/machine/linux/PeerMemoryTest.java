@@ -165,6 +165,20 @@ class PeerMemoryTest {
     }
   }
 
+  @Test
+  void mappingsOfAMachineThatWasClosedAreTornDownWithoutTheKernel() {
+    Peers peers = new Peers(FAR, FORWARDING);
+    MemoryBlock block = peers.machine.memory().allocate(PAGE, MemoryPlacement.CONTIGUOUS);
+    DmaMapping mapping = peers.mapper.map(block.phys(0), PAGE, DmaDirection.BIDIRECTIONAL, DmaAttributes.NONE);
+    peers.machine.close();
+    mapping.unmap();
+    assertThat(peers.mapper.quarantined()).isZero();
+    assertThatThrownBy(() -> mapping.map(block.phys(0), PAGE, DmaDirection.BIDIRECTIONAL, DmaAttributes.NONE)).hasMessageContaining("closed");
+    mapping.close();
+    block.close();
+    peers.close();
+  }
+
   /** A machine on which the provider's BAR 2 is published, and a mapper of another device. */
   private final class Peers implements AutoCloseable {
     final LinuxMachine machine = LinuxMachine.open(LinuxMachineConfig.DEFAULT.withMemory(1 << 20).withPaths(host.paths()), kernel);

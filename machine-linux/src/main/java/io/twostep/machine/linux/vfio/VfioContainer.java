@@ -101,7 +101,9 @@ public final class VfioContainer implements AutoCloseable {
    * @param deviceWrites whether devices may write it
    */
   public synchronized void map(long iova, long phys, long length, boolean deviceReads, boolean deviceWrites) {
-    requireOpen();
+    if (closed) {
+      throw new IllegalStateException(descriptor.name() + ": the container is closed");
+    }
     map.set(JAVA_INT, MapLayout.FLAGS, (deviceReads ? MapLayout.READ : 0) | (deviceWrites ? MapLayout.WRITE : 0));
     map.set(JAVA_LONG, MapLayout.MAP_PHYS, phys);
     map.set(JAVA_LONG, MapLayout.MAP_IOVA, iova);
@@ -109,20 +111,16 @@ public final class VfioContainer implements AutoCloseable {
     kernel.ioctl(descriptor, VfioRequests.IOMMU_MAP_DMA, map);
   }
 
-  /** Unmap whole mappings and return the bytes that the kernel says it unmapped. */
+  /** Unmap whole mappings and return the bytes that the kernel says it unmapped; all of them once the container is closed, which unmapped everything. */
   public synchronized long unmap(long iova, long length) {
-    requireOpen();
+    if (closed) {
+      return length;
+    }
     unmap.set(JAVA_INT, MapLayout.FLAGS, 0);
     unmap.set(JAVA_LONG, MapLayout.UNMAP_IOVA, iova);
     unmap.set(JAVA_LONG, MapLayout.UNMAP_LENGTH, length);
     kernel.ioctl(descriptor, VfioRequests.IOMMU_UNMAP_DMA, unmap);
     return unmap.get(JAVA_LONG, MapLayout.UNMAP_LENGTH);
-  }
-
-  private void requireOpen() {
-    if (closed) {
-      throw new IllegalStateException(descriptor.name() + ": the container is closed");
-    }
   }
 
   @Override
