@@ -69,6 +69,11 @@ final class HostOps implements DmaOps {
   }
 
   @Override
+  public boolean enforcesWriteOnly() {
+    return iommu.enforcesWriteOnly();
+  }
+
+  @Override
   public long maxMappingLength() {
     return reach.length(granuleMask + 1);
   }

@@ -19,6 +19,7 @@ final class FakeHost implements HostManagedIommu {
   int unmapCalls;
   int failMapAt;
   boolean shortUnmaps;
+  boolean readsWhatIsWritten;
 
   @Override
   public long granule() {
@@ -33,6 +34,11 @@ final class FakeHost implements HostManagedIommu {
   @Override
   public long highestIova() {
     return (1L << 39) - 1;
+  }
+
+  @Override
+  public boolean enforcesWriteOnly() {
+    return !readsWhatIsWritten;
   }
 
   @Override

@@ -18,6 +18,7 @@ import io.twostep.dma.PhysRanges;
 import io.twostep.dma.SparseWindow;
 import io.twostep.dma.spi.AddressRange;
 import io.twostep.dma.spi.DeviceSlot;
+import io.twostep.dma.spi.DmaOps;
 import io.twostep.dma.spi.MapFlags;
 import io.twostep.dma.spi.ModelHost.SlotOptions;
 import io.twostep.tck.ProbeDevice;
@@ -51,6 +52,15 @@ class HostOpsTest {
     assertThat(backend.statistics()).isEqualTo(IommuStatistics.NONE);
     block.close();
     rig.close();
+  }
+
+  @Test
+  void whetherWriteOnlyIsEnforcedIsTheHostsToSay() {
+    try (DmaOps ops = backend.attach(rig.context(slot, DeviceLimits.UNLIMITED))) {
+      assertThat(ops.enforcesWriteOnly()).isTrue();
+      host.readsWhatIsWritten = true;
+      assertThat(ops.enforcesWriteOnly()).isFalse();
+    }
   }
 
   private static Reason reasonOf(ThrowingCallable call) {

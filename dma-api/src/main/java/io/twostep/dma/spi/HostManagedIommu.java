@@ -17,6 +17,11 @@ public non-sealed interface HostManagedIommu extends Iommu {
   /** Return how many more mappings the host grants now. */
   long mappingSlots();
 
+  /** Tell whether a run that devices may only write cannot be read by them; a host that maps it for both is to say so. */
+  default boolean enforcesWriteOnly() {
+    return true;
+  }
+
   /**
    * Map a run; visible to devices when this returns.
    *

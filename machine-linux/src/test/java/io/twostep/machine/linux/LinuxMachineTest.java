@@ -143,6 +143,7 @@ class LinuxMachineTest {
       assertThat(iommu.highestIova()).isEqualTo((1L << 39) - 1);
       assertThat(iommu.windows()).hasSize(2);
       assertThat(iommu.granule()).isEqualTo(4096);
+      assertThat(iommu.enforcesWriteOnly()).isFalse();
       iommu.map(0x10000, phys, 4096, BOTH);
       assertReason(() -> iommu.map(0x10000, phys, 4096, BOTH), Reason.ALREADY_LINKED, "0x10000");
       assertReason(() -> iommu.map(0xfee00000L, phys, 4096, BOTH), Reason.OUT_OF_BOUNDS, "outside the windows");

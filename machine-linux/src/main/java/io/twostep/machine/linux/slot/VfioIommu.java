@@ -53,6 +53,12 @@ final class VfioIommu implements HostManagedIommu {
     return container.info().mappingsLeft();
   }
 
+  /** Return false: the kernel's driver for VT-d maps what may be written for reading too, since 5.13, and VFIO does not tell which driver it is. */
+  @Override
+  public boolean enforcesWriteOnly() {
+    return false;
+  }
+
   @Override
   public void map(long iova, long phys, long length, int access) {
     try {
