@@ -9,6 +9,11 @@ public interface ModelHost extends Machine {
    */
   DeviceSlot plug(DeviceAddress address, DeviceModel model, SlotOptions options);
 
+  /** Tell whether it keeps the translations of its devices itself, as a {@link HostManagedIommu}, so that no backend can write tables. */
+  default boolean keepsTranslations() {
+    return false;
+  }
+
   /** Pull a device out without warning: its registers read all ones and its accesses end. */
   void unplug(DeviceAddress address);
 

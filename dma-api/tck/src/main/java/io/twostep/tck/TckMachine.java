@@ -3,6 +3,7 @@ package io.twostep.tck;
 import io.twostep.dma.spi.AddressSpace;
 import io.twostep.dma.spi.DeviceAddress;
 import io.twostep.dma.spi.DeviceSlot;
+import io.twostep.dma.spi.HostManagedIommu;
 import io.twostep.dma.spi.Iommu;
 import io.twostep.dma.spi.Machine;
 import io.twostep.dma.spi.ModelHost;
@@ -41,7 +42,7 @@ public final class TckMachine implements Machine {
 
   /** Plug a probe into the next slot and let it master the bus. */
   public DeviceSlot plug(ProbeDevice device, SlotOptions options) {
-    boolean byHost = hostGranule != 0 && options.translation() == AddressSpace.Translation.TRANSLATED;
+    boolean byHost = hostGranule != 0 && !real.keepsTranslations() && options.translation() == AddressSpace.Translation.TRANSLATED;
     SlotOptions below = byHost ? options.withTranslation(AddressSpace.Translation.NONE) : options;
     DeviceSlot slot = real.plug(new DeviceAddress("0000:%02x:00.0".formatted(nextBus++)), device, below);
     slot.busMaster(true);
@@ -142,6 +143,7 @@ public final class TckMachine implements Machine {
   private final class Space extends ForwardingSpace {
     private final @Nullable HostTable host;
     private final @Nullable WatchedIommu watched;
+    private final @Nullable WatchedHost watchedHost;
 
     Space(AddressSpace real, @Nullable HostTable host) {
       super(real);
@@ -150,6 +152,7 @@ public final class TckMachine implements Machine {
           host == null && real.translation() == Translation.TRANSLATED && real.iommu() instanceof TableWalkingIommu tables
               ? new WatchedIommu(tables, faults)
               : null;
+      watchedHost = host == null && real.translation() == Translation.TRANSLATED && real.iommu() instanceof HostManagedIommu mappings ? new WatchedHost(mappings, faults) : null;
     }
 
     @Override
@@ -159,7 +162,7 @@ public final class TckMachine implements Machine {
 
     @Override
     public Iommu iommu() {
-      return host != null ? host : watched != null ? watched : real.iommu();
+      return host != null ? host : watched != null ? watched : watchedHost != null ? watchedHost : real.iommu();
     }
   }
 }

@@ -1,4 +1,4 @@
-package io.twostep.examples.guest;
+package io.twostep.guest;
 
 import io.twostep.dma.spi.DeviceSlot;
 import io.twostep.dma.spi.Mmio;

@@ -1,4 +1,4 @@
-package io.twostep.examples.guest;
+package io.twostep.guest;
 
 import io.twostep.backend.debug.DebugBackend;
 import io.twostep.backend.debug.DebugBackendPlugin;

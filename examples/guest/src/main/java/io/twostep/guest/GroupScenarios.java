@@ -1,6 +1,6 @@
-package io.twostep.examples.guest;
+package io.twostep.guest;
 
-import static io.twostep.examples.guest.EduScenarios.require;
+import static io.twostep.guest.EduScenarios.require;
 
 import io.twostep.backend.iommu.IommuBackend;
 import io.twostep.backend.iommu.IommuConfig;

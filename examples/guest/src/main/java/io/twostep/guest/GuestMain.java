@@ -1,5 +1,6 @@
-package io.twostep.examples.guest;
+package io.twostep.guest;
 
+import io.twostep.guest.kit.KitScenarios;
 import io.twostep.machine.linux.HostPaths;
 import io.twostep.machine.linux.PciFunction;
 import io.twostep.machine.linux.PciInventory;
@@ -40,6 +41,10 @@ public final class GuestMain {
     scenarios.put("group: not viable until all is bound", () -> GroupScenarios.groupIsUsableOnceAllOfItIsBound(pair));
     scenarios.put("group: both in one address space", () -> GroupScenarios.bothShareOneAddressSpace(pair));
     scenarios.put("nvme: killed and started again", () -> NvmeScenarios.killedDriverLeavesACleanDevice(nvme));
+    scenarios.put("tck: iommu", () -> KitScenarios.iommu(alone));
+    scenarios.put("tck: swiotlb over iommu, untrusted", () -> KitScenarios.untrusted(alone));
+    scenarios.put("tck: direct", () -> KitScenarios.direct(alone));
+    scenarios.put("tck: swiotlb over direct", () -> KitScenarios.swiotlb(alone));
     scenarios.put("nvme: too little locked memory", () -> NvmeScenarios.tooLittleLockedMemoryIsToldInBytes(nvme));
   }
 

@@ -6,8 +6,11 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
 
 /** Boots a guest with an emulated IOMMU and controllers, and runs the driver in it through VFIO. */
 @Command(
@@ -18,26 +21,72 @@ import picocli.CommandLine.Option;
     },
     mixinStandardHelpOptions = true)
 final class GuestTestCommand implements Callable<Integer> {
-  @Option(names = "--bits", paramLabel = "LIST", description = "Address bits of the IOMMU, one boot for each: 48, 39 or both. Default: 48,39.")
-  private String bits = "48,39";
+  @Option(names = "--bits", paramLabel = "LIST", description = "Address bits of the IOMMU, one boot for each: 48, 39 or both. Default: 48,39; 48 for figures.")
+  private @Nullable String bits;
 
   @Option(names = "--scenario", paramLabel = "TEXT", description = "Run only the scenarios whose name has this text in it, such as nvme. Default: all.")
   private String scenario = "";
 
+  @Option(
+      names = "--figures",
+      description = "Measure instead: random reads by the kernel's driver, asked by fio, and by this one, and what mapping costs. Takes some ten minutes, and a quiet computer.")
+  private boolean figures;
+
+  @Option(names = "--json", description = "Print the figures as one JSON object; everything else goes to the error output.")
+  private boolean json;
+
+  @Spec private @Nullable CommandSpec spec;
+
   @Override
   public Integer call() throws IOException, InterruptedException {
+    if (spec == null) {
+      throw new IllegalStateException("runs only as a command");
+    }
+    if (json && !figures) {
+      throw new BadInput("--json prints figures; add --figures");
+    }
+    if (figures && !scenario.isBlank()) {
+      throw new BadInput("--figures measures and --scenario proves; give one");
+    }
+    List<String> widths = new ArrayList<>();
+    for (String width : (bits != null ? bits : figures ? "48" : "48,39").split(",", -1)) {
+      widths.add(Arguments.choice("--bits", width.strip(), List.of("48", "39")));
+    }
+    if (figures && widths.size() != 1) {
+      throw new BadInput("figures are taken in one boot; give one width with --bits");
+    }
+    Path measured = Files.createTempFile("twostep-figures-", ".json");
+    try {
+      int status = boot(widths, measured);
+      if (json && status == CommandLineMain.DONE) {
+        spec.commandLine().getOut().println(Files.readString(measured).strip());
+      }
+      return status;
+    } finally {
+      Files.deleteIfExists(measured);
+    }
+  }
+
+  private int boot(List<String> widths, Path measured) throws IOException, InterruptedException {
     String home = System.getProperty("twostep.home", "");
-    Path script = Path.of(home, "examples", "guest", "guest-test");
-    if (home.isEmpty() || !Files.isExecutable(script)) {
+    Path folder = Path.of(home, "examples", "guest");
+    Path script = folder.resolve("guest-test");
+    Path libraries = folder.resolve("target/guest.classpath");
+    if (home.isEmpty() || !Files.isExecutable(script) || !Files.exists(libraries)) {
       throw new BadInput("guest-test runs from a checkout, by its launcher ./twostep");
     }
-    List<String> command = new ArrayList<>(List.of(script.toString(), System.getProperty("java.class.path"), System.getProperty("java.home")));
-    if (!scenario.isBlank()) {
+    String classPath = folder.resolve("target/classes") + ":" + Files.readString(libraries).strip();
+    List<String> command = new ArrayList<>(List.of(script.toString(), classPath, System.getProperty("java.home")));
+    if (figures) {
+      command.addAll(List.of("--figures", measured.toString()));
+    } else if (!scenario.isBlank()) {
       command.addAll(List.of("--scenario", scenario));
     }
-    for (String width : bits.split(",", -1)) {
-      command.add(Arguments.choice("--bits", width.strip(), List.of("48", "39")));
+    command.addAll(widths);
+    ProcessBuilder guest = new ProcessBuilder(command).inheritIO();
+    if (json) {
+      guest.redirectOutput(Path.of("/dev/stderr").toFile());
     }
-    return new ProcessBuilder(command).inheritIO().start().waitFor();
+    return guest.start().waitFor();
   }
 }
