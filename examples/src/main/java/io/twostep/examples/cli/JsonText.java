@@ -76,6 +76,16 @@ public final class JsonText {
     return name(name).value(value);
   }
 
+  /** Append a member that counts; null for a negative count, which nobody could take. */
+  public JsonText count(String name, long count) {
+    if (count >= 0) {
+      return member(name, count);
+    }
+    name(name);
+    text.append("null");
+    return this;
+  }
+
   private void separate() {
     int last = text.length() - 1;
     if (last >= 0 && "{[:,".indexOf(text.charAt(last)) < 0) {

@@ -11,15 +11,15 @@ final class NvmeReport {
   private static final String LEGEND =
       """
 
-      Every run writes the whole file through the driver to an NVMe controller, reads it back and compares SHA-256.
+      Every run writes the whole file through the driver to an NVMe controller, reads it back and compares SHA-256. A - stands for what was not counted.
         I/Os            requests to write and to read the file
         entries         address ranges the controller was given; fewer is better for the device
         IOVA allocs     ranges of I/O addresses taken from the allocator
-        table writes    words stored into I/O page tables
-        invalidations   times the IOMMU had to forget translations
+        table writes    words stored into I/O page tables, where they are ours: on other machines than the modelled one a host keeps them
+        invalidations   times the IOMMU had to forget translations, where we ask it to
         bounced         bytes copied into and out of bounce slots
         meta B/page     heap bytes the strategy keeps per mapped 4 KiB page, measured on requests of 256 and 512 pages
-        us/IO           microseconds per request when warm, best of several batches, a modelled device and its copies included
+        us/IO           microseconds per request when warm, best of several batches, the device included
         heap B/IO       heap bytes allocated per request when warm, a modelled device included""";
 
   private NvmeReport() {}
@@ -43,8 +43,8 @@ final class NvmeReport {
           .member("ios", run.ios())
           .member("hardwareEntries", run.hardwareEntries())
           .member("iovaAllocations", run.iovaAllocations())
-          .member("tableWrites", run.tableWrites())
-          .member("invalidations", run.invalidations())
+          .count("tableWrites", run.tableWrites())
+          .count("invalidations", run.invalidations())
           .member("bouncedBytes", run.bouncedBytes())
           .member("metadataBytesPerPage", run.metadataBytesPerPage())
           .member("nanosPerIo", run.nanosPerIo())
@@ -94,7 +94,7 @@ final class NvmeReport {
   }
 
   private static String count(long value) {
-    return String.format(Locale.ROOT, "%,d", value);
+    return value < 0 ? "-" : String.format(Locale.ROOT, "%,d", value);
   }
 
   private static String decimal(double value) {

@@ -9,12 +9,12 @@ package io.twostep.examples.nvme;
  * @param ios requests to store and to read the file
  * @param hardwareEntries DMA ranges handed to the controller
  * @param iovaAllocations ranges of I/O addresses taken from the allocator
- * @param tableWrites words stored into page tables
- * @param invalidations invalidations the hardware was asked for
+ * @param tableWrites words stored into page tables; {@link #NOT_COUNTED} where a host keeps them
+ * @param invalidations invalidations the hardware was asked for; {@link #NOT_COUNTED} where a host asks for them
  * @param bouncedBytes bytes copied into and out of bounce slots
  * @param metadataBytesPerPage heap bytes the strategy holds for each further 4 KiB page of a mapped request
- * @param nanosPerIo mean time of a request on a warm path, in the quickest of several batches, device model included
- * @param heapBytesPerIo heap bytes allocated for a request on a warm path, device model included
+ * @param nanosPerIo mean time of a request on a warm path, in the quickest of several batches, the device included
+ * @param heapBytesPerIo heap bytes allocated for a request on a warm path, a modelled device included
  * @param checker what the checker found, in one line; empty if it was not in the stack
  */
 public record RunResult(
@@ -31,6 +31,9 @@ public record RunResult(
     double nanosPerIo,
     double heapBytesPerIo,
     String checker) {
+  /** In the place of a count that nobody here can take. */
+  public static final long NOT_COUNTED = -1;
+
   RunResult withChecker(String verdict) {
     return new RunResult(
         stack,

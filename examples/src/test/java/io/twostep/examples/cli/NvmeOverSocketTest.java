@@ -52,10 +52,16 @@ class NvmeOverSocketTest {
     assertThat(second.err()).isEmpty();
     assertThat(second.status()).isEqualTo(CommandLineMain.DONE);
     assertThat(second.out())
-        .contains("\"command\":\"nvme\"", "\"verified\":true", "\"stack\":\"iommu\"", "\"stack\":\"direct (registered)\"", "\"stack\":\"swiotlb,iommu (untrusted)\"")
+        .contains("\"command\":\"nvme\"", "\"verified\":true", "\"stack\":\"iommu\"", "\"stack\":\"direct (registered)\"", "\"stack\":\"swiotlb,iommu (untrusted)\"", "\"tableWrites\":null,\"invalidations\":null")
         .doesNotContain("\"verified\":false");
 
     assertThat(Run.of("nvme", file, "--machine", "vfio-user", "--socket", socket.toString()).err()).contains("which begin with data of an unknown kind");
+  }
+
+  @Test
+  void whatTheServersHostKeepsIsNotSaidToBeNothing() {
+    Run run = Run.of("nvme", file, "--machine", "vfio-user", "--socket", socket.toString(), "--strategy", "two-step", "--yes-destroy-data");
+    assertThat(run.out()).containsPattern("iommu +two-step +yes( +[0-9,]+){3} +- +- ").contains("A - stands for what was not counted");
   }
 
   @Test
