@@ -90,8 +90,8 @@ public final class ProcessMemory implements PhysicalMemory, AutoCloseable {
     if (block == null) {
       throw new DmaMappingException(
           Reason.NOT_BACKED,
-          "no room for %d bytes up to 0x%x: %d of %d frames of 4 KiB at 0x%x are free; close blocks or set a larger 'memory'"
-              .formatted(length, highestPhys, freeFrames(), ram.length() >>> SHIFT, ram.first()));
+          "no room for %d bytes at a multiple of 0x%x up to 0x%x: %d of %d frames of 4 KiB at 0x%x are free; close blocks or set a larger 'memory'"
+              .formatted(length, alignment(frames(length), placement) << SHIFT, highestPhys, freeFrames(), ram.length() >>> SHIFT, ram.first()));
     }
     return block;
   }
@@ -102,9 +102,8 @@ public final class ProcessMemory implements PhysicalMemory, AutoCloseable {
 
   private synchronized @Nullable ProcessBlock tryAllocate(long length, MemoryPlacement placement, long highestPhys) {
     requireOpen();
-    long frames = (length + FRAME - 1) >>> SHIFT;
-    long alignment = placement == MemoryPlacement.SCATTERED ? 1 : Long.highestOneBit(Math.max(1, 2 * frames - 1));
-    long first = free.allocate(frames, alignment, ram.first() >>> SHIFT, highestFrame(highestPhys));
+    long frames = frames(length);
+    long first = free.allocate(frames, alignment(frames, placement), ram.first() >>> SHIFT, highestFrame(highestPhys));
     if (first == FreeRuns.NONE) {
       return null;
     }
@@ -115,6 +114,15 @@ public final class ProcessMemory implements PhysicalMemory, AutoCloseable {
     }
     open.add(block);
     return block;
+  }
+
+  private static long frames(long length) {
+    return (length + FRAME - 1) >>> SHIFT;
+  }
+
+  /** Return on a multiple of how many frames a block begins. */
+  private static long alignment(long frames, MemoryPlacement placement) {
+    return placement == MemoryPlacement.SCATTERED ? 1 : Long.highestOneBit(Math.max(1, 2 * frames - 1));
   }
 
   /** Return the highest frame of the stretch that ends at or below an address; below 0 if there is none. */

@@ -46,6 +46,16 @@ class ProcessMemoryTest {
   }
 
   @Test
+  void aBlockThatWouldFitButForItsAlignmentIsRefusedWithIt() {
+    try (ProcessMemory memory = memory();
+        MemoryBlock first = memory.allocate(4096, MemoryPlacement.SCATTERED)) {
+      assertThat(first.length()).isEqualTo(4096);
+      assertThatThrownBy(() -> memory.allocate(LENGTH - 4096, MemoryPlacement.CONTIGUOUS)).hasMessageContaining("at a multiple of 0x" + Long.toHexString(LENGTH));
+      memory.allocate(LENGTH - 4096, MemoryPlacement.SCATTERED).close();
+    }
+  }
+
+  @Test
   void reusedMemoryIsZeroAgainAndTheOldSegmentIsDead() {
     try (ProcessMemory memory = memory()) {
       MemoryBlock block = memory.allocate(LENGTH, MemoryPlacement.SCATTERED);
