@@ -36,6 +36,7 @@ public final class GuestMain {
     scenarios.put("nvme: asks first", () -> NvmeScenarios.writingUnaskedIsRefused(nvme, file));
     scenarios.put("nvme: every stack", () -> NvmeScenarios.fileComesBackByEveryStack(nvme, file));
     scenarios.put("nvme: interrupts", () -> NvmeScenarios.bytesComeBackByInterrupt(nvme));
+    scenarios.put("nvme: huge pages", () -> NvmeScenarios.bytesComeBackFromHugePages(nvme));
     scenarios.put("nvme: peer to peer", () -> PeerScenarios.bytesGoThroughTheFirstOnesMemory(nvme, alone.get(1)));
     scenarios.put("nvme: peer to peer, unknown host bridge", () -> PeerScenarios.anUnknownHostBridgeIsRefusedByName(nvme, alone.get(1)));
     scenarios.put("group: not viable until all is bound", () -> GroupScenarios.groupIsUsableOnceAllOfItIsBound(pair));

@@ -2,6 +2,7 @@ package io.twostep.guest;
 
 import static io.twostep.guest.EduScenarios.require;
 
+import io.twostep.backend.direct.DirectBackend;
 import io.twostep.backend.iommu.IommuBackend;
 import io.twostep.backend.iommu.IommuConfig;
 import io.twostep.device.nvme.NvmeBio;
@@ -18,6 +19,7 @@ import io.twostep.dma.spi.DriverContext;
 import io.twostep.dma.spi.HostManagedIommu;
 import io.twostep.dma.spi.MapFlags;
 import io.twostep.dma.spi.Settings;
+import io.twostep.dma.spi.TerminalBackend;
 import io.twostep.examples.cli.CommandLineMain;
 import io.twostep.machine.linux.LinuxMachine;
 import io.twostep.machine.linux.LinuxMachineConfig;
@@ -30,6 +32,8 @@ import java.io.PrintStream;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -41,6 +45,7 @@ import java.util.concurrent.TimeUnit;
 /** The NVMe driver on controllers of the guest. */
 final class NvmeScenarios {
   private static final int LENGTH = 128 << 10;
+  private static final Path HUGE_PAGES = Path.of("/sys/kernel/mm/hugepages/hugepages-2048kB");
   private static final String LIMITED = "memlock";
   private static final String WRITER = "writer";
   private static final String WRITING = "writing";
@@ -146,12 +151,35 @@ final class NvmeScenarios {
     throw new IllegalStateException("8 MiB were pinned where 1 MiB is allowed");
   }
 
+  /** Set huge pages aside, and register memory that is made of them. */
+  static String bytesComeBackFromHugePages(String address) throws IOException {
+    Files.writeString(HUGE_PAGES.resolve("nr_hugepages"), "16\n");
+    LinuxMachineConfig config = LinuxMachineConfig.DEFAULT.withMemory(32 << 20).withPageSize(2 << 20).withAddressing(Addressing.REGISTERED);
+    String moved;
+    try (LinuxMachine machine = LinuxMachine.open(config);
+        DirectBackend direct = new DirectBackend()) {
+      moved = roundTrip(machine, direct, address, "polled", 21);
+      require(freeHugePages() == 0, freeHugePages() + " of 16 huge pages are free while all of them are registered");
+    }
+    require(freeHugePages() == 16, freeHugePages() + " of 16 huge pages were given back");
+    return "16 pages of 2 MiB, " + moved;
+  }
+
+  private static int freeHugePages() throws IOException {
+    return Integer.parseInt(Files.readString(HUGE_PAGES.resolve("free_hugepages")).strip());
+  }
+
   private static String roundTrip(String address, String completion, long seed) {
+    try (LinuxMachine machine = LinuxMachine.open(LinuxMachineConfig.DEFAULT.withMemory(16 << 20));
+        IommuBackend iommu = new IommuBackend(IommuConfig.defaults())) {
+      return roundTrip(machine, iommu, address, completion, seed);
+    }
+  }
+
+  private static String roundTrip(LinuxMachine machine, TerminalBackend backend, String address, String completion, long seed) {
     byte[] bytes = new byte[LENGTH];
     new Random(seed).nextBytes(bytes);
-    try (LinuxMachine machine = LinuxMachine.open(LinuxMachineConfig.DEFAULT.withMemory(16 << 20));
-        IommuBackend iommu = new IommuBackend(IommuConfig.defaults());
-        NvmeController controller = open(machine, iommu, address, completion);
+    try (NvmeController controller = open(machine, backend, address, completion);
         MemoryBlock from = machine.memory().allocate(LENGTH, MemoryPlacement.SCATTERED);
         MemoryBlock to = machine.memory().allocate(LENGTH, MemoryPlacement.SCATTERED)) {
       from.segment().copyFrom(MemorySegment.ofArray(bytes));
@@ -162,9 +190,9 @@ final class NvmeScenarios {
     }
   }
 
-  private static NvmeController open(LinuxMachine machine, IommuBackend iommu, String address, String completion) {
+  private static NvmeController open(LinuxMachine machine, TerminalBackend backend, String address, String completion) {
     Settings settings = Settings.of(new NvmeDriverPlugin(), Map.of("completion", completion));
-    return NvmeController.open(DriverContext.of(machine, machine.slot(new DeviceAddress(address)), DmaStack.of(iommu), settings));
+    return NvmeController.open(DriverContext.of(machine, machine.slot(new DeviceAddress(address)), DmaStack.of(backend), settings));
   }
 
   /** Start this program again with other arguments. */
