@@ -54,7 +54,8 @@ public final class GuestMain {
   }
 
   /**
-   * Run; the arguments are a file to store, and a text that the names of the scenarios must have in them, empty for all. The last line is {@code guest: done} or {@code guest: FAILED}.
+   * Run; the arguments are a file to store, and a text that the names of the scenarios must have in them, or, with a minus before it, must not; empty for all. The last line is {@code guest: done} or {@code
+   * guest: FAILED}.
    */
   public static void main(String[] arguments) {
     if (NvmeScenarios.runAsChild(arguments)) {
@@ -67,7 +68,7 @@ public final class GuestMain {
 
   /** Run and return how many failed; a text that no name has in it is a failure. */
   private int run(String text) {
-    List<Map.Entry<String, Scenario>> chosen = scenarios.entrySet().stream().filter(each -> each.getKey().contains(text)).toList();
+    List<Map.Entry<String, Scenario>> chosen = scenarios.entrySet().stream().filter(each -> isChosen(each.getKey(), text)).toList();
     if (chosen.isEmpty()) {
       System.out.println("guest: no scenario has '" + text + "' in its name; there are " + scenarios.keySet());
       return 1;
@@ -77,6 +78,10 @@ public final class GuestMain {
       failures += run(each.getKey(), each.getValue()) ? 0 : 1;
     }
     return failures;
+  }
+
+  private static boolean isChosen(String name, String text) {
+    return text.startsWith("-") ? !name.contains(text.substring(1)) : name.contains(text);
   }
 
   private static boolean run(String name, Scenario scenario) {

@@ -53,16 +53,19 @@ final class KitListener implements TestExecutionListener {
     Throwable thrown = result.getThrowable().orElse(null);
     TestAbortedException aborted = abortion(thrown);
     String name = test.getDisplayName().replace("()", "");
+    String verdict = "passed";
     if (aborted != null) {
+      verdict = "not decided";
       undecided.computeIfAbsent(String.valueOf(aborted.getMessage()), reason -> new ArrayList<>()).add(name);
     } else if (thrown != null) {
+      verdict = "FAILED";
       failures.add(name + ": " + thrown);
       thrown.printStackTrace(System.out);
     } else if (test.isTest()) {
       passed++;
     }
     if (test.isTest()) {
-      System.out.println((System.nanoTime() - started) / 1_000_000 + " ms " + result.getStatus() + " " + name);
+      System.out.println((System.nanoTime() - started) / 1_000_000 + " ms " + verdict + ": " + name);
     }
   }
 }
