@@ -128,7 +128,7 @@ class RevocationDeadlineTest {
       CompletableFuture<Void> revoked = rig.behindMemory.revoke(DEADLINE).toCompletableFuture();
       await(rig, revoked);
       assertThat(revoked).as("its only device is stopped").isCompleted();
-      assertThat(rig.device.write(window.address() + PAGE, BYTES)).isFalse();
+      assertThat(rig.device.tryWrite(window.address() + PAGE, BYTES)).isFalse();
 
       window.unlink(PAGE, PAGE);
       rig.slot.reset();
