@@ -76,6 +76,9 @@ public final class CompletionQueue implements AutoCloseable {
 
   /** Give up to {@code most} completions to {@code sink}; returns how many. */
   public int poll(int most, WorkCompletion sink) {
+    if (closed) {
+      throw new IllegalStateException("%s: completion queue %d is closed".formatted(hca.name(), number));
+    }
     int taken = 0;
     while (taken < most) {
       long at = (consumed & ((1L << logEntries) - 1)) * CqeLayout.SIZE;

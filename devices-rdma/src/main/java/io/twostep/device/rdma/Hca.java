@@ -19,6 +19,7 @@ import io.twostep.dma.spi.DriverContext;
 import io.twostep.dma.spi.Mmio;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -41,6 +42,7 @@ public final class Hca implements Driver {
   private final Prefetch prefetch;
   private final UpdateQueue updates;
   private final KeyPool keys;
+  private final AtomicInteger faulting = new AtomicInteger();
   private long eventsTaken;
   private boolean closed;
 
@@ -231,6 +233,18 @@ public final class Hca implements Driver {
 
   UpdateQueue updates() {
     return updates;
+  }
+
+  /** Take note of a queue pair, which may have a fault of its own and one of its peer unanswered: all of them have room in the event queue. */
+  void addFaulting() {
+    int most = 1 << (logEvents - 1);
+    if (faulting.getAndUpdate(count -> count < most ? count + 1 : count) >= most) {
+      throw new HcaException("%s: %d queue pairs may fault at once, and that fills the event queue; open the adapter with more event-entries".formatted(name, most));
+    }
+  }
+
+  void removeFaulting() {
+    faulting.decrementAndGet();
   }
 
   void addFaults(int key, PageFaultHandler handler) {

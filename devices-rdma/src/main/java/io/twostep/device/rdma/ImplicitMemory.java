@@ -69,7 +69,8 @@ public final class ImplicitMemory implements MemoryKey {
   private final class Tables implements ImplicitPageTables {
     @Override
     public DevicePageTable open(long start, long length) {
-      return new OnDemandKey(hca, domain, start, length, access, faults);
+      // Who may invalidate the whole may not take a piece out of it.
+      return new OnDemandKey(hca, domain, start, length, access & ~AccessFlags.REMOTE_INVALIDATE, faults);
     }
 
     @Override

@@ -44,7 +44,7 @@ public final class PinnedKey implements MemoryKey {
       }
       throw e;
     }
-    umem.onRevoke(this::close);
+    umem.onLetGo(this::close);
   }
 
   /** Gives the addresses of pages, one after the other. */

@@ -90,11 +90,18 @@ public final class QueuePair implements AutoCloseable {
   }
 
   private void promise() {
-    sendCq.promise(depth);
+    hca.addFaulting();
+    try {
+      sendCq.promise(depth);
+    } catch (RuntimeException e) {
+      hca.removeFaulting();
+      throw e;
+    }
     try {
       receiveCq.promise(depth);
     } catch (RuntimeException e) {
       sendCq.forget(depth);
+      hca.removeFaulting();
       throw e;
     }
   }
@@ -102,6 +109,14 @@ public final class QueuePair implements AutoCloseable {
   private void forget() {
     sendCq.forget(depth);
     receiveCq.forget(depth);
+    hca.removeFaulting();
+  }
+
+  /** Refuse a post to queues whose memory may be another's by now. */
+  private void requireOpen() {
+    if (closed) {
+      throw new IllegalStateException("%s: queue pair %d is closed; make another".formatted(hca.name(), number));
+    }
   }
 
   private void describe(MemorySegment input, boolean privileged) {
@@ -178,6 +193,7 @@ public final class QueuePair implements AutoCloseable {
 
   /** Post a receive into several pieces, the first filled first. */
   public boolean postReceive(long id, DataSegments data) {
+    requireOpen();
     requireFits(data);
     if (receives - receivesDone == depth) {
       return false;
@@ -310,6 +326,7 @@ public final class QueuePair implements AutoCloseable {
 
   /** Return the place of the next send entry, cleared. */
   private long begin() {
+    requireOpen();
     long at = (long) (sends & (depth - 1)) * sendSize;
     queues.asSlice(at, sendSize).fill((byte) 0);
     return at;

@@ -31,6 +31,10 @@ final class Commands {
   private final Map<Integer, ModelCq> completionQueues = new TreeMap<>();
   final Map<Integer, ModelQp> queuePairs = new TreeMap<>();
   private @Nullable EntryRing events;
+
+  /** Events that were posted and not answered: their entries may not have been read. */
+  private int unanswered;
+
   private int lastNumber;
   private int result;
 
@@ -46,6 +50,7 @@ final class Commands {
     queuePairs.clear();
     memory.clear();
     events = null;
+    unanswered = 0;
   }
 
   /** Execute the command whose entry is at {@code dmaAddress}, if the adapter owns it. */
@@ -102,6 +107,7 @@ final class Commands {
         yield status(queuePair != null);
       }
       case CommandLayout.OP_PAGE_FAULT_RESUME -> {
+        unanswered--;
         int token = CommandLayout.FAULT_TOKEN.get(input, 0);
         ModelQp queuePair = queuePairs.get(EqeLayout.QUEUE_PAIR.get(token));
         if (queuePair != null) {
@@ -225,9 +231,10 @@ final class Commands {
   }
 
   private boolean reportFault(int subtype, int queuePair, boolean writes, boolean responder) {
-    if (events == null) {
+    if (events == null || unanswered == events.capacity()) {
       return false;
     }
+    unanswered++;
     MemorySegment event = events.blank();
     EqeLayout.TYPE.set(event, 0, EqeLayout.TYPE_PAGE_FAULT);
     EqeLayout.SUBTYPE.set(event, 0, subtype);

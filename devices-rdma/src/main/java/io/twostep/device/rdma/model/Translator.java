@@ -217,7 +217,7 @@ final class Translator {
     return MemoryResult.FAULT;
   }
 
-  /** Replace eight bytes at once, of the host's order; the machine's lock keeps everyone else away. */
+  /** Replace eight bytes at once, of the host's order; the machine's lock keeps everyone else away. Pieces of other keys may put them where no processor replaces eight at once: refused. */
   MemoryResult atomic(int domain, int key, long address, boolean compared, long compare, long swapOrAdd, long[] original) {
     MemorySegment word = MemorySegment.ofArray(new byte[(int) ATOMIC]);
     pieces.clear();
@@ -225,7 +225,8 @@ final class Translator {
     if (found != MemoryResult.DONE) {
       return found;
     }
-    if (pieces.count() != 1 || bus.read(pieces.address(0), word, 0, ATOMIC) != BusMaster.OK) {
+    boolean whole = pieces.count() == 1 && (pieces.address(0) & (ATOMIC - 1)) == 0;
+    if (!whole || bus.read(pieces.address(0), word, 0, ATOMIC) != BusMaster.OK) {
       return MemoryResult.FAILED;
     }
     original[0] = HostOrder.get(word);

@@ -133,6 +133,10 @@ public final class Responder {
     int toKey = begins ? packet.key : key;
     long to = begins ? packet.address : address;
     long left = begins ? packet.length : remaining;
+    if (left > RcConfig.MAX_MESSAGE) {
+      refuse(packet.psn, AethLayout.NAK_INVALID_REQUEST, CompletionStatus.LOCAL_OPERATION);
+      return;
+    }
     if (begins && left > 0 && !port.permits(toKey, to, left, Access.WRITE)) {
       refuse(packet.psn, AethLayout.NAK_REMOTE_ACCESS, CompletionStatus.LOCAL_ACCESS);
       return;
@@ -166,7 +170,7 @@ public final class Responder {
     } else if (packet.length > 0 && !port.permits(packet.key, packet.address, packet.length, Access.READ)) {
       refuse(packet.psn, AethLayout.NAK_REMOTE_ACCESS, CompletionStatus.LOCAL_ACCESS);
     } else {
-      responses.add(new Response.Data(packet.psn, packet.key, packet.address, packet.length, true));
+      responses.add(new Response.Data(packet.psn, packet.key, packet.address, packet.length, true, false));
       expectedPsn = Psn.add(expectedPsn, config.packets(packet.length));
       messages++;
     }
@@ -247,10 +251,15 @@ public final class Responder {
     }
     responses.forgetFrom(packet.psn);
     if (packet.length > 0 && !port.permits(packet.key, packet.address, packet.length, Access.READ)) {
-      refuse(packet.psn, AethLayout.NAK_REMOTE_ACCESS, CompletionStatus.LOCAL_ACCESS);
-    } else {
-      responses.add(new Response.Data(packet.psn, packet.key, packet.address, packet.length, true));
+      refuseAgain(packet.psn, AethLayout.NAK_REMOTE_ACCESS);
+    } else if (responses.answers() < config.readsIn()) {
+      responses.add(new Response.Data(packet.psn, packet.key, packet.address, packet.length, true, true));
     }
+  }
+
+  /** Tell that a request that came before cannot be executed again. A requester that has its answer does not listen. */
+  private void refuseAgain(int psn, int code) {
+    responses.add(new Response.Acknowledge(psn, AethLayout.KIND_NAK, code));
   }
 
   // Answers.
@@ -294,13 +303,11 @@ public final class Responder {
         return;
       }
       case DENIED -> {
-        responses.forgetFrom(data.psn());
-        refuse(data.psn(), AethLayout.NAK_REMOTE_ACCESS, CompletionStatus.LOCAL_ACCESS);
+        refuseData(data, AethLayout.NAK_REMOTE_ACCESS, CompletionStatus.LOCAL_ACCESS);
         return;
       }
       case FAILED -> {
-        responses.forgetFrom(data.psn());
-        refuse(data.psn(), AethLayout.NAK_REMOTE_OPERATIONAL, CompletionStatus.LOCAL_PROTECTION);
+        refuseData(data, AethLayout.NAK_REMOTE_OPERATIONAL, CompletionStatus.LOCAL_PROTECTION);
         return;
       }
     }
@@ -310,7 +317,16 @@ public final class Responder {
     port.send(packet);
     if (!last) {
       responses.putBack(
-          new Response.Data(Psn.add(data.psn(), 1), data.key(), data.address() + length, data.length() - length, false));
+          new Response.Data(Psn.add(data.psn(), 1), data.key(), data.address() + length, data.length() - length, false, data.again()));
+    }
+  }
+
+  private void refuseData(Response.Data data, int code, CompletionStatus reason) {
+    responses.forgetFrom(data.psn());
+    if (data.again()) {
+      refuseAgain(data.psn(), code);
+    } else {
+      refuse(data.psn(), code, reason);
     }
   }
 

@@ -11,6 +11,11 @@ sealed interface Response {
   /** What an atomic found. */
   record Original(int psn, long value) implements Response {}
 
-  /** The rest of the answer to a READ, {@code first} telling whether none of it was sent. */
-  record Data(int psn, int key, long address, long length, boolean first) implements Response {}
+  /**
+   * The rest of the answer to a READ.
+   *
+   * @param first whether none of it was sent
+   * @param again whether it answers a request that came before: what fails of it is told, and costs the connection nothing, for it may be a late copy of one that is long over
+   */
+  record Data(int psn, int key, long address, long length, boolean first, boolean again) implements Response {}
 }

@@ -16,13 +16,13 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Device and CPU share it without syncs, so that it is never bounced: where that cannot be it is refused. Read by any thread; closed by one.
  *
- * <p>Peers' memory can be taken back by its owner: see {@link #onRevoke}.
+ * <p>Peers' memory can be taken back by its owner: see {@link #onLetGo}.
  */
 public final class PinnedUmem implements AutoCloseable {
   private final DmaTransfer transfer;
   private final @Nullable PinnedPages pinned;
   private final DmaExtents extents = new DmaExtents();
-  private @Nullable Runnable revokedTask;
+  private @Nullable Runnable letGoTask;
   private boolean revoked;
   private boolean closed;
 
@@ -73,7 +73,7 @@ public final class PinnedUmem implements AutoCloseable {
     Runnable task;
     synchronized (this) {
       revoked = true;
-      task = revokedTask;
+      task = letGoTask;
     }
     if (task != null) {
       task.run();
@@ -81,14 +81,15 @@ public final class PinnedUmem implements AutoCloseable {
   }
 
   /**
-   * Run {@code task} when memory of it is taken back by its owner, as peers' may be: it must have the device let go, and close this. At once if that has happened already.
+   * Run {@code task} when memory of it is taken back by its owner, as peers' may be, and before this is closed by anybody else: it must have the device let go, and close this. At once if the memory
+   * was taken back already.
    *
    * @see io.twostep.dma.DmaHandle#onRevoke
    */
-  public void onRevoke(Runnable task) {
+  public void onLetGo(Runnable task) {
     boolean late;
     synchronized (this) {
-      revokedTask = task;
+      letGoTask = task;
       late = revoked;
     }
     if (late) {
@@ -112,12 +113,20 @@ public final class PinnedUmem implements AutoCloseable {
   }
 
   /**
-   * Unmap, then let the pages go. May be repeated.
+   * Unmap, then let the pages go; whoever has the device use it lets go first. May be repeated.
    *
    * @throws DmaMappingException QUARANTINED if the device could not be proved away; the pages stay pinned then
+   * @throws RuntimeException if whoever has the device use it cannot let go; everything stays as it is then
    */
   @Override
   public void close() {
+    Runnable task;
+    synchronized (this) {
+      task = closed ? null : letGoTask;
+    }
+    if (task != null) {
+      task.run();
+    }
     if (closed) {
       return;
     }

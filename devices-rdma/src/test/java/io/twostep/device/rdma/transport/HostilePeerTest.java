@@ -1,0 +1,134 @@
+package io.twostep.device.rdma.transport;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.twostep.device.rdma.model.WireFaults;
+import io.twostep.device.rdma.wire.CompletionStatus;
+import io.twostep.device.rdma.wire.RcOpcode;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+/** Packets that no honest peer sends, or that come when they have long lost their meaning. */
+class HostilePeerTest {
+  private static final int MTU = 256;
+
+  private static List<CompletionStatus> statuses(Pair pair) {
+    return pair.near.completions.stream().map(End.Done::status).toList();
+  }
+
+  private static Packet first(Pair pair, RcOpcode opcode) {
+    return pair.near.sent.stream().filter(packet -> packet.opcode() == opcode).findFirst().orElseThrow();
+  }
+
+  private static void assertGoesOn(Pair pair, long id) {
+    assertThat(pair.far.failure).isNull();
+    assertThat(pair.far.responder.isFailed()).isFalse();
+    pair.near.post(id, Verb.WRITE, new byte[] {1, 2, 3}, 40);
+    pair.run();
+    assertThat(pair.near.completions.getLast()).isEqualTo(new End.Done(id, CompletionStatus.SUCCESS, 3));
+  }
+
+  @Test
+  void lateCopyOfAReadWhoseKeyHasGoneCostsNobodyTheConnection() {
+    Pair pair = new Pair(WireFaults.NONE, 1);
+    pair.near.post(1, Verb.READ, new byte[300], 0);
+    pair.run();
+    pair.far.revoked.add(End.KEY);
+    pair.near.wire.send(PacketCodec.encode(first(pair, RcOpcode.READ_REQUEST)));
+    pair.run();
+    pair.far.revoked.clear();
+    assertThat(statuses(pair)).containsExactly(CompletionStatus.SUCCESS);
+    assertGoesOn(pair, 2);
+  }
+
+  @Test
+  void keyThatGoesWhileALateCopyOfAReadIsAnsweredCostsNobodyTheConnection() {
+    Pair pair = new Pair(WireFaults.NONE, 1);
+    pair.near.post(1, Verb.READ, new byte[300], 0);
+    pair.run();
+    pair.far.remoteFault = () -> !pair.far.revoked.add(End.KEY) && false;
+    pair.near.wire.send(PacketCodec.encode(first(pair, RcOpcode.READ_REQUEST)));
+    pair.run();
+    pair.far.remoteFault = () -> false;
+    assertThat(pair.far.revoked).as("the copy was executed").isNotEmpty();
+    pair.far.revoked.clear();
+    assertGoesOn(pair, 2);
+  }
+
+  @Test
+  void requesterThatStillWaitsForAReadIsToldThatItsKeyHasGone() {
+    Pair pair = new Pair(WireFaults.NONE, 1);
+    pair.near.post(1, Verb.READ, new byte[300], 0);
+    pair.near.step(pair.now, 16);
+    pair.far.step(pair.now, 16);
+    assertThat(pair.near.wire.poll()).as("the answer, which is lost").isNotNull();
+    assertThat(pair.near.wire.poll()).isNotNull();
+    pair.far.revoked.add(End.KEY);
+    pair.run();
+    assertThat(statuses(pair)).containsExactly(CompletionStatus.REMOTE_ACCESS);
+  }
+
+  @Test
+  void oldReadsSentAgainAndAgainQueueUpNoMoreAnswersThanMayBeUnderWay() {
+    Pair pair = new Pair(WireFaults.NONE, 1);
+    for (int i = 0; i < 50; i++) {
+      pair.near.post(i, Verb.READ, new byte[3 * MTU], 0);
+    }
+    pair.run();
+    int before = pair.far.sent.size();
+    List<Packet> reads = pair.near.sent.stream().filter(packet -> packet.opcode() == RcOpcode.READ_REQUEST).toList();
+    assertThat(reads).hasSize(50);
+    reads.forEach(pair.far.responder::receive);
+    pair.far.responder.step(10_000);
+    assertThat(pair.far.sent.size() - before).as("packets of four answers").isEqualTo(4 * 3);
+    assertGoesOn(pair, 60);
+  }
+
+  @Test
+  void messageLongerThanAnyMayBeIsRefusedBeforeAByteOfItMoves() {
+    Pair pair = new Pair(WireFaults.NONE, 1);
+    Packet packet = new Packet(RcOpcode.WRITE_FIRST, 9, Pair.config().receivePsn());
+    packet.key = End.KEY;
+    packet.length = RcConfig.MAX_MESSAGE + 1;
+    packet.payload = MemorySegment.ofArray(new byte[MTU]).fill((byte) 9);
+    pair.far.responder.receive(packet);
+    assertThat(pair.far.failure).isEqualTo(CompletionStatus.LOCAL_OPERATION);
+    assertThat(pair.far.memory.toArray(ValueLayout.JAVA_BYTE)).containsOnly(0);
+  }
+
+  @Test
+  void packetsAheadOfTheirTurnMoveNothingAndTheGapIsAskedForOnce() {
+    Pair pair = new Pair(WireFaults.NONE, 1);
+    int psn = Pair.config().receivePsn();
+    for (int ahead : new int[] {1, 2, 1 << 22, (1 << 23) - 1}) {
+      Packet packet = new Packet(RcOpcode.WRITE_ONLY, 9, psn + ahead & 0xffffff);
+      packet.key = End.KEY;
+      packet.length = 8;
+      packet.payload = MemorySegment.ofArray(new byte[8]).fill((byte) 9);
+      pair.far.responder.receive(packet);
+    }
+    pair.far.responder.step(100);
+    assertThat(pair.far.sent).hasSize(1);
+    assertThat(pair.far.memory.toArray(ValueLayout.JAVA_BYTE)).containsOnly(0);
+    assertGoesOn(pair, 1);
+  }
+
+  @Test
+  void answersToWhatWasNeverAskedAreDropped() {
+    Pair pair = new Pair(WireFaults.NONE, 1);
+    pair.near.post(1, Verb.READ, new byte[8], 0);
+    pair.near.step(pair.now, 16);
+    int psn = pair.near.sent.getFirst().psn();
+    for (int wrong : new int[] {psn - 1 & 0xffffff, psn + 1 & 0xffffff, psn + (1 << 23) & 0xffffff}) {
+      Packet forged = new Packet(RcOpcode.READ_RESPONSE_ONLY, 9, wrong).acknowledging(0, 0, 0);
+      forged.payload = MemorySegment.ofArray(new byte[8]).fill((byte) 9);
+      pair.near.requester.receive(pair.now, forged);
+    }
+    assertThat(pair.near.completions).isEmpty();
+    pair.run();
+    assertThat(statuses(pair)).containsExactly(CompletionStatus.SUCCESS);
+    assertThat(pair.near.local.get(1L).toArray(ValueLayout.JAVA_BYTE)).containsOnly(0);
+  }
+}
