@@ -2,6 +2,8 @@ package io.twostep.benchmarks.cli;
 
 import io.twostep.benchmarks.flow.CheckerCost;
 import io.twostep.benchmarks.flow.Flows;
+import io.twostep.benchmarks.flow.RdmaFigures;
+import io.twostep.benchmarks.flow.Turns;
 import io.twostep.benchmarks.growth.Growth;
 import io.twostep.examples.cli.BadInput;
 import java.io.IOException;
@@ -45,6 +47,9 @@ final class BenchmarkCommand implements Callable<Integer> {
   @Option(names = "--checker", description = "Measure what the counting part of the checker adds to requests of 64 pages, with and without it in turns.")
   private boolean checker;
 
+  @Option(names = "--rdma", description = "Measure on-demand memory against page by page, and 8 GiB registered with and without a peer's page, each two in turns.")
+  private boolean rdma;
+
   @Option(names = "--out", paramLabel = "FOLDER", description = "With --growth: where tables and pictures go. Default: growth.")
   private String folder = "growth";
 
@@ -61,6 +66,9 @@ final class BenchmarkCommand implements Callable<Integer> {
     if (afterAll && (json || !flows)) {
       throw new BadInput("--after-all adds a column to the table of --flows; leave --json out, and give --flows");
     }
+    if (rdma && (growth || flows || checker || !filter.isEmpty())) {
+      throw new BadInput("--rdma measures what it measures; leave --growth, --flows, --checker and FILTER out");
+    }
     if (growth && (flows || json)) {
       throw new BadInput("--growth writes tables and pictures; leave --flows and --json out");
     }
@@ -71,6 +79,11 @@ final class BenchmarkCommand implements Callable<Integer> {
     PrintWriter err = spec.commandLine().getErr();
     if (checker) {
       new CheckerReport(out, json).print(CheckerCost.measure(CHECKED_PAGES, CheckerCost.ROUNDS, CheckerCost.RUN_NANOS));
+      return 0;
+    }
+    if (rdma) {
+      RdmaFigures figures = RdmaFigures.measure(Turns.FULL);
+      out.println(json ? RdmaFiguresReport.json(figures) : RdmaFiguresReport.text(figures));
       return 0;
     }
     if (growth) {

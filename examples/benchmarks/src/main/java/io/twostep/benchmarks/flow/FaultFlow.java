@@ -48,6 +48,16 @@ final class FaultFlow implements Flow {
     return new FaultFlow(of, true);
   }
 
+  /** Return how many invalidations the translation hardware was asked for. */
+  long invalidations() {
+    return device.counters().invalidations();
+  }
+
+  /** Return the heap bytes that a region's worker keeps beside the I/O page table. */
+  static long metadataLength(Worker worker) {
+    return ((Region) worker).umem.metadataLength();
+  }
+
   @Override
   public Worker worker(int index, int workers) {
     ProcessMemory process = new ProcessMemory("p" + index, frames);

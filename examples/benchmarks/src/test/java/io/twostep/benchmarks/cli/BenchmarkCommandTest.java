@@ -42,11 +42,13 @@ class BenchmarkCommandTest {
     assertThat(run("benchmark", "--growth", "weight")).isEqualTo(2);
     assertThat(run("benchmark", "--growth", "--out", "/proc/version")).isEqualTo(2);
     assertThat(run("benchmark", "--growth", "--flows")).isEqualTo(2);
+    assertThat(run("benchmark", "--rdma", "--flows")).isEqualTo(2);
     assertThat(err.toString(StandardCharsets.UTF_8).lines())
         .containsExactly(
             "twostep: no study is called 'weight'; there are [requests, live, threads, age, memory]",
             "twostep: /proc/version is a file; --out must be a folder",
-            "twostep: --growth writes tables and pictures; leave --flows and --json out");
+            "twostep: --growth writes tables and pictures; leave --flows and --json out",
+            "twostep: --rdma measures what it measures; leave --growth, --flows, --checker and FILTER out");
   }
 
   @Test

@@ -37,6 +37,27 @@ class FlowsTest {
   }
 
   @Test
+  void figuresOfOnDemandMemoryCountWhatBothSidesDo() {
+    RdmaFigures figures = RdmaFigures.measure(new Turns(3, 1, 1));
+
+    assertThat(figures.regionInvalidations()).isEqualTo(1);
+    assertThat(figures.eachInvalidations()).isEqualTo(512);
+    assertThat(figures.metadataBytesPerPage()).isEqualTo(0.25);
+    assertThat(figures.addressRanges()).isEqualTo(figures.addressRangesWithPeer());
+    assertThat(figures.faultRatio().lowest()).isPositive();
+    assertThat(figures.registrationRatio().highest()).isGreaterThanOrEqualTo(figures.registrationRatio().median());
+  }
+
+  @Test
+  void ratiosAreThoseOfTheSameRoundWithWhatWasNotMeasured() {
+    Pair pair = new Pair(new double[] {10, 40, 20}, new double[] {30, 40, 80});
+
+    assertThat(pair.ratio(0, 0)).isEqualTo(new Pair.Spread(3, 1, 4));
+    assertThat(pair.ratio(10, 50)).isEqualTo(new Pair.Spread(4, 1.8, 130.0 / 30));
+    assertThat(pair.one()).isEqualTo(new Pair.Spread(20, 10, 40));
+  }
+
+  @Test
   void everyTerminalRunsBelowEveryLayer() throws InterruptedException {
     assertThat(LayeredFlow.exercise(BRIEF)).isEqualTo(3 * 2);
   }
