@@ -209,7 +209,7 @@ class DirectBounceTest {
       assertThat(rig.layer.statistics().devices()).isZero();
       assertThatThrownBy(() -> rig.mapper.map(MemorySegment.ofArray(new byte[10]), DmaDirection.TO_DEVICE, NONE))
           .isInstanceOf(DmaMappingException.class)
-          .hasMessageContaining("add the swiotlb layer");
+          .hasMessageContaining("add a bounce layer");
     }
   }
 

@@ -14,7 +14,7 @@ import org.jspecify.annotations.Nullable;
 final class BrokenTracking {
   private BrokenTracking() {}
 
-  /** Ops that are their own tracker, without a mistake yet. */
+  /** Ops that are their own tracker: right for a device that is alone in its address space. */
   private abstract static class Tracking extends Healthy implements DirtyTracker {
     private final @Nullable DirtyTracker real;
 
@@ -132,11 +132,27 @@ final class BrokenTracking {
       return tracker;
     }
 
-    private static final class Deaf extends Tracker {
+    private static final class Deaf implements DirtyTracker {
+      private final DirtyTracker real;
       private int stacks;
 
       Deaf(DirtyTracker real) {
-        super(real);
+        this.real = real;
+      }
+
+      @Override
+      public long granularity() {
+        return real.granularity();
+      }
+
+      @Override
+      public void start() {
+        real.start();
+      }
+
+      @Override
+      public void stop() {
+        real.stop();
       }
 
       @Override
@@ -152,11 +168,6 @@ final class BrokenTracking {
   static final class ATrackerForEachDevice extends Tracking {
     ATrackerForEachDevice(DmaOps next, AttachContext context) {
       super(next, context);
-    }
-
-    @Override
-    DirtyTracker broken(DirtyTracker real) {
-      return new Tracker(real);
     }
   }
 

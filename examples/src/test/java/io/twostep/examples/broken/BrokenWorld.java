@@ -31,7 +31,7 @@ final class BrokenWorld {
   static Defect.World seesNoTranslation() {
     return context ->
         new AttachContext(
-            context.machine(), context.slot(), new Untranslated(new Space(context.space(), null, slot -> slot)), context.limits(), context.layer());
+            context.machine(), context.slot(), new Untranslated(context.space()), context.limits(), context.layer());
   }
 
   private static AttachContext seenAs(AttachContext context, UnaryOperator<DeviceSlot> slot) {
@@ -62,40 +62,14 @@ final class BrokenWorld {
   }
 
   /** An address space that seems not to be translated. */
-  private record Untranslated(Space real) implements AddressSpace {
-    @Override
-    public String name() {
-      return real.name();
+  private static final class Untranslated extends ForwardingSpace {
+    Untranslated(AddressSpace real) {
+      super(real);
     }
 
     @Override
     public Translation translation() {
       return Translation.NONE;
-    }
-
-    @Override
-    public Iommu iommu() {
-      return real.iommu();
-    }
-
-    @Override
-    public List<DeviceSlot> members() {
-      return real.members();
-    }
-
-    @Override
-    public List<AddressRange> reserved() {
-      return real.reserved();
-    }
-
-    @Override
-    public List<OffsetWindow> offsetWindows() {
-      return real.offsetWindows();
-    }
-
-    @Override
-    public long busLimit() {
-      return real.busLimit();
     }
   }
 
