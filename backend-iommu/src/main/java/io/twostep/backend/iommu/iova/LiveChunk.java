@@ -85,6 +85,7 @@ final class LiveChunk {
     }
     long[] sizes = large;
     int place = place(start);
+    // Sizes below 1 have the highest order: they come here, and 0 equals an empty place.
     return size > 0 && sizes != null && sizes[place] == size && isAligned(start, LARGE_ORDER) && LARGE.compareAndSet(sizes, place, size, 0L);
   }
 
