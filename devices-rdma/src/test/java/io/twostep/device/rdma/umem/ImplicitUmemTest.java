@@ -12,6 +12,7 @@ import java.util.HashMap;
 import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
@@ -115,12 +116,14 @@ class ImplicitUmemTest {
       long va = process.map(4 * PAGE, true);
       process.write(va, MemorySegment.ofArray(new byte[] {7}), 0, 1);
       AtomicBoolean stop = new AtomicBoolean();
+      AtomicLong migrations = new AtomicLong();
       AtomicReference<Throwable> failure = new AtomicReference<>();
       try (ImplicitUmem umem = new OnDemandSource(rig.mapper, process, rig.machine.timers()).registerAll(ACCESS, root)) {
         Thread changer = new Thread(() -> {
           try {
             while (!stop.get()) {
               process.migrate(va, 4 * PAGE);
+              migrations.incrementAndGet();
             }
           } catch (RuntimeException | Error e) {
             failure.set(e);
@@ -133,7 +136,7 @@ class ImplicitUmemTest {
             umem.fault(va + random.nextInt(4) * PAGE, 1, FaultMode.WRITE);
           }
           // Without a pause the piece may be in use whenever its last page goes, for as long as the scheduler likes.
-          while (umem.pieces() != 0 && failure.get() == null) {
+          for (long before = migrations.get(); umem.pieces() != 0 && failure.get() == null && migrations.get() - before < 1000; ) {
             Thread.onSpinWait();
           }
         }
