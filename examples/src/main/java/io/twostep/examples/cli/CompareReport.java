@@ -25,7 +25,8 @@ final class CompareReport {
         map, unmap      nanoseconds for each 4 KiB page; registered memory is only looked up
         heap B          heap bytes allocated by mapping and unmapping a request
       Simulated by the model's costs of translation misses, table reads and invalidations:
-        simulated       nanoseconds for each request; a device that translates nothing has none""";
+        simulated       nanoseconds for each request; a device that translates nothing has none
+      Stacks: iommu writes VT-d second-stage tables unless it says amd-v1; forced has everything copied, untrusted and non-coherent have what shares a page or a cache line with others.""";
 
   private CompareReport() {}
 

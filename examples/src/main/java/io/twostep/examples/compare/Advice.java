@@ -25,10 +25,13 @@ public final class Advice {
     advice.mapping(StackKind.IOMMU, "Behind the IOMMU");
     advice.registering(StackKind.IOMMU, "behind the IOMMU");
     advice.lazy();
+    advice.format();
     advice.mapping(StackKind.DIRECT, "Without an IOMMU");
     advice.bouncing(StackKind.IOMMU, StackKind.BOUNCED_IOMMU, "behind the IOMMU");
     advice.bouncing(StackKind.DIRECT, StackKind.BOUNCED_DIRECT, "without an IOMMU");
     advice.distrust();
+    advice.caches(StackKind.IOMMU, StackKind.NON_COHERENT_IOMMU, "behind the IOMMU");
+    advice.caches(StackKind.DIRECT, StackKind.NON_COHERENT_DIRECT, "without an IOMMU");
     comparison.refusals().forEach(refusal -> advice.say("%s cannot map these buffers: %s.", refusal.of().label(), refusal.reason()));
     return List.copyOf(advice.sentences);
   }
@@ -132,6 +135,20 @@ public final class Advice {
     }
   }
 
+  /** Whether the other table format makes a difference. */
+  private void format() {
+    StrategyCost preferred = of.cost(StackKind.IOMMU, MapStrategy.TWO_STEP);
+    StrategyCost amd = of.cost(StackKind.AMD_V1, MapStrategy.TWO_STEP);
+    if (preferred == null || amd == null) {
+      return;
+    }
+    String figures = time(amd.nanosPerIo()) + " a request instead of " + time(preferred.nanosPerIo());
+    say(
+        "In AMD's table format, two-step %s, with %,d table writes instead of %,d.",
+        isEqual(amd.nanosPerIo(), preferred.nanosPerIo()) ? "costs the same: " + figures : "takes " + figures,
+        amd.counted().tableWrites(), preferred.counted().tableWrites());
+  }
+
   /** Whether copying beats mapping. */
   private void bouncing(StackKind mapped, StackKind bounced, String where) {
     StrategyCost best = cheapest(mapped);
@@ -167,6 +184,26 @@ public final class Advice {
             : String.format(Locale.ROOT, "%,d of %,d bytes copied, at the edges of ranges that share a page with others", edges, of.layout().bytes());
     say(
         "A device that is not trusted has %s; two-step takes %s a request instead of %s.", copied, time(untrusted.nanosPerIo()), time(trusted.nanosPerIo()));
+  }
+
+  /** What a device costs that does not see CPU caches. */
+  private void caches(StackKind coherent, StackKind blind, String where) {
+    StrategyCost seeing = of.cost(coherent, MapStrategy.TWO_STEP);
+    StrategyCost lines = of.cost(blind, MapStrategy.TWO_STEP);
+    if (seeing == null || lines == null) {
+      return;
+    }
+    long copied = lines.counted().bouncedBytes();
+    say(
+        "For a device that does not see CPU caches, %s, %s cache lines a request have to be written back, which is the hardware's time and in no figure here, and %s; finding"
+            + " them, two-step takes %s a request instead of %s.",
+        where,
+        number((double) lines.counted().cleanedLines() / lines.counted().ios()),
+        copied == 0
+            ? "nothing is copied: no range shares a line with others"
+            : String.format(Locale.ROOT, "%,d of %,d bytes are copied, which share a line with others", copied, of.layout().bytes()),
+        time(lines.nanosPerIo()),
+        time(seeing.nanosPerIo()));
   }
 
   private @Nullable StrategyCost cheapest(StackKind stack) {

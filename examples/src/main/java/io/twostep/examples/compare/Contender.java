@@ -47,6 +47,7 @@ final class Contender implements AutoCloseable {
   final @Nullable IommuBackend iommu;
 
   final @Nullable SwiotlbBackend bounce;
+  final CountedCaches caches;
   final Meter meter = new Meter();
   final AddressSpace space;
 
@@ -68,22 +69,24 @@ final class Contender implements AutoCloseable {
             device,
             SlotOptions.DEFAULT
                 .withTranslation(stack.translates() ? Translation.TRANSLATED : Translation.NONE)
-                .withTrusted(stack != StackKind.UNTRUSTED));
+                .withTrusted(stack.trusted())
+                .withCoherent(stack.coherent()));
     slot.busMaster(true);
     space = machine.addressSpaceFor(slot);
     List<LayerBackend> layers = new ArrayList<>();
     if (counting) {
       layers.add(meter.layer());
     }
-    bounce = stack == StackKind.DIRECT || stack == StackKind.IOMMU ? null : bounce(stack != StackKind.UNTRUSTED);
+    bounce = stack.bounces() ? bounce(stack.bouncesEverything()) : null;
     if (bounce != null) {
       layers.add(bounce);
     }
-    iommu = stack.translates() ? iommu(of.strategy(), counting) : null;
+    iommu = stack.translates() ? iommu(stack.tableFormat(), of.strategy(), counting) : null;
     TerminalBackend terminal = iommu == null ? direct() : iommu;
     backends.addAll(layers);
     backends.add(terminal);
-    Machine on = counting ? machine : InstantMachine.of(machine, slot);
+    caches = new CountedCaches(machine.memory());
+    Machine on = counting ? OneSlotMachine.counted(machine, slot, caches) : OneSlotMachine.instant(machine, slot);
     mapper = DmaStack.of(terminal, layers).attach(on, slot, DeviceLimits.UNLIMITED);
   }
 
@@ -101,9 +104,9 @@ final class Contender implements AutoCloseable {
     return new SwiotlbBackend(SwiotlbConfig.defaults().withSize(POOL, MOST_POOL).withForce(force));
   }
 
-  private static IommuBackend iommu(MapStrategy strategy, boolean counting) {
+  private static IommuBackend iommu(String format, MapStrategy strategy, boolean counting) {
     FlushPolicy flush = strategy == MapStrategy.LAZY ? FlushPolicy.LAZY : FlushPolicy.STRICT;
-    IommuConfig plain = IommuConfig.defaults().withFlush(flush);
+    IommuConfig plain = IommuConfig.defaults().withFormat(format).withFlush(flush);
     return new IommuBackend(counting ? plain.withCountTableWrites(true) : plain);
   }
 

@@ -12,6 +12,7 @@ import java.util.List;
  * @param tableBytes page table memory at its highest
  * @param invalidations invalidations the hardware was asked for
  * @param bouncedBytes bytes copied into and out of bounce slots
+ * @param cleanedLines cache lines written back, or looked at for it, for a device that does not see CPU caches
  * @param metadataBytesPerPage heap bytes held for each further page of a mapped request
  * @param simulatedNanos what translation and invalidation cost the modelled hardware
  * @param first what the device was given for the first request
@@ -24,6 +25,7 @@ public record Counted(
     long tableBytes,
     long invalidations,
     long bouncedBytes,
+    long cleanedLines,
     double metadataBytesPerPage,
     long simulatedNanos,
     List<Entry> first) {

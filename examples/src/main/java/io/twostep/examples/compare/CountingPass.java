@@ -46,6 +46,7 @@ final class CountingPass {
           pass.tableBytes,
           after.invalidations - before.invalidations,
           after.bounced - before.bounced,
+          after.cleanedLines - before.cleanedLines,
           pass.metadataPerPage(),
           after.simulatedNanos - before.simulatedNanos,
           pass.first);
@@ -135,6 +136,7 @@ final class CountingPass {
         contender.iommu == null ? 0 : contender.iommu.statistics().tableWrites(),
         hardware == null ? 0 : hardware.invalidations(),
         contender.bounce == null ? 0 : bounced(contender.bounce.statistics()),
+        contender.caches.cleanedLines(),
         hardware == null ? 0 : hardware.simulatedNanos());
   }
 
@@ -143,5 +145,5 @@ final class CountingPass {
   }
 
   /** Counters of everything that counts, at one moment. */
-  private record Totals(long allocations, long tableWrites, long invalidations, long bounced, long simulatedNanos) {}
+  private record Totals(long allocations, long tableWrites, long invalidations, long bounced, long cleanedLines, long simulatedNanos) {}
 }

@@ -25,7 +25,7 @@ class CompareCommandTest {
     assertThat(run.status()).as(run.err()).isZero();
     assertThat(run.err()).isEmpty();
     String one =
-        ("\\{\"backend\":\"[a-z, ()]+\",\"strategy\":\"[a-z-]+\",\"hardwareEntries\":#w,\"iovaAllocations\":#w,\"tableWrites\":#w,\"tableBytes\":#w,\"invalidations\":#w,"
+        ("\\{\"backend\":\"[a-z1, ()-]+\",\"strategy\":\"[a-z-]+\",\"hardwareEntries\":#w,\"iovaAllocations\":#w,\"tableWrites\":#w,\"tableBytes\":#w,\"invalidations\":#w,"
                 + "\"bouncedBytes\":#w,\"metadataBytesPerPage\":#n,\"mapNanosPerPage\":#n,\"unmapNanosPerPage\":#n,\"heapBytesPerOp\":#n,\"simulatedNanosPerIo\":#n\\}")
             .replace("#w", WHOLE)
             .replace("#n", NUMBER);
@@ -35,6 +35,9 @@ class CompareCommandTest {
                 "\\{\"command\":\"compare\",\"source\":\"scattered:4096x64, seed 1\",\"ranges\":64,\"bytes\":262144,\"runs\":\\[" + one + "(," + one + ")*\\],\"advice\":\"[^\"]+\"\\}"));
     for (String strategy : new String[] {"per-page", "scatter-list", "two-step", "lazy", "bounce", "registered"}) {
       assertThat(run.out()).contains("\"strategy\":\"" + strategy + "\"");
+    }
+    for (String backend : new String[] {"direct", "iommu", "iommu (amd-v1)", "swiotlb,iommu (untrusted)", "swiotlb,direct (non-coherent)", "swiotlb,iommu (non-coherent)"}) {
+      assertThat(run.out()).contains("\"backend\":\"" + backend + "\"");
     }
   }
 

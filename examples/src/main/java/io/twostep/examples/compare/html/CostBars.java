@@ -8,8 +8,8 @@ import io.twostep.examples.compare.StrategyCost;
 
 /** A bar for what a request cost by each strategy: mapping, unmapping, translation. */
 final class CostBars {
-  private static final double WIDTH = 860;
-  private static final double LEFT = 250;
+  private static final double WIDTH = 900;
+  private static final double LEFT = 290;
   private static final double SPAN = WIDTH - LEFT - 90;
   private static final double ROW = 24;
   private static final double TOP = 34;

@@ -12,7 +12,7 @@ import java.util.Locale;
 final class CostTable {
   private static final List<String> COLUMNS =
       List.of(
-          "stack", "strategy", "entries", "IOVA allocations", "table writes", "table bytes", "invalidations", "bounced bytes", "metadata B/page", "map ns/page",
+          "stack", "strategy", "entries", "IOVA allocations", "table writes", "table bytes", "invalidations", "bounced bytes", "cache lines cleaned", "metadata B/page", "map ns/page",
           "unmap ns/page", "heap B/request", "simulated ns/request");
 
   private CostTable() {}
@@ -28,7 +28,7 @@ final class CostTable {
       to.open("tr").element("th", cost.of().stack().label(), "scope", "row").element("td", cost.of().strategy().text());
       for (long count :
           new long[] {
-            counted.hardwareEntries(), counted.iovaAllocations(), counted.tableWrites(), counted.tableBytes(), counted.invalidations(), counted.bouncedBytes(),
+            counted.hardwareEntries(), counted.iovaAllocations(), counted.tableWrites(), counted.tableBytes(), counted.invalidations(), counted.bouncedBytes(), counted.cleanedLines(),
           }) {
         to.element("td", String.format(Locale.ROOT, "%,d", count), "class", "n");
       }
