@@ -72,7 +72,7 @@ final class ExportLease implements Importer {
     }
     PeerRange peer = memory.peer();
     for (long done = 0; peer != null && done < length; ) {
-      MemoryRegion piece = peer.pieces().pin(phys + done, 1);
+      MemoryRegion piece = peer.pieces().pin(phys + done, length - done);
       held.add(piece);
       done = piece.first() + piece.length() - phys;
     }

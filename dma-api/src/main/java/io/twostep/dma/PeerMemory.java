@@ -117,8 +117,7 @@ public final class PeerMemory implements AutoCloseable {
   }
 
   /**
-   * Allocate a piece: the smallest free one that fits. A free piece that a mapping holds, because a part of it was mapped without being allocated, is not given out, not even the rest of it:
-   * allocate what you map, or {@link #publish} apart what is always mapped.
+   * Allocate a piece: the smallest free one that fits. Bytes that are mapped without having been allocated are not given out before they are unmapped; what lies beside them is.
    *
    * @param length bytes, positive
    * @param alignment of its physical address, a power of two; below a frame, devices behind an IOMMU may see what shares a granule with it
@@ -137,7 +136,7 @@ public final class PeerMemory implements AutoCloseable {
     if (offset == PeerPieces.NONE) {
       throw new DmaMappingException(
           Reason.NOT_BACKED,
-          "%s: no 0x%x bytes on 0x%x are free, the largest free piece has 0x%x of 0x%x, without those that mappings hold; allocate what is mapped, unmap, release pieces or publish more"
+          "%s: no 0x%x bytes on 0x%x are free, the largest free piece has 0x%x of 0x%x, without what mappings hold; unmap, release pieces or publish more"
               .formatted(this, length, alignment, pieces.largestFree(), pieces.freeBytes()));
     }
     return new PeerBlock(this, offset, length);
@@ -152,7 +151,7 @@ public final class PeerMemory implements AutoCloseable {
     return range.pieces().freeBytes();
   }
 
-  /** Return the bytes of the largest piece that is free and that no mapping holds. */
+  /** Return the bytes of the largest piece that is neither allocated nor mapped. */
   public long largestFree() {
     return range.pieces().largestFree();
   }

@@ -9,8 +9,9 @@ import org.jspecify.annotations.Nullable;
 /**
  * The pieces that a published range of peer memory falls into, allocated or free, each a region that counts the mappings which hold any byte of it.
  *
- * <p>Mappings also hold what is free, since published memory may be mapped without being allocated. What is held never changes its bounds: it is neither given out, nor given back, nor joined with its neighbours. So a
- * range finds at unmapping the pieces that it held. The smallest free piece that fits is taken. Belongs to its {@link io.twostep.dma.spi.PeerRange}; thread-safe, and warm {@link #pin} allocates nothing.
+ * <p>Mappings also hold what is free, since published memory may be mapped without being allocated: a free piece is cut, so that what lies beside the mapped range can still be given out. What is held never changes its
+ * bounds: it is neither given out, nor given back, nor cut, nor joined with its neighbours. So a range finds at unmapping the pieces that it held. The smallest free piece that fits is taken. Belongs to its
+ * {@link io.twostep.dma.spi.PeerRange}; thread-safe, and warm {@link #pin} of what is allocated allocates nothing.
  */
 public final class PeerPieces {
   /** No free piece fits. */
@@ -46,13 +47,37 @@ public final class PeerPieces {
     return Objects.requireNonNull(pieces[index]);
   }
 
-  /** Hold the piece that an address of the range lies in, {@code times} times, and return it. */
-  synchronized MemoryRegion pin(long at, long times) {
-    MemoryRegion piece = piece(indexOf(at));
-    if (!piece.tryPin(times)) {
+  /**
+   * Hold the piece that an address lies in and return it; what it holds of the {@code length} bytes from there may be less, and is more only if it is allocated or held already.
+   *
+   * @param at physical address within the range
+   * @param length bytes that are to be held from there on, positive
+   */
+  synchronized MemoryRegion pin(long at, long length) {
+    MemoryRegion piece = piece(cut(indexOf(at), at, length));
+    if (!piece.tryPin()) {
       throw new IllegalStateException(piece + " is closed");
     }
     return piece;
+  }
+
+  /** Cut a piece that nobody has down to what a range needs of it; returns the index of the piece that begins or lies at {@code at}. */
+  private int cut(int index, long at, long length) {
+    if (!isIdle(index)) {
+      return index;
+    }
+    int cut = index;
+    if (count + 2 > pieces.length && join()) {
+      cut = indexOf(at);
+    }
+    if (at != piece(cut).first()) {
+      split(cut, at - piece(cut).first());
+      cut++;
+    }
+    if (length < piece(cut).length()) {
+      split(cut, length);
+    }
+    return cut;
   }
 
   /** Return the piece that an address of the range lies in. */

@@ -74,7 +74,7 @@ final class RegionPins {
     for (long done = 0; done < length; ) {
       MemoryRegion piece = heldPiece(phys + done);
       if (piece == null) {
-        piece = pieces.pin(phys + done, 1);
+        piece = pieces.pin(phys + done, length - done);
         append(piece, 1, null);
       }
       done = piece.first() + piece.length() - phys;

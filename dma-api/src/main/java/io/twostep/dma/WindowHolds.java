@@ -53,7 +53,7 @@ final class WindowHolds implements RevocableHolder {
     long unit = window.unit();
     for (long at = 0; at < length; at += unit) {
       for (long done = 0; done < unit; ) {
-        MemoryRegion piece = pieces.pin(phys + at + done, 1);
+        MemoryRegion piece = pieces.pin(phys + at + done, unit - done);
         done = piece.first() + piece.length() - (phys + at);
       }
     }

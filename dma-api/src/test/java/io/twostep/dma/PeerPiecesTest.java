@@ -94,6 +94,7 @@ class PeerPiecesTest {
             if (choice < 2) {
               int length = 1 + random.nextInt(20);
               long at = pieces.allocate(length, 1);
+              assertThat(at != PeerPieces.NONE).as("step %d: room for %d", step, length).isEqualTo(fits(takenOrHeld(taken, holds), units, length, 1));
               if (at != PeerPieces.NONE) {
                 for (int i = (int) at; i < at + length; i++) {
                   assertThat(taken.get(i) || holds[i] != 0).as("step %d, byte %d", step, i).isFalse();
@@ -113,7 +114,7 @@ class PeerPiecesTest {
               }
             } else if (choice < 6) {
               int from = random.nextInt(units);
-              mappings.add(map(pieces, 0x1000 + from, 1 + random.nextInt(units - from), holds, 1));
+              mappings.add(map(pieces, 0x1000 + from, 1 + random.nextInt(units - from), taken, holds));
             } else if (!mappings.isEmpty()) {
               for (MemoryRegion piece : mappings.remove(random.nextInt(mappings.size()))) {
                 assertThat(pieces.at(piece.first())).as("step %d", step).isSameAs(piece);
@@ -128,16 +129,26 @@ class PeerPiecesTest {
         });
   }
 
-  private static List<MemoryRegion> map(PeerPieces pieces, long phys, long length, int[] holds, int change) {
+  private static List<MemoryRegion> map(PeerPieces pieces, long phys, long length, BitSet taken, int[] holds) {
     List<MemoryRegion> held = new ArrayList<>();
     for (long done = 0; done < length; ) {
-      MemoryRegion piece = pieces.pin(phys + done, 1);
+      MemoryRegion piece = pieces.pin(phys + done, length - done);
       assertThat(piece.spans(phys + done, 1)).isTrue();
-      count(piece, holds, change);
+      for (long at = piece.first(); at < piece.first() + piece.length(); at++) {
+        int i = (int) (at - 0x1000);
+        assertThat(at >= phys && at < phys + length || taken.get(i) || holds[i] != 0).as("byte %d is held with what was asked for", i).isTrue();
+      }
+      count(piece, holds, 1);
       held.add(piece);
       done = piece.first() + piece.length() - phys;
     }
     return held;
+  }
+
+  private static BitSet takenOrHeld(BitSet taken, int[] holds) {
+    BitSet all = (BitSet) taken.clone();
+    IntStream.range(0, holds.length).filter(i -> holds[i] != 0).forEach(all::set);
+    return all;
   }
 
   private static void count(MemoryRegion piece, int[] holds, int change) {

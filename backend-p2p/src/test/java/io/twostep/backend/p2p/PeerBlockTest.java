@@ -131,11 +131,19 @@ class PeerBlockTest {
     try (Rig rig = new Rig(Kind.IOMMU)) {
       long length = rig.behindMemory.length();
       PeerBlock first = rig.behindMemory.allocate(PAGE);
-      AutoCloseable held = way.hold(rig, rig.behindMemory.phys() + 8 * PAGE, PAGE);
+      AutoCloseable held = way.hold(rig, rig.behindMemory.phys() + 8 * PAGE, 2 * PAGE);
+      PeerBlock before = rig.behindMemory.allocate(7 * PAGE);
+      PeerBlock after = rig.behindMemory.allocate(length - 10 * PAGE);
+      assertThat(new long[] {before.offset(), after.offset()}).as("beside what is mapped").containsExactly(PAGE, 10 * PAGE);
       assertThatThrownBy(() -> rig.behindMemory.allocate(PAGE))
           .isInstanceOfSatisfying(DmaMappingException.class, e -> assertThat(e.reason()).isEqualTo(Reason.NOT_BACKED))
           .hasMessageContaining("unmap");
       held.close();
+      PeerBlock between = rig.behindMemory.allocate(2 * PAGE);
+      assertThat(between.offset()).isEqualTo(8 * PAGE);
+      between.close();
+      before.close();
+      after.close();
       rig.behindMemory.allocate(length - PAGE).close();
       first.close();
     }
