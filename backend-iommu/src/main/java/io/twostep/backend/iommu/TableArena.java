@@ -31,7 +31,7 @@ final class TableArena implements TableMemory, AutoCloseable {
   private final MemorySegment segment;
   private final long base;
   private final long mostPages;
-  private Runnable reclaim;
+  private final Runnable reclaim;
   private final List<MemoryBlock> blocks = new ArrayList<>();
   private final AtomicLong head = new AtomicLong(EMPTY);
   private final AtomicLong used = new AtomicLong();
@@ -181,7 +181,5 @@ final class TableArena implements TableMemory, AutoCloseable {
     blocks.clear();
     pages = 0;
     head.set(EMPTY);
-    // Threads that freed pages remember this arena; through what it calls they would keep the address space.
-    reclaim = () -> {};
   }
 }

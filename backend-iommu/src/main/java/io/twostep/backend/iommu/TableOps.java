@@ -29,6 +29,9 @@ import org.jspecify.annotations.Nullable;
  * table inside a live reservation is freed; a window keeps nothing, because several threads use it.
  */
 final class TableOps implements DmaOps {
+  /** Each thread's chain for the tables that its links in windows replace, since threads share a window. Empty between calls: it holds no address space. */
+  private static final ThreadLocal<TablePages> REPLACED = ThreadLocal.withInitial(TablePages::new);
+
   private final TableSpace space;
   private final TableWalkingIommu iommu;
   private final RadixPageTable table;
@@ -209,7 +212,7 @@ final class TableOps implements DmaOps {
     edges.require(phys, length, flags);
     boolean window = state.has(MapFlags.WINDOW);
     LeafCursor cursor = window ? null : mine.cursor;
-    TablePages replaced = window ? space.windowPages() : mine.detached;
+    TablePages replaced = window ? REPLACED.get() : mine.detached;
     int result = table.map(iova, phys, length, access(flags), state.maxLeaf, cursor, replaced);
     if (result != TableResult.OK) {
       throw refusals.table(result, "link", phys, length, iova);
@@ -232,7 +235,7 @@ final class TableOps implements DmaOps {
     TableState mine = stateOf(state);
     boolean window = state.has(MapFlags.WINDOW);
     LeafCursor cursor = window ? null : mine.cursor;
-    TablePages replaced = window ? space.windowPages() : mine.detached;
+    TablePages replaced = window ? REPLACED.get() : mine.detached;
     int result = table.mapRun(iova, phys, length, from, to, access(flags), state.maxLeaf, cursor, replaced);
     if (result != TableResult.OK) {
       // The range to name is found only now, since the page table checks all that this does.
@@ -277,9 +280,10 @@ final class TableOps implements DmaOps {
     try {
       show(first, last, replaced);
     } catch (RuntimeException e) {
+      long chain = replaced.takeChain();
       int result = table.clear(first, last, window ? null : mine.cursor);
       undo.invalidate(iommu, first & ~granuleMask, last | granuleMask, true);
-      undo.retire(Retirement.TABLES, this, replaced.takeChain(), 0, 0);
+      undo.retire(Retirement.TABLES, this, chain, 0, 0);
       refusals.requireCleared(result, first, last, e);
       throw e;
     }
@@ -394,7 +398,7 @@ final class TableOps implements DmaOps {
     try {
       lazy.add(base, state.allocated >>> granuleShift, chain);
     } catch (RuntimeException e) {
-      mine.detached.putBack(chain);
+      mine.detached.putBack(space.arena, chain);
       throw e;
     }
     state.allocated = 0;

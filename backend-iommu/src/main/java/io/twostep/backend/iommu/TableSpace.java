@@ -48,7 +48,6 @@ final class TableSpace extends SharedSpace {
   /** What waits for a flush; null under the strict policy. */
   final @Nullable FlushQueue queue;
 
-  private final ThreadLocal<TablePages> windowPages;
   private final @Nullable AutoCloseable reuseHook;
   private long leaks;
   private boolean closed;
@@ -67,7 +66,6 @@ final class TableSpace extends SharedSpace {
     tableWrites = config.countTableWrites() ? new LongAdder() : null;
     table = root(context);
     tracker = iommu.tracksDirty() ? new TableTracker(name, iommu, table, arena, granule, highestIova) : null;
-    windowPages = ThreadLocal.withInitial(() -> new TablePages(arena));
     boolean lazy = config.flush() == FlushPolicy.LAZY && !untrusted;
     queue = lazy ? queue(context.machine()) : null;
     reuseHook = queue == null ? null : context.machine().memory().beforeReuse(queue::drain);
@@ -160,11 +158,6 @@ final class TableSpace extends SharedSpace {
     return true;
   }
 
-  /** Returns an empty chain for detached tables that belongs to the calling thread: for windows, which several threads use. */
-  TablePages windowPages() {
-    return windowPages.get();
-  }
-
   @Override
   IommuStatistics statistics() {
     var ranges = iova.statistics();
@@ -199,7 +192,6 @@ final class TableSpace extends SharedSpace {
     }
     table.destroy();
     arena.close();
-    windowPages.remove();
   }
 
   private void unhook() {

@@ -14,7 +14,7 @@ import org.jspecify.annotations.Nullable;
 final class TableState {
   final TableSpace space;
   final LeafCursor cursor = new LeafCursor();
-  final TablePages detached;
+  final TablePages detached = new TablePages();
 
   /** The way to the pages of a window of single pages; null otherwise. */
   @Nullable PageWindow window;
@@ -30,6 +30,5 @@ final class TableState {
 
   TableState(TableSpace space) {
     this.space = space;
-    this.detached = new TablePages(space.arena);
   }
 }

@@ -290,7 +290,7 @@ final class TableTree {
   void handOver(long table, TablePages detached) {
     detachments.getAndIncrement();
     pages.decrementAndGet();
-    detached.add(table + base);
+    detached.add(segment, base, table + base);
   }
 
   /** Frees every table, the root included; no walk may follow. */

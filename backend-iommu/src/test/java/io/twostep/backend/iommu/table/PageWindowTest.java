@@ -46,7 +46,7 @@ class PageWindowTest {
       }
       assertThat(fixture.leaves()).as("seed %d", seed).isEqualTo(oracle.size());
       fixture.table.clearAndDetach(FIRST, FIRST + PAGES * 4096L - 1, null, fixture.detached);
-      fixture.detached.freeAll();
+      fixture.freeDetached();
     }
   }
 

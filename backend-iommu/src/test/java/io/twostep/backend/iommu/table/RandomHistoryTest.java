@@ -95,7 +95,7 @@ class RandomHistoryTest {
         mapHuge(fixture);
       }
       if (random.nextInt(8) == 0) {
-        fixture.detached.freeAll();
+        fixture.freeDetached();
       }
     }
 

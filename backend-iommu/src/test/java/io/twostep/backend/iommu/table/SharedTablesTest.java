@@ -9,6 +9,7 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -32,26 +33,26 @@ class SharedTablesTest {
     try (var fixture = new TableFixture(format);
         var threads = Executors.newFixedThreadPool(THREADS)) {
       var barrier = new CyclicBarrier(THREADS);
-      List<Future<TablePages>> workers = new ArrayList<>();
+      List<Future<Void>> workers = new ArrayList<>();
       for (int i = 0; i < THREADS; i++) {
         workers.add(threads.submit(new Worker(fixture, barrier, i, new SplittableRandom(seed + i))));
       }
-      for (Future<TablePages> worker : workers) {
-        fixture.detached.takeAll(worker.get());
+      for (Future<Void> worker : workers) {
+        worker.get();
       }
       assertThat(fixture.leaves()).isZero();
-      assertThat((long) fixture.memory.inUse()).isEqualTo(fixture.table.tablePages() + fixture.detached.count());
+      assertThat((long) fixture.memory.inUse()).isEqualTo(fixture.table.tablePages());
     } catch (Exception | AssertionError e) {
       throw new AssertionError("-Dtwostep.seed=" + seed, e);
     }
   }
 
   private record Worker(TableFixture fixture, CyclicBarrier barrier, int id, SplittableRandom random)
-      implements Callable<TablePages> {
+      implements Callable<Void> {
 
     @Override
-    public TablePages call() throws Exception {
-      var detached = new TablePages(fixture.memory);
+    public @Nullable Void call() throws Exception {
+      var detached = new TablePages();
       var cursor = new LeafCursor();
       var hardware = HardwareReader.of(fixture.memory, fixture.table);
       long[] phys = new long[BLOCKS];
@@ -81,9 +82,9 @@ class SharedTablesTest {
           long iova = block(region, i);
           assertThat(fixture.table.unlink(iova, iova + BLOCK - 1, cursor)).isEqualTo(TableResult.OK);
         }
-        detached.freeAll();
+        TablePages.freeChain(fixture.memory, detached.takeChain());
       }
-      return detached;
+      return null;
     }
 
     /** Blocks of all threads alternate, so that every leaf table has four owners. */

@@ -15,7 +15,7 @@ final class TableFixture implements AutoCloseable {
   final List<String> roots = new ArrayList<>();
   final RadixPageTable table;
   final HardwareReader hardware;
-  final TablePages detached = new TablePages(memory);
+  final TablePages detached = new TablePages();
   final LeafCursor cursor = new LeafCursor();
 
   TableFixture(TableFormat format) {
@@ -42,10 +42,15 @@ final class TableFixture implements AutoCloseable {
     return memory.word(hardware.leafWordAt(iova));
   }
 
+  /** Frees what was detached, as if an invalidation had completed. */
+  void freeDetached() {
+    TablePages.freeChain(memory, detached.takeChain());
+  }
+
   @Override
   public void close() {
     assertThat((long) memory.inUse()).isEqualTo(table.tablePages() + detached.count());
-    detached.freeAll();
+    freeDetached();
     table.destroy();
     assertThat(memory.inUse()).isZero();
     arena.close();

@@ -30,7 +30,7 @@ class TableLifeTest {
       assertThat(fixture.detached.count()).as("only tables whose whole span was cleared").isEqualTo(2);
       assertThat(fixture.table.tablePages()).isEqualTo(pages - 2);
       assertThat((long) fixture.memory.inUse()).as("nothing is freed before the invalidation").isEqualTo(pages);
-      fixture.detached.freeAll();
+      fixture.freeDetached();
       assertThat((long) fixture.memory.inUse()).isEqualTo(pages - 2);
     }
   }
@@ -47,7 +47,7 @@ class TableLifeTest {
 
       fixture.table.clearAndDetach(TABLE, 2 * TABLE - 1, other, fixture.detached);
       assertThat(fixture.detached.count()).isEqualTo(1);
-      fixture.detached.freeAll();
+      fixture.freeDetached();
       assertThat(fixture.table.map(9 * TABLE, 0x2000, 0x1000, RW, RadixPageTable.ANY_LEAF, other, fixture.detached))
           .isEqualTo(TableResult.OK);
 
@@ -74,7 +74,7 @@ class TableLifeTest {
       assertThat((long) fixture.memory.inUse()).isEqualTo(pages);
       assertThat(fixture.leaves()).isEqualTo(1);
       fixture.table.unlink(TABLE, 2 * TABLE - 1, fixture.cursor);
-      fixture.detached.freeAll();
+      fixture.freeDetached();
       // The cursor must not lead back to the table that was freed.
       assertThat(fixture.map(TABLE, 0x9000, 0x1000)).isEqualTo(TableResult.OK);
       assertThat(fixture.hardware.translate(TABLE)).isTrue();
@@ -91,7 +91,7 @@ class TableLifeTest {
       fixture.table.unlink(TABLE, TABLE + 0xfff, fixture.cursor);
       assertThat(fixture.map(TABLE, 5 * TABLE, TABLE)).isEqualTo(TableResult.OK);
       fixture.table.unlink(TABLE, 2 * TABLE - 1, fixture.cursor);
-      fixture.detached.freeAll();
+      fixture.freeDetached();
       assertThat(shortWay(fixture, TABLE + 0x1000, 0x9000, 0x1000)).isFalse();
     }
   }
@@ -138,7 +138,7 @@ class TableLifeTest {
     try (var fixture = new TableFixture(format)) {
       fixture.map(TABLE, 0x1000, 0x1000);
       fixture.table.clearAndDetach(TABLE, 2 * TABLE - 1, fixture.cursor, fixture.detached);
-      fixture.detached.freeAll();
+      fixture.freeDetached();
       assertThat(fixture.map(TABLE, 0x9000, 0x1000)).isEqualTo(TableResult.OK);
       assertThat(fixture.hardware.translate(TABLE)).as("hardware finds what was linked").isTrue();
     }
@@ -207,7 +207,7 @@ class TableLifeTest {
                 assertThat(memory.word(root) & 1).as("the new root already leads to the old one").isEqualTo(1);
               });
       RadixPageTable table = self[0];
-      var detached = new TablePages(memory);
+      var detached = new TablePages();
       assertThat(table.levels()).isEqualTo(3);
       table.map(0x5000, 0x6000, 0x1000, RW, RadixPageTable.ANY_LEAF, null, detached);
       assertThat(table.lookup(1L << 39)).isEqualTo(TableMemory.NONE);
@@ -236,23 +236,22 @@ class TableLifeTest {
   void linksOfTheChainOfDetachedPagesAreNotPresentEntries() {
     try (var arena = Arena.ofConfined()) {
       var memory = new FakeTableMemory(arena, 0x10000, 64);
-      var chain = new TablePages(memory);
-      var other = new TablePages(memory);
+      var chain = new TablePages();
       long[] pages = new long[6];
       for (int i = 0; i < 6; i++) {
         pages[i] = memory.allocatePage();
-        (i < 3 ? chain : other).add(pages[i]);
+        chain.add(memory.segment(), memory.base(), pages[i]);
       }
-      chain.takeAll(other);
-      chain.takeAll(other);
-      assertThat(other.isEmpty()).isTrue();
       assertThat(chain.count()).isEqualTo(6);
       for (long page : pages) {
         assertThat(memory.word(page) & 3).as("present in neither format").isZero();
       }
-      other.takeAll(chain);
-      other.freeAll();
-      other.freeAll();
+      long taken = chain.takeChain();
+      assertThat(chain.isEmpty()).isTrue();
+      chain.putBack(memory, taken);
+      assertThat(chain.count()).as("as many as were handed out").isEqualTo(6);
+      TablePages.freeChain(memory, chain.takeChain());
+      TablePages.freeChain(memory, chain.takeChain());
       assertThat(memory.inUse()).isZero();
     }
   }
