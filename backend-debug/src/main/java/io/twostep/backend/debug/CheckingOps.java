@@ -40,9 +40,10 @@ final class CheckingOps extends ForwardingOps {
     this.ledger = backend.ledger();
     this.space = space;
     this.below = new BelowChecks(device, next, reports, space);
-    Handovers handovers = new Handovers(device, reports, backend.written(), ledger.uses, backend.config().contents());
-    this.book = new LinkBook(device, ledger, handovers, reports);
-    this.refusals = new RefusalCheck(device, reports, ledger.uses);
+    Uses uses = ledger.uses(device.context.machine());
+    Handovers handovers = new Handovers(device, reports, backend.written(), uses, backend.config().contents());
+    this.book = new LinkBook(device, ledger, uses, handovers, reports);
+    this.refusals = new RefusalCheck(device, reports, uses);
     this.states = new States(device, reports, ledger, space, backend.config().maxLive());
     below.attached();
   }

@@ -12,7 +12,7 @@ import java.util.List;
 /**
  * Check every rule of the mapping API, and measure.
  *
- * <p>Lies above or below any layer, most usefully above all. Follows the devices of its stacks together: memory that two of them map is seen. Thread-safe.
+ * <p>Lies above or below any layer, most usefully above all. Follows the devices of its stacks together, of one machine or several: memory that two devices of a machine map is seen. Thread-safe.
  */
 public final class DebugBackend implements LayerBackend {
   static final String NAME = "debug";
@@ -65,7 +65,7 @@ public final class DebugBackend implements LayerBackend {
     synchronized (watches) {
       FaultWatch watch = watches.get(context.space());
       if (watch == null) {
-        watch = new FaultWatch(space, ledger.uses, reports);
+        watch = new FaultWatch(space, ledger.uses(context.machine()), reports);
         watches.put(context.space(), watch);
         context.space().iommu().onFault(watch);
       }

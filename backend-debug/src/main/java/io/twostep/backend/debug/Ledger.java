@@ -1,6 +1,7 @@
 package io.twostep.backend.debug;
 
 import io.twostep.dma.spi.AddressSpace;
+import io.twostep.dma.spi.Machine;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.IdentityHashMap;
@@ -34,7 +35,7 @@ final class Ledger {
     }
   }
 
-  final Uses uses = new Uses();
+  private final IdentityHashMap<Machine, Uses> uses = new IdentityHashMap<>();
   private final IdentityHashMap<AddressSpace, SpaceLedger> spaces = new IdentityHashMap<>();
   private final Map<Long, Debt> debts = new HashMap<>();
   private final Map<Long, Tracked> live = new ConcurrentHashMap<>();
@@ -50,6 +51,11 @@ final class Ledger {
 
   synchronized SpaceLedger space(AddressSpace space) {
     return spaces.computeIfAbsent(space, key -> new SpaceLedger());
+  }
+
+  /** Return what is mapped of one machine's memory; the same address of another machine is other memory. */
+  synchronized Uses uses(Machine machine) {
+    return uses.computeIfAbsent(machine, key -> new Uses());
   }
 
   long nextId() {

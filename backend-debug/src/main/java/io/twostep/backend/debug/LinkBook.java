@@ -11,11 +11,13 @@ final class LinkBook {
   final Handovers handovers;
   private final Device device;
   private final Ledger ledger;
+  private final Uses uses;
   private final Reports reports;
 
-  LinkBook(Device device, Ledger ledger, Handovers handovers, Reports reports) {
+  LinkBook(Device device, Ledger ledger, Uses uses, Handovers handovers, Reports reports) {
     this.device = device;
     this.ledger = ledger;
+    this.uses = uses;
     this.handovers = handovers;
     this.reports = reports;
   }
@@ -79,14 +81,14 @@ final class LinkBook {
       if (link.deviceWrites() || link.deviceOnlyReads()) {
         contend(link);
       }
-      ledger.uses.add(link);
+      uses.add(link);
     }
     ledger.count(1);
   }
 
   /** Mark links whose bytes another one may write. */
   private void contend(Link link) {
-    for (Link other : ledger.uses.within(link.phys, link.phys + (link.length - 1))) {
+    for (Link other : uses.within(link.phys, link.phys + (link.length - 1))) {
       other.contended |= link.deviceWrites();
       link.contended |= other.deviceWrites();
     }
@@ -94,7 +96,7 @@ final class LinkBook {
 
   private void forget(Link link) {
     if (link.phys != -1) {
-      ledger.uses.remove(link);
+      uses.remove(link);
     }
     ledger.count(-1);
   }

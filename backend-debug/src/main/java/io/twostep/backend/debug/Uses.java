@@ -7,7 +7,7 @@ import java.util.List;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
-/** Which memory is mapped now, over all devices of the checker, by physical address. Thread-safe. */
+/** Which memory of one machine is mapped now, over all its devices, by physical address. Thread-safe. */
 final class Uses {
   private record Key(long phys, long id) implements Comparable<Key> {
     @Override

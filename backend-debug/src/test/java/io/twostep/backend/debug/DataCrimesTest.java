@@ -8,7 +8,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.twostep.backend.swiotlb.SwiotlbBackend;
 import io.twostep.backend.swiotlb.SwiotlbConfig;
 import io.twostep.dma.DeviceLimits;
+import io.twostep.dma.DmaMapper;
 import io.twostep.dma.DmaMapping;
+import io.twostep.dma.DmaStack;
 import io.twostep.dma.IovaReservation;
 import io.twostep.dma.MemoryBlock;
 import io.twostep.dma.spi.ModelHost.SlotOptions;
@@ -139,5 +141,22 @@ class DataCrimesTest {
 
   private static void put(MemoryBlock block, long at, int value) {
     block.segment().set(ValueLayout.JAVA_BYTE, at, (byte) value);
+  }
+
+  /** A checker may follow the devices of several machines: where memory lies in one says nothing of the other. */
+  @Test
+  void theSameAddressOfAnotherMachineIsOtherMemory() {
+    try (Rig here = Rig.translated();
+        Rig there = Rig.translated();
+        DmaMapper stranger = DmaStack.of(there.terminal, here.checker).attach(there.machine, there.slot, DeviceLimits.UNLIMITED)) {
+      long phys = here.allocate(Rig.PAGE).phys(0);
+      assertThat(there.allocate(Rig.PAGE).phys(0)).as("the machines are alike").isEqualTo(phys);
+      DmaMapping mapping = here.mapper.map(phys, Rig.PAGE, FROM_DEVICE, NONE);
+      stranger.map(phys, Rig.PAGE, FROM_DEVICE, NONE).unmap();
+      assertThat(here.reports()).isEmpty();
+      here.mapper.map(phys, Rig.PAGE, FROM_DEVICE, NONE).unmap();
+      here.only(Rule.OVERLAPPING_WRITE, true);
+      mapping.unmap();
+    }
   }
 }
