@@ -1,5 +1,8 @@
 package io.twostep.examples;
 
+import static io.twostep.examples.ChildProcess.output;
+import static io.twostep.examples.ChildProcess.place;
+import static io.twostep.examples.ChildProcess.tool;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
@@ -7,12 +10,6 @@ import io.twostep.backend.iommu.IommuBackend;
 import io.twostep.dma.DmaMapper;
 import io.twostep.machine.model.ModelMachine;
 import java.io.File;
-import java.net.URISyntaxException;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.Arrays;
-import java.util.List;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -25,7 +22,7 @@ class ChildJvmTest {
   void aBufferIsMappedWithoutGuiceOnThePath() throws Exception {
     String path =
         Stream.of(DmaMapper.class, ModelMachine.class, IommuBackend.class, MapABuffer.class, Class.forName("org.slf4j.Logger"))
-            .map(ChildJvmTest::place)
+            .map(ChildProcess::place)
             .distinct()
             .collect(Collectors.joining(File.pathSeparator));
     assertThat(path).doesNotContain("guice");
@@ -51,22 +48,7 @@ class ChildJvmTest {
   }
 
   private static String run(String... arguments) throws Exception {
-    List<String> command = new ArrayList<>();
-    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-    command.add("-Dguice_custom_class_loading=CHILD");
-    command.add("--enable-native-access=ALL-UNNAMED");
-    command.addAll(Arrays.asList(arguments));
-    Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
-    String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-    assertThat(process.waitFor()).as(output).isZero();
-    return output;
-  }
-
-  private static String place(Class<?> member) {
-    try {
-      return Path.of(member.getProtectionDomain().getCodeSource().getLocation().toURI()).toString();
-    } catch (URISyntaxException e) {
-      throw new IllegalStateException(e);
-    }
+    String[] options = {"-Dguice_custom_class_loading=CHILD", "--enable-native-access=ALL-UNNAMED"};
+    return output(tool("java"), Stream.of(options, arguments).flatMap(Stream::of).toArray(String[]::new));
   }
 }
