@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.twostep.device.nvme.Seeds;
 import io.twostep.device.nvme.wire.SqeLayout;
+import io.twostep.dma.RangeKind;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import org.junit.jupiter.api.AfterEach;
@@ -53,6 +54,50 @@ class MetadataSglBuilderTest {
     assertThat(Ranges.of(0x1001, 8).feed(strict)).isFalse();
     assertThat(strict.failure()).isEqualTo(BuildFailure.MISALIGNED);
     assertThatThrownBy(() -> builder.begin(0)).isInstanceOf(IllegalArgumentException.class);
+  }
+
+  @Test
+  void aLaterRangeBeyondTheMetadataIsRefused() {
+    builder.begin(16);
+    assertThat(builder.accept(0x1000, 8, RangeKind.LOCAL)).isTrue();
+    assertThat(builder.accept(0x2000, 9, RangeKind.LOCAL)).isFalse();
+    assertThat(builder.failure()).isEqualTo(BuildFailure.TOO_LONG);
+  }
+
+  @Test
+  void rangesReachTheLastByteOfTheAddressSpaceAndDoNotWrap() {
+    Ranges metadata = Ranges.of(0x1000, 8, -8L, 8);
+    builder.begin(16);
+    assertThat(metadata.feed(builder) && builder.finish(sqe, 0)).isTrue();
+    builder.release();
+    refused(Ranges.of(-8L, 9), 0, BuildFailure.BAD_RANGE);
+    refused(Ranges.of(0x1000, 0), 8, BuildFailure.BAD_RANGE);
+  }
+
+  @Test
+  void afterARefusalNothingIsTakenAndTheCommandIsUnchanged() {
+    sqe.fill((byte) 0xff);
+    refused(Ranges.of(0, 8), 0, BuildFailure.BAD_RANGE);
+    assertThat(builder.accept(0x1000, 8, RangeKind.LOCAL)).isFalse();
+    assertThat(builder.finish(sqe, 0)).isFalse();
+    assertThat(SqeLayout.MPTR.get(sqe, 0)).isEqualTo(-1L);
+  }
+
+  @Test
+  void controllerThatWantsDwordsTakesThem() {
+    MetadataSglBuilder strict = new MetadataSglBuilder(pages, true);
+    Ranges metadata = Ranges.of(0x1004, 8, 0x2ffc, 4);
+    strict.begin(metadata.length());
+    assertThat(metadata.feed(strict) && strict.finish(sqe, 0)).isTrue();
+    strict.release();
+  }
+
+  @Test
+  void metadataIsAsLongAsADescriptorCanSay() {
+    builder.begin(0xffff_ffffL);
+    assertThat(builder.accept(0x1000, 0xffff_ffffL, RangeKind.LOCAL) && builder.finish(sqe, 0)).isTrue();
+    builder.release();
+    assertThatThrownBy(() -> builder.begin(0x1_0000_0000L)).isInstanceOf(IllegalArgumentException.class);
   }
 
   private void refused(Ranges metadata, long more, BuildFailure why) {

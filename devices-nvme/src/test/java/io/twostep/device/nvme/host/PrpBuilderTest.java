@@ -170,6 +170,43 @@ class PrpBuilderTest {
   }
 
   @Test
+  void aLaterRangeBeyondTheRequestIsRefused() {
+    builder.begin(2 * PAGE);
+    assertThat(builder.accept(0x10000, PAGE, RangeKind.LOCAL)).isTrue();
+    assertThat(builder.accept(0x20000, PAGE + 4, RangeKind.LOCAL)).isFalse();
+    assertThat(builder.failure()).isEqualTo(BuildFailure.TOO_LONG);
+  }
+
+  @Test
+  void theLastRangeIsRefusedByItselfWhenItsListFindsNoMemory() {
+    pages.failAfter(0);
+    builder.begin(9 * PAGE);
+    assertThat(builder.accept(0x10000, 9 * PAGE, RangeKind.LOCAL)).as("a sink that agrees has the request mapped").isFalse();
+    assertThat(builder.failure()).isEqualTo(BuildFailure.NO_LIST_MEMORY);
+  }
+
+  /** Just before a page's end, a request has as many entries as one of its length can have. */
+  @ParameterizedTest
+  @ValueSource(longs = {0, 4, PAGE, 512L * PAGE, 512L * PAGE + 8, 1023L * PAGE + 8, 1024L * PAGE})
+  void theLongestRequestIsTakenWhereverItBegins(long most) {
+    PrpBuilder other = new PrpBuilder(pages, most);
+    for (long start : new long[] {0x10000, 0x10ffc}) {
+      Ranges request = most == 0 ? Ranges.of() : Ranges.of(start, most);
+      other.begin(most);
+      assertThat(request.feed(other) && other.finish(sqe, 0)).as("%s: %s", other.failure(), request).isTrue();
+      assertThat(parse(request)).isEqualTo(request);
+      other.release();
+    }
+  }
+
+  @Test
+  void aBuilderForRequestsThatNoListCountsIsRefused() {
+    for (long most : new long[] {-1, (long) PAGE * Integer.MAX_VALUE, Long.MAX_VALUE}) {
+      assertThatThrownBy(() -> new PrpBuilder(pages, most)).isInstanceOf(IllegalArgumentException.class).hasMessageContaining(Long.toString(most));
+    }
+  }
+
+  @Test
   void lastPageOfTheAddressSpaceIsReachable() {
     Ranges request = Ranges.of(0x5000, 0x1000, -0x1000L, 0x1000);
     build(request);

@@ -45,6 +45,7 @@ class SglBuilderTest {
     Ranges request = Ranges.scattered(Seeds.random(), ranges, 1);
     build(request);
     assertThat(pages.outstanding()).isEqualTo(listPages);
+    assertThat(builder.listPieces()).isEqualTo(listPages);
     assertThat(pages.smallOutstanding()).isEqualTo(ranges > 1 && ranges <= 16 ? 1 : 0);
     assertThat(parse()).as(Seeds.at(0)).isEqualTo(request);
   }
@@ -149,6 +150,50 @@ class SglBuilderTest {
     assertThat(builder.accept(0x1000, 9, RangeKind.LOCAL)).isTrue();
     assertThat(builder.finish(sqe, 0)).isFalse();
     assertThat(builder.failure()).isEqualTo(BuildFailure.TOO_SHORT);
+  }
+
+  @Test
+  void aLaterRangeBeyondTheRequestIsRefused() {
+    refused(Ranges.of(0x1000, 8, 0x3000, 9), 16, BuildFailure.TOO_LONG);
+  }
+
+  @Test
+  void theLastByteOfTheAddressSpaceIsReachable() {
+    Ranges request = Ranges.of(0x5000, 7, -7L, 7);
+    build(request);
+    assertThat(parse()).isEqualTo(request);
+  }
+
+  /** A sink that agrees has the request mapped: the range that finds no memory is the one that must be refused. */
+  @ParameterizedTest
+  @CsvSource({"2, 0", "257, 1", "512, 2"})
+  void theLastRangeIsRefusedByItselfWhenItsListFindsNoMemory(int ranges, int successes) {
+    pages.failAfter(successes);
+    refused(Ranges.scattered(Seeds.random(), ranges, 1), Long.MAX_VALUE, BuildFailure.NO_LIST_MEMORY);
+  }
+
+  @Test
+  void aRangeThatMustBeCutIsRefusedWhenItsPiecesFindNoMemory() {
+    for (int successes = 0; successes < 2; successes++) {
+      pages.failAfter(successes);
+      long pieces = successes == 0 ? 3 : 300;
+      refused(Ranges.of(0x1000, pieces << 32), Long.MAX_VALUE, BuildFailure.NO_LIST_MEMORY);
+    }
+  }
+
+  /** Counts that fill list pages to the last slot: a page gives its last slot to the link, but for the last page. */
+  @ParameterizedTest
+  @CsvSource({"2, 256", "256, 256", "257, 511", "511, 511", "512, 766", "60000, 60181"})
+  void aBuilderTakesWhatItWasMadeForAndNoMoreThanItsPagesHold(int made, int most) {
+    FakeListPages many = new FakeListPages(PAGE, 300);
+    SglBuilder other = new SglBuilder(many, made, false);
+    other.begin(2L * most, most);
+    for (int i = 0; i < most; i++) {
+      assertThat(other.accept(0x1000 + 4L * i, 1, RangeKind.LOCAL)).as("range %d", i).isTrue();
+    }
+    assertThat(other.accept(0x1000, 1, RangeKind.LOCAL)).isFalse();
+    assertThat(other.failure()).isEqualTo(BuildFailure.TOO_MANY);
+    assertThat(many.outstanding()).isZero();
   }
 
   @Test
