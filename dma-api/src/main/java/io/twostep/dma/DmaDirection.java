@@ -8,7 +8,10 @@ package io.twostep.dma;
 public enum DmaDirection {
   /** The device reads memory and never writes it. */
   TO_DEVICE(1),
-  /** The device writes memory and, where the format can express it, never reads it. */
+  /**
+   * The device writes memory and, where the format can express it, never reads it. Where it cannot, an untrusted device is shown zeros in place of the memory, if a bounce layer serves it: what
+   * it leaves unwritten is zeros afterwards, and not what lay there.
+   */
   FROM_DEVICE(2),
   /** The device reads and writes memory. */
   BIDIRECTIONAL(3);

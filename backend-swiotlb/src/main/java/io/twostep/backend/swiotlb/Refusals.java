@@ -63,7 +63,7 @@ final class Refusals {
 
   DmaMappingException windowBounces(long length) {
     return new DmaMappingException(
-        Reason.UNSUPPORTED, "%s: a window of 0x%x bytes cannot be had: everything linked in it would have to be bounced; use reservations or transfers".formatted(device, length));
+        Reason.UNSUPPORTED, "%s: a window, or 0x%x bytes of one, cannot be had: everything linked there would have to be bounced; use reservations or transfers".formatted(device, length));
   }
 
   DmaMappingException cut(long offset, long length, long pieceOffset, long pieceLength) {

@@ -86,15 +86,27 @@ final class TranslatedBounceOps extends StagingOps {
 
   @Override
   public void reserve(MappingState state, long lead, long length, long alignment, long highest, int flags) {
-    if ((flags & MapFlags.WINDOW) != 0 && bouncesAll(flags) && !passes(flags)) {
-      throw slots.refusals().windowBounces(length);
+    if ((flags & MapFlags.WINDOW) != 0) {
+      requireNothingBounced(length, flags);
     }
     next.reserve(state, lead, length, alignment, highest, flags);
   }
 
+  /** Refuses a window, or units of one, that would have to be bounced. */
+  private void requireNothingBounced(long length, int flags) {
+    if (bouncesAll(flags) && !passes(flags)) {
+      throw slots.refusals().windowBounces(length);
+    }
+  }
+
   @Override
   public void link(MappingState state, long offset, long phys, long length, int flags, Retirement undo) {
-    if (passes(flags) || state.has(MapFlags.WINDOW) || isInPlace(phys, length, flags)) {
+    if (state.has(MapFlags.WINDOW)) {
+      requireNothingBounced(length, flags);
+      next.link(state, offset, phys, length, flags, undo);
+      return;
+    }
+    if (passes(flags) || isInPlace(phys, length, flags)) {
       next.link(state, offset, phys, length, flags, undo);
       return;
     }
@@ -106,8 +118,13 @@ final class TranslatedBounceOps extends StagingOps {
   public void linkRun(
       MappingState state, long offset, long[] phys, long[] length, int from, int to, int flags, Retirement undo) {
     int last = to - 1;
-    boolean headFits = passes(flags) || state.has(MapFlags.WINDOW) || isInPlace(phys[from], length[from], flags);
-    boolean tailFits = passes(flags) || state.has(MapFlags.WINDOW) || isInPlace(phys[last], length[last], flags);
+    boolean window = state.has(MapFlags.WINDOW);
+    if (window) {
+      requireNothingBounced(length[from], flags);
+    }
+    boolean inPlace = window || passes(flags);
+    boolean headFits = inPlace || isInPlace(phys[from], length[from], flags);
+    boolean tailFits = inPlace || isInPlace(phys[last], length[last], flags);
     if (headFits && tailFits) {
       next.linkRun(state, offset, phys, length, from, to, flags, undo);
       return;
@@ -132,6 +149,12 @@ final class TranslatedBounceOps extends StagingOps {
       unlinkAgain(state, offset, done, undo, e);
       throw e;
     }
+  }
+
+  @Override
+  public void protect(MappingState state, long offset, long length, int access, Retirement batch) {
+    requireNothingBounced(length, (state.flags & ~MapFlags.ACCESS) | access);
+    next.protect(state, offset, length, access, batch);
   }
 
   private int endInPlace(long[] phys, long[] length, int from, int to, int flags) {

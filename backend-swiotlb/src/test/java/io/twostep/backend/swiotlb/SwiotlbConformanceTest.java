@@ -7,6 +7,7 @@ import static io.twostep.tck.Behavior.IN_PLACE;
 import static io.twostep.tck.Behavior.LAZY;
 import static io.twostep.tck.Behavior.SERVES_NON_COHERENT;
 import static io.twostep.tck.Behavior.SERVES_UNTRUSTED;
+import static io.twostep.tck.Behavior.SHOWS_WRITERS_ZEROS;
 import static io.twostep.tck.Behavior.SPARSE_WINDOWS;
 import static io.twostep.tck.Behavior.SPLITS_LINKS;
 import static io.twostep.tck.Behavior.STAGES_FOREIGN_MEMORY;
@@ -244,6 +245,24 @@ class SwiotlbConformanceTest {
           Map.of("size", "1M", "max-size", "4M"),
           TRANSLATES,
           WRITE_ONLY,
+          SPARSE_WINDOWS,
+          BOUNCES,
+          STAGES_FOREIGN_MEMORY,
+          COPIES_TOGETHER,
+          SERVES_UNTRUSTED);
+    }
+  }
+
+  /** As behind VFIO, whose kernel lets devices read what they may write. */
+  @Nested
+  class UntrustedWhereWritersRead extends Stack {
+    UntrustedWhereWritersRead() {
+      super(
+          TckSetup.translated().withDevice(SlotOptions.DEFAULT.withTrusted(false)).byHostWhereWritersRead(),
+          iommu(),
+          Map.of("size", "1M", "max-size", "4M"),
+          TRANSLATES,
+          SHOWS_WRITERS_ZEROS,
           SPARSE_WINDOWS,
           BOUNCES,
           STAGES_FOREIGN_MEMORY,

@@ -10,6 +10,10 @@ public enum Behavior {
   TRANSLATES,
   /** Permissions are enforced in both directions: a device that may only write cannot read. */
   WRITE_ONLY,
+  /**
+   * A device could read what it may only write, and so is shown zeros there: what it leaves unwritten of a request FROM_DEVICE is zeros afterwards, and a sparse window has no such units.
+   */
+  SHOWS_WRITERS_ZEROS,
   /** Sparse windows exist. */
   SPARSE_WINDOWS,
   /** The permission of linked units can be changed. */

@@ -162,4 +162,23 @@ public interface ConfinementRules extends TckFixture {
       }
     }
   }
+
+  /** E5e. */
+  @Test
+  default void e5eDeviceThatCouldReadWhatItMayOnlyWriteSeesZeros() {
+    if (!has(Behavior.SHOWS_WRITERS_ZEROS)) {
+      return;
+    }
+    int length = (int) rounded(9000);
+    MemoryBlock block = rig().memory(64 << 10);
+    try (DmaMapping mapping = rig().map(block, crooked(), length, DmaDirection.FROM_DEVICE)) {
+      assertThat(rig().device().tryRead(mapping.dmaAddress(), length)).as("what the device reads of what is mapped FROM_DEVICE").isIn(null, new byte[length]);
+      rig().device().write(mapping.dmaAddress() + 10, Bytes.random(100, 4));
+      mapping.syncForCpu(0, length);
+      assertThat(Bytes.of(block, crooked() + 10, 100)).isEqualTo(Bytes.random(100, 4));
+      Bytes.put(block, crooked(), Bytes.random(length, 5));
+      mapping.syncForDevice(0, length);
+      assertThat(rig().device().tryRead(mapping.dmaAddress(), length)).as("what it reads once the memory was handed over again").isIn(null, new byte[length]);
+    }
+  }
 }

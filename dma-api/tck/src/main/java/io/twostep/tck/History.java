@@ -113,11 +113,19 @@ final class History {
     taken.set(area);
     lives.add(live);
     for (Piece piece : live.pieces) {
-      copies.handOver(piece.from, piece.length);
+      handOver(live, piece.from, piece.length);
       dead.subSet(piece.dmaAddress & -granuleOfSpace(), true, piece.dmaAddress + piece.length - 1, true).clear();
       check(random, live, piece);
     }
     return live;
+  }
+
+  private void handOver(Live live, int from, int length) {
+    if (stack.has(Behavior.SHOWS_WRITERS_ZEROS) && !live.direction.deviceReads()) {
+      copies.showZeros(from, length);
+    } else {
+      copies.handOver(from, length);
+    }
   }
 
   private long granuleOfSpace() {
@@ -278,7 +286,8 @@ final class History {
     window.sync(offset, unit);
   }
 
-  private Live window(Random random, int area, DmaDirection direction) {
+  private Live window(Random random, int area, DmaDirection drawn) {
+    DmaDirection direction = stack.has(Behavior.SHOWS_WRITERS_ZEROS) && !drawn.deviceReads() ? DmaDirection.BIDIRECTIONAL : drawn;
     int unit = (int) Math.max(4096, granule);
     int units = areaBytes / unit;
     SparseWindow window = rig.mapper().newWindow(areaBytes, unit, DmaDirection.BIDIRECTIONAL, 0);
@@ -334,6 +343,7 @@ final class History {
       copies.requireCpu(piece.from + from, length, "after sync for the CPU");
       if (synced == length) {
         live.sync(piece, from, length, true);
+        handOver(live, piece.from + from, length);
       }
     } else if (live.direction.deviceReads()) {
       byte[] bytes = new byte[length];

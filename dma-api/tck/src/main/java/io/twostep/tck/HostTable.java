@@ -5,6 +5,7 @@ import io.twostep.dma.DmaMappingException.Reason;
 import io.twostep.dma.spi.AddressRange;
 import io.twostep.dma.spi.BusMaster;
 import io.twostep.dma.spi.HostManagedIommu;
+import io.twostep.dma.spi.MapFlags;
 import io.twostep.tck.FaultPlan.Call;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
@@ -20,6 +21,7 @@ public final class HostTable implements HostManagedIommu {
 
   private final FaultPlan faults;
   private final long granule;
+  private final boolean writersRead;
   private final TreeMap<Long, Run> runs = new TreeMap<>(Long::compareUnsigned);
 
   private long garbage;
@@ -31,8 +33,19 @@ public final class HostTable implements HostManagedIommu {
    * @param granule bytes, a power of two
    */
   public HostTable(FaultPlan faults, long granule) {
+    this(faults, granule, false);
+  }
+
+  /** Create an empty table of a host that may let devices read what they may write. */
+  HostTable(FaultPlan faults, long granule, boolean writersRead) {
     this.faults = faults;
     this.granule = granule;
+    this.writersRead = writersRead;
+  }
+
+  @Override
+  public boolean enforcesWriteOnly() {
+    return !writersRead;
   }
 
   @Override
@@ -86,7 +99,7 @@ public final class HostTable implements HostManagedIommu {
     if (((iova | phys | length) & granule - 1) != 0 || length == 0 || access == 0 || (before != null && before.getKey() + before.getValue().length > iova)) {
       throw new DmaMappingException(Reason.ALREADY_LINKED, "bad or overlapping 0x%x+0x%x".formatted(iova, length));
     }
-    runs.put(iova, new Run(phys, length, access));
+    runs.put(iova, new Run(phys, length, writersRead && (access & MapFlags.DEVICE_WRITES) != 0 ? access | MapFlags.DEVICE_READS : access));
   }
 
   @Override

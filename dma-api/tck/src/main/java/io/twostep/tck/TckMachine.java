@@ -25,6 +25,7 @@ import org.jspecify.annotations.Nullable;
 public final class TckMachine implements Machine {
   private final ModelHost real;
   private final long hostGranule;
+  private final boolean writersRead;
   private final FaultPlan faults = new FaultPlan();
   private final WatchedMemory memory;
   private final Timers timers;
@@ -32,9 +33,10 @@ public final class TckMachine implements Machine {
   private final IdentityHashMap<AddressSpace, Space> spaces = new IdentityHashMap<>();
   private int nextBus;
 
-  TckMachine(ModelHost real, long hostGranule, int firstBus, boolean still) {
+  TckMachine(ModelHost real, long hostGranule, boolean writersRead, int firstBus, boolean still) {
     this.real = real;
     this.hostGranule = hostGranule;
+    this.writersRead = writersRead;
     nextBus = firstBus;
     timers = still ? new StoppedClock(real.timers()) : real.timers();
     memory = new WatchedMemory(real.memory(), faults);
@@ -47,7 +49,7 @@ public final class TckMachine implements Machine {
     DeviceSlot slot = real.plug(new DeviceAddress("0000:%02x:00.0".formatted(nextBus++)), device, below);
     slot.busMaster(true);
     if (byHost) {
-      HostTable table = new HostTable(faults, hostGranule);
+      HostTable table = new HostTable(faults, hostGranule, writersRead);
       tables.add(table);
       synchronized (spaces) {
         AddressSpace behind = real.addressSpaceFor(slot);

@@ -24,10 +24,11 @@ import java.util.TreeMap;
  * @param device how the device stands
  * @param limits what the device can address and digest
  * @param hostGranule granule of the host that keeps the translations, bytes, a power of two; 0 for tables in memory
+ * @param writersRead whether that host lets devices read what they may write, as kernels do whose page tables cannot say write-only
  * @param firstBus number of the bus that the device is on; what is plugged later gets the buses behind it, device 0 of each
  */
 public record TckSetup(
-    String machine, Map<String, String> machineSettings, SlotOptions device, DeviceLimits limits, long hostGranule, int firstBus) {
+    String machine, Map<String, String> machineSettings, SlotOptions device, DeviceLimits limits, long hostGranule, boolean writersRead, int firstBus) {
   private static final Map<String, String> ASKED_FOR =
       Map.of("memory", "256MiB", "iotlb", "adversarial", "cache", "adversarial", "seed", "7");
 
@@ -37,7 +38,7 @@ public record TckSetup(
 
   /** Return a trusted, coherent device behind an IOMMU whose tables the backend writes. */
   public static TckSetup translated() {
-    return new TckSetup("model", Map.of(), SlotOptions.DEFAULT, DeviceLimits.UNLIMITED, 0, 1);
+    return new TckSetup("model", Map.of(), SlotOptions.DEFAULT, DeviceLimits.UNLIMITED, 0, false, 1);
   }
 
   /** Return a trusted, coherent device that nothing translates for. */
@@ -47,24 +48,24 @@ public record TckSetup(
 
   /** Return a copy with another {@link #machine}. */
   public TckSetup withMachine(String name) {
-    return new TckSetup(name, machineSettings, device, limits, hostGranule, firstBus);
+    return new TckSetup(name, machineSettings, device, limits, hostGranule, writersRead, firstBus);
   }
 
   /** Return a copy with one more setting of the machine. */
   public TckSetup withMachineSetting(String name, String value) {
     Map<String, String> more = new HashMap<>(machineSettings);
     more.put(name, value);
-    return new TckSetup(machine, more, device, limits, hostGranule, firstBus);
+    return new TckSetup(machine, more, device, limits, hostGranule, writersRead, firstBus);
   }
 
   /** Return a copy with another {@link #device}. */
   public TckSetup withDevice(SlotOptions other) {
-    return new TckSetup(machine, machineSettings, other, limits, hostGranule, firstBus);
+    return new TckSetup(machine, machineSettings, other, limits, hostGranule, writersRead, firstBus);
   }
 
   /** Return a copy with other {@link #limits}. */
   public TckSetup withLimits(DeviceLimits other) {
-    return new TckSetup(machine, machineSettings, device, other, hostGranule, firstBus);
+    return new TckSetup(machine, machineSettings, device, other, hostGranule, writersRead, firstBus);
   }
 
   /** Tell whether a host keeps the translations. */
@@ -79,12 +80,17 @@ public record TckSetup(
 
   /** Return a copy whose translations a host keeps, in granules of so many bytes, a power of two. */
   public TckSetup byHost(long granule) {
-    return new TckSetup(machine, machineSettings, device, limits, granule, firstBus);
+    return new TckSetup(machine, machineSettings, device, limits, granule, writersRead, firstBus);
+  }
+
+  /** Return a copy whose translations a host keeps that lets devices read what they may write, in granules of 4 KiB. */
+  public TckSetup byHostWhereWritersRead() {
+    return new TckSetup(machine, machineSettings, device, limits, 4096, true, firstBus);
   }
 
   /** Return a copy whose device is on another bus, where the machine's tree has a port for it; see {@link #firstBus}. */
   public TckSetup onBus(int number) {
-    return new TckSetup(machine, machineSettings, device, limits, hostGranule, number);
+    return new TckSetup(machine, machineSettings, device, limits, hostGranule, writersRead, number);
   }
 
   /** Return a copy whose machine draws from another seed, if it has one. */
@@ -101,7 +107,7 @@ public record TckSetup(
         calm.put(setting.name(), setting.defaultValue());
       }
     }
-    return new TckSetup(machine, calm, device, limits, hostGranule, firstBus);
+    return new TckSetup(machine, calm, device, limits, hostGranule, writersRead, firstBus);
   }
 
   /** Make the machine; a {@code still} one has a clock that does not move. */
@@ -119,7 +125,7 @@ public record TckSetup(
       made.close();
       throw new IllegalStateException("machine '" + machine + "' hosts no device models, and the kit needs to be the device");
     }
-    return new TckMachine(host, hostGranule, firstBus, still);
+    return new TckMachine(host, hostGranule, writersRead, firstBus, still);
   }
 
   private static MachinePlugin find(String name) {

@@ -2,6 +2,7 @@ package io.twostep.tck;
 
 import io.twostep.dma.DmaDirection;
 import io.twostep.dma.MemoryBlock;
+import java.util.Arrays;
 import java.util.BitSet;
 
 /**
@@ -25,6 +26,11 @@ final class TwoCopies {
   /** The range is the device's from now on, with what the CPU left there. */
   void handOver(int from, int length) {
     System.arraycopy(cpu, from, device, from, length);
+  }
+
+  /** The range is the device's from now on, and hides what the CPU left there. */
+  void showZeros(int from, int length) {
+    Arrays.fill(device, from, from + length, (byte) 0);
   }
 
   /** The device wrote. */

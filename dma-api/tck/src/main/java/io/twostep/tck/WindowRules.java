@@ -9,6 +9,7 @@ import io.twostep.dma.DmaMappingException.Reason;
 import io.twostep.dma.InvalidationBatch;
 import io.twostep.dma.MemoryBlock;
 import io.twostep.dma.SparseWindow;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.Test;
 
 /** Rules E11: windows whose units come and go. */
@@ -88,6 +89,27 @@ public interface WindowRules extends TckFixture {
         window.protect(0, unit, DmaDirection.BIDIRECTIONAL);
       }
     }
+  }
+
+  /** E5f: nothing in a window is bounced, so such units cannot be had. */
+  @Test
+  default void e5fUnitsThatAreOnlyWrittenAreRefusedToADeviceThatCouldReadThem() {
+    if (!has(Behavior.SHOWS_WRITERS_ZEROS) || !has(Behavior.SPARSE_WINDOWS)) {
+      return;
+    }
+    long unit = windowUnit();
+    MemoryBlock block = rig().memory(2 * unit);
+    refusesUnits(() -> rig().mapper().newWindow(2 * unit, unit, DmaDirection.FROM_DEVICE, 0));
+    try (SparseWindow window = rig().mapper().newWindow(2 * unit, unit, DmaDirection.BIDIRECTIONAL, 0)) {
+      refusesUnits(() -> window.link(0, block.phys(0), unit, DmaDirection.FROM_DEVICE));
+      refusesUnits(() -> window.link(0, new Ranges().add(block.phys(unit), unit).add(block.phys(0), unit), DmaDirection.FROM_DEVICE, null));
+      window.link(0, block.phys(0), unit, DmaDirection.BIDIRECTIONAL);
+      refusesUnits(() -> window.protect(0, unit, DmaDirection.FROM_DEVICE));
+    }
+  }
+
+  private static void refusesUnits(ThrowingCallable call) {
+    assertThatThrownBy(call).isInstanceOfSatisfying(DmaMappingException.class, e -> assertThat(e.reason()).isEqualTo(Reason.UNSUPPORTED));
   }
 
   /** E11c. */

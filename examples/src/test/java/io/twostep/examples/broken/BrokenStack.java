@@ -41,6 +41,7 @@ class BrokenStack extends BackendTck {
         TckPart below = TckPart.of(new BrokenPlugin(new IommuBackendPlugin(), world, Healthy::new));
         yield List.of(small(broken(new SwiotlbBackendPlugin())), below);
       }
+      case BOUNCE_WHERE_WRITERS_READ -> List.of(small(broken(new SwiotlbBackendPlugin())), TckPart.of(new IommuBackendPlugin()));
       case PEERS_ON_THE_BUS, PEERS_THROUGH_THE_HOST -> List.of(broken(new P2pBackendPlugin()), TckPart.of(new IommuBackendPlugin()));
     };
   }
@@ -61,6 +62,7 @@ class BrokenStack extends BackendTck {
       case IOMMU, LAZY_IOMMU -> TckSetup.translated().withMachineSetting("formats", "vtd");
       case DIRECT, BOUNCE -> TckSetup.untranslated();
       case BOUNCE_UNTRUSTED -> TckSetup.translated().withDevice(TckSetup.translated().device().withTrusted(false));
+      case BOUNCE_WHERE_WRITERS_READ -> TckSetup.translated().withDevice(TckSetup.translated().device().withTrusted(false)).byHostWhereWritersRead();
       case PEERS_ON_THE_BUS ->
           TckSetup.translated()
               .withMachineSetting(
@@ -95,6 +97,16 @@ class BrokenStack extends BackendTck {
       case BOUNCE_UNTRUSTED -> translated.addAll(EnumSet.of(Behavior.BOUNCES, Behavior.STAGES_FOREIGN_MEMORY, Behavior.COPIES_TOGETHER, Behavior.TRACKS_WRITES));
       case PEERS_ON_THE_BUS -> translated.addAll(EnumSet.of(Behavior.IN_PLACE, Behavior.REACHES_PEERS_ON_THE_BUS));
       case PEERS_THROUGH_THE_HOST -> translated.addAll(EnumSet.of(Behavior.IN_PLACE, Behavior.REACHES_PEERS_THROUGH_THE_HOST));
+      case BOUNCE_WHERE_WRITERS_READ -> {
+        return EnumSet.of(
+            Behavior.TRANSLATES,
+            Behavior.SHOWS_WRITERS_ZEROS,
+            Behavior.SPARSE_WINDOWS,
+            Behavior.BOUNCES,
+            Behavior.STAGES_FOREIGN_MEMORY,
+            Behavior.COPIES_TOGETHER,
+            Behavior.SERVES_UNTRUSTED);
+      }
       case DIRECT -> {
         return EnumSet.of(Behavior.IN_PLACE, Behavior.SPARSE_WINDOWS, Behavior.SERVES_NON_COHERENT);
       }

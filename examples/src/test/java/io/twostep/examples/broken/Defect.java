@@ -24,6 +24,8 @@ enum Defect {
   ALWAYS_WRITABLE(Base.IOMMU, "e5a", BrokenMaps.AlwaysWritable::new),
   ALWAYS_READABLE(Base.IOMMU, "e5b", BrokenMaps.AlwaysReadable::new),
   LINKS_READ_WRITE(Base.IOMMU, "e5c", BrokenLinks.LinksReadWrite::new),
+  READABLE_WHERE_WRITERS_READ(Base.BOUNCE_WHERE_WRITERS_READ, "e5e", BrokenMaps.AlwaysReadable::new),
+  LINKS_WHAT_WRITERS_READ(Base.BOUNCE_WHERE_WRITERS_READ, "e5f", BrokenLinks.LinksReadWrite::new),
   PROTECTS_NOTHING(Base.IOMMU, "e5d", BrokenLinks.ProtectsNothing::new),
   LOSES_LOW_BITS(Base.IOMMU, "e9a", BrokenMaps.LosesLowBits::new),
   IGNORES_ALIGNMENT(Base.IOMMU, "e9c", BrokenLinks.IgnoresAlignment::new),
@@ -117,6 +119,7 @@ enum Defect {
     DIRECT,
     BOUNCE,
     BOUNCE_UNTRUSTED,
+    BOUNCE_WHERE_WRITERS_READ,
     PEERS_ON_THE_BUS,
     PEERS_THROUGH_THE_HOST
   }

@@ -84,6 +84,7 @@ final class OverVfio {
     public Set<Behavior> behaviors() {
       return EnumSet.of(
           Behavior.TRANSLATES,
+          Behavior.SHOWS_WRITERS_ZEROS,
           Behavior.SPARSE_WINDOWS,
           Behavior.BOUNCES,
           Behavior.STAGES_FOREIGN_MEMORY,
