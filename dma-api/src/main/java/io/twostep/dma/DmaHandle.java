@@ -177,6 +177,11 @@ abstract sealed class DmaHandle implements AutoCloseable, HandleRegistry.Holder
     }
   }
 
+  /** Tell whether the handle never held memory that may be taken back, so that there is no account of it to open. */
+  final boolean knowsNoRevocable() {
+    return revocable == null;
+  }
+
   /** Tell whether the handle holds memory that may be taken back. */
   final boolean holdsRevocable() {
     RevocableHolds held = revocable;
@@ -366,6 +371,11 @@ abstract sealed class DmaHandle implements AutoCloseable, HandleRegistry.Holder
     if ((int) PHASE.getOpaque(this) != ACTIVE) {
       throw notMapped(call);
     }
+  }
+
+  /** Tell whether {@link #requireAttachedActive} would let a call pass. */
+  final boolean isAttachedActive() {
+    return (int) PHASE.getOpaque(this) == ACTIVE && !mapper.isDetached();
   }
 
   final void requireOpen(String call) {

@@ -5,6 +5,8 @@ import io.twostep.dma.spi.DeviceSlot;
 import io.twostep.dma.spi.DmaOps;
 import io.twostep.dma.spi.Machine;
 import java.lang.foreign.MemorySegment;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
 import java.util.ArrayList;
 import java.util.List;
 import org.slf4j.Logger;
@@ -31,6 +33,16 @@ import org.slf4j.LoggerFactory;
  */
 public final class DmaMapper implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(DmaMapper.class);
+
+  private static final VarHandle DETACHED;
+
+  static {
+    try {
+      DETACHED = MethodHandles.lookup().findVarHandle(DmaMapper.class, "detached", boolean.class);
+    } catch (ReflectiveOperationException e) {
+      throw new ExceptionInInitializerError(e);
+    }
+  }
 
   private final Machine machine;
   private final DeviceSlot slot;
@@ -351,8 +363,9 @@ public final class DmaMapper implements AutoCloseable {
     return stack;
   }
 
+  /** Tell whether the device was detached, now or soon after: who works at the same time as {@link #detach} may be either. */
   boolean isDetached() {
-    return detached;
+    return (boolean) DETACHED.getOpaque(this);
   }
 
   private void requireAttached() {

@@ -137,30 +137,36 @@ public final class IovaReservation extends DmaHandle {
    * @throws IllegalArgumentException for a range outside the window
    */
   public long link(long offset, long phys, long length) {
-    requireAttachedActive("link");
-    requirePhysRange(phys, length);
-    requireWithin(offset, length, this.length);
     AttachedStack stack = stack();
     long linkAddress = address + offset;
-    if (((linkAddress ^ phys) & stack.alignMask) != 0) {
-      throw misaligned(offset, phys, length);
-    }
-    if (holdsRevocable() || !pins().holdsMemory(phys, length)) {
-      linkOther(offset, phys, length);
-    } else {
+    // The rules are one decision here; the other way repeats them one by one, to say which was broken.
+    if (isAttachedActive()
+        && knowsNoRevocable()
+        && (Bounds.outside(offset, length, this.length)
+                | pins().outsideMemory(phys, length)
+                | Bounds.any((linkAddress ^ phys) & stack.alignMask))
+            >= 0) {
       try {
         stack.ops.link(state(), skipped + offset, phys, length, flags, own());
       } catch (RuntimeException e) {
         undo(pins().mark(), e);
         throw e;
       }
+    } else {
+      linkOther(offset, phys, length);
     }
     linkedGranules += stack.granules(linkAddress, length);
     return linkAddress;
   }
 
-  /** Link a range of memory that is not held yet, or that its owner may take back. */
+  /** Link a range of memory that is not held yet or that its owner may take back, or refuse it. */
   private void linkOther(long offset, long phys, long length) {
+    requireAttachedActive("link");
+    requirePhysRange(phys, length);
+    requireWithin(offset, length, this.length);
+    if ((((address + offset) ^ phys) & stack().alignMask) != 0) {
+      throw misaligned(offset, phys, length);
+    }
     enterRevocable("link");
     int mark = pins().mark();
     try {

@@ -26,6 +26,12 @@ final class RegionPins {
   private int count;
   private @Nullable MemoryRegion latest;
 
+  /** First address of the region held last, if that is one run of ordinary memory. */
+  private long memoryFirst;
+
+  /** Bytes of that run; 0 for everything else. */
+  private long memoryLength;
+
   /** Whose regions these are, to be known to owners who may take them back; null where a batch or the quarantine holds on for somebody else. */
   private final @Nullable DmaHandle handle;
 
@@ -62,10 +68,19 @@ final class RegionPins {
     return region;
   }
 
-  /** Tell whether a range is ordinary memory of the region held last: what needs no further look. */
-  boolean holdsMemory(long phys, long length) {
-    MemoryRegion known = latest;
-    return known != null && known.spans(phys, length) && known.kind() == MemoryKind.RAM;
+  /** Return a negative number, as {@link Bounds} does, unless a range is ordinary memory of the region held last: what needs no further look. */
+  long outsideMemory(long phys, long length) {
+    return Bounds.outside(phys - memoryFirst, length, memoryLength);
+  }
+
+  private void latest(@Nullable MemoryRegion region) {
+    latest = region;
+    if (region != null && region.kind() == MemoryKind.RAM) {
+      memoryFirst = region.first();
+      memoryLength = region.length();
+    } else {
+      memoryLength = 0;
+    }
   }
 
   /** Hold the pieces of peer memory that a range touches, so that they are not given to others below a device. */
@@ -79,7 +94,7 @@ final class RegionPins {
       }
       done = piece.first() + piece.length() - phys;
     }
-    latest = range;
+    latest(range);
   }
 
   private @Nullable MemoryRegion heldPiece(long at) {
@@ -96,7 +111,7 @@ final class RegionPins {
   boolean hold(MemoryRegion region) {
     for (int i = count - 1; i >= Math.max(0, count - SEARCHED); i--) {
       if (held[i] == region) {
-        latest = region;
+        latest(region);
         return true;
       }
     }
@@ -156,7 +171,7 @@ final class RegionPins {
     held[count] = region;
     holders[count] = holder;
     times[count++] = pins;
-    latest = region;
+    latest(region);
   }
 
   boolean isEmpty() {
@@ -179,7 +194,7 @@ final class RegionPins {
         unpin(region, times[count], holder);
       }
     }
-    latest = null;
+    latest(null);
   }
 
   /** Forget what was adopted since the mark: it stays with whom it came from. */
@@ -187,7 +202,7 @@ final class RegionPins {
     Arrays.fill(held, mark, count, null);
     Arrays.fill(holders, mark, count, null);
     count = mark;
-    latest = null;
+    latest(null);
   }
 
   void releaseAll() {
@@ -233,7 +248,7 @@ final class RegionPins {
       holders[i] = null;
     }
     count = 0;
-    latest = null;
+    latest(null);
   }
 
   static void requireMemory(AttachedStack stack, MemoryRegion region, long phys, long length) {

@@ -165,10 +165,19 @@ final class TableOps implements DmaOps {
     if ((flags & MapFlags.TABLES_AHEAD) != 0) {
       prepare(state, base, bytes);
     }
+    permitPages(mine, flags & ~MapFlags.TABLES_AHEAD);
     state.dmaAddress = base + lead;
     state.length = length;
     state.allocated = bytes;
     state.flags = flags | MapFlags.NEEDS_UNMAP;
+  }
+
+  /** Let links with these flags take the short way, unless a page needs more than its table does. */
+  private void permitPages(TableState mine, int linkFlags) {
+    if (!mine.cursor.permits(linkFlags)) {
+      boolean simple = alignMask == granuleMask && (linkFlags & MapFlags.WINDOW) == 0;
+      mine.cursor.permit(linkFlags, simple ? leaves.attributes(access(linkFlags)) : 0);
+    }
   }
 
   /** Build all leaf tables of a reservation, and keep its leaves in them. */
@@ -192,16 +201,20 @@ final class TableOps implements DmaOps {
   public void link(MappingState state, long offset, long phys, long length, int flags, Retirement undo) {
     long iova = state.dmaAddress + offset;
     TableState mine = stateOf(state);
-    PageWindow window = mine.window;
-    // A whole leaf has no edges to check and replaces no table; all else is out of line, for this to be compiled into its callers.
-    if (((iova ^ phys) & alignMask) == 0
-        && (window == null
-            ? leaves.tryLink(iova, phys, length, access(flags), state.maxLeaf, mine.cursor)
-            : window.tryLink(iova, phys, length, access(flags)))) {
+    // A whole leaf has no edges to check and replaces no table; all else is out of line, to keep this short.
+    if (leaves.tryLinkPage(iova, phys, length, flags, mine.cursor) || tryLinkLeaf(state, mine, iova, phys, length, flags)) {
       mine.touched = true;
-      return;
+    } else {
+      linkOther(state, mine, iova, phys, length, flags, undo);
     }
-    linkOther(state, mine, iova, phys, length, flags, undo);
+  }
+
+  private boolean tryLinkLeaf(MappingState state, TableState mine, long iova, long phys, long length, int flags) {
+    PageWindow window = mine.window;
+    return ((iova ^ phys) & alignMask) == 0
+        && (window == null
+            ? leaves.tryLinkLarge(iova, phys, length, access(flags), state.maxLeaf, mine.cursor)
+            : window.tryLink(iova, phys, length, access(flags)));
   }
 
   private void linkOther(

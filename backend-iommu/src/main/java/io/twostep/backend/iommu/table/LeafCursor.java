@@ -12,11 +12,15 @@ public final class LeafCursor {
   /** No level is this high, so that no place equals it. */
   private static final long NOWHERE = -1;
 
+  private static final int NO_TAG = -1;
+
   /** The region that the table spans, with the table's level in the low three bits. */
   private long place = NOWHERE;
 
   private long table;
   private long detachments;
+  private int tag = NO_TAG;
+  private long attributes;
 
   /** Tells whether the table of {@code level} for {@code iova} is remembered and has stood ever since. */
   boolean holds(long iova, int level, long detachmentsNow) {
@@ -24,12 +28,33 @@ public final class LeafCursor {
   }
 
   /**
-   * Tells whether the leaf table for {@code iova} is remembered; for a cursor that was renewed since its owner was given the address.
+   * Remembers what pages linked with a tag have beside their address, until the next call.
+   *
+   * @param tag what the owner tells the permissions of links apart by, not negative
+   * @param attributes of {@link LeafLinker#attributes}; 0 for no short way
+   */
+  public void permit(int tag, long attributes) {
+    this.tag = attributes == 0 ? NO_TAG : tag;
+    this.attributes = attributes;
+  }
+
+  /** Tells whether pages with this tag may go the short way. */
+  public boolean permits(int tag) {
+    return this.tag == tag;
+  }
+
+  /**
+   * Returns 0 if the leaf table for {@code iova} is remembered and the tag permitted; for a cursor that was renewed since its owner was given the address.
    *
    * <p>From then on only the owner's own large leaves can take the table, and those make the cursor remember the table that they are put in instead.
    */
-  boolean isInLeafTable(long iova) {
-    return place == placeOf(iova, 0);
+  long misfit(long iova, int tag) {
+    return (place ^ placeOf(iova, 0)) | (this.tag ^ tag);
+  }
+
+  /** Returns what pages with the permitted tag have beside their address. */
+  long attributes() {
+    return attributes;
   }
 
   /** Forgets a table that may no longer stand. */

@@ -38,42 +38,52 @@ public final class LeafLinker {
     this.beyondWidth = -1L << format.outputBits();
   }
 
-  /**
-   * Links a range as {@link RadixPageTable#map} does, if it is one leaf in the table that {@code cursor} remembers.
-   *
-   * @param maxLeaf the largest leaf allowed, a power of two, or {@link RadixPageTable#ANY_LEAF}
-   * @param cursor renewed, by {@link RadixPageTable#renew}, since its owner was given the I/O address
-   * @return false, with nothing changed, if {@link RadixPageTable#map} has to do it or to say why not
-   */
-  public boolean tryLink(long iova, long phys, long length, int access, long maxLeaf, LeafCursor cursor) {
-    return length == page
-        ? isPage(iova, phys, length, access)
-            && cursor.isInLeafTable(iova)
-            && tryStore(TableTree.slot(cursor.table(), 0, iova), phys | attributes[access])
-        : length == large && tryLinkLarge(iova, phys, access, maxLeaf, cursor);
+  /** Returns the bits that a page with this permission has beside its address; 0 for no permission. */
+  public long attributes(int access) {
+    return (access & LeafAccess.READ_OR_WRITE) == 0 ? 0 : attributes[access];
   }
 
-  private boolean tryLinkLarge(long iova, long phys, int access, long maxLeaf, LeafCursor cursor) {
-    return isLeaf(iova, phys, LARGE, access)
+  /**
+   * Links a range as {@link RadixPageTable#map} does, if it is one page in the leaf table that {@code cursor} remembers.
+   *
+   * @param tag names the permission, see {@link LeafCursor#permit}
+   * @param cursor renewed, by {@link RadixPageTable#renew}, since its owner was given the I/O address
+   * @return false, with nothing changed, if another way has to do it or to say why not
+   */
+  public boolean tryLinkPage(long iova, long phys, long length, int tag, LeafCursor cursor) {
+    // One decision for all that may be wrong.
+    return ((length ^ page) | misfit(iova, phys, TableMemory.PAGE) | cursor.misfit(iova, tag)) == 0
+        && tryStore(TableTree.slot(cursor.table(), 0, iova), phys | cursor.attributes());
+  }
+
+  /**
+   * Links a range as {@link RadixPageTable#map} does, if it is one large leaf in the table that {@code cursor} remembers.
+   *
+   * @param maxLeaf the largest leaf allowed, a power of two, or {@link RadixPageTable#ANY_LEAF}
+   * @return false, with nothing changed, if {@link RadixPageTable#map} has to do it or to say why not
+   */
+  public boolean tryLinkLarge(long iova, long phys, long length, int access, long maxLeaf, LeafCursor cursor) {
+    return length == large
+        && misfit(iova, phys, LARGE) == 0
+        && (access & LeafAccess.READ_OR_WRITE) != 0
         && Long.compareUnsigned(maxLeaf, LARGE) >= 0
         && cursor.holds(iova, LARGE_LEVEL, tree.detachments())
         && tryStore(TableTree.slot(cursor.table(), LARGE_LEVEL, iova), phys | attributes[access] | largeLeafBits);
   }
 
-  /** Links one page in a leaf table that its caller knows; as {@link #tryLink} otherwise. */
+  /** Links one page, of which {@link #isPage} is true, in a leaf table that its caller knows. */
   boolean tryLinkPage(long table, long iova, long phys, int access) {
     return tryStore(TableTree.slot(table, 0, iova), phys | attributes[access]);
   }
 
   /** Tells whether a range is one granule of one page, that hardware can reach and that has a permission. */
   boolean isPage(long iova, long phys, long length, int access) {
-    return length == page && isLeaf(iova, phys, TableMemory.PAGE, access);
+    return length == page && misfit(iova, phys, TableMemory.PAGE) == 0 && (access & LeafAccess.READ_OR_WRITE) != 0;
   }
 
-  private boolean isLeaf(long iova, long phys, long size, int access) {
-    return (phys & (beyondWidth | (size - 1))) == 0
-        && (iova & (size - 1)) == 0
-        && (access & LeafAccess.READ_OR_WRITE) != 0;
+  /** Returns 0 if both addresses are multiples of {@code size} and hardware can reach the physical one. */
+  private long misfit(long iova, long phys, long size) {
+    return (phys & (beyondWidth | (size - 1))) | (iova & (size - 1));
   }
 
   private boolean tryStore(long slot, long leaf) {

@@ -120,7 +120,7 @@ class RandomHistoryTest {
     /** Takes the short way as the next owner of the range would. */
     private boolean linkLeaf(TableFixture fixture, long first, long phys, long length, int access, long maxLeaf) {
       fixture.table.renew(fixture.cursor);
-      return fixture.table.leaves().tryLink(first, phys, length, access, maxLeaf, fixture.cursor);
+      return fixture.tryLink(first, phys, length, access, maxLeaf);
     }
 
     private void mapOne(TableFixture fixture, long first, long last, long phys, long maxLeaf) {

@@ -33,6 +33,16 @@ final class TableFixture implements AutoCloseable {
     return table.map(iova, phys, length, RW, RadixPageTable.ANY_LEAF, cursor, detached);
   }
 
+  /** Takes a short way, as a handle whose links have this permission. */
+  boolean tryLink(long iova, long phys, long length, int access, long maxLeaf) {
+    LeafLinker leaves = table.leaves();
+    if (!cursor.permits(access)) {
+      cursor.permit(access, leaves.attributes(access));
+    }
+    return leaves.tryLinkPage(iova, phys, length, access, cursor)
+        || leaves.tryLinkLarge(iova, phys, length, access, maxLeaf, cursor);
+  }
+
   long leaves() {
     return table.countLeaves(0, -1L);
   }

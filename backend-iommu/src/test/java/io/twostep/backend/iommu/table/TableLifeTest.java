@@ -120,8 +120,8 @@ class TableLifeTest {
       assertThat(shortWay(fixture, 3 * TABLE + 0x1000, 6 * TABLE, TABLE)).as("nor there").isFalse();
       assertThat(shortWay(fixture, 3 * TABLE, 1L << format.outputBits(), TABLE)).as("beyond the width").isFalse();
       assertThat(shortWay(fixture, (1L << 30) + TABLE, 6 * TABLE, TABLE)).as("in another table").isFalse();
-      assertThat(fixture.table.leaves().tryLink(3 * TABLE, 6 * TABLE, TABLE, RW, TABLE / 2, fixture.cursor)).as("larger than allowed").isFalse();
-      assertThat(fixture.table.leaves().tryLink(3 * TABLE, 6 * TABLE, TABLE, 0, RadixPageTable.ANY_LEAF, fixture.cursor)).as("no permission").isFalse();
+      assertThat(fixture.tryLink(3 * TABLE, 6 * TABLE, TABLE, RW, TABLE / 2)).as("larger than allowed").isFalse();
+      assertThat(fixture.tryLink(3 * TABLE, 6 * TABLE, TABLE, 0, RadixPageTable.ANY_LEAF)).as("no permission").isFalse();
       assertThat(fixture.leaves()).isEqualTo(2);
       assertThat(fixture.hardware.translate(3 * TABLE - 1)).isTrue();
       assertThat(fixture.hardware.phys).isEqualTo(6 * TABLE - 1);
@@ -129,7 +129,7 @@ class TableLifeTest {
   }
 
   private static boolean shortWay(TableFixture fixture, long iova, long phys, long length) {
-    return fixture.table.leaves().tryLink(iova, phys, length, RW, RadixPageTable.ANY_LEAF, fixture.cursor);
+    return fixture.tryLink(iova, phys, length, RW, RadixPageTable.ANY_LEAF);
   }
 
   @ParameterizedTest
