@@ -1,5 +1,6 @@
 package io.twostep.backend.p2p;
 
+import static io.twostep.backend.p2p.ReasonAssert.assertReason;
 import static io.twostep.dma.DmaAttributes.NONE;
 import static io.twostep.dma.DmaDirection.BIDIRECTIONAL;
 import static io.twostep.dma.LinearPolicy.IN_PLACE;
@@ -32,16 +33,6 @@ import org.junit.jupiter.params.provider.EnumSource;
 class ExportRevocationTest {
   private static final int PAGE = Rig.PAGE;
   private static final byte[] BYTES = Rig.pattern(64, 1);
-
-  private static void assertReason(Reason reason, Runnable call) {
-    assertThatThrownBy(call::run).isInstanceOfSatisfying(DmaMappingException.class, e -> assertThat(e.reason()).isEqualTo(reason));
-  }
-
-  private static void pauseUntilDone(Rig rig, CompletableFuture<Void> future) {
-    while (!future.isDone()) {
-      rig.machine.timers().pause();
-    }
-  }
 
   private static PhysRanges pages(MemoryBlock block) {
     return PhysRanges.of(block.phys(PAGE), PAGE, block.phys(0), PAGE, block.phys(2 * PAGE), 200);
@@ -141,7 +132,7 @@ class ExportRevocationTest {
         good.unmap();
         assertThat(deaf.device.tryWrite(entries.address(0), BYTES)).as("nothing stands between").isTrue();
         long start = rig.machine.timers().nanoTime();
-        pauseUntilDone(rig, revoked);
+        rig.pauseUntilDone(revoked);
         assertThat(rig.machine.timers().nanoTime() - start).isGreaterThanOrEqualTo(5_000_000);
         assertThat(revoked).isCompleted();
         assertThat(deaf.device.tryWrite(entries.address(0), BYTES)).isFalse();
@@ -165,7 +156,7 @@ class ExportRevocationTest {
         rig.machine.failNth().arm(FailNth.Kind.INVALIDATE, 1);
         CompletableFuture<Void> revoked = exported.revoke(1_000).toCompletableFuture();
         assertThat(rig.mapper.quarantined()).isEqualTo(1);
-        pauseUntilDone(rig, revoked);
+        rig.pauseUntilDone(revoked);
         assertThat(revoked).isCompletedExceptionally();
         assertThatThrownBy(exported::restore).isInstanceOf(IllegalStateException.class).hasMessageContaining("reset");
         assertThatThrownBy(block::close).isInstanceOf(IllegalStateException.class);
@@ -208,7 +199,7 @@ class ExportRevocationTest {
         imported.mapLinear(BIDIRECTIONAL, NONE, IN_PLACE);
         rig.machine.failNth().arm(FailNth.Kind.INVALIDATE, 1);
         CompletableFuture<Void> revoked = rig.behindMemory.revoke(1_000).toCompletableFuture();
-        pauseUntilDone(rig, revoked);
+        rig.pauseUntilDone(revoked);
         assertThat(revoked).isCompletedExceptionally();
         assertReason(Reason.QUARANTINED, imported::unmap);
         rig.slot.reset();

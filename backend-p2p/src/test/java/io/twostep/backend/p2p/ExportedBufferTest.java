@@ -1,5 +1,6 @@
 package io.twostep.backend.p2p;
 
+import static io.twostep.backend.p2p.ReasonAssert.assertReason;
 import static io.twostep.dma.DmaAttributes.NONE;
 import static io.twostep.dma.DmaDirection.BIDIRECTIONAL;
 import static io.twostep.dma.LinearPolicy.IN_PLACE;
@@ -38,10 +39,6 @@ class ExportedBufferTest {
   private static final int PAGE = Rig.PAGE;
   private static final long GIB = 1L << 30;
   private static final byte[] BYTES = Rig.pattern(64, 1);
-
-  private static void assertReason(Reason reason, Runnable call) {
-    assertThatThrownBy(call::run).isInstanceOfSatisfying(DmaMappingException.class, e -> assertThat(e.reason()).isEqualTo(reason));
-  }
 
   private static PhysRanges pages(MemoryBlock block) {
     return PhysRanges.of(block.phys(PAGE), PAGE, block.phys(0), PAGE, block.phys(2 * PAGE), 200);

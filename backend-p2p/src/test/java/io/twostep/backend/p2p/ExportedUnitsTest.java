@@ -1,5 +1,6 @@
 package io.twostep.backend.p2p;
 
+import static io.twostep.backend.p2p.ReasonAssert.assertReason;
 import static io.twostep.dma.DmaAttributes.NONE;
 import static io.twostep.dma.DmaDirection.BIDIRECTIONAL;
 import static org.assertj.core.api.Assertions.assertThat;
@@ -31,16 +32,6 @@ import org.junit.jupiter.params.provider.EnumSource;
 class ExportedUnitsTest {
   private static final int PAGE = Rig.PAGE;
   private static final byte[] BYTES = Rig.pattern(64, 1);
-
-  private static void assertReason(Reason reason, Runnable call) {
-    assertThatThrownBy(call::run).isInstanceOfSatisfying(DmaMappingException.class, e -> assertThat(e.reason()).isEqualTo(reason));
-  }
-
-  private static void pauseUntilDone(Rig rig, CompletableFuture<Void> future) {
-    while (!future.isDone()) {
-      rig.machine.timers().pause();
-    }
-  }
 
   @ParameterizedTest
   @EnumSource(value = Kind.class, names = {"IOMMU", "IOMMU_LAZY", "HOST", "HOST_2K"})
@@ -112,7 +103,7 @@ class ExportedUnitsTest {
         CompletableFuture<Void> revoked = exported.revoke(1_000).toCompletableFuture();
         assertThat(rig.device.tryWrite(entries.address(3), BYTES)).as("nothing stands between").isTrue();
         assertThat(revoked).isNotDone();
-        pauseUntilDone(rig, revoked);
+        rig.pauseUntilDone(revoked);
         assertThat(revoked).isCompleted();
         assertThat(rig.device.tryWrite(entries.address(3), BYTES)).as("its device is stopped").isFalse();
         assertReason(Reason.DETACHED, () -> window.link(0, imported, 0, PAGE, BIDIRECTIONAL, null));
@@ -132,7 +123,7 @@ class ExportedUnitsTest {
         rig.machine.failNth().arm(FailNth.Kind.INVALIDATE, 1);
         CompletableFuture<Void> revoked = exported.revoke(1_000).toCompletableFuture();
         assertThat(rig.mapper.quarantined()).isEqualTo(1);
-        pauseUntilDone(rig, revoked);
+        rig.pauseUntilDone(revoked);
         assertThat(revoked).isCompletedExceptionally();
         assertThatThrownBy(exported::restore).isInstanceOf(IllegalStateException.class).hasMessageContaining("reset");
         assertThatThrownBy(block::close).isInstanceOf(IllegalStateException.class);

@@ -116,9 +116,7 @@ class HostedPeerTest {
       rig.host.faults.arm(Call.HOST_UNMAP, 1);
       CompletableFuture<Void> revoked = rig.behindMemory.revoke(1_000).toCompletableFuture();
       assertThat(rig.mapper.quarantined()).isEqualTo(1);
-      while (!revoked.isDone()) {
-        rig.machine.timers().pause();
-      }
+      rig.pauseUntilDone(revoked);
       assertThat(revoked).isCompletedExceptionally();
       assertThatThrownBy(block::close).isInstanceOf(IllegalStateException.class);
       assertThatThrownBy(rig.behindMemory::close).isInstanceOf(IllegalStateException.class);

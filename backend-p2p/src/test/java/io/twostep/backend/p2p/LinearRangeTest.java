@@ -1,5 +1,6 @@
 package io.twostep.backend.p2p;
 
+import static io.twostep.backend.p2p.ReasonAssert.assertReason;
 import static io.twostep.dma.DmaAttributes.NONE;
 import static io.twostep.dma.DmaDirection.BIDIRECTIONAL;
 import static org.assertj.core.api.Assertions.assertThat;
@@ -23,10 +24,6 @@ import org.junit.jupiter.params.provider.EnumSource;
 /** One range for the device of several pieces of memory and peers: the bytes go where they belong, on every stack. */
 class LinearRangeTest {
   private static final int PAGE = Rig.PAGE;
-
-  private static void assertReason(Reason reason, Runnable call) {
-    assertThatThrownBy(call::run).isInstanceOfSatisfying(DmaMappingException.class, e -> assertThat(e.reason()).isEqualTo(reason));
-  }
 
   /** Writes and reads across all pieces through the one range, with ownership moved by part and by unmap. */
   private static void transferBytes(Rig rig, MemoryBlock block, TestRanges ranges, LinearPolicy policy) {

@@ -1,5 +1,6 @@
 package io.twostep.backend.p2p;
 
+import static io.twostep.backend.p2p.ReasonAssert.assertReason;
 import static io.twostep.dma.DmaAttributes.NONE;
 import static io.twostep.dma.DmaDirection.BIDIRECTIONAL;
 import static io.twostep.dma.DmaDirection.FROM_DEVICE;
@@ -33,10 +34,6 @@ class PeerTransferTest {
 
   private static TestRanges localPeerLocal(MemoryBlock block, PeerMemory peer) {
     return TestRanges.of(block.phys(0), PAGE, peer.phys(), PAGE, block.phys(2 * PAGE), PAGE);
-  }
-
-  private static void assertReason(Reason reason, Runnable call) {
-    assertThatThrownBy(call::run).isInstanceOfSatisfying(DmaMappingException.class, e -> assertThat(e.reason()).isEqualTo(reason));
   }
 
   /** Lets the device write the request's entries and returns what it wrote. */

@@ -34,12 +34,6 @@ class RevocationDeadlineTest {
     return DmaStack.of(rig.terminal, rig.layers).attach(rig.seen, rig.nearMemory.provider(), DeviceLimits.UNLIMITED);
   }
 
-  private static void await(Rig rig, CompletableFuture<Void> revoked) {
-    while (!revoked.isDone()) {
-      rig.machine.timers().pause();
-    }
-  }
-
   private static void assertQuarantined(CompletableFuture<Void> revoked, String named) {
     assertThatThrownBy(revoked::join)
         .isInstanceOf(CompletionException.class)
@@ -62,7 +56,7 @@ class RevocationDeadlineTest {
       assertThat(second.quarantined()).isEqualTo(1);
 
       CompletableFuture<Void> revoked = rig.behindMemory.revoke(DEADLINE).toCompletableFuture();
-      await(rig, revoked);
+      rig.pauseUntilDone(revoked);
       assertQuarantined(revoked, "0000:04:00.0");
       assertThat(rig.device.tryWrite(window.address(), BYTES)).as("held on").isFalse();
       second.newMapping().close();
@@ -104,7 +98,7 @@ class RevocationDeadlineTest {
       window.link(0, rig.behindMemory.phys(), PAGE, BIDIRECTIONAL);
 
       CompletableFuture<Void> revoked = rig.behindMemory.revoke(DEADLINE).toCompletableFuture();
-      await(rig, revoked);
+      rig.pauseUntilDone(revoked);
       assertQuarantined(revoked, "0000:04:00.0");
       assertThat(rig.behindMemory.pins()).as("held for the device that was not proved away").isEqualTo(1);
 
@@ -126,7 +120,7 @@ class RevocationDeadlineTest {
       assertThat(rig.mapper.quarantined()).isEqualTo(1);
 
       CompletableFuture<Void> revoked = rig.behindMemory.revoke(DEADLINE).toCompletableFuture();
-      await(rig, revoked);
+      rig.pauseUntilDone(revoked);
       assertThat(revoked).as("its only device is stopped").isCompleted();
       assertThat(rig.device.tryWrite(window.address() + PAGE, BYTES)).isFalse();
 
@@ -150,7 +144,7 @@ class RevocationDeadlineTest {
       holdsOn.link(0, rig.behindMemory.phys(), PAGE, BIDIRECTIONAL);
       CompletableFuture<Void> revoked = rig.behindMemory.revoke(DEADLINE).toCompletableFuture();
       assertThat(rig.behindMemory.range().importers()).extracting(Importer::device).containsExactly(second.slot());
-      await(rig, revoked);
+      rig.pauseUntilDone(revoked);
       assertThat(revoked).isCompleted();
       assertThat(rig.device.tryWrite(listens.address() + 2 * PAGE, BYTES)).as("let go in time").isTrue();
       rig.mapper.map(block.phys(0), PAGE, BIDIRECTIONAL, NONE).close();
@@ -169,7 +163,7 @@ class RevocationDeadlineTest {
       window.unlink(PAGE, PAGE, batch);
       CompletableFuture<Void> revoked = rig.behindMemory.revoke(DEADLINE).toCompletableFuture();
       assertThat(rig.behindMemory.range().importers()).hasSize(1);
-      await(rig, revoked);
+      rig.pauseUntilDone(revoked);
       assertThat(revoked).isCompleted();
       assertThatThrownBy(rig.mapper::newMapping).as("stopped").isInstanceOf(DmaMappingException.class);
       batch.complete();

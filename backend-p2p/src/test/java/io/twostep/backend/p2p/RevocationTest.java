@@ -1,5 +1,6 @@
 package io.twostep.backend.p2p;
 
+import static io.twostep.backend.p2p.ReasonAssert.assertReason;
 import static io.twostep.dma.DmaAttributes.NONE;
 import static io.twostep.dma.DmaDirection.BIDIRECTIONAL;
 import static io.twostep.dma.DmaDirection.FROM_DEVICE;
@@ -35,10 +36,6 @@ import org.junit.jupiter.params.provider.EnumSource;
 class RevocationTest {
   private static final int PAGE = Rig.PAGE;
   private static final byte[] BYTES = Rig.pattern(64, 1);
-
-  private static void assertReason(Reason reason, Runnable call) {
-    assertThatThrownBy(call::run).isInstanceOfSatisfying(DmaMappingException.class, e -> assertThat(e.reason()).isEqualTo(reason));
-  }
 
   private static boolean isDone(CompletableFuture<Void> future) {
     return future.isDone() && !future.isCompletedExceptionally();
@@ -131,9 +128,7 @@ class RevocationTest {
       CompletableFuture<Void> revoked = rig.nearMemory.revoke(5_000_000).toCompletableFuture();
       assertThat(rig.device.tryWrite(address, BYTES)).as("nothing stands between").isTrue();
       long start = rig.machine.timers().nanoTime();
-      while (!revoked.isDone()) {
-        rig.machine.timers().pause();
-      }
+      rig.pauseUntilDone(revoked);
       assertThat(rig.machine.timers().nanoTime() - start).isGreaterThanOrEqualTo(5_000_000);
       assertThat(isDone(revoked)).isTrue();
       assertThat(rig.device.tryWrite(address, BYTES)).isFalse();
@@ -259,9 +254,7 @@ class RevocationTest {
       CompletableFuture<Void> revoked = rig.behindMemory.revoke(1_000).toCompletableFuture();
       assertThat(rig.mapper.quarantined()).isEqualTo(1);
       assertThat(revoked).isNotDone();
-      while (!revoked.isDone()) {
-        rig.machine.timers().pause();
-      }
+      rig.pauseUntilDone(revoked);
       assertThatThrownBy(revoked::join)
           .isInstanceOf(CompletionException.class)
           .cause()

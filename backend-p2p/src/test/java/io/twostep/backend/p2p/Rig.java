@@ -31,6 +31,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
 
 /**
  * A modelled machine with an importing device below a switch and three providers: beside it below the switch, behind the host bridge, and behind another that nobody knows.
@@ -172,6 +173,13 @@ final class Rig implements AutoCloseable {
       bytes[i] = (byte) (i * 31 + (i >>> 8) * 7 + salt * 13 + 1);
     }
     return bytes;
+  }
+
+  /** Let modelled time pass until {@code future} is done. */
+  void pauseUntilDone(CompletableFuture<Void> future) {
+    while (!future.isDone()) {
+      machine.timers().pause();
+    }
   }
 
   static byte[] bytesOf(MemoryBlock block, long offset, int length) {
