@@ -170,14 +170,11 @@ public final class LinuxMachine implements Machine {
     List<String> members = new ArrayList<>(function.companions());
     members.add(function.address());
     return GroupSpace.open(
-        kernel,
-        config.paths(),
-        faults,
+        new GroupSpace.Host(kernel, config.paths(), faults),
         function.group(),
         members.stream().map(pci::find).flatMap(Optional::stream).toList(),
         decoded(),
-        config.addressing() == Addressing.REGISTERED ? memory.ram() : null,
-        Math.max(config.pageSize(), PageSize.HUGE_2M.bytes()));
+        config.addressing() == Addressing.REGISTERED ? new GroupSpace.Registered(memory.ram(), Math.max(config.pageSize(), PageSize.HUGE_2M.bytes())) : null);
   }
 
   /** Return the bus addresses of all BARs: requests there may never reach the IOMMU. */

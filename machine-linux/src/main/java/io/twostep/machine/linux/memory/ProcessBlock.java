@@ -49,7 +49,7 @@ final class ProcessBlock implements MemoryBlock {
 
   @Override
   public PhysRanges ranges() {
-    return new BlockRanges(phys, length);
+    return PhysRanges.of(phys, length);
   }
 
   @Override
@@ -98,33 +98,5 @@ final class ProcessBlock implements MemoryBlock {
   @Override
   public String toString() {
     return region.name();
-  }
-
-  /** The one range that a block is. */
-  private static final class BlockRanges implements PhysRanges {
-    private final long phys;
-    private final long length;
-    private boolean told;
-
-    BlockRanges(long phys, long length) {
-      this.phys = phys;
-      this.length = length;
-    }
-
-    @Override
-    public void rewind() {
-      told = false;
-    }
-
-    @Override
-    public int fill(long[] phys, long[] length) {
-      if (told || phys.length == 0) {
-        return 0;
-      }
-      told = true;
-      phys[0] = this.phys;
-      length[0] = this.length;
-      return 1;
-    }
   }
 }

@@ -46,33 +46,37 @@ public final class GroupSpace implements AddressSpace, AutoCloseable {
     this.registered = registered;
   }
 
+  /** What all groups of a machine share; {@code faults} is where refused accesses are told. */
+  public record Host(Kernel kernel, HostPaths paths, KernelFaults faults) {}
+
+  /** Memory to register, whose I/O and physical addresses agree below {@code alignment}, a power of two. */
+  public record Registered(Ram ram, long alignment) {}
+
   /**
    * Open a group.
    *
-   * @param faults where refused accesses are told
    * @param members all functions in it
    * @param decoded bus addresses of BARs: devices may answer each other there, past the IOMMU
-   * @param ram what to register; null to translate
-   * @param alignment see {@link Registration#plan}
+   * @param memory what to register; null to translate
    */
-  public static GroupSpace open(
-      Kernel kernel, HostPaths paths, KernelFaults faults, int number, List<PciFunction> members, List<AddressRange> decoded, @Nullable Ram ram, long alignment) {
+  public static GroupSpace open(Host host, int number, List<PciFunction> members, List<AddressRange> decoded, @Nullable Registered memory) {
     String name = "IOMMU group " + number;
-    VfioGroup group = VfioGroup.open(kernel, paths.vfio(), number, describe(members));
+    VfioGroup group = VfioGroup.open(host.kernel, host.paths.vfio(), number, describe(members));
     try {
-      MemoryLocks locks = new MemoryLocks(paths);
-      VfioIommu iommu = new VfioIommu(name, group.container(), locks, faults, address -> members.stream().anyMatch(member -> member.address().equals(address)));
-      List<AddressRange> reserved = new ArrayList<>(ReservedRegions.read(paths, number));
+      MemoryLocks locks = new MemoryLocks(host.paths);
+      VfioIommu iommu = new VfioIommu(name, group.container(), locks, host.faults, address -> members.stream().anyMatch(member -> member.address().equals(address)));
+      List<AddressRange> reserved = new ArrayList<>(ReservedRegions.read(host.paths, number));
       reserved.addAll(decoded);
       List<OffsetWindow> windows = List.of();
-      if (ram != null) {
+      if (memory != null) {
+        Ram ram = memory.ram;
         locks.require(name, ram.length());
-        windows = Registration.plan(name, ram.first(), ram.length(), iommu.windows(), reserved, alignment);
+        windows = Registration.plan(name, ram.first(), ram.length(), iommu.windows(), reserved, memory.alignment);
         for (OffsetWindow window : windows) {
           iommu.map(window.firstDmaAddress(), window.firstPhys(), window.length(), BOTH_WAYS);
         }
       }
-      return new GroupSpace(name, group, iommu, List.copyOf(reserved), windows, ram != null);
+      return new GroupSpace(name, group, iommu, List.copyOf(reserved), windows, memory != null);
     } catch (RuntimeException e) {
       group.close();
       throw e;
