@@ -2,13 +2,11 @@ package io.twostep.backend.iommu;
 
 import io.twostep.dma.DmaAttributes;
 import io.twostep.dma.spi.AttachContext;
-import io.twostep.dma.spi.DirtyTracker;
-import io.twostep.dma.spi.DmaOps;
+import io.twostep.dma.spi.ForwardingOps;
 import io.twostep.dma.spi.MapFlags;
 import io.twostep.dma.spi.MappingState;
 import io.twostep.dma.spi.PhysicalMemory;
 import io.twostep.dma.spi.Retirement;
-import org.jspecify.annotations.Nullable;
 
 /**
  * The primitives of one device that does not see CPU caches: those of {@link TableOps}, with ownership of cache lines moved when memory changes hands.
@@ -16,8 +14,10 @@ import org.jspecify.annotations.Nullable;
  * <p>Lines are cleaned before the device may look and dropped when the CPU takes over, for exactly the linked bytes: in teardown that is the copy out, so it waits for the
  * invalidation. A range that shares a line with other memory is refused. Coherent memory and peers are left alone.
  */
-final class NonCoherentTableOps implements DmaOps {
-  private final TableOps next;
+final class NonCoherentTableOps extends ForwardingOps {
+  /** The ops below, by their own type: calls on the way of every mapping have one target. */
+  private final TableOps table;
+
   private final PhysicalMemory memory;
   private final Refusals refusals;
   private final long granuleMask;
@@ -29,7 +29,8 @@ final class NonCoherentTableOps implements DmaOps {
   private final PartialGranules wholeGranules = new PartialGranules();
 
   NonCoherentTableOps(TableOps next, TableSpace space, AttachContext context) {
-    this.next = next;
+    super(next);
+    table = next;
     memory = context.machine().memory();
     refusals = new Refusals(context.device());
     granuleMask = space.granule - 1;
@@ -38,43 +39,13 @@ final class NonCoherentTableOps implements DmaOps {
   }
 
   @Override
-  public String device() {
-    return next.device();
-  }
-
-  @Override
-  public long granule() {
-    return next.granule();
-  }
-
-  @Override
-  public long unit() {
-    return next.unit();
-  }
-
-  @Override
-  public boolean translates() {
-    return true;
-  }
-
-  @Override
-  public long maxMappingLength() {
-    return next.maxMappingLength();
-  }
-
-  @Override
-  public long optimalMappingLength() {
-    return next.optimalMappingLength();
-  }
-
-  @Override
   public boolean reaches(long phys, long length) {
-    return ((phys | length) & lineMask) == 0 && next.reaches(phys, length);
+    return ((phys | length) & lineMask) == 0 && table.reaches(phys, length);
   }
 
   @Override
   public int classify(long phys, long length) {
-    return next.classify(phys, length);
+    return table.classify(phys, length);
   }
 
   @Override
@@ -84,7 +55,7 @@ final class NonCoherentTableOps implements DmaOps {
       requireOwnLines(phys, length, flags);
       memory.cleanCache(phys, length);
     }
-    next.map(state, phys, length, flags, undo);
+    table.map(state, phys, length, flags, undo);
     if (cached) {
       state.flags |= MapFlags.NEEDS_SYNC;
       notePartials(state, state.dmaAddress, length);
@@ -94,13 +65,13 @@ final class NonCoherentTableOps implements DmaOps {
   @Override
   public void unmap(MappingState state, Retirement batch) {
     takeAllBack(state, batch);
-    next.unmap(state, batch);
+    table.unmap(state, batch);
   }
 
   @Override
   public void reserve(MappingState state, long lead, long length, long alignment, long highest, int flags) {
-    next.reserve(state, lead, length, alignment, highest, flags);
-    next.stateOf(state).partials.clear();
+    table.reserve(state, lead, length, alignment, highest, flags);
+    table.stateOf(state).partials.clear();
     if (isCached(flags)) {
       state.flags |= MapFlags.NEEDS_SYNC;
     }
@@ -112,7 +83,7 @@ final class NonCoherentTableOps implements DmaOps {
     if (cached) {
       requireOwnLines(phys, length, flags);
     }
-    next.link(state, offset, phys, length, flags, undo);
+    table.link(state, offset, phys, length, flags, undo);
     if (cached && !state.has(MapFlags.WINDOW)) {
       notePartials(state, state.dmaAddress + offset, length);
     }
@@ -129,7 +100,7 @@ final class NonCoherentTableOps implements DmaOps {
       }
       bytes += length[i];
     }
-    next.linkRun(state, offset, phys, length, from, to, flags, undo);
+    table.linkRun(state, offset, phys, length, from, to, flags, undo);
     if (cached && !state.has(MapFlags.WINDOW)) {
       notePartials(state, state.dmaAddress + offset, bytes);
     }
@@ -140,17 +111,17 @@ final class NonCoherentTableOps implements DmaOps {
     if (state.has(MapFlags.NEEDS_SYNC)) {
       sync(state, offset, length, TOWARD_DEVICE);
     }
-    next.publish(state, offset, length, undo);
+    table.publish(state, offset, length, undo);
   }
 
   @Override
   public void unlink(MappingState state, long offset, long length, Retirement batch) {
-    next.requireLinked(state, offset, length);
+    table.requireLinked(state, offset, length);
     takeBack(state, offset, length, batch);
-    next.unlink(state, offset, length, batch);
+    table.unlink(state, offset, length, batch);
     if (!state.has(MapFlags.WINDOW)) {
       long first = state.dmaAddress + offset;
-      next.stateOf(state).partials.remove(first & ~granuleMask, first + (length - 1) & ~granuleMask);
+      table.stateOf(state).partials.remove(first & ~granuleMask, first + (length - 1) & ~granuleMask);
     }
   }
 
@@ -160,13 +131,13 @@ final class NonCoherentTableOps implements DmaOps {
     if ((access & MapFlags.DEVICE_WRITES) == 0) {
       takeBack(state, offset, length, batch);
     }
-    next.protect(state, offset, length, access, batch);
+    table.protect(state, offset, length, access, batch);
   }
 
   @Override
   public void release(MappingState state, Retirement batch) {
     takeAllBack(state, batch);
-    next.release(state, batch);
+    table.release(state, batch);
   }
 
   @Override
@@ -183,31 +154,6 @@ final class NonCoherentTableOps implements DmaOps {
     CacheSweep.takeBack(memory, phys, length);
   }
 
-  @Override
-  public long physOf(MappingState state, long offset) {
-    return next.physOf(state, offset);
-  }
-
-  @Override
-  public long nextLinked(MappingState state, long offset, long step) {
-    return next.nextLinked(state, offset, step);
-  }
-
-  @Override
-  public @Nullable DirtyTracker dirtyTracker() {
-    return next.dirtyTracker();
-  }
-
-  @Override
-  public void quiesce() {
-    next.quiesce();
-  }
-
-  @Override
-  public void close() {
-    next.close();
-  }
-
   /** Register what is to be taken back, found by translations that the caller is about to clear. */
   private void takeBack(MappingState state, long offset, long length, Retirement batch) {
     if (state.has(MapFlags.NEEDS_SYNC)) {
@@ -220,20 +166,20 @@ final class NonCoherentTableOps implements DmaOps {
     if (state.allocated != 0) {
       takeBack(state, 0, state.length, batch);
       if (state.has(MapFlags.NEEDS_SYNC) && !state.has(MapFlags.WINDOW)) {
-        next.stateOf(state).partials.clear();
+        table.stateOf(state).partials.clear();
       }
     }
   }
 
   private PartialGranules partialsOf(MappingState state) {
-    return state.has(MapFlags.WINDOW) ? wholeGranules : next.stateOf(state).partials;
+    return state.has(MapFlags.WINDOW) ? wholeGranules : table.stateOf(state).partials;
   }
 
   private void notePartials(MappingState state, long iova, long length) {
     long last = iova + (length - 1);
     long headGranule = iova & ~granuleMask;
     long tailGranule = last & ~granuleMask;
-    PartialGranules partials = next.stateOf(state).partials;
+    PartialGranules partials = table.stateOf(state).partials;
     if (headGranule == tailGranule) {
       if (((iova | length) & granuleMask) != 0) {
         partials.add(headGranule, iova, last);
