@@ -1,6 +1,8 @@
 package io.twostep.examples;
 
 import io.twostep.examples.cli.CommandLineMain;
+import io.twostep.examples.cli.StandardOutput;
+import java.io.PrintStream;
 
 /** The command line {@code twostep}. */
 public final class Twostep {
@@ -8,6 +10,9 @@ public final class Twostep {
 
   /** Run a command and exit with its status: 0 done, 1 failed, 2 bad input. */
   public static void main(String[] arguments) {
-    System.exit(CommandLineMain.run(System.out, System.err, arguments));
+    StandardOutput output = new StandardOutput();
+    PrintStream out = output.text();
+    System.setOut(out);
+    System.exit(output.statusAfter(CommandLineMain.run(out, System.err, arguments), System.err));
   }
 }

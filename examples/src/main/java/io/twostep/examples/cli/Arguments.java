@@ -4,6 +4,7 @@ import io.twostep.dma.spi.Names;
 import io.twostep.examples.nvme.NvmeWorkload;
 import io.twostep.examples.nvme.Strategy;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
@@ -139,6 +140,23 @@ final class Arguments {
       throw new BadInput(text + " cannot be written; choose another place");
     }
     return file;
+  }
+
+  /** Write a file that {@link #output} found possible; what cannot be written whole is not left behind. */
+  static void write(Path file, String text) {
+    boolean mine = !Files.exists(file);
+    try {
+      Files.writeString(file, text, StandardCharsets.UTF_8);
+    } catch (IOException e) {
+      try {
+        if (mine) {
+          Files.deleteIfExists(file);
+        }
+      } catch (IOException undeleted) {
+        e.addSuppressed(undeleted);
+      }
+      throw new BadInput(file + " cannot be written (" + e.getMessage() + "); choose another place");
+    }
   }
 
   /** Return where copies of files go. */

@@ -5,7 +5,6 @@ import io.twostep.examples.capture.Captured;
 import io.twostep.examples.compare.Layout;
 import io.twostep.examples.compare.LayoutCsv;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -46,7 +45,7 @@ final class CaptureCommand implements Callable<Integer> {
   @Option(names = "--address", paramLabel = "START-END", description = "With --pid: instead, these addresses, in hexadecimal, as /proc/PID/maps shows them.")
   private @Nullable String address;
 
-  @Option(names = "-o", paramLabel = "OUT", description = "The file to write. Default: to standard output.")
+  @Option(names = {"-o", "--out"}, paramLabel = "OUT", description = "The file to write. Default: to standard output.")
   private @Nullable String out;
 
   @Option(names = "--json", description = "With -o: print one JSON object about what was written.")
@@ -63,16 +62,17 @@ final class CaptureCommand implements Callable<Integer> {
     if (!Files.exists(Path.of("/proc/self/pagemap"))) {
       throw new BadInput("this system has no /proc/self/pagemap; capture needs Linux with a page map");
     }
+    Path written = out == null ? null : Arguments.output(out);
     String source = source();
     Captured found = found(source);
     String layout = text(source, found);
-    if (out == null) {
+    if (written == null) {
       spec.commandLine().getOut().print(layout);
       spec.commandLine().getOut().flush();
       return CommandLineMain.DONE;
     }
-    Files.writeString(Arguments.output(out), layout, StandardCharsets.UTF_8);
-    spec.commandLine().getOut().println(json ? json(source, found, out) : summary(source, found) + ", written to " + out);
+    Arguments.write(written, layout);
+    spec.commandLine().getOut().println(json ? json(source, found, written.toString()) : summary(source, found) + ", written to " + written);
     return CommandLineMain.DONE;
   }
 

@@ -6,6 +6,8 @@ import io.twostep.platform.PlatformException;
 import java.io.PrintStream;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.NoSuchFileException;
 import java.util.ServiceLoader;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -47,10 +49,16 @@ public final class CommandLineMain {
     for (CommandSource source : ServiceLoader.load(CommandSource.class)) {
       source.commands().forEach(commands::addSubcommand);
     }
+    commands.getSubcommands().values().forEach(command -> command.getCommandSpec().versionProvider(new VersionText()));
     commands.setOut(outWriter).setErr(errWriter).setColorScheme(CommandLine.Help.defaultColorScheme(Ansi.OFF));
     commands.setParameterExceptionHandler((e, args) -> refuse(errWriter, describe(e)));
     commands.setExecutionExceptionHandler((e, command, parsed) -> fail(errWriter, e));
-    return commands.execute(arguments);
+    try {
+      return commands.execute(arguments);
+    } catch (OutOfMemoryError e) {
+      errWriter.printf("twostep: failed: Java's heap of %d MiB is too small for this; set TWOSTEP_JAVA_OPTIONS=-Xmx4g, or more%n", Runtime.getRuntime().maxMemory() >> 20);
+      return FAILED;
+    }
   }
 
   private static int refuse(PrintWriter err, String message) {
@@ -65,11 +73,22 @@ public final class CommandLineMain {
     if (e instanceof PlatformException assembly) {
       return refuse(err, String.join("; ", assembly.problems()));
     }
-    err.println("twostep: failed: " + oneLine(e.getMessage() == null ? e.toString() : e.getMessage()));
+    err.println("twostep: failed: " + oneLine(reason(e)));
     if (Boolean.getBoolean("twostep.trace")) {
       e.printStackTrace(err);
     }
     return FAILED;
+  }
+
+  /** Exceptions of files often hold a name and nothing else. */
+  private static String reason(Exception e) {
+    if (e instanceof NoSuchFileException missing) {
+      return missing.getFile() + " does not exist";
+    }
+    if (e instanceof AccessDeniedException denied) {
+      return denied.getFile() + " may not be used; check its permissions";
+    }
+    return e.getMessage() == null ? e.toString() : e.getMessage();
   }
 
   private static String describe(ParameterException e) {

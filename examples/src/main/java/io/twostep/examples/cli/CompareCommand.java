@@ -7,8 +7,6 @@ import io.twostep.examples.compare.Layout;
 import io.twostep.examples.compare.html.HtmlReport;
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -65,11 +63,11 @@ final class CompareCommand implements Callable<Integer> {
     StepLine progress = new StepLine(spec.commandLine().getErr());
     try (Comparing comparing = source.open(Long.parseLong(Arguments.seed(seed).getOrDefault("seed", "1")), progress)) {
       Comparison result = comparing.run(bytes, Effort.of(times));
-      if (report != null) {
-        Files.writeString(report, HtmlReport.of(result, bySize(comparing, result.layout(), times), Environment.text()), StandardCharsets.UTF_8);
-      }
       progress.end();
       out.println(json ? CompareReport.json(result) : CompareReport.text(result));
+      if (report != null) {
+        Arguments.write(report, HtmlReport.of(result, bySize(comparing, result.layout(), times), Environment.text()));
+      }
     } finally {
       progress.end();
     }

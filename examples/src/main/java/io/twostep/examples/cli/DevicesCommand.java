@@ -33,7 +33,7 @@ final class DevicesCommand implements Callable<Integer> {
   @Option(names = "--yes", description = "Do what --bind or --unbind says.")
   private boolean yes;
 
-  @Option(names = "--json", description = "Print one JSON object.")
+  @Option(names = "--json", description = "Print the list as one JSON object.")
   private boolean json;
 
   @Option(names = "--root", paramLabel = "FOLDER", description = "Where sys, proc and dev are. Default: /.", hidden = true)
@@ -50,6 +50,9 @@ final class DevicesCommand implements Callable<Integer> {
     HostPaths paths = HostPaths.under(Path.of(root));
     if (bind != null && unbind != null) {
       throw new BadInput("--bind and --unbind exclude each other; give one");
+    }
+    if (json && (bind != null || unbind != null)) {
+      throw new BadInput("--json is for the list; leave it out with --bind and --unbind");
     }
     if (bind != null || unbind != null) {
       change(paths, bind != null ? plan(paths, bind, true) : plan(paths, unbind, false), out);

@@ -1,5 +1,6 @@
 package io.twostep.examples.cli;
 
+import io.twostep.examples.temporary.TemporaryPath;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -55,15 +56,12 @@ final class GuestTestCommand implements Callable<Integer> {
     if (figures && widths.size() != 1) {
       throw new BadInput("figures are taken in one boot; give one width with --bits");
     }
-    Path measured = Files.createTempFile("twostep-figures-", ".json");
-    try {
-      int status = boot(widths, measured);
+    try (TemporaryPath measured = TemporaryPath.file("twostep-figures-", ".json")) {
+      int status = boot(widths, measured.path());
       if (json && status == CommandLineMain.DONE) {
-        spec.commandLine().getOut().println(Files.readString(measured).strip());
+        spec.commandLine().getOut().println(Files.readString(measured.path()).strip());
       }
       return status;
-    } finally {
-      Files.deleteIfExists(measured);
     }
   }
 

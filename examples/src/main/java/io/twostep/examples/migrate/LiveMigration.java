@@ -8,14 +8,13 @@ import io.twostep.device.vfio.migrate.MigrationSource;
 import io.twostep.device.vfio.migrate.Phase;
 import io.twostep.device.vfio.migrate.Progress;
 import io.twostep.examples.nvme.ProgressListener;
+import io.twostep.examples.temporary.TemporaryPath;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.StandardSocketOptions;
 import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
-import java.nio.file.Files;
-import java.nio.file.Path;
 
 /** Moves a busy guest from one machine to another, each with a thread of its own, over TCP on the loopback. */
 public final class LiveMigration {
@@ -44,21 +43,16 @@ public final class LiveMigration {
    * @throws IOException if the socket or the temporary folder cannot be used
    */
   public static MigrateResult run(MigrateOptions options, ProgressListener listener) throws IOException {
-    Path folder = Files.createTempDirectory("twostep-migrate");
-    try (MigrationHost near = new MigrationHost(options);
+    try (TemporaryPath folder = TemporaryPath.folder("twostep-migrate");
+        MigrationHost near = new MigrationHost(options);
         MigrationHost far = new MigrationHost(options);
         ServerSocketChannel server = ServerSocketChannel.open().bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0));
         SocketChannel source = SocketChannel.open(server.getLocalAddress());
         SocketChannel target = server.accept()) {
-      FileOwnershipStore store = new FileOwnershipStore(folder.resolve("ownership"));
+      FileOwnershipStore store = new FileOwnershipStore(folder.path().resolve("ownership"));
       store.create();
       source.setOption(StandardSocketOptions.SO_SNDBUF, SOCKET_BYTES).configureBlocking(false);
       return new LiveMigration(options, listener).run(near, far, source, target, store);
-    } finally {
-      for (String name : new String[] {"ownership", "ownership.lock", "ownership.next"}) {
-        Files.deleteIfExists(folder.resolve(name));
-      }
-      Files.deleteIfExists(folder);
     }
   }
 

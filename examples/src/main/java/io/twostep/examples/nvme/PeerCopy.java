@@ -9,6 +9,7 @@ import io.twostep.dma.MemoryPlacement;
 import io.twostep.dma.PeerBlock;
 import io.twostep.dma.spi.LayerBackend;
 import io.twostep.dma.spi.PeerMapType;
+import io.twostep.examples.temporary.TemporaryPath;
 import io.twostep.machine.model.PeerBytes;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
@@ -57,14 +58,11 @@ public final class PeerCopy {
   static PeerCopyResult run(Path file, PeerTree tree, ProgressListener listener, List<LayerBackend> above) throws IOException {
     long size = Files.size(file);
     byte[] digest = Digests.of(file, size);
-    Path from = Files.createTempFile("twostep-from-", ".img");
-    Path to = Files.createTempFile("twostep-to-", ".img");
     long room = Math.max(1, blocksOf(size));
-    try (PeerPair pair = new PeerPair(tree, from, room, to, 2 * room, above)) {
+    try (TemporaryPath from = TemporaryPath.file("twostep-from-", ".img");
+        TemporaryPath to = TemporaryPath.file("twostep-to-", ".img");
+        PeerPair pair = new PeerPair(tree, from.path(), room, to.path(), 2 * room, above)) {
       return new PeerCopy(pair, size, listener).run(file, tree, digest);
-    } finally {
-      Files.deleteIfExists(from);
-      Files.deleteIfExists(to);
     }
   }
 

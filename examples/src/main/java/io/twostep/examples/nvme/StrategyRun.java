@@ -5,11 +5,10 @@ import io.twostep.backend.iommu.IommuBackend;
 import io.twostep.backend.swiotlb.SwiotlbBackend;
 import io.twostep.backend.swiotlb.SwiotlbStatistics;
 import io.twostep.dma.spi.Machine;
+import io.twostep.examples.temporary.TemporaryPath;
 import io.twostep.machine.model.ModelMachine;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.security.MessageDigest;
 import java.util.Arrays;
@@ -31,11 +30,11 @@ final class StrategyRun {
 
   /** Return what was counted; times are still missing. */
   RunResult count(byte[] digest, ProgressListener listener) throws IOException {
-    Path store = Files.createTempFile("twostep-namespace-", ".img");
     Meter meter = new Meter();
     @Nullable DebugBackend checker;
     RunResult result;
-    try (Assembled on = new Assembled(work, stack, strategy, store, namespaceSize(), meter);
+    try (TemporaryPath store = TemporaryPath.file("twostep-namespace-", ".img");
+        Assembled on = new Assembled(work, stack, strategy, store.path(), namespaceSize(), meter);
         FileChannel file = FileChannel.open(work.file(), StandardOpenOption.READ)) {
       Machine machine = on.platform.machine();
       checker = on.platform.backend(work.address(), DebugBackend.class);
@@ -64,8 +63,6 @@ final class StrategyRun {
           0,
           0,
           "");
-    } finally {
-      Files.deleteIfExists(store);
     }
     // Asked now: what is left behind shows when the platform is closed.
     return checker == null ? result : result.withChecker(checker.statistics().verdict());
@@ -77,12 +74,10 @@ final class StrategyRun {
       return WarmTimes.NONE;
     }
     long size = Math.min(fileSize, work.ioSize() * work.queueDepth() * work.queues());
-    Path store = Files.createTempFile("twostep-namespace-", ".img");
-    try (Assembled on = new Assembled(work, stack, strategy, store, namespaceSize(), null);
+    try (TemporaryPath store = TemporaryPath.file("twostep-namespace-", ".img");
+        Assembled on = new Assembled(work, stack, strategy, store.path(), namespaceSize(), null);
         FileTransfer transfer = new FileTransfer(on.controller, on.platform.machine(), work, size, (what, done, total) -> {})) {
       return WarmTimes.measure(transfer);
-    } finally {
-      Files.deleteIfExists(store);
     }
   }
 

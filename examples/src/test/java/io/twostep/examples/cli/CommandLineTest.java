@@ -1,6 +1,7 @@
 package io.twostep.examples.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
@@ -175,5 +176,22 @@ class CommandLineTest {
     Run run = Run.of();
     assertThat(run.status()).isZero();
     assertThat(run.out()).contains("Usage: twostep", "nvme", "plugins");
+  }
+
+  @Test
+  void everyCommandTellsItsVersion() {
+    for (String command : new String[] {"nvme", "compare", "capture", "plugins", "devices"}) {
+      assertThat(Run.of(command, "--version").out()).as(command).startsWith("twostep ");
+    }
+  }
+
+  @Test
+  void aFileThatCannotBeWrittenWholeIsNamedAndNotLeftBehind() throws IOException {
+    Path full = Path.of("/dev/full");
+    assumeTrue(Files.exists(full));
+    assertThatThrownBy(() -> Arguments.write(full, "text")).isInstanceOf(BadInput.class).hasMessageStartingWith("/dev/full cannot be written (");
+    Path within = file(100).resolve("below-a-file");
+    assertThatThrownBy(() -> Arguments.write(within, "text")).isInstanceOf(BadInput.class).hasMessageContaining("choose another place");
+    assertThat(within).doesNotExist();
   }
 }

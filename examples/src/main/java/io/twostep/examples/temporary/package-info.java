@@ -1,0 +1,5 @@
+/** Files and folders that are gone when the work is, also when it is interrupted. */
+@NullMarked
+package io.twostep.examples.temporary;
+
+import org.jspecify.annotations.NullMarked;
