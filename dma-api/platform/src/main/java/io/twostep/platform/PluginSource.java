@@ -7,6 +7,8 @@ import java.net.MalformedURLException;
 import java.net.URL;
 import java.net.URLClassLoader;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.NotDirectoryException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -67,6 +69,8 @@ public final class PluginSource {
       if (urls.isEmpty()) {
         problems.accept("plugin folder " + folder + " holds no jar");
       }
+    } catch (NoSuchFileException | NotDirectoryException e) {
+      problems.accept("plugin folder " + folder + " is no folder; give one that holds jars");
     } catch (IOException e) {
       problems.accept("plugin folder " + folder + " cannot be read: " + e);
     }

@@ -95,7 +95,7 @@ class PluginSourceTest {
     assertThat(Platform.plugins(PluginSource.jars(missing)).problems())
         .first()
         .asString()
-        .startsWith("plugin folder " + missing + " cannot be read: ");
+        .startsWith("plugin folder " + missing + " is no folder; give one that holds jars");
   }
 
   @Test
