@@ -132,11 +132,14 @@ final class Arguments {
     } catch (InvalidPathException e) {
       throw new BadInput("'" + text + "' is no path: " + e.getReason());
     }
+    if (Files.isDirectory(file)) {
+      throw new BadInput(text + " is a folder; name a file in it");
+    }
     Path folder = file.toAbsolutePath().getParent();
     if (folder == null || !Files.isDirectory(folder)) {
       throw new BadInput("the folder of " + text + " does not exist");
     }
-    if (Files.isDirectory(file) || !Files.isWritable(Files.exists(file) ? file : folder)) {
+    if (!Files.isWritable(Files.exists(file) ? file : folder)) {
       throw new BadInput(text + " cannot be written; choose another place");
     }
     return file;

@@ -35,17 +35,17 @@ public final class CommandLineMain {
     PrintWriter outWriter = new PrintWriter(out, true, StandardCharsets.UTF_8);
     PrintWriter errWriter = new PrintWriter(err, true, StandardCharsets.UTF_8);
     CommandLine commands = new CommandLine(new Root());
-    commands.addSubcommand(new CompareCommand());
-    commands.addSubcommand(new MigrateCommand());
-    commands.addSubcommand(new CaptureCommand());
     commands.addSubcommand(new NvmeCommand());
     commands.addSubcommand(new PeerCommand());
     commands.addSubcommand(new RdmaCommand());
+    commands.addSubcommand(new MigrateCommand());
+    commands.addSubcommand(new CompareCommand());
+    commands.addSubcommand(new CaptureCommand());
     commands.addSubcommand(new ExampleCommand());
-    commands.addSubcommand(new DevicesCommand());
-    commands.addSubcommand(new GuestTestCommand());
     commands.addSubcommand(new PluginsCommand());
+    commands.addSubcommand(new DevicesCommand());
     commands.addSubcommand(new ServeCommand());
+    commands.addSubcommand(new GuestTestCommand());
     for (CommandSource source : ServiceLoader.load(CommandSource.class)) {
       source.commands().forEach(commands::addSubcommand);
     }

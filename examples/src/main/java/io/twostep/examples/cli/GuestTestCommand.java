@@ -18,7 +18,7 @@ import picocli.CommandLine.Spec;
     name = "guest-test",
     description = {
       "Boot a guest with an emulated IOMMU, NVMe controllers and the edu device in QEMU, and run the driver in it through VFIO, unchanged. Needs root, and packages that it names.",
-      "Exit status: 0 if everything passed, 1 if not, 3 if something is missing and nothing was run."
+      "Exit status: 0 if everything passed, 1 if not, 2 for bad input, 3 if something is missing and nothing was run."
     },
     mixinStandardHelpOptions = true)
 final class GuestTestCommand implements Callable<Integer> {

@@ -62,7 +62,7 @@ final class NvmeCommand implements Callable<Integer> {
   @Option(names = "--queues", paramLabel = "N", description = "I/O queue pairs. Default: 1.")
   private String queues = "1";
 
-  @Option(names = "--machine", paramLabel = "NAME", description = "The machine. Default: model.")
+  @Option(names = "--machine", paramLabel = "NAME", description = "model, linux (with --device) or vfio-user (with --socket). Default: model.")
   private String machine = "model";
 
   @Option(names = "--device", paramLabel = "ADDRESS", description = "A controller of this computer, with --machine linux, such as 0000:00:03.0; see 'twostep devices'.")

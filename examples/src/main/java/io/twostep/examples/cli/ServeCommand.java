@@ -1,6 +1,7 @@
 package io.twostep.examples.cli;
 
 import io.twostep.examples.serve.NvmeServer;
+import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.List;
@@ -56,10 +57,16 @@ final class ServeCommand implements Callable<Integer> {
   }
 
   private static Path path(String text) {
+    Path path;
     try {
-      return Path.of(text);
+      path = Path.of(text);
     } catch (InvalidPathException e) {
       throw new BadInput("--socket is '" + text + "', which is no path: " + e.getReason());
     }
+    Path folder = path.toAbsolutePath().getParent();
+    if (folder == null || !Files.isDirectory(folder) || Files.isDirectory(path)) {
+      throw new BadInput("--socket is " + text + "; it must name a socket in a folder that is there");
+    }
+    return path;
   }
 }

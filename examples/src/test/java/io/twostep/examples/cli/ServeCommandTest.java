@@ -49,6 +49,15 @@ class ServeCommandTest {
     }
   }
 
+  @Test
+  void aSocketMustHaveAFolderAndBeNone() {
+    for (Path socket : new Path[] {folder.resolve("none").resolve("s"), folder}) {
+      Run run = Run.of("serve", "nvme", "--socket", socket.toString());
+      assertThat(run.status()).isEqualTo(CommandLineMain.BAD_INPUT);
+      assertThat(run.err()).isEqualToIgnoringNewLines("twostep: --socket is " + socket + "; it must name a socket in a folder that is there");
+    }
+  }
+
   private static void write(Path socket, byte[] bytes) {
     String device = VfioUserMachine.DEVICE.text();
     try (Platform platform =

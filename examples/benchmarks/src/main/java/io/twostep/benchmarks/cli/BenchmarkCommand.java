@@ -87,7 +87,8 @@ final class BenchmarkCommand implements Callable<Integer> {
       return 0;
     }
     if (growth) {
-      new GrowthReport(out, err, outputFolder()).run(studies());
+      List<Growth> chosen = studies();
+      new GrowthReport(out, err, outputFolder()).run(chosen);
       return 0;
     }
     if (!flows) {
@@ -108,9 +109,15 @@ final class BenchmarkCommand implements Callable<Integer> {
       if (Files.exists(path) && !Files.isDirectory(path)) {
         throw new BadInput(folder + " is a file; --out must be a folder");
       }
+      Files.createDirectories(path);
+      if (!Files.isWritable(path)) {
+        throw new BadInput("nothing can be written into " + folder + "; choose another --out");
+      }
       return path;
     } catch (InvalidPathException e) {
       throw new BadInput("'" + folder + "' is no path: " + e.getReason());
+    } catch (IOException e) {
+      throw new BadInput("the folder " + folder + " cannot be made; choose another --out");
     }
   }
 

@@ -35,7 +35,6 @@ final class GrowthReport {
       err.println("measuring how cost grows with " + study.text());
       GrowthProcess.measure(study, point -> points.computeIfAbsent(point.chart(), chart -> new ArrayList<>()).add(point));
     }
-    Files.createDirectories(folder);
     for (Map.Entry<GrowthChart, List<Measured>> chart : points.entrySet()) {
       Path csv = folder.resolve(chart.getKey().file() + ".csv");
       Path svg = folder.resolve(chart.getKey().file() + ".svg");

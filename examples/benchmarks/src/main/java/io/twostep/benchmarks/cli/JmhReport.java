@@ -16,6 +16,7 @@ import org.openjdk.jmh.infra.BenchmarkParams;
 import org.openjdk.jmh.profile.GCProfiler;
 import org.openjdk.jmh.results.Result;
 import org.openjdk.jmh.results.RunResult;
+import org.openjdk.jmh.runner.NoBenchmarksException;
 import org.openjdk.jmh.runner.Runner;
 import org.openjdk.jmh.runner.RunnerException;
 import org.openjdk.jmh.runner.options.ChainedOptionsBuilder;
@@ -47,11 +48,10 @@ final class JmhReport {
     Collection<RunResult> results;
     try {
       results = new Runner(options.build()).run();
+    } catch (NoBenchmarksException e) {
+      throw new BadInput("no benchmark matches '" + filter + "'; FILTER is a regular expression for names such as MapPageBenchmark; --flows and --growth have names of their own");
     } catch (RunnerException e) {
       throw new IOException("JMH could not measure: " + e.getMessage(), e);
-    }
-    if (results.isEmpty()) {
-      throw new BadInput("no benchmark matches '" + filter + "'");
     }
     if (json) {
       results.forEach(result -> out.println(json(result)));

@@ -41,12 +41,14 @@ class BenchmarkCommandTest {
   void refusesAStudyThatDoesNotExistAndAFolderThatIsAFile() {
     assertThat(run("benchmark", "--growth", "weight")).isEqualTo(2);
     assertThat(run("benchmark", "--growth", "--out", "/proc/version")).isEqualTo(2);
+    assertThat(run("benchmark", "--growth", "--out", "/proc/none")).isEqualTo(2);
     assertThat(run("benchmark", "--growth", "--flows")).isEqualTo(2);
     assertThat(run("benchmark", "--rdma", "--flows")).isEqualTo(2);
     assertThat(err.toString(StandardCharsets.UTF_8).lines())
         .containsExactly(
             "twostep: no study is called 'weight'; there are [requests, live, threads, age, memory]",
             "twostep: /proc/version is a file; --out must be a folder",
+            "twostep: the folder /proc/none cannot be made; choose another --out",
             "twostep: --growth writes tables and pictures; leave --flows and --json out",
             "twostep: --rdma measures what it measures; leave --growth, --flows, --checker and FILTER out");
   }
@@ -66,5 +68,11 @@ class BenchmarkCommandTest {
   void refusesAFilterThatIsNoRegularExpression() {
     assertThat(run("benchmark", "[")).isEqualTo(2);
     assertThat(err.toString(StandardCharsets.UTF_8)).contains("'[' is no regular expression").hasLineCount(1);
+  }
+
+  @Test
+  void refusesAFilterThatNoBenchmarkMatches() {
+    assertThat(run("benchmark", "NoSuchBenchmark")).isEqualTo(2);
+    assertThat(err.toString(StandardCharsets.UTF_8)).contains("twostep: no benchmark matches 'NoSuchBenchmark'");
   }
 }
