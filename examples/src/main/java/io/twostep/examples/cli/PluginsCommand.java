@@ -17,7 +17,10 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
 /** Lists what was found: machines, backends, device models and drivers, with their settings. */
-@Command(name = "plugins", description = "List the plugins that were found, with their settings.", mixinStandardHelpOptions = true)
+@Command(
+    name = "plugins",
+    description = {"List the plugins that were found, with their settings.", "Exit status: 0, or 2 if something that should hold plugins does not, after the list."},
+    mixinStandardHelpOptions = true)
 final class PluginsCommand implements Callable<Integer> {
   @Option(names = "--json", description = "Print one JSON object.")
   private boolean json;
