@@ -7,7 +7,7 @@ import org.junit.jupiter.api.Test;
 
 /** Random histories against one bit per granule: never two owners, never a failure while there is a hole. */
 class AllocatorHistoryTest {
-  private static final int OPERATIONS = 1_000_000;
+  private static final int OPERATIONS = Integer.getInteger("twostep.operations", 1_000_000);
   private static final int[] SPACES = {40, 700, 5_000, 60_000};
 
   @Test

@@ -7,7 +7,7 @@ import java.util.random.RandomGenerator;
 import org.junit.jupiter.api.Test;
 
 class FreeTreeTest {
-  private static final int OPERATIONS = 300_000;
+  private static final int OPERATIONS = Integer.getInteger("twostep.operations", 300_000);
 
   @Test
   void anOccupiedTreeGivesNothing() {

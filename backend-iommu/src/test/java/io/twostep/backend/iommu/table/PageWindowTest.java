@@ -13,7 +13,7 @@ class PageWindowTest {
   private static final int RW = LeafAccess.READ | LeafAccess.WRITE;
   private static final long FIRST = 3L << 30;
   private static final int PAGES = 4096;
-  private static final int STEPS = 200_000;
+  private static final int STEPS = Integer.getInteger("twostep.operations", 200_000);
 
   static Stream<TableFormat> formats() {
     return Formats.both();

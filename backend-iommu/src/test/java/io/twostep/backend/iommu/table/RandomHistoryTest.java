@@ -9,7 +9,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /** Long random histories, every answer and every granule of which an interval map foresees. */
 class RandomHistoryTest {
-  private static final int OPERATIONS = 202_000;
+  private static final int OPERATIONS = Integer.getInteger("twostep.operations", 202_000);
   private static final int PAGE = 4096;
   private static final int ISLAND_PAGES = 4096;
   private static final int CHECK_EVERY = 20_000;
