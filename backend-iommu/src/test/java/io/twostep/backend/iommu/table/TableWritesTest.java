@@ -39,8 +39,8 @@ class TableWritesTest {
       long[] ranges = {0x9000, 0x200000, 0x400000};
       long[] sizes = {0x1000, 0x3000, 0x1000};
       counted.run("a run of ranges", () -> table.mapRun(0x2000000, ranges, sizes, 0, 3, RW, ANY, cursor, detached));
-      table.renew(cursor);
-      counted.run("a page by the remembered leaf", () -> table.leaves().tryLink(0x2008000, 0x9000, 0x1000, RW, ANY, cursor) ? TableResult.OK : -1);
+      PageWindow window = table.pageWindow(0x2000000, 0x21fffff);
+      counted.run("a page of a window", () -> window.tryLink(0x2008000, 0x9000, 0x1000, RW) ? TableResult.OK : -1);
       counted.run("pages taken out", () -> table.unlink(0x10000, 0x14fff, cursor));
       counted.run("a large leaf taken out", () -> table.clear(0x400000, 0x5fffff, cursor));
       TablePages.freeChain(counted.memory, detached.takeChain());
