@@ -27,12 +27,12 @@ public final class DmaStack {
 
   /** Compose a stack; {@code layers} are listed outermost first, nearest to the driver. */
   public static DmaStack of(TerminalBackend terminal, LayerBackend... layers) {
-    return new DmaStack(terminal, List.of(layers));
+    return of(terminal, List.of(layers));
   }
 
   /** Compose a stack; {@code layers} are listed outermost first. */
   public static DmaStack of(TerminalBackend terminal, List<LayerBackend> layers) {
-    return new DmaStack(terminal, List.copyOf(layers));
+    return new DmaStack(terminal, OutermostLayers.above(layers));
   }
 
   /** Return the names of the backends, outermost first. */
