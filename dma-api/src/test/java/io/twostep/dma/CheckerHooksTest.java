@@ -19,6 +19,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
@@ -35,6 +36,7 @@ class CheckerHooksTest {
 
   @ParameterizedTest
   @EnumSource(names = {"DIRECT", "TRANSLATING"})
+  @Tag("breaks:not-memory+range-wraps+torn-down-twice+used-after-close")
   void layersHearWhatTheMapperRefuses(Rig.Kind kind) {
     Rig rig = new Rig(kind);
     DmaMapper mapper = DmaStack.of(rig.terminal, ear).attach(rig.machine, rig.slot, DeviceLimits.UNLIMITED);

@@ -16,6 +16,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.TestFactory;
 
 /** Every scenario on every fixture, with each call below the API failing once: whatever fails, nothing is left and nothing else changes. */
@@ -57,6 +58,7 @@ class FailureAtEveryCallTest {
           new Named("batch of everything", FailureAtEveryCallTest::batch));
 
   @TestFactory
+  @Tag("breaks:never-mapped+torn-down-twice")
   Stream<DynamicTest> nothingIsLeftWhicheverCallFails() {
     List<DynamicTest> tests = new ArrayList<>();
     for (Rig.Kind kind : Rig.Kind.values()) {

@@ -19,6 +19,7 @@ import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 
@@ -282,6 +283,7 @@ class HandleMisuseTest {
   }
 
   @TestFactory
+  @Tag("breaks:freed-while-linked+mapped-twice+never-mapped+used-after-close")
   Stream<DynamicTest> everyCallInEveryState() {
     List<DynamicTest> tests = new ArrayList<>();
     table(tests, "DmaMapping", mappings(), mappingRows());
@@ -293,6 +295,8 @@ class HandleMisuseTest {
   }
 
   @Test
+  @Tag("breaks:access-widened+empty-range+link-overlaps+misaligned-link+not-memory+not-window-units+outside-window+range-wraps")
+  @Tag("breaks:unlink-of-hole+used-after-close")
   void windowRefusesWhatIsWrongAndKeepsWhatIsLinked() {
     SparseWindow window = rig.mapper.newWindow(8 * PAGE, PAGE, TO_DEVICE, NONE);
     window.link(0, block.phys(0), 2 * PAGE, TO_DEVICE);
@@ -331,6 +335,7 @@ class HandleMisuseTest {
   }
 
   @Test
+  @Tag("breaks:mapped-twice+never-mapped+outside-mapping+torn-down-twice+unknown-attributes+used-after-close")
   void messagesNameTheDeviceTheCallAndWhatToDo() {
     IovaReservation window = rig.mapper.newReservation();
     assertThatThrownBy(window::address)
@@ -348,6 +353,7 @@ class HandleMisuseTest {
   }
 
   @Test
+  @Tag("breaks:unknown-attributes")
   void windowsOfWrongShapeAreRefused() {
     String before = rig.accounts();
     misuse(() -> rig.mapper.newWindow(0, PAGE, TO_DEVICE, NONE));
@@ -360,6 +366,7 @@ class HandleMisuseTest {
   }
 
   @Test
+  @Tag("breaks:empty-range+not-memory+range-wraps+unknown-attributes")
   void rangesThatAreEmptyOrWrapOrHaveUnknownAttributesAreRefused() {
     DmaMapping mapping = rig.mapper.newMapping();
     misuse(() -> mapping.map(block.phys(0), 0, TO_DEVICE, NONE));
@@ -384,6 +391,7 @@ class HandleMisuseTest {
   }
 
   @Test
+  @Tag("breaks:torn-down-twice+used-by-two-threads")
   void onlyOneOfTwoThreadsUnmaps() throws Exception {
     DmaMapping mapping = rig.mapper.newMapping();
     try (ExecutorService pool = Executors.newFixedThreadPool(2)) {
@@ -419,6 +427,7 @@ class HandleMisuseTest {
   }
 
   @Test
+  @Tag("breaks:freed-memory")
   void blocksRefuseToCloseWhileMapped() {
     DmaMapping mapping = rig.mapper.map(block.phys(0), PAGE, TO_DEVICE, NONE);
     assertThatThrownBy(block::close).isInstanceOf(IllegalStateException.class);

@@ -8,6 +8,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.twostep.dma.DmaMappingException.Reason;
 import io.twostep.dma.fake.FakeBlock;
 import io.twostep.dma.fake.Rig;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** Linking a whole source into a reservation: one behind the other, all or nothing. */
@@ -23,9 +24,11 @@ class LinkRangesTest {
   void rangesLieOneBehindTheOther() {
     window.tryAlloc(block.phys(0), PAGES * PAGE, TO_DEVICE, NONE);
     assertThat(window.link(0, block.ranges())).as("bytes, in more than one run").isEqualTo(PAGES * PAGE);
-    window.sync(0, PAGES * PAGE);
     for (int i = 0; i < PAGES; i++) {
       rig.memory.put(block.phys(i * PAGE + 7), (byte) i);
+    }
+    window.sync(0, PAGES * PAGE);
+    for (int i = 0; i < PAGES; i++) {
       assertThat(rig.deviceRead(window.address() + i * PAGE + 7)).isEqualTo((byte) i);
     }
     window.unlink(0, PAGES * PAGE);
@@ -34,6 +37,7 @@ class LinkRangesTest {
   }
 
   @Test
+  @Tag("breaks:misaligned-link")
   void onlyTheFirstMayStartAndTheLastEndOffTheGranule() {
     window.tryAlloc(block.phys(100), 3 * PAGE, TO_DEVICE, NONE);
     assertThat(window.link(0, Ranges.of(block.phys(100), PAGE - 100, block.phys(2 * PAGE), 5))).isEqualTo(PAGE - 95);
@@ -44,6 +48,7 @@ class LinkRangesTest {
   }
 
   @Test
+  @Tag("breaks:bus-address-linked+outside-window")
   void aFailureInALaterRunLeavesNothingLinked() {
     window.tryAlloc(0, (PAGES + 1) * PAGE, TO_DEVICE, NONE);
     String before = rig.accounts();

@@ -5,8 +5,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.InputStream;
 import java.lang.module.ModuleDescriptor;
 import java.util.stream.Collectors;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
+@Tag("unchecked")
 class ModuleTest {
   @Test
   void theModuleNeedsNothingButTheJdkLoggingAndNullnessMarks() throws Exception {

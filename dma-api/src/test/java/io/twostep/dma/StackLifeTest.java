@@ -11,6 +11,7 @@ import io.twostep.dma.fake.BounceLayer;
 import io.twostep.dma.fake.FakeBlock;
 import io.twostep.dma.fake.Rig;
 import io.twostep.dma.spi.DeviceSlot;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** How long a stack lives: detach, restack, close, batches and quarantine. */
@@ -26,6 +27,7 @@ class StackLifeTest {
   }
 
   @Test
+  @Tag("breaks:leaked-mapping")
   void opsAreClosedOnceWithTheLastMapping() {
     DmaMapping mapping = rig.mapper.map(block.phys(0), PAGE, TO_DEVICE, NONE);
     DmaTransfer idle = rig.mapper.newTransfer();
@@ -41,6 +43,7 @@ class StackLifeTest {
   }
 
   @Test
+  @Tag("breaks:used-after-close")
   void idleHandlesNeitherKeepTheStackOfAClosedMapperNorWorkOnIt() {
     DmaMapping mapping = rig.mapper.newMapping();
     IovaReservation window = rig.mapper.newReservation();
@@ -63,6 +66,7 @@ class StackLifeTest {
   }
 
   @Test
+  @Tag("breaks:leaked-mapping")
   void aHandleThatFailsAfterItsMapperClosedHoldsNothingEither() {
     DmaTransfer transfer = rig.mapper.newTransfer();
     assertThat(transfer.map(Ranges.of(block.phys(0), PAGE), TO_DEVICE, NONE, (address, length, kind) -> {
@@ -256,6 +260,7 @@ class StackLifeTest {
   }
 
   @Test
+  @Tag("breaks:used-after-close")
   void aCoherentBufferThatCannotBeTakenBackIsFreedAfterTheReset() {
     DmaBuffer buffer = rig.mapper.allocateCoherent(100);
     int blocks = rig.memory.blocks().size();
@@ -281,6 +286,7 @@ class StackLifeTest {
   }
 
   @Test
+  @Tag("unchecked")
   void attachFailsWholeWhenALayerRefuses() {
     rig.faults.failAt(2);
     int attached = rig.terminal.attached();

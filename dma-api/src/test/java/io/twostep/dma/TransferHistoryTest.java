@@ -13,6 +13,7 @@ import io.twostep.dma.spi.MapFlags;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
@@ -32,6 +33,7 @@ class TransferHistoryTest {
 
   @ParameterizedTest
   @EnumSource(Rig.Kind.class)
+  @Tag("breaks:overlapping-write+source-changed+too-many-overlaps")
   void deviceSeesTheConcatenationOfTheRanges(Rig.Kind kind) throws InterruptedException {
     Seeds.run(
         20_261_121,
@@ -46,6 +48,7 @@ class TransferHistoryTest {
   @EnumSource(
       value = Rig.Kind.class,
       names = {"TRANSLATING", "HOST", "BOUNCE_TRANSLATING"})
+  @Tag("breaks:overlapping-write+source-changed+too-many-overlaps")
   void deviceSeesTheConcatenationOnSmallGranules(Rig.Kind kind) throws InterruptedException {
     Seeds.run(
         20_261_122,

@@ -14,6 +14,7 @@ import io.twostep.dma.fake.DirectTerminal;
 import io.twostep.dma.fake.FakeBlock;
 import io.twostep.dma.fake.PeerLayer;
 import io.twostep.dma.fake.Rig;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** The six states of a request and their mixes: how many entries, which kinds, and how many windows. */
@@ -136,6 +137,7 @@ class TransferStatesTest {
   }
 
   @Test
+  @Tag("breaks:outside-mapping")
   void anEmptySourceIsMappedWithoutEntries() {
     Rig rig = new Rig(Rig.Kind.TRANSLATING);
     DmaTransfer transfer = rig.mapper.newTransfer();
@@ -146,6 +148,7 @@ class TransferStatesTest {
   }
 
   @Test
+  @Tag("breaks:too-many-overlaps")
   void requestsOfOneRunAreReadOnceAndLongerOnesTwice() {
     Rig rig = new Rig(Rig.Kind.TRANSLATING);
     FakeBlock block = rig.allocate(8 * PAGE, MemoryPlacement.SCATTERED);
@@ -207,6 +210,7 @@ class TransferStatesTest {
   }
 
   @Test
+  @Tag("breaks:never-mapped")
   void aTransferThatBecameOneEntryHasAnAddress() {
     Rig rig = new Rig(Rig.Kind.TRANSLATING);
     FakeBlock block = rig.allocate(4 * 4096, MemoryPlacement.SCATTERED);

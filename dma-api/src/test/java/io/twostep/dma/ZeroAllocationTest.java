@@ -7,9 +7,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.twostep.dma.fake.FakeBlock;
 import io.twostep.dma.fake.Rig;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** Warm handles allocate nothing, whatever they do. */
+@Tag("unchecked")
 class ZeroAllocationTest {
   private static final long PAGE = 4096;
   private static final int PAGES = 32;

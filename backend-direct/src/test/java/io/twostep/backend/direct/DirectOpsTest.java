@@ -20,6 +20,7 @@ import io.twostep.dma.spi.MappingState;
 import io.twostep.dma.spi.OffsetWindow;
 import io.twostep.dma.spi.Retirement;
 import java.util.List;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -245,6 +246,7 @@ class DirectOpsTest {
 
   @ParameterizedTest
   @EnumSource(names = {"IDENTITY", "NONE"})
+  @Tag("unchecked")
   void driversMapThroughTheStack(Translation translation) {
     machine.translation = translation;
     try (DmaMapper mapper = DmaStack.of(new DirectBackend()).attach(machine, machine, DeviceLimits.ofBits(48))) {

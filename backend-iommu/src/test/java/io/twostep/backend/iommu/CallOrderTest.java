@@ -30,11 +30,13 @@ import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.mockito.InOrder;
 import org.mockito.MockMakers;
 
 /** Which calls the hardware gets, how many, and what is still held while it answers them. */
+@Tag("unchecked")
 class CallOrderTest {
   private TableWalkingIommu real;
   private TableWalkingIommu hardware;

@@ -25,6 +25,7 @@ import io.twostep.tck.ProbeDevice;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Function;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -74,12 +75,14 @@ class DirtyTrackingTest {
     "amd, 16384, LAZY, adversarial",
     "amd, 4096, LAZY, normal",
   })
+  @Tag("breaks:device-used-hole+device-used-unlinked+overlapping-write")
   void everyWriteIsReportedAndNothingElse(String format, long granule, FlushPolicy flush, String iotlb) {
     long seed = Long.getLong("twostep.seed", System.nanoTime());
     run(iommu -> iommu, IommuConfig.defaults().withGranule(granule).withFlush(flush), format, iotlb, seed, new AtomicBoolean());
   }
 
   @Test
+  @Tag("breaks:device-used-hole+device-used-unlinked+overlapping-write")
   void forgottenInvalidationAfterClearingIsCaught() {
     for (String iotlb : new String[] {"adversarial", "normal"}) {
       AtomicBoolean forget = new AtomicBoolean(true);

@@ -19,9 +19,11 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.function.Consumer;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** Address spaces that are closed are forgotten, also by threads that go on. */
+@Tag("unchecked")
 class ForgottenSpaceTest {
   private static final int SPACES = 60;
   private static final long UNIT = 4096;

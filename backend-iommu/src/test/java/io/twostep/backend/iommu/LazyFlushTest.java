@@ -21,6 +21,7 @@ import java.util.HashSet;
 import java.util.Set;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 class LazyFlushTest {
@@ -86,6 +87,7 @@ class LazyFlushTest {
   }
 
   @Test
+  @Tag("breaks:device-used-unmapped")
   void deviceReachesUnmappedMemoryOnlyUntilTheFlush() {
     DmaMapping mapping = mapper.map(phys, 4096, DmaDirection.BIDIRECTIONAL, 0);
     long address = mapping.dmaAddress();
@@ -133,6 +135,7 @@ class LazyFlushTest {
   }
 
   @Test
+  @Tag("breaks:device-used-unlinked+overlapping-write")
   void batchThatAlsoUnlinksInvalidatesForThat() {
     IovaReservation reservation = mapper.newReservation();
     reservation.tryAlloc(0, 8192, DmaDirection.BIDIRECTIONAL, 0);
@@ -153,6 +156,7 @@ class LazyFlushTest {
   }
 
   @Test
+  @Tag("breaks:device-used-unmapped+overlapping-write")
   void teardownAfterDetachIsStrict() {
     DmaMapping alone = mapper.map(phys, 4096, DmaDirection.BIDIRECTIONAL, 0);
     DmaMapping batched = mapper.map(phys, 4096, DmaDirection.BIDIRECTIONAL, 0);
@@ -192,6 +196,7 @@ class LazyFlushTest {
   }
 
   @Test
+  @Tag("breaks:device-used-unmapped")
   void framesOfClosedMemoryAreReusedOnlyAfterAFlush() {
     MemoryBlock secret = rig.memory().allocate(4096, MemoryPlacement.CONTIGUOUS);
     DmaMapping mapping = mapper.map(secret.phys(0), 4096, DmaDirection.BIDIRECTIONAL, 0);

@@ -25,6 +25,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -40,6 +41,7 @@ class ExportRevocationTest {
 
   @ParameterizedTest
   @EnumSource(value = Kind.class, names = {"IOMMU", "IOMMU_LAZY", "IOMMU_NOT_SNOOPING", "IOMMU_FORCED", "UNTRUSTED"})
+  @Tag("breaks:device-used-unmapped+overlapping-write")
   void aBufferIsTakenBackMovedAndMappedAgain(Kind kind) {
     try (Rig rig = new Rig(kind);
         UntranslatedImporter other = new UntranslatedImporter(rig)) {
@@ -83,6 +85,7 @@ class ExportRevocationTest {
   }
 
   @Test
+  @Tag("breaks:device-used-unmapped+overlapping-write")
   void aBufferTakenBackInTheMiddleOfARequestIsGoneWhenTheCallReturns() {
     try (Rig rig = new Rig(Kind.IOMMU);
         UntranslatedImporter other = new UntranslatedImporter(rig)) {
@@ -118,6 +121,7 @@ class ExportRevocationTest {
   }
 
   @Test
+  @Tag("breaks:overlapping-write")
   void anImporterThatNeverLetsGoHasItsDeviceStoppedAndTheOthersGoOn() {
     try (Rig rig = new Rig(Kind.IOMMU);
         UntranslatedImporter deaf = new UntranslatedImporter(rig)) {
@@ -225,6 +229,7 @@ class ExportRevocationTest {
   /** Importers map and unmap as fast as they can while the exporter takes the buffer back and moves it: nobody ever writes where it was. */
   @ParameterizedTest
   @EnumSource(value = Kind.class, names = {"IOMMU", "IOMMU_LAZY"})
+  @Tag("breaks:overlapping-write")
   void movingUnderLoadLeavesNoImporterBehind(Kind kind) throws InterruptedException, ExecutionException {
     try (Rig rig = new Rig(kind, DeviceLimits.UNLIMITED, "iotlb", "normal", "time", "real")) {
       MemoryBlock block = rig.allocate(3 * PAGE);

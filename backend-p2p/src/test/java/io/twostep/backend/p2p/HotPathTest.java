@@ -11,10 +11,12 @@ import io.twostep.dma.DmaTransfer;
 import io.twostep.dma.MemoryBlock;
 import io.twostep.dma.PhysRanges;
 import io.twostep.tck.Allocation;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /** A warm request with peers allocates nothing on the heap, whatever way the peers are reached. */
+@Tag("unchecked")
 class HotPathTest {
   /** Three ranges without objects. */
   private static final class Three implements PhysRanges {

@@ -17,6 +17,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -89,6 +90,7 @@ class LinearRangeTest {
 
   @ParameterizedTest
   @EnumSource(value = Kind.class, names = {"IOMMU", "IOMMU_LAZY", "IOMMU_NOT_SNOOPING", "IOMMU_FORCED", "UNTRUSTED"})
+  @Tag("breaks:device-used-unmapped")
   void scatteredPagesAreOneRangeBehindTranslation(Kind kind) {
     try (Rig rig = new Rig(kind)) {
       MemoryBlock block = rig.allocate(5 * PAGE);
@@ -102,6 +104,7 @@ class LinearRangeTest {
 
   @ParameterizedTest
   @EnumSource(value = Kind.class, names = {"DIRECT_FORCED", "DIRECT_NOT_SNOOPING", "IOMMU_NOT_SNOOPING", "IOMMU_FORCED", "UNTRUSTED"})
+  @Tag("breaks:device-used-unmapped")
   void piecesAreOneRangeWhereTheyMayBeBounced(Kind kind) {
     try (Rig rig = new Rig(kind)) {
       MemoryBlock block = rig.allocate(5 * PAGE);
@@ -193,6 +196,7 @@ class LinearRangeTest {
   }
 
   @Test
+  @Tag("breaks:device-used-unmapped+torn-down-twice")
   void aLinearRangeWithPeersIsTakenBackWithThem() {
     try (Rig rig = new Rig(Kind.IOMMU);
         LinearMapping linear = rig.mapper.newLinear()) {

@@ -24,6 +24,7 @@ import io.twostep.dma.SparseWindow;
 import io.twostep.machine.model.PeerBytes;
 import io.twostep.tck.ProbeDevice;
 import java.util.List;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -190,6 +191,7 @@ class PeerTransferTest {
   }
 
   @Test
+  @Tag("breaks:bus-address-linked")
   void reservationsAndWindowsRefuseBusAddressesAndTakeBridgePeers() {
     try (Rig rig = new Rig(Kind.IOMMU);
         IovaReservation reservation = rig.mapper.newReservation();

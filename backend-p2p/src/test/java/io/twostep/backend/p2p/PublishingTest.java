@@ -15,6 +15,7 @@ import io.twostep.dma.spi.DeviceSlot;
 import io.twostep.dma.spi.MemoryKind;
 import io.twostep.tck.ProbeDevice;
 import java.lang.foreign.ValueLayout;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** What may be published, how pieces of it are handed out, and that nothing is withdrawn below a mapping. */
@@ -38,6 +39,7 @@ class PublishingTest {
   }
 
   @Test
+  @Tag("breaks:not-memory")
   void whatIsNotPublishedIsNoMemoryForAnybody() {
     try (Rig rig = new Rig(Kind.IOMMU)) {
       long phys = rig.slot.bar(ProbeDevice.MEMORY_BAR).phys();

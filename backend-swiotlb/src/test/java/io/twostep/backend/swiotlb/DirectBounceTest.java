@@ -20,6 +20,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 class DirectBounceTest {
@@ -265,6 +266,7 @@ class DirectBounceTest {
   }
 
   @Test
+  @Tag("unchecked")
   void warmMappingsAndSyncsMakeNoGarbage() {
     try (Rig rig = forced(); DmaMapping mapping = rig.mapper.newMapping()) {
       MemoryBlock block = rig.allocate(4096, MemoryPlacement.CONTIGUOUS);

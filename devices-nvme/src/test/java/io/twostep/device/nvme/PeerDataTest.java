@@ -3,6 +3,8 @@ package io.twostep.device.nvme;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.twostep.backend.debug.DebugBackend;
+import io.twostep.backend.debug.DebugConfig;
 import io.twostep.backend.direct.DirectBackend;
 import io.twostep.backend.iommu.IommuBackend;
 import io.twostep.backend.iommu.IommuConfig;
@@ -60,6 +62,7 @@ class PeerDataTest {
   private static final class Pair implements AutoCloseable {
     final ModelMachine machine = ModelMachine.create(ModelMachineConfig.of(Map.of("memory", "64M", "tree", TREE)));
     final TerminalBackend terminal;
+    final DebugBackend checker = new DebugBackend(DebugConfig.defaults());
     final DmaStack stack;
     final NvmeControllerModel firstModel;
     final NvmeControllerModel secondModel;
@@ -77,7 +80,7 @@ class PeerDataTest {
     private Pair(SlotOptions options, boolean translated, NvmeModelConfig config) {
       this.options = options;
       terminal = translated ? new IommuBackend(IommuConfig.defaults()) : new DirectBackend();
-      stack = DmaStack.of(terminal, List.of(new P2pBackend(P2pConfig.defaults())));
+      stack = DmaStack.of(terminal, List.of(checker, new P2pBackend(P2pConfig.defaults())));
       firstModel = new NvmeControllerModel(config.with(c -> c.cmbSize(2 << 20).cmbOffset(8192)));
       secondModel = new NvmeControllerModel(config);
       first = open(FIRST, firstModel, NvmeConfig.DEFAULT.withCmbAddress(FAR));
@@ -139,6 +142,8 @@ class PeerDataTest {
       first.close();
       second.close();
       assertThat(first.mapper().liveMappings() + second.mapper().liveMappings()).isZero();
+      checker.close();
+      assertThat(checker.reports(1)).isEmpty();
       assertThat(machine.stats().strayAccesses() + machine.stats().faults()).isZero();
       terminal.close();
       machine.close();

@@ -14,6 +14,7 @@ import io.twostep.dma.MemoryBlock;
 import io.twostep.dma.spi.OffsetWindow;
 import java.util.ArrayList;
 import java.util.List;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** Rules E2 and E9: windows are freed as they were allocated, are disjoint, and keep the low bits of what is linked. */
@@ -46,6 +47,7 @@ public interface AddressRules extends TckFixture {
 
   /** E2b. */
   @Test
+  @Tag("breaks:cache-line-shared")
   default void e2bLiveWindowsAreDisjoint() {
     long length = Math.max(rounded(5000), rig().mapper().limits().granule());
     MemoryBlock block = rig().memory(length * 24);

@@ -18,18 +18,21 @@ import io.twostep.tck.FaultPlan.Call;
 import java.util.ArrayList;
 import java.util.List;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** Rules E12l, E12m, E13d and E13e: a device goes, or its mapper or machine does, while mappings live; they are torn down in order, and nothing else works. */
 public interface DepartureRules extends TckFixture {
   /** E12l. */
   @Test
+  @Tag("breaks:device-used-unmapped")
   default void e12lEveryHandleOfADetachedDeviceIsTornDownAndDoesNothingElse() {
     requireOnlyTeardown(false, false);
   }
 
   /** E12l. */
   @Test
+  @Tag("breaks:device-used-unmapped")
   default void e12lEveryHandleOfADetachedDeviceIsTornDownInABatch() {
     requireOnlyTeardown(false, true);
   }
@@ -88,6 +91,7 @@ public interface DepartureRules extends TckFixture {
 
   /** E12l. */
   @Test
+  @Tag("breaks:device-used-unlinked+device-used-unmapped")
   default void e12lWindowsOfADetachedDeviceAreTornDownAndTakeNothingMore() {
     if (!has(Behavior.TRANSLATES)) {
       return;
@@ -128,6 +132,7 @@ public interface DepartureRules extends TckFixture {
 
   /** E12m. */
   @Test
+  @Tag("breaks:device-used-unmapped")
   default void e12mTeardownAfterDetachReturnsAndQuarantinesWhatItCannotConfirm() {
     if (!has(Behavior.TRANSLATES)) {
       return;
@@ -155,6 +160,7 @@ public interface DepartureRules extends TckFixture {
 
   /** E13d. */
   @Test
+  @Tag("breaks:leaked-coherent+leaked-mapping")
   default void e13dHandlesOutliveTheirMapperAndAreTornDown() {
     int length = (int) rounded(5000);
     MemoryBlock block = rig().memory(64 << 10);

@@ -16,6 +16,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** Rules E8 and E10: a warm path makes no garbage, keeps nothing per page, and serves threads side by side. */
@@ -34,6 +35,7 @@ public interface HotPathRules extends TckFixture {
 
   /** E8a. */
   @Test
+  @Tag("unchecked")
   default void e8aWarmMappingsMakeNoGarbage() {
     TckRig calm = calm();
     MemoryBlock block = calm.memory(64 << 10);
@@ -56,6 +58,7 @@ public interface HotPathRules extends TckFixture {
 
   /** E8b. */
   @Test
+  @Tag("unchecked")
   default void e8bWarmTransfersMakeNoGarbage() {
     TckRig calm = calm();
     MemoryBlock block = calm.memory(64 << 10);
@@ -79,6 +82,7 @@ public interface HotPathRules extends TckFixture {
 
   /** E10a. */
   @Test
+  @Tag("unchecked")
   default void e10aLinkingManyUnitsCostsNoHeap() {
     if (!has(Behavior.TRANSLATES)) {
       return;
@@ -104,6 +108,7 @@ public interface HotPathRules extends TckFixture {
 
   /** E8c. */
   @Test
+  @Tag("breaks:cache-line-shared")
   default void e8cThreadsMapSideBySide() throws InterruptedException {
     int length = (int) Math.max(rounded(6000), has(Behavior.TRANSLATES) ? rig().mapper().limits().granule() : 1);
     List<MemoryBlock> blocks = new ArrayList<>();

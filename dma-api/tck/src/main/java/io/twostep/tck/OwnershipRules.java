@@ -16,12 +16,14 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.EnumSet;
 import java.util.List;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** Rules E6a to E6k: who owns the bytes, when they move, and which stay where they are. */
 public interface OwnershipRules extends TckFixture {
   /** E6a. */
   @Test
+  @Tag("breaks:device-used-unsynced")
   default void e6aLinkedMemoryIsUsableAfterSyncAndNotBefore() {
     if (!has(Behavior.TRANSLATES)) {
       return;

@@ -20,6 +20,7 @@ import java.util.List;
 import org.assertj.core.api.Assertions;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** Rules E12: what cannot work is refused at the door, with its reason, and changes nothing. */
@@ -48,6 +49,7 @@ public interface RefusalRules extends TckFixture {
 
   /** E12b. */
   @Test
+  @Tag("breaks:device-used-hole+link-overlaps")
   default void e12bOccupiedGranuleIsRefusedAndKeepsWhatItHas() {
     if (!has(Behavior.TRANSLATES)) {
       return;
@@ -71,6 +73,7 @@ public interface RefusalRules extends TckFixture {
 
   /** E12c. */
   @Test
+  @Tag("breaks:unlink-of-hole")
   default void e12cHoleCannotBeUnlinkedAndNothingChanges() {
     if (!has(Behavior.TRANSLATES)) {
       return;
@@ -92,6 +95,7 @@ public interface RefusalRules extends TckFixture {
 
   /** E12d. */
   @Test
+  @Tag("breaks:device-used-unlinked+unlink-splits")
   default void e12dPartOfALinkIsTakenOutWholeOrNotAtAll() {
     if (!has(Behavior.TRANSLATES)) {
       return;
@@ -121,6 +125,7 @@ public interface RefusalRules extends TckFixture {
 
   /** E12e. */
   @Test
+  @Tag("breaks:device-used-unknown-address")
   default void e12eRunOfRangesIsLinkedWholeOrNotAtAll() {
     if (!has(Behavior.TRANSLATES)) {
       return;
@@ -158,6 +163,7 @@ public interface RefusalRules extends TckFixture {
 
   /** E12f. */
   @Test
+  @Tag("breaks:not-memory")
   default void e12fWhatIsNoMemoryIsRefused() {
     long beyond = (rig().machine().memory().highestAddress() | 0xfff_ffff) + 1;
     refuses(Reason.NOT_BACKED, () -> rig().mapper().map(beyond, 4096, DmaDirection.TO_DEVICE, 0));

@@ -15,6 +15,7 @@ import io.twostep.dma.PhysRanges;
 import io.twostep.machine.model.FailNth;
 import io.twostep.tck.Allocation;
 import java.util.List;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -151,6 +152,7 @@ class RwContextTest {
   }
 
   @Test
+  @Tag("unchecked")
   void transferThroughAWindowAllocatesNothing() {
     try (RwRig rig = new RwRig(Stack.IOMMU, 6, WireFaults.NONE, false);
         RwQueue queue = new RwQueue(rig.pair, LIMITS, 0);

@@ -16,6 +16,7 @@ import io.twostep.machine.model.FailNth;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.function.Consumer;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -140,6 +141,7 @@ class OnDemandUmemTest {
   }
 
   @Test
+  @Tag("breaks:device-used-wrong-direction")
   void translationItselfRefusesWritesToPagesLinkedForReading() {
     try (Region region = new Region(Rig.translated())) {
       region.umem.fault(region.va, PAGE, FaultMode.READ);
@@ -168,6 +170,7 @@ class OnDemandUmemTest {
 
   @ParameterizedTest
   @EnumSource
+  @Tag("breaks:device-used-unlinked")
   void deviceCannotReachPageOnceItChanged(Event event) {
     try (Region region = new Region(Rig.translated())) {
       region.umem.fault(region.va, PAGE, FaultMode.WRITE);
@@ -210,6 +213,7 @@ class OnDemandUmemTest {
   }
 
   @Test
+  @Tag("breaks:device-used-wrong-direction")
   void devicePermissionNeverExceedsTheRegions() {
     try (Rig rig = Rig.translated();
         ProcessMemory process = new ProcessMemory("p", rig.pool)) {
@@ -287,6 +291,7 @@ class OnDemandUmemTest {
   }
 
   @Test
+  @Tag("breaks:device-used-unlinked")
   void pageThatDeviceDoesNotGiveBackIsCutOffByTranslation() {
     try (Region region = new Region(Rig.translated())) {
       region.umem.fault(region.va, PAGE, FaultMode.WRITE);

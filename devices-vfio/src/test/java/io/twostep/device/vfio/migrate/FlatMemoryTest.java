@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.SplittableRandom;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.slf4j.Logger;
@@ -68,6 +69,7 @@ class FlatMemoryTest {
   }
 
   @Test
+  @Tag("unchecked")
   void manyMigrationsLeaveNothingBehind() throws IOException {
     SplittableRandom random = new SplittableRandom(Seeds.SEED);
     Held first = null;
