@@ -17,6 +17,8 @@ final class BioScan {
   private int ranges;
   private long end;
   private boolean ended;
+  private boolean apart;
+  private boolean atBorder;
 
   /**
    * Read ranges up to {@code limit} bytes and stop before the first that one command could not describe with those before it.
@@ -30,6 +32,8 @@ final class BioScan {
     ranges = 0;
     end = 0;
     ended = false;
+    apart = false;
+    atBorder = false;
     source.rewind();
     while (bytes < limit) {
       int filled = source.fill(phys, length);
@@ -51,7 +55,11 @@ final class BioScan {
     int count = ranges;
     if (count == 0) {
       first = p;
+      apart = rules.isApart(p);
       count = 1;
+    } else if (rules.isApart(p) != apart) {
+      atBorder = true;
+      return false;
     } else if (p != end) {
       gaps |= GapMask.edge(end, p);
       count++;
@@ -68,9 +76,24 @@ final class BioScan {
     return true;
   }
 
+  /** Return the bytes that can be described. */
+  long bytes() {
+    return bytes;
+  }
+
   /** Tell whether the source ended before the limit. */
   boolean isEnded() {
     return ended;
+  }
+
+  /** Tell whether the ranges lie in the controller's own memory, which may not be mixed with other memory. */
+  boolean isApart() {
+    return apart;
+  }
+
+  /** Tell whether the scan stopped where such memory begins or ends. */
+  boolean isAtBorder() {
+    return atBorder;
   }
 
   long first() {

@@ -141,6 +141,11 @@ public final class ControllerMemoryBuffer {
     return CmbLayout.WDS.isSet(attributes);
   }
 
+  /** Tell whether one command's data and metadata may lie here in part; where not, requests are split at the border. */
+  public boolean mixesData() {
+    return CmbLayout.CDMMMS.isSet(location);
+  }
+
   /**
    * Publish what queues left of the buffer, for data that this controller and its peers move; the caller closes it before the controller is closed.
    *

@@ -24,6 +24,7 @@ final class DataMapping implements AutoCloseable {
   private final BioSlice slice = new BioSlice();
   private long bytes;
   private boolean mayMerge;
+  private boolean splitsBlock;
   private boolean mapped;
   private long entries;
   private BuildFailure failure = BuildFailure.NONE;
@@ -50,6 +51,7 @@ final class DataMapping implements AutoCloseable {
    */
   long plan(PhysRanges source, long firstBlock, long blocks, long perBlock, boolean mayMerge) {
     this.mayMerge = mayMerge;
+    splitsBlock = false;
     long start = firstBlock * perBlock;
     bytes = blocks * perBlock;
     slice.set(source, start, bytes);
@@ -61,6 +63,7 @@ final class DataMapping implements AutoCloseable {
       return -1;
     }
     long fitting = cut / perBlock;
+    splitsBlock = fitting == 0 && scan.isAtBorder();
     bytes = fitting * perBlock;
     slice.set(source, start, bytes);
     scan.scan(slice, bytes, rules, mayMerge);
@@ -103,6 +106,16 @@ final class DataMapping implements AutoCloseable {
             : mapping.map(slice, direction, DmaAttributes.NONE, sink);
     mapped = entries >= 0;
     return mapped;
+  }
+
+  /** Tell whether the first block planned lies in the controller's own memory in part, which cannot be described. */
+  boolean splitsBlock() {
+    return splitsBlock;
+  }
+
+  /** Tell whether what was planned lies in the controller's own memory, which may not be mixed with other memory. */
+  boolean isApart() {
+    return scan.isApart();
   }
 
   boolean lacksMemory() {

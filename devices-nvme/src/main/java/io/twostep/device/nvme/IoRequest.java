@@ -137,7 +137,7 @@ final class IoRequest implements AutoCloseable {
     if (lacksMemory()) {
       return false;
     }
-    throw of.target().indescribable(of, firstBlock, rules);
+    throw splitsBlock() ? of.target().mixed(of, firstBlock, "a block") : of.target().indescribable(of, firstBlock, rules);
   }
 
   private boolean mapDataOnce(NvmeBio of, MemorySegment sqes, long base, boolean mayShrink, boolean mayMerge) {
@@ -162,6 +162,9 @@ final class IoRequest implements AutoCloseable {
     }
     MetadataMapping separate = metadata();
     separate.plan(ownMetadata, firstBlock, fitting, of.target().metadataSize());
+    if (data.isApart() != separate.isApart()) {
+      throw of.target().mixed(of, firstBlock, "a block and its metadata");
+    }
     return data.tryMap(of.operation().direction(), separate.ranges(), sqes, base)
         && separate.tryMap(of.operation().direction(), sqes, base);
   }
@@ -171,6 +174,11 @@ final class IoRequest implements AutoCloseable {
       throw of.target().tooShort(of, firstBlock + blocks);
     }
     return fitting;
+  }
+
+  private boolean splitsBlock() {
+    MetadataMapping separate = metadata;
+    return data.splitsBlock() || (separate != null && separate.splitsBlock());
   }
 
   private boolean lacksMemory() {

@@ -26,6 +26,7 @@ final class MetadataMapping implements AutoCloseable {
   private final BioSlice slice = new BioSlice();
   private final BioScan scan = new BioScan();
   private long bytes;
+  private int perBlock;
   private boolean mapped;
   private long entries;
 
@@ -39,10 +40,21 @@ final class MetadataMapping implements AutoCloseable {
 
   /** Look over the metadata of some blocks; returns how many of the blocks one command can carry, -1 if the source has not that many bytes. */
   long plan(PhysRanges source, long firstBlock, long blocks, int perBlock) {
+    this.perBlock = perBlock;
     bytes = blocks * perBlock;
     slice.set(source, firstBlock * perBlock, bytes);
     long fitting = scan.scan(slice, bytes, rules, true) / perBlock;
     return scan.isEnded() ? -1 : fitting;
+  }
+
+  /** Tell whether the metadata of the first block planned lie in the controller's own memory in part, which cannot be described. */
+  boolean splitsBlock() {
+    return scan.isAtBorder() && scan.bytes() < perBlock;
+  }
+
+  /** Tell whether what was planned lies in the controller's own memory, which may not be mixed with other memory. */
+  boolean isApart() {
+    return scan.isApart();
   }
 
   /** Return how many ranges the controller will see. */

@@ -387,6 +387,12 @@ public final class NvmeNamespace {
             + "); align them to pages or to blocks");
   }
 
+  IllegalArgumentException mixed(NvmeBio bio, long firstBlock, String what) {
+    return new IllegalArgumentException(
+        "%s: %s of namespace %d, block 0x%x: %s lies in the controller's memory buffer in part, and the controller does not mix that with other memory in one command (CMBLOC.CDMMMS is 0); keep it together"
+            .formatted(core.name(), bio.operation(), id, bio.lba() + firstBlock, what));
+  }
+
   IllegalArgumentException tooShort(NvmeBio bio, long upTo) {
     return new IllegalArgumentException(
         core.name()

@@ -15,9 +15,11 @@ import io.twostep.dma.DmaLimits;
  * @param maxDescriptors the most SGL descriptors
  * @param mergeMask inner edges on this boundary make a request one DMA range; all ones if nothing merges
  * @param threshold average bytes of a range from which an SGL is preferred; 0 for never
+ * @param ownPhys first address of the controller's own memory, where that may not be mixed with other memory in one command
+ * @param ownLength its bytes; 0 if it may, or if there is none
  */
 record TransferRules(
-    long maxBytes, long pageMask, SglSupport sgl, int maxDescriptors, long mergeMask, long threshold) {
+    long maxBytes, long pageMask, SglSupport sgl, int maxDescriptors, long mergeMask, long threshold, long ownPhys, long ownLength) {
   private static final int SMALLEST_TRANSFER = 4096;
   private static final long LARGEST_TRANSFER = 8L << 20;
 
@@ -29,6 +31,8 @@ record TransferRules(
     if (liked == 0) {
       liked = Math.max(SMALLEST_TRANSFER, Math.min(limits.optimalMappingLength(), LARGEST_TRANSFER));
     }
+    ControllerMemoryBuffer buffer = core.memoryBuffer();
+    ControllerMemoryBuffer apart = buffer == null || buffer.mixesData() ? null : buffer;
     boolean merges = limits.translates() && core.config().requestMapper().merges();
     return new TransferRules(
         Math.min(most, liked),
@@ -36,13 +40,20 @@ record TransferRules(
         core.facts().sgl(),
         core.facts().maxDescriptors(),
         merges ? limits.mergeBoundaryMask() : -1L,
-        core.config().sglThreshold());
+        core.config().sglThreshold(),
+        apart == null ? 0 : apart.phys(),
+        apart == null ? 0 : apart.length());
   }
 
   /** Return the rules for the metadata of such commands: one range, or a short SGL. */
   TransferRules forMetadata() {
     SglSupport lists = sgl.metadata() ? sgl : SglSupport.NONE;
-    return new TransferRules(maxBytes, -1L, lists, MetadataSglBuilder.MAX_RANGES, mergeMask, threshold);
+    return new TransferRules(maxBytes, -1L, lists, MetadataSglBuilder.MAX_RANGES, mergeMask, threshold, ownPhys, ownLength);
+  }
+
+  /** Tell whether memory is the controller's own, and may not be mixed with other memory. */
+  boolean isApart(long phys) {
+    return Long.compareUnsigned(phys - ownPhys, ownLength) < 0;
   }
 
   /** Tell whether {@code ranges} with these inner edges become one DMA range. */

@@ -11,7 +11,7 @@ import org.junit.jupiter.api.Test;
 
 /** Parts of requests: slices of ranges, and how many bytes of them one command can describe. */
 class BioRangesTest {
-  private static final TransferRules PRP_ONLY = new TransferRules(1 << 20, 4095, SglSupport.NONE, 256, -1L, 0);
+  private static final TransferRules PRP_ONLY = new TransferRules(1 << 20, 4095, SglSupport.NONE, 256, -1L, 0, 0, 0);
 
   @Test
   void slicesAgreeWithTheBytesTheyName() {
@@ -55,13 +55,13 @@ class BioRangesTest {
     assertThat(scan.scan(vector, 16896, PRP_ONLY, true)).isEqualTo(12288);
     assertThat(scan.isEnded()).isFalse();
     assertThat(scan.ranges()).isEqualTo(2);
-    TransferRules merging = new TransferRules(1 << 20, 4095, SglSupport.NONE, 256, 511, 0);
+    TransferRules merging = new TransferRules(1 << 20, 4095, SglSupport.NONE, 256, 511, 0, 0, 0);
     assertThat(scan.scan(vector, 16896, merging, true)).as("an IOMMU of fine granules closes the gap").isEqualTo(16896);
     assertThat(scan.scan(vector, 16896, merging, false)).isEqualTo(12288);
-    assertThat(scan.scan(vector, 20000, new TransferRules(1 << 20, 4095, new SglSupport(true, false, true), 256, -1L, 0), true))
+    assertThat(scan.scan(vector, 20000, new TransferRules(1 << 20, 4095, new SglSupport(true, false, true), 256, -1L, 0, 0, 0), true))
         .isEqualTo(16896);
     assertThat(scan.isEnded()).isTrue();
-    assertThat(scan.scan(vector, 16896, new TransferRules(1 << 20, 4095, new SglSupport(true, false, true), 3, -1L, 0), true))
+    assertThat(scan.scan(vector, 16896, new TransferRules(1 << 20, 4095, new SglSupport(true, false, true), 3, -1L, 0, 0, 0), true))
         .as("three descriptors")
         .isEqualTo(12800);
   }

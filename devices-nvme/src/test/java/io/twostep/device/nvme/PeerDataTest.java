@@ -37,6 +37,7 @@ import java.util.Map;
 import java.util.random.RandomGenerator;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Moves data between two controllers below one switch, through the memory of the first: alone, and with host memory in the same request. */
@@ -188,10 +189,12 @@ class PeerDataTest {
     }
   }
 
-  @ParameterizedTest(name = "translated: {0}")
-  @ValueSource(booleans = {false, true})
-  void oneRequestMixesHostMemoryAndMemoryOfAController(boolean translated) {
-    try (Pair pair = new Pair(translated, NvmeModelConfig.DEFAULT);
+  private static final NvmeModelConfig UNMIXED = NvmeModelConfig.DEFAULT.with(c -> c.cmbUses(EnumSet.complementOf(EnumSet.of(CmbUse.MIXED_DATA))));
+
+  @ParameterizedTest(name = "translated: {0}, mixed in one command: {1}")
+  @CsvSource({"false, true", "true, true", "false, false", "true, false"})
+  void oneRequestMixesHostMemoryAndMemoryOfAController(boolean translated, boolean mixes) {
+    try (Pair pair = new Pair(translated, mixes ? NvmeModelConfig.DEFAULT : UNMIXED);
         MemoryBlock expected = pair.writtenTo(pair.first);
         MemoryBlock before = pair.host(BYTES);
         MemoryBlock after = pair.host(BYTES);
@@ -203,7 +206,9 @@ class PeerDataTest {
         int two = (1 + pair.random.nextInt(20)) * 4096;
         BioVector mixed = new BioVector().add(before, 0, one).add(between.phys(), two).add(after, 0, BYTES - one - two);
         between.segment().fill((byte) 0);
+        long commands = pair.first.statistics().commands();
         from.run(new NvmeBio().read(from, 0, BLOCKS, mixed));
+        assertThat(pair.first.statistics().commands() - commands).isEqualTo(mixes ? 1 : 3);
         assertThat(between.segment().asSlice(0, two).mismatch(expected.segment().asSlice(one, two))).as("%s", Seeds.at(round)).isEqualTo(-1);
         to.run(new NvmeBio().write(to, 0, BLOCKS, mixed));
         pair.holds(pair.second, expected.segment());
@@ -231,6 +236,39 @@ class PeerDataTest {
         assertThat(peerData.segment().mismatch(hostData.segment())).isEqualTo(-1);
         assertThat(hostMetadata.segment().mismatch(peerMetadata.segment())).isEqualTo(-1);
       }
+    }
+  }
+
+  @Test
+  void blockThatWouldMixMemoryIsRefusedWithWordsWhereTheControllerDoesNotMix() {
+    try (Pair pair = new Pair(false, UNMIXED);
+        MemoryBlock host = pair.host(4096);
+        PeerBlock between = pair.shared.allocate(4096)) {
+      assertThat(pair.buffer().mixesData()).isFalse();
+      NvmeNamespace from = pair.first.namespace(1);
+      BioVector inOneBlock = new BioVector().add(host, 0, 768).add(between.phys(), 256);
+      assertThatThrownBy(() -> from.run(new NvmeBio().read(from, 8, 2, inOneBlock)))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessageContaining("READ of namespace 1, block 0x9: a block lies in the controller's memory buffer in part")
+          .hasMessageContaining("CMBLOC.CDMMMS");
+    }
+  }
+
+  @Test
+  void dataAndMetadataOfOneBlockAreNotMixedWhereTheControllerDoesNotMix() {
+    NvmeModelConfig withMetadata = UNMIXED.with(c -> c.namespaces(NamespaceConfig.ofMemory(BLOCKS, 512).withMetadata(8, false)));
+    try (Pair pair = new Pair(false, withMetadata);
+        MemoryBlock data = pair.host(BYTES);
+        PeerBlock peerData = pair.shared.allocate(BYTES);
+        PeerBlock peerMetadata = pair.shared.allocate(BLOCKS * 8)) {
+      NvmeNamespace first = pair.first.namespace(1);
+      NvmeNamespace second = pair.second.namespace(1);
+      BioVector metadata = new BioVector().add(peerMetadata.phys(), BLOCKS * 8);
+      assertThatThrownBy(() -> first.run(new NvmeBio().write(first, 0, BLOCKS, data.ranges()).metadata(metadata)))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessageContaining("a block and its metadata");
+      second.run(new NvmeBio().write(second, 0, BLOCKS, data.ranges()).metadata(metadata));
+      first.run(new NvmeBio().write(first, 0, BLOCKS, new BioVector().add(peerData.phys(), BYTES)).metadata(metadata));
     }
   }
 

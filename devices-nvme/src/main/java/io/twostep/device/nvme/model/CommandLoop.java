@@ -269,6 +269,7 @@ final class CommandLoop {
 
   /** Carry a command out; returns its status with the retry bit, or {@link #NOT_NOW} if it completes later. */
   private int execute(SubmissionQueue queue, MemorySegment sqe, long at, int commandId) {
+    memory.beginCommand(queue.base);
     int status = queue.id == 0 ? executeAdmin(queue, sqe, at, commandId) : io.execute(sqe, at);
     if (status == StatusCode.SUCCESS || status == NOT_NOW) {
       return status;

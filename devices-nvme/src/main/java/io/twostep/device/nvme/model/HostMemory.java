@@ -8,11 +8,17 @@ import java.util.Set;
 
 /** What the controller reaches by address: the bus, and the range that its own memory buffer claims. */
 final class HostMemory {
+  private static final int HERE = 1;
+  private static final int ELSEWHERE = 2;
+
   private final MemorySegment buffer;
   private final Set<CmbUse> uses;
   private BusMaster bus = Unplugged.INSTANCE;
   private boolean claiming;
   private long claimed;
+  private boolean commandHere;
+  private int data;
+  private int lists;
 
   /** Create the memory with the buffer given, empty for none. */
   HostMemory(MemorySegment buffer, Set<CmbUse> uses) {
@@ -34,9 +40,35 @@ final class HostMemory {
     claiming = false;
   }
 
-  /** Tell whether a range may serve {@code use}: any but one that touches the buffer without being allowed to. */
+  /** Begin a command of the queue at {@code dmaAddress}: where its data and lists lie says nothing about those of commands before. */
+  void beginCommand(long dmaAddress) {
+    commandHere = claiming && touchesBuffer(dmaAddress, 1);
+    data = 0;
+    lists = 0;
+  }
+
+  /** Tell whether a range may serve {@code use} of the command: any but one that touches the buffer without being allowed to, beside what was asked for before. */
   boolean permits(long dmaAddress, long length, CmbUse use) {
-    return !claiming || !touchesBuffer(dmaAddress, length) || (uses.contains(use) && isInBuffer(dmaAddress, length));
+    boolean here = claiming && touchesBuffer(dmaAddress, length);
+    if (here && !(uses.contains(use) && isInBuffer(dmaAddress, length))) {
+      return false;
+    }
+    return switch (use) {
+      case READ_DATA, WRITE_DATA -> permitsData(here);
+      case LISTS -> permitsList(here);
+      default -> true;
+    };
+  }
+
+  private boolean permitsData(boolean here) {
+    data |= here ? HERE : ELSEWHERE;
+    return data != (HERE | ELSEWHERE) || uses.contains(CmbUse.MIXED_DATA);
+  }
+
+  private boolean permitsList(boolean here) {
+    lists |= here ? HERE : ELSEWHERE;
+    boolean placed = !here || commandHere || uses.contains(CmbUse.LISTS_OF_ANY_COMMAND);
+    return placed && (lists != (HERE | ELSEWHERE) || uses.contains(CmbUse.MIXED_LISTS));
   }
 
   /** Read; returns a {@link BusMaster} status. */

@@ -118,7 +118,13 @@ public record NvmeModelConfig(
     /** Data that a read produces. */
     READ_DATA,
     /** Data that a write takes. */
-    WRITE_DATA
+    WRITE_DATA,
+    /** A part of one command's data and metadata, while the rest lies elsewhere. */
+    MIXED_DATA,
+    /** A part of one command's lists, while the rest lies elsewhere. */
+    MIXED_LISTS,
+    /** Lists of a command that lies elsewhere. */
+    LISTS_OF_ANY_COMMAND
   }
 
   /** I/O commands that a controller may lack. */

@@ -51,7 +51,7 @@ public final class NvmeModelPlugin implements DeviceModelPlugin {
           new Setting("cmb-bar", "2", "BAR of the controller memory buffer, 2 to 5"),
           new Setting("cmb-offset", "0", "where the controller memory buffer begins in its BAR, in bytes, a multiple of 4 KiB"),
           new Setting("cmb-size", "0", "size of the controller memory buffer, a multiple of 4 KiB; 0 for none"),
-          new Setting("cmb-uses", "submission-queues,completion-queues,lists,read-data,write-data", "what may be placed in the controller memory buffer"),
+          new Setting("cmb-uses", "submission-queues,completion-queues,lists,read-data,write-data,mixed-data,mixed-lists,lists-of-any-command", "what may be placed in the controller memory buffer"),
           new Setting("hmb-preferred", "0", "host memory buffer that the controller would like, in bytes, a multiple of 4 KiB; 0 for none"),
           new Setting("hmb-minimum", "0", "least host memory buffer that is of use, in bytes, a multiple of 4 KiB"),
           new Setting("hmb-descriptor-minimum", "0", "least bytes of one piece of the host memory buffer, a multiple of 4 KiB; 0 for any"),

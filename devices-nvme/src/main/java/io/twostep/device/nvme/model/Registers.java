@@ -71,8 +71,8 @@ final class Registers {
     this.violations = violations;
     this.control = control;
     cap = capabilities(config);
-    cmbloc = CmbLayout.OFST.with(CmbLayout.BIR.with(0, config.cmbBar()), (int) (config.cmbOffset() / CMB_UNIT));
-    cmbsz = controllerMemoryBuffer(config);
+    cmbloc = bufferLocation(config);
+    cmbsz = bufferSize(config);
   }
 
   /** Set the registers that survive a controller reset to their power-on values. */
@@ -267,19 +267,24 @@ final class Registers {
     return CapLayout.CRWMS.with(cap, 1);
   }
 
-  private static int controllerMemoryBuffer(NvmeModelConfig config) {
+  private static int bufferLocation(NvmeModelConfig config) {
+    int location = CmbLayout.OFST.with(CmbLayout.BIR.with(0, config.cmbBar()), (int) (config.cmbOffset() / CMB_UNIT));
+    location = CmbLayout.CDMMMS.with(location, offers(config, CmbUse.MIXED_DATA));
+    location = CmbLayout.CDPMLS.with(location, offers(config, CmbUse.MIXED_LISTS));
+    return CmbLayout.CDPCILS.with(location, offers(config, CmbUse.LISTS_OF_ANY_COMMAND));
+  }
+
+  private static int bufferSize(NvmeModelConfig config) {
     int size = CmbLayout.SZ.with(0, (int) (config.cmbSize() / CMB_UNIT));
-    for (CmbUse use : config.cmbUses()) {
-      size =
-          switch (use) {
-            case SUBMISSION_QUEUES -> CmbLayout.SQS.with(size, 1);
-            case COMPLETION_QUEUES -> CmbLayout.CQS.with(size, 1);
-            case LISTS -> CmbLayout.LISTS.with(size, 1);
-            case READ_DATA -> CmbLayout.RDS.with(size, 1);
-            case WRITE_DATA -> CmbLayout.WDS.with(size, 1);
-          };
-    }
-    return size;
+    size = CmbLayout.SQS.with(size, offers(config, CmbUse.SUBMISSION_QUEUES));
+    size = CmbLayout.CQS.with(size, offers(config, CmbUse.COMPLETION_QUEUES));
+    size = CmbLayout.LISTS.with(size, offers(config, CmbUse.LISTS));
+    size = CmbLayout.RDS.with(size, offers(config, CmbUse.READ_DATA));
+    return CmbLayout.WDS.with(size, offers(config, CmbUse.WRITE_DATA));
+  }
+
+  private static int offers(NvmeModelConfig config, CmbUse use) {
+    return config.cmbUses().contains(use) ? 1 : 0;
   }
 
   private static boolean is(Field register, long offset) {

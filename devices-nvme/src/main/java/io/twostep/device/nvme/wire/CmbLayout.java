@@ -7,8 +7,8 @@ package io.twostep.device.nvme.wire;
  *         63                              12 11       2  1    0
  * CMBMSC |               CBA               |   rsv    |CMSE|CRE|
  *
- *         31       12 11                          3  2      0
- * CMBLOC |   OFST    |            flags            |   BIR   |
+ *         31       12 11  9   8    7      6       5     4     3   2   0
+ * CMBLOC |   OFST    | rsv |CQDA|CDMMMS|CDPCILS|CDPMLS|CQPDS|CQMMS| BIR |
  *
  *         31       12 11    8 7   5  4   3    2    1    0
  * CMBSZ  |    SZ     |  SZU  | rsv |WDS|RDS|LISTS|CQS| SQS |
@@ -20,6 +20,15 @@ public final class CmbLayout {
 
   /** In CMBLOC: offset in the BAR, in units of CMBSZ. */
   public static final Bits OFST = new Bits(31, 12);
+
+  /** In CMBLOC: the PRP lists or SGL segments of one command may lie in the buffer in part (CMB data pointer mixed locations support). */
+  public static final Bits CDPMLS = Bits.bit(5);
+
+  /** In CMBLOC: lists may lie in the buffer whose command does not (CMB data pointer and command independent locations support). */
+  public static final Bits CDPCILS = Bits.bit(6);
+
+  /** In CMBLOC: data and metadata of one command may lie in the buffer in part (CMB data metadata mixed memory support). */
+  public static final Bits CDMMMS = Bits.bit(7);
 
   /** In CMBSZ: submission queues may be placed in the buffer. */
   public static final Bits SQS = Bits.bit(0);

@@ -22,6 +22,8 @@ import java.util.EnumSet;
 import java.util.Set;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class MemoryBufferTest {
   private static final long BUS = 0xe000_0000L;
@@ -59,6 +61,7 @@ class MemoryBufferTest {
     assertThat(CmbLayout.offset(loc, size)).isEqualTo(OFFSET);
     assertThat(CmbLayout.size(size)).isEqualTo(SIZE);
     assertThat(size & 0x1f).isEqualTo(0x1f);
+    assertThat(loc & 0x1f8).as("CDPMLS, CDPCILS and CDMMMS").isEqualTo(0xe0);
     assertThat(host.model.bars().get(4).length()).isEqualTo(128 * PAGE);
     assertThatThrownBy(() -> host.model.memory(3)).isInstanceOf(IllegalArgumentException.class);
   }
@@ -100,12 +103,50 @@ class MemoryBufferTest {
       new U64(0).set(buffer(), 2 * PAGE, DATA);
       new U64(8).set(buffer(), 2 * PAGE, DATA);
       assertThat(host.execute(queue, prp(host.io(NvmOpcode.READ, 0, 24), DATA, BUS + 2 * PAGE)).code())
-          .isEqualTo(missing == CmbUse.LISTS ? expected : 0);
+          .as("a list here of a command elsewhere, without " + missing)
+          .isEqualTo(missing == CmbUse.LISTS || missing == CmbUse.LISTS_OF_ANY_COMMAND ? expected : 0);
+      assertThat(host.execute(queue, prp(host.io(NvmOpcode.READ, 0, 16), BUS + 4 * PAGE, DATA)).code())
+          .as("data here and elsewhere, without " + missing)
+          .isEqualTo(missing == CmbUse.READ_DATA || missing == CmbUse.MIXED_DATA ? expected : 0);
+      assertThat(host.execute(queue, prp(host.io(NvmOpcode.READ, 0, 16), DATA, DATA + PAGE)).code()).as("the next command").isZero();
       assertThat(host.execute(queue, prp(host.io(NvmOpcode.READ, 0, 8), BUS + 4 * PAGE, 0)).code())
           .isEqualTo(missing == CmbUse.READ_DATA ? expected : 0);
       assertThat(host.execute(queue, prp(host.io(NvmOpcode.WRITE, 0, 8), BUS + 4 * PAGE, 0)).code())
           .isEqualTo(missing == CmbUse.WRITE_DATA ? expected : 0);
     }
+  }
+
+  @ParameterizedTest
+  @ValueSource(booleans = {true, false})
+  void listThatGoesOnElsewhereIsRefusedUnlessListsMayBeMixed(boolean mixed) {
+    host.close();
+    host = start(mixed ? EnumSet.allOf(CmbUse.class) : EnumSet.complementOf(EnumSet.of(CmbUse.MIXED_LISTS)));
+    Queue queue = host.createQueue(1, 16);
+    long list = 3 * PAGE - 16;
+    new U64(0).set(buffer(), list, DATA + PAGE);
+    new U64(8).set(buffer(), list, DATA + 4 * PAGE);
+    new U64(0).set(host.at(DATA + 4 * PAGE, PAGE), 0, DATA + 2 * PAGE);
+    new U64(8).set(host.at(DATA + 4 * PAGE, PAGE), 0, DATA + 3 * PAGE);
+    assertThat(host.execute(queue, prp(host.io(NvmOpcode.READ, 0, 32), DATA, BUS + list)).code()).isEqualTo(mixed ? 0 : StatusCode.INVALID_USE_OF_CMB);
+  }
+
+  @Test
+  void commandInTheBufferMayHaveItsListsThereWhereOthersMayNot() {
+    host.close();
+    host = start(EnumSet.of(CmbUse.SUBMISSION_QUEUES, CmbUse.COMPLETION_QUEUES, CmbUse.LISTS));
+    Queue queue = new Queue(1, 16, BUS, BUS + PAGE);
+    assertThat(host.admin(host.createCompletion(queue, 3, 1)).status()).isZero();
+    assertThat(host.admin(host.createSubmission(queue, 1)).status()).isZero();
+    buffer().asSlice(PAGE, PAGE).fill((byte) 0);
+    new U64(0).set(buffer(), 2 * PAGE, DATA + PAGE);
+    new U64(8).set(buffer(), 2 * PAGE, DATA + 2 * PAGE);
+    MemorySegment.copy(prp(host.io(NvmOpcode.READ, 0, 24), DATA, BUS + 2 * PAGE), 0, buffer(), 0, SqeLayout.SIZE);
+    host.write32(DoorbellLayout.submissionTail(1, 0), 1);
+    host.run();
+    assertThat(new U64(8).get(buffer(), PAGE) >>> 48).as("status 0, phase 1").isEqualTo(1);
+    host.write64(RegisterLayout.CMBMSC.offset(), BUS | 3);
+    int location = host.read32(RegisterLayout.CMBLOC.offset());
+    assertThat(location & 0x1f8).as("no mixing is offered").isZero();
   }
 
   @Test
