@@ -63,7 +63,7 @@ public final class LinuxMachine implements Machine {
     try {
       DeviceWindows windows = new DeviceWindows();
       memory = new ProcessMemory(ram, windows);
-      loop = new EventLoop(kernel);
+      loop = new EventLoop(kernel, "linux");
       faults = new KernelFaults(kernel, config.paths(), loop);
       shared = new VfioSlot.Shared(kernel, loop, windows, config.trusted(), config.vectors());
     } catch (RuntimeException e) {

@@ -318,19 +318,7 @@ class LinuxMachineTest {
 
   @Test
   void whicheverCallFailsWhileOpeningNothingIsLeftBehind() {
-    int failures = 0;
-    for (int n = 1; ; n++) {
-      kernel.failNth(n, Errno.ENODEV);
-      boolean opened = tryOpenAll();
-      String failed = kernel.failed();
-      kernel.failNth(-1, 0);
-      assertThat(kernel.leaks()).as("after failure of call %d: %s", n, failed).isEmpty();
-      if (failed.isEmpty()) {
-        assertThat(opened).isTrue();
-        break;
-      }
-      failures++;
-    }
+    int failures = kernel.nthCall().sweep(Errno.ENODEV, this::tryOpenAll, after -> assertThat(kernel.leaks()).as(after).isEmpty());
     assertThat(failures).isGreaterThan(20);
   }
 
@@ -358,7 +346,7 @@ class LinuxMachineTest {
     try {
       machine.close();
     } catch (RuntimeException e) {
-      assertThat(kernel.failed()).isNotEmpty();
+      assertThat(kernel.nthCall().picked()).isNotEmpty();
       if (machine.isQuarantined()) {
         kernel.forget();
       }

@@ -145,7 +145,7 @@ class PeerMemoryTest {
   @Test
   void theKernelsRefusalLeavesNothingMapped() {
     try (Peers peers = new Peers(FAR, FORWARDING)) {
-      kernel.failNth(1, Errno.EFAULT);
+      kernel.nthCall().pick(1, Errno.EFAULT);
       assertThatThrownBy(() -> peers.mapper.map(peers.memory.phys(), PAGE, DmaDirection.TO_DEVICE, DmaAttributes.NONE))
           .isInstanceOfSatisfying(DmaMappingException.class, e -> assertThat(e.reason()).isEqualTo(Reason.NOT_BACKED))
           .hasMessageContaining("0x%x+0x1000".formatted(peers.memory.phys()));

@@ -82,6 +82,9 @@ public interface Kernel {
    */
   int poll(List<Descriptor> descriptors, short[] events, short[] ready, long timeoutNanos);
 
+  /** Wait until one descriptor is ready for {@code events}, and return what it is ready for, errors included; 0 when time is up or a signal came. */
+  short poll(Descriptor descriptor, short events, long timeoutNanos);
+
   /** Make a stream socket of the UNIX family that never blocks, so that nobody at the other end can hold a thread: {@link #poll} waits. */
   Descriptor socket(String name);
 
@@ -104,11 +107,19 @@ public interface Kernel {
    * Send bytes, as many as there is room for, and descriptors along with the first of them, and return the bytes sent; -1 if it would block.
    *
    * <p>No signal is raised if nobody is at the other end: that is EPIPE.
+   *
+   * @param data native memory
+   * @param passed descriptors, which stay the caller's
    */
-  long sendMessage(Descriptor socket, MemorySegment data, List<Descriptor> passed);
+  long sendMessage(Descriptor socket, MemorySegment data, long offset, long length, List<Descriptor> passed);
 
-  /** Receive bytes, and descriptors along with them, at most {@code maxDescriptors}. */
-  ReceivedMessage receiveMessage(Descriptor socket, MemorySegment data, int maxDescriptors);
+  /**
+   * Receive bytes, and descriptors along with them, and return the bytes; 0 if the other end has closed, -1 if it would block.
+   *
+   * @param data native memory
+   * @param passed takes the descriptors; what it had before is forgotten
+   */
+  long receiveMessage(Descriptor socket, MemorySegment data, long offset, long length, PassedDescriptors passed);
 
   /** Return this process's kernel. */
   static Kernel host() {

@@ -1,12 +1,10 @@
 package io.twostep.machine.linux.kernel;
 
-import static java.lang.foreign.ValueLayout.JAVA_LONG;
-
 import io.twostep.machine.linux.Errno;
 import io.twostep.machine.linux.SystemCallException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
+import java.lang.ref.Reference;
 import java.util.List;
 
 /** The kernel that this process runs on. */
@@ -18,7 +16,6 @@ final class NativeKernel implements Kernel {
   private static final int SEEK_END = 2;
   private static final int ADD_SEALS = 1033;
   private static final int SEAL_SEALS_SHRINK_GROW = 7;
-  private static final long NANOS = 1_000_000_000L;
 
   private final long pageSize = Libc.pageSize();
 
@@ -126,14 +123,19 @@ final class NativeKernel implements Kernel {
   @SuppressWarnings("restricted")
   @Override
   public MemorySegment mmap(long length, int protection, int flags, Descriptor file, long offset) {
-    String subject = file.equals(Descriptor.NONE) ? length + " bytes of memory" : file.name();
-    long address = check("mmap", subject, Libc.mmap(length, protection, flags, file.number(), offset));
+    long address = Libc.mmap(length, protection, flags, file.number(), offset);
+    if (isError(address)) {
+      check("mmap", file.equals(Descriptor.NONE) ? length + " bytes of memory" : file.name(), address);
+    }
     return MemorySegment.ofAddress(address).reinterpret(length);
   }
 
   @Override
   public void munmap(MemorySegment mapped) {
-    check("munmap", "memory at 0x" + Long.toHexString(mapped.address()), Libc.munmap(mapped));
+    long result = Libc.munmap(mapped);
+    if (result != 0) {
+      check("munmap", "memory at 0x" + Long.toHexString(mapped.address()), result);
+    }
   }
 
   @Override
@@ -151,19 +153,33 @@ final class NativeKernel implements Kernel {
 
   @Override
   public int poll(List<Descriptor> descriptors, short[] events, short[] ready, long timeoutNanos) {
-    try (Arena arena = Arena.ofConfined()) {
-      int count = descriptors.size();
-      MemorySegment polled = arena.allocate(Math.max(1, count) * SocketLayout.POLL_SIZE, 8);
-      for (int i = 0; i < count; i++) {
-        polled.set(ValueLayout.JAVA_INT, i * SocketLayout.POLL_SIZE, descriptors.get(i).number());
-        polled.set(ValueLayout.JAVA_SHORT, i * SocketLayout.POLL_SIZE + SocketLayout.POLL_EVENTS, events[i]);
-      }
-      long result = Libc.ppoll(polled, count, timeoutNanos < 0 ? MemorySegment.NULL : timespec(arena, timeoutNanos));
-      for (int i = 0; i < count; i++) {
-        ready[i] = result <= 0 ? 0 : polled.get(ValueLayout.JAVA_SHORT, i * SocketLayout.POLL_SIZE + SocketLayout.POLL_READY);
-      }
-      return result == -Errno.EINTR ? 0 : (int) check("ppoll", count + " descriptors", result);
+    CallBuffers buffers = CallBuffers.ofThread();
+    int count = descriptors.size();
+    MemorySegment polled = buffers.polled(count);
+    for (int i = 0; i < count; i++) {
+      buffers.poll(i, descriptors.get(i), events[i]);
     }
+    long result = poll(buffers, polled, count, timeoutNanos);
+    for (int i = 0; i < count; i++) {
+      ready[i] = result <= 0 ? 0 : buffers.ready(i);
+    }
+    return (int) result;
+  }
+
+  @Override
+  public short poll(Descriptor descriptor, short events, long timeoutNanos) {
+    CallBuffers buffers = CallBuffers.ofThread();
+    MemorySegment polled = buffers.polled(1);
+    buffers.poll(0, descriptor, events);
+    return poll(buffers, polled, 1, timeoutNanos) <= 0 ? 0 : buffers.ready(0);
+  }
+
+  private static long poll(CallBuffers buffers, MemorySegment polled, int count, long timeoutNanos) {
+    long result = Libc.ppoll(polled, count, timeoutNanos < 0 ? MemorySegment.NULL : buffers.timespec(timeoutNanos));
+    if (result == -Errno.EINTR) {
+      return 0;
+    }
+    return result >= 0 ? result : check("ppoll", count + " descriptors", result);
   }
 
   @Override
@@ -175,7 +191,7 @@ final class NativeKernel implements Kernel {
   @Override
   public void bind(Descriptor socket, String path) {
     try (Arena arena = Arena.ofConfined()) {
-      check("bind", path, Libc.bind(socket.number(), SocketMessages.address(arena, path), (int) SocketLayout.ADDRESS_SIZE));
+      check("bind", path, Libc.bind(socket.number(), SocketAddress.of(arena, path), (int) SocketLayout.ADDRESS_SIZE));
     }
   }
 
@@ -196,7 +212,7 @@ final class NativeKernel implements Kernel {
   @Override
   public void connect(Descriptor socket, String path) {
     try (Arena arena = Arena.ofConfined()) {
-      MemorySegment address = SocketMessages.address(arena, path);
+      MemorySegment address = SocketAddress.of(arena, path);
       long result;
       do {
         result = Libc.connect(socket.number(), address, (int) SocketLayout.ADDRESS_SIZE);
@@ -211,39 +227,38 @@ final class NativeKernel implements Kernel {
   }
 
   @Override
-  public long sendMessage(Descriptor socket, MemorySegment data, List<Descriptor> passed) {
-    try (Arena arena = Arena.ofConfined()) {
-      MemorySegment message = SocketMessages.outgoing(arena, data, passed);
-      long result;
+  public long sendMessage(Descriptor socket, MemorySegment data, long offset, long length, List<Descriptor> passed) {
+    MemorySegment message = CallBuffers.ofThread().outgoing(data, offset, length, passed);
+    long result;
+    try {
       do {
         result = Libc.sendmsg(socket.number(), message, SocketLayout.NO_SIGNAL);
       } while (result == -Errno.EINTR);
-      return result == -Errno.EAGAIN ? -1 : check("sendmsg", socket, result);
+    } finally {
+      Reference.reachabilityFence(data);
     }
+    return result == -Errno.EAGAIN ? -1 : check("sendmsg", socket, result);
   }
 
   @Override
-  public ReceivedMessage receiveMessage(Descriptor socket, MemorySegment data, int maxDescriptors) {
-    try (Arena arena = Arena.ofConfined()) {
-      MemorySegment message = SocketMessages.incoming(arena, data, maxDescriptors);
-      long result;
+  public long receiveMessage(Descriptor socket, MemorySegment data, long offset, long length, PassedDescriptors passed) {
+    passed.clear();
+    CallBuffers buffers = CallBuffers.ofThread();
+    MemorySegment message = buffers.incoming(data, offset, length, passed.room());
+    long result;
+    try {
       do {
         result = Libc.recvmsg(socket.number(), message, SocketLayout.CONTROL_CLOSE_ON_EXEC);
       } while (result == -Errno.EINTR);
-      if (result == -Errno.EAGAIN) {
-        return new ReceivedMessage(-1, List.of(), false);
-      }
-      check("recvmsg", socket, result);
-      return new ReceivedMessage(
-          result, SocketMessages.descriptors(message, socket.name()), SocketMessages.truncated(message));
+    } finally {
+      Reference.reachabilityFence(data);
     }
-  }
-
-  private static MemorySegment timespec(Arena arena, long nanos) {
-    MemorySegment time = arena.allocate(SocketLayout.TIME_SIZE, 8);
-    time.set(JAVA_LONG, 0, nanos / NANOS);
-    time.set(JAVA_LONG, SocketLayout.TIME_NANOS, nanos % NANOS);
-    return time;
+    if (result == -Errno.EAGAIN) {
+      return -1;
+    }
+    check("recvmsg", socket, result);
+    buffers.take(passed);
+    return result;
   }
 
   private static long check(String call, Descriptor subject, long result) {
@@ -251,9 +266,13 @@ final class NativeKernel implements Kernel {
   }
 
   private static long check(String call, String subject, long result) {
-    if (result < 0 && result >= -4095) {
+    if (isError(result)) {
       throw new SystemCallException(call, subject, (int) -result);
     }
     return result;
+  }
+
+  private static boolean isError(long result) {
+    return result < 0 && result >= -4095;
   }
 }

@@ -24,6 +24,9 @@ final class SocketLayout {
   static final int CONTROL_TRUNCATED = 0x8;
   static final int CONTROL_CLOSE_ON_EXEC = 0x40000000;
 
+  /** Descriptors that Linux passes with one message (SCM_MAX_FD). */
+  static final int MOST_DESCRIPTORS = 253;
+
   static final long ADDRESS_PATH = 2;
   static final long ADDRESS_SIZE = 110;
   static final int PATH_ROOM = 108;

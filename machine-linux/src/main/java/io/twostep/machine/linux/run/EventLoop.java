@@ -1,6 +1,7 @@
 package io.twostep.machine.linux.run;
 
 import io.twostep.dma.spi.Timers;
+import io.twostep.machine.linux.SystemCallException;
 import io.twostep.machine.linux.kernel.Descriptor;
 import io.twostep.machine.linux.kernel.Kernel;
 import io.twostep.machine.linux.kernel.PollEvents;
@@ -12,6 +13,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.PriorityQueue;
 import java.util.concurrent.locks.LockSupport;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -26,19 +28,25 @@ public final class EventLoop implements Timers, AutoCloseable {
   private static final long SPIN_NANOS = 100_000;
   private static final long SLEEP_NANOS = 50_000;
   private static final long NEW_WAIT_NANOS = 1_000_000;
+  private static final long LONGEST_WAIT_NANOS = 1_000_000_000;
+  private static final MemorySegment ONE = Arena.global().allocateFrom(ValueLayout.JAVA_LONG, 1);
+  private static final ThreadLocal<MemorySegment> COUNT = ThreadLocal.withInitial(() -> Arena.ofAuto().allocate(ValueLayout.JAVA_LONG));
 
   private final Kernel kernel;
   private final Descriptor wake;
   private final ThreadLocal<long[]> pauses = ThreadLocal.withInitial(() -> new long[2]);
   private final List<Watch> watches = new ArrayList<>();
+  private Polled polled;
   private final PriorityQueue<Alarm> alarms = new PriorityQueue<>((a, b) -> Long.signum(a.due - b.due));
   private @Nullable Thread thread;
   private boolean closed;
+  private boolean failing;
 
-  /** Create a loop that does nothing yet. */
-  public EventLoop(Kernel kernel) {
+  /** Create a loop that does nothing yet; {@code machine} names the machine in messages. */
+  public EventLoop(Kernel kernel, String machine) {
     this.kernel = kernel;
-    wake = kernel.eventfd("the machine's wake-up call");
+    wake = kernel.eventfd(machine + ": the machine's wake-up call");
+    polled = new Polled(wake, watches);
   }
 
   /** What is called when a descriptor can be read. */
@@ -69,6 +77,7 @@ public final class EventLoop implements Timers, AutoCloseable {
       }
       synchronized (EventLoop.this) {
         watches.remove(this);
+        polled = new Polled(wake, watches);
       }
       wakeUp();
     }
@@ -79,6 +88,7 @@ public final class EventLoop implements Timers, AutoCloseable {
     requireOpen();
     Watch watch = new Watch(descriptor, handler);
     watches.add(watch);
+    polled = new Polled(wake, watches);
     start();
     return watch;
   }
@@ -127,40 +137,69 @@ public final class EventLoop implements Timers, AutoCloseable {
     }
   }
 
+  /** A call that is not heard costs at most {@link #LONGEST_WAIT_NANOS}. */
   private void wakeUp() {
-    signal(kernel, wake);
+    try {
+      signal(kernel, wake);
+    } catch (SystemCallException e) {
+      LOG.warn("the machine's thread was not woken, and wakes a little later: {}", e.getMessage());
+    }
+  }
+
+  /** What the loop waits for, as long as nobody joins or leaves: the wake-up call, then the watches. */
+  private static final class Polled {
+    final Watch[] watches;
+    final List<Descriptor> descriptors;
+    final short[] events;
+    final short[] ready;
+
+    Polled(Descriptor wake, List<Watch> watches) {
+      this.watches = watches.toArray(Watch[]::new);
+      descriptors = Stream.concat(Stream.of(wake), watches.stream().map(watch -> watch.descriptor)).toList();
+      events = new short[descriptors.size()];
+      Arrays.fill(events, PollEvents.READABLE);
+      ready = new short[descriptors.size()];
+    }
   }
 
   private void loop() {
     while (true) {
-      List<Watch> now;
+      Polled now;
       long timeout;
       synchronized (this) {
         if (closed) {
           return;
         }
-        now = List.copyOf(watches);
-        timeout = alarms.isEmpty() ? -1 : Math.max(0, alarms.peek().due - System.nanoTime());
+        now = polled;
+        timeout = alarms.isEmpty() ? LONGEST_WAIT_NANOS : Math.clamp(alarms.peek().due - System.nanoTime(), 0, LONGEST_WAIT_NANOS);
       }
-      wait(now, timeout);
+      tryWait(now, timeout);
       runDue();
     }
   }
 
-  private void wait(List<Watch> now, long timeout) {
-    List<Descriptor> descriptors = new ArrayList<>();
-    descriptors.add(wake);
-    now.forEach(watch -> descriptors.add(watch.descriptor));
-    short[] events = new short[descriptors.size()];
-    Arrays.fill(events, PollEvents.READABLE);
-    short[] ready = new short[events.length];
-    kernel.poll(descriptors, events, ready, timeout);
-    if (ready[0] != 0) {
+  /** Interrupts and timers go on, if more slowly, while the kernel refuses to wait; the first refusal of a row is logged. */
+  private void tryWait(Polled now, long timeout) {
+    try {
+      wait(now, timeout);
+      failing = false;
+    } catch (SystemCallException e) {
+      if (!failing) {
+        failing = true;
+        LOG.warn("cannot wait for interrupts, and looks for them now and then: {}", e.getMessage());
+      }
+      LockSupport.parkNanos(SLEEP_NANOS);
+    }
+  }
+
+  private void wait(Polled now, long timeout) {
+    kernel.poll(now.descriptors, now.events, now.ready, timeout);
+    if (now.ready[0] != 0) {
       take(kernel, wake);
     }
-    for (int i = 0; i < now.size(); i++) {
-      if (ready[i + 1] != 0) {
-        now.get(i).run();
+    for (int i = 0; i < now.watches.length; i++) {
+      if (now.ready[i + 1] != 0) {
+        now.watches[i].run();
       }
     }
   }
@@ -191,17 +230,13 @@ public final class EventLoop implements Timers, AutoCloseable {
 
   /** Count an event up by one. */
   public static void signal(Kernel kernel, Descriptor event) {
-    try (Arena arena = Arena.ofConfined()) {
-      kernel.write(event, arena.allocateFrom(ValueLayout.JAVA_LONG, 1));
-    }
+    kernel.write(event, ONE);
   }
 
   /** Take an event's count back to 0, and return what it was. */
   public static long take(Kernel kernel, Descriptor event) {
-    try (Arena arena = Arena.ofConfined()) {
-      MemorySegment count = arena.allocate(ValueLayout.JAVA_LONG);
-      return kernel.read(event, count) == 8 ? count.get(ValueLayout.JAVA_LONG, 0) : 0;
-    }
+    MemorySegment count = COUNT.get();
+    return kernel.read(event, count) == Long.BYTES ? count.get(ValueLayout.JAVA_LONG, 0) : 0;
   }
 
   /** Stop the thread; timers that are not due never run. Not to be called on the machine's own thread. */

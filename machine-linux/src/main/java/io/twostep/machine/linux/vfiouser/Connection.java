@@ -39,11 +39,11 @@ final class Connection implements AutoCloseable {
 
   /** What the server may do to this side. */
   interface Target {
-    /** Read memory for the device into {@code to}; returns 0 or an error number. */
-    int read(long iova, MemorySegment to);
+    /** Read memory for the device into part of {@code to}; returns 0 or an error number. */
+    int read(long iova, MemorySegment to, long offset, long length);
 
-    /** Write memory for the device; returns 0 or an error number. */
-    int write(long iova, MemorySegment from);
+    /** Write part of {@code from} into memory for the device; returns 0 or an error number. */
+    int write(long iova, MemorySegment from, long offset, long length);
   }
 
   private final String device;
@@ -52,7 +52,7 @@ final class Connection implements AutoCloseable {
   private final LongSupplier nanoTime;
   private final ReentrantLock lock = new ReentrantLock();
   private Capabilities server = Capabilities.DEFAULT;
-  private @Nullable Target target;
+  private @Nullable MemoryAnswer memory;
   private Runnable onLost = () -> {};
   private int lastId;
   private volatile boolean postedSince;
@@ -145,10 +145,10 @@ final class Connection implements AutoCloseable {
   }
 
   /** Answer the server's accesses to memory from now on. */
-  void serve(Target newTarget) {
+  void serve(Target target) {
     lock();
     try {
-      target = newTarget;
+      memory = new MemoryAnswer(target, TRANSFER);
     } finally {
       unlock();
     }
@@ -210,14 +210,47 @@ final class Connection implements AutoCloseable {
    * @throws DmaMappingException DETACHED if the server is lost, now or before
    */
   <T> T exchange(int command, int payload, List<Descriptor> passed, Function<Message, T> reader) {
+    Message reply = exchange(command, payload, passed);
+    List<Descriptor> came = reply.descriptors();
+    try {
+      return reader.apply(reply);
+    } catch (ProtocolException e) {
+      socket.closeAll(came);
+      throw lose(e.getMessage(), e);
+    } catch (RuntimeException e) {
+      socket.closeAll(came);
+      throw e;
+    }
+  }
+
+  /**
+   * Make a command whose reply carries no descriptors, and return the reply; it lives until the next command.
+   *
+   * @throws RefusedException if the server answers with an error
+   * @throws DmaMappingException DETACHED if the server is lost, now or before
+   */
+  Message exchange(int command, int payload) {
+    Message reply = exchange(command, payload, List.of());
+    if (!reply.descriptors().isEmpty()) {
+      socket.closeAll(reply.descriptors());
+      throw lose("sent a %s that carries %d descriptors; it carries none".formatted(reply.header(), reply.descriptors().size()), null);
+    }
+    return reply;
+  }
+
+  private Message exchange(int command, int payload, List<Descriptor> passed) {
     requireAlive();
     try {
       lastId = lastId + 1 & 0xffff;
       socket.send(lastId, command, Header.COMMAND, 0, payload, passed, deadline());
       Message reply = awaitReply(command);
       postedSince = false;
-      return read(reply, reader);
-    } catch (ConnectionException | ProtocolException e) {
+      if (reply.header().isError()) {
+        socket.closeAll(reply.descriptors());
+        throw new RefusedException(device, reply.header());
+      }
+      return reply;
+    } catch (ConnectionException e) {
       throw lose(e.getMessage(), e);
     }
   }
@@ -241,18 +274,6 @@ final class Connection implements AutoCloseable {
   /** Tell whether the server may still have to do what was posted. */
   boolean hasPosted() {
     return postedSince;
-  }
-
-  private <T> T read(Message reply, Function<Message, T> reader) {
-    try {
-      if (reply.header().isError()) {
-        throw new RefusedException(device, reply.header());
-      }
-      return reader.apply(reply);
-    } catch (RuntimeException e) {
-      socket.closeAll(reply.descriptors());
-      throw e;
-    }
   }
 
   private Message awaitReply(int command) {
@@ -291,7 +312,7 @@ final class Connection implements AutoCloseable {
         }
         answer(message);
       }
-    } catch (ConnectionException | ProtocolException e) {
+    } catch (ConnectionException e) {
       lose(e.getMessage(), e);
     } finally {
       lock.unlock();
@@ -301,15 +322,12 @@ final class Connection implements AutoCloseable {
   private void answer(Message message) {
     socket.closeAll(message.descriptors());
     Header header = message.header();
-    int errno = Errno.EINVAL;
-    int payload = 0;
-    Target memory = target;
-    if (memory != null && (header.command() == Command.DMA_READ || header.command() == Command.DMA_WRITE)) {
-      errno = new MemoryAnswer(memory, TRANSFER).answer(message, outgoing());
-      payload = errno == 0 ? MemoryAnswer.payload(message) : 0;
-    }
+    MemoryAnswer answers = memory;
+    boolean isAccess = header.command() == Command.DMA_READ || header.command() == Command.DMA_WRITE;
+    int payload = answers != null && isAccess ? answers.answer(message, outgoing()) : -Errno.EINVAL;
     if (header.wantsReply()) {
-      socket.send(header.id(), header.command(), errno == 0 ? Header.REPLY : Header.REPLY | Header.ERROR, errno, payload, List.of(), deadline());
+      boolean done = payload >= 0;
+      socket.send(header.id(), header.command(), done ? Header.REPLY : Header.REPLY | Header.ERROR, done ? 0 : -payload, done ? payload : 0, List.of(), deadline());
     }
   }
 

@@ -4,8 +4,10 @@ import io.twostep.dma.MemoryBlock;
 import io.twostep.dma.PhysRanges;
 import io.twostep.dma.spi.MemoryKind;
 import io.twostep.dma.spi.MemoryRegion;
+import io.twostep.machine.linux.vfiouser.DeviceMemory.FileRun;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 import java.util.Objects;
 
 /** One run of whole frames in a {@link SharedFile}. */
@@ -16,6 +18,7 @@ final class FileBlock implements MemoryBlock {
   private final long frames;
   private final long length;
   private final MemoryRegion region;
+  private final FileRun run;
   private final Arena arena = Arena.ofShared();
   private final MemorySegment segment;
   private boolean closed;
@@ -35,6 +38,7 @@ final class FileBlock implements MemoryBlock {
     this.frames = frames;
     this.length = length;
     region = new MemoryRegion(MemoryKind.RAM, name, first, frames);
+    run = new FileRun(List.of(file.descriptor()), first - file.address(), file.mapped().asSlice(first - file.address(), frames));
     segment = MemorySegment.ofAddress(first).reinterpret(length, arena, null);
   }
 
@@ -91,6 +95,11 @@ final class FileBlock implements MemoryBlock {
 
   SharedFile file() {
     return file;
+  }
+
+  /** Return its frames as a run of its file. */
+  FileRun run() {
+    return run;
   }
 
   long first() {

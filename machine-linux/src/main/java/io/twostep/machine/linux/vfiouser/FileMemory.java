@@ -22,6 +22,7 @@ final class FileMemory implements DeviceMemory {
   private static final long CACHE_LINE = 64;
 
   private final Kernel kernel;
+  private final String device;
   private final Runnable requireAlive;
   private final long limit;
   private final long frame;
@@ -33,11 +34,13 @@ final class FileMemory implements DeviceMemory {
   /**
    * Create memory.
    *
+   * @param device names device and socket in messages
    * @param limit bytes that live blocks may have in all
    * @param requireAlive throws once the server is lost: new memory would be of no use then
    */
-  FileMemory(Kernel kernel, long limit, Runnable requireAlive) {
+  FileMemory(Kernel kernel, String device, long limit, Runnable requireAlive) {
     this.kernel = kernel;
+    this.device = device;
     this.limit = limit;
     this.requireAlive = requireAlive;
     frame = kernel.pageSize();
@@ -61,14 +64,9 @@ final class FileMemory implements DeviceMemory {
   }
 
   @Override
-  public @Nullable FileRun fileAt(long phys, long length) {
+  public @Nullable FileRun fileAt(long phys) {
     FileBlock block = index.at(phys);
-    if (block == null || !block.holds(phys, 1)) {
-      return null;
-    }
-    long bytes = Math.min(length, block.first() + block.frames() - phys);
-    long offset = phys - block.file().address();
-    return new FileRun(block.file().descriptor(), offset, block.file().mapped().asSlice(offset, bytes));
+    return block != null && block.holds(phys, 1) ? block.run() : null;
   }
 
   @Override
@@ -114,9 +112,10 @@ final class FileMemory implements DeviceMemory {
 
   private DmaMappingException noMemory(long length, long highestPhys, @Nullable SystemCallException cause) {
     String text =
-        "no memory for %d bytes up to 0x%x: %d of %d bytes are free; close blocks or set a larger 'memory'"
-            .formatted(length, highestPhys, limit - used, limit);
-    return cause == null ? new DmaMappingException(Reason.NOT_BACKED, text) : new DmaMappingException(Reason.NOT_BACKED, text, cause);
+        "%s: no memory for %d bytes up to 0x%x: %d of %d bytes are free".formatted(device, length, highestPhys, limit - used, limit);
+    return cause == null
+        ? new DmaMappingException(Reason.NOT_BACKED, text + "; close blocks or set a larger 'memory'")
+        : new DmaMappingException(Reason.NOT_BACKED, text + ", but " + cause.getMessage(), cause);
   }
 
   /** Take a closed block back. */

@@ -9,28 +9,29 @@ import java.lang.foreign.MemorySegment;
 
 /** Does a server's DMA_READ or DMA_WRITE to memory that it was given without a descriptor. */
 record MemoryAnswer(Connection.Target memory, int transfer) {
-  /** Do the access and build its reply in {@code reply}; returns 0 or an error number. */
+  /** Do the access and build its reply in {@code reply}; returns the reply's bytes, or a negated error number. */
   int answer(Message message, MemorySegment reply) {
     boolean isRead = message.header().command() == Command.DMA_READ;
-    DmaAccess access;
+    MemorySegment asked = message.body();
     try {
-      access = isRead ? DmaAccess.read(message.payload()) : DmaAccess.readWithData(message.payload());
+      if (isRead) {
+        DmaAccess.require(message.length());
+      } else {
+        DmaAccess.requireData(asked, message.length());
+      }
     } catch (ProtocolException e) {
-      return e.errno();
+      return -e.errno();
     }
-    if (access.count() <= 0 || access.count() > transfer) {
-      return Errno.EINVAL;
+    long iova = DmaAccess.iova(asked);
+    long count = DmaAccess.count(asked);
+    if (count <= 0 || count > transfer) {
+      return -Errno.EINVAL;
     }
-    access.write(reply);
-    return isRead
-        ? memory.read(access.iova(), reply.asSlice(DmaAccess.SIZE, access.count()))
-        : memory.write(access.iova(), message.payload().asSlice(DmaAccess.SIZE));
-  }
-
-  /** Return the bytes of the reply to an access that was done. */
-  static int payload(Message message) {
-    return message.header().command() == Command.DMA_READ
-        ? DmaAccess.SIZE + (int) DmaAccess.read(message.payload()).count()
-        : DmaAccess.SIZE;
+    DmaAccess.write(reply, iova, count);
+    int errno = isRead ? memory.read(iova, reply, DmaAccess.SIZE, count) : memory.write(iova, asked, DmaAccess.SIZE, count);
+    if (errno != 0) {
+      return -errno;
+    }
+    return isRead ? DmaAccess.SIZE + (int) count : DmaAccess.SIZE;
   }
 }

@@ -118,17 +118,13 @@ final class RemoteDevice {
   long read(int region, long offset, int width) {
     connection.lock();
     try {
-      RegionAccess asked = new RegionAccess(offset, region, width);
-      asked.write(connection.outgoing());
-      return connection.exchange(
-          Command.REGION_READ,
-          RegionAccess.SIZE,
-          List.of(),
-          reply -> {
-            reply.requireNoDescriptors();
-            requireEcho(asked, RegionAccess.readWithData(reply.payload()));
-            return Bytes.number(reply.payload(), RegionAccess.SIZE, width);
-          });
+      RegionAccess.write(connection.outgoing(), offset, region, width);
+      Message reply = connection.exchange(Command.REGION_READ, RegionAccess.SIZE);
+      RegionAccess.requireData(reply.body(), reply.length());
+      RegionAccess.requireEcho(reply.body(), offset, region, width);
+      return Bytes.number(reply.body(), RegionAccess.SIZE, width);
+    } catch (ProtocolException e) {
+      throw connection.lose(e.getMessage(), e);
     } finally {
       connection.unlock();
     }
@@ -138,16 +134,12 @@ final class RemoteDevice {
   void write(int region, long offset, int width, long value) {
     connection.lock();
     try {
-      RegionAccess asked = buildWrite(region, offset, width, value);
-      connection.exchange(
-          Command.REGION_WRITE,
-          RegionAccess.SIZE + width,
-          List.of(),
-          reply -> {
-            reply.requireNoDescriptors();
-            requireEcho(asked, RegionAccess.read(reply.payload()));
-            return asked;
-          });
+      buildWrite(region, offset, width, value);
+      Message reply = connection.exchange(Command.REGION_WRITE, RegionAccess.SIZE + width);
+      RegionAccess.require(reply.length());
+      RegionAccess.requireEcho(reply.body(), offset, region, width);
+    } catch (ProtocolException e) {
+      throw connection.lose(e.getMessage(), e);
     } finally {
       connection.unlock();
     }
@@ -164,25 +156,23 @@ final class RemoteDevice {
     }
   }
 
-  private RegionAccess buildWrite(int region, long offset, int width, long value) {
-    RegionAccess asked = new RegionAccess(offset, region, width);
-    asked.write(connection.outgoing());
+  private void buildWrite(int region, long offset, int width, long value) {
+    RegionAccess.write(connection.outgoing(), offset, region, width);
     Bytes.number(connection.outgoing(), RegionAccess.SIZE, width, value);
-    return asked;
   }
 
-  private static void requireEcho(RegionAccess asked, RegionAccess told) {
-    if (!asked.equals(told)) {
-      throw new ProtocolException("was asked for " + asked + " and answered " + told);
-    }
-  }
-
-  /** Give the device memory; by descriptor, or by messages if {@code file} is NONE. */
-  void map(DmaMap map, Descriptor file) {
+  /**
+   * Give the device memory.
+   *
+   * @param access bits of {@link DmaMap}
+   * @param offset where it begins in its file
+   * @param file its file, or nothing if the server has to ask for every byte
+   */
+  void map(long iova, long length, int access, long offset, List<Descriptor> file) {
     connection.lock();
     try {
-      map.write(connection.outgoing());
-      connection.exchange(Command.DMA_MAP, DmaMap.SIZE, file.equals(Descriptor.NONE) ? List.of() : List.of(file), RemoteDevice::done);
+      DmaMap.write(connection.outgoing(), access, offset, iova, length);
+      connection.exchange(Command.DMA_MAP, DmaMap.SIZE, file, RemoteDevice::done);
     } finally {
       connection.unlock();
     }
@@ -192,19 +182,11 @@ final class RemoteDevice {
   long unmap(long iova, long length) {
     connection.lock();
     try {
-      new DmaUnmap(0, iova, length).write(connection.outgoing());
-      return connection.exchange(
-          Command.DMA_UNMAP,
-          DmaUnmap.SIZE,
-          List.of(),
-          reply -> {
-            reply.requireNoDescriptors();
-            DmaUnmap done = DmaUnmap.read(reply.payload());
-            if (done.iova() != iova || Long.compareUnsigned(done.size(), length) > 0) {
-              throw new ProtocolException("was asked to unmap 0x%x+0x%x and confirmed 0x%x+0x%x".formatted(iova, length, done.iova(), done.size()));
-            }
-            return done.size();
-          });
+      DmaUnmap.write(connection.outgoing(), 0, iova, length);
+      Message reply = connection.exchange(Command.DMA_UNMAP, DmaUnmap.SIZE);
+      return DmaUnmap.confirmed(reply.body(), reply.length(), iova, length);
+    } catch (ProtocolException e) {
+      throw connection.lose(e.getMessage(), e);
     } finally {
       connection.unlock();
     }

@@ -7,14 +7,12 @@ import io.twostep.dma.spi.DeviceAddress;
 import io.twostep.dma.spi.FaultRecord;
 import io.twostep.dma.spi.HostManagedIommu;
 import io.twostep.machine.linux.Errno;
-import io.twostep.machine.linux.kernel.Descriptor;
-import io.twostep.machine.linux.vfiouser.MappedRuns.Run;
 import io.twostep.machine.linux.vfiouser.protocol.DmaMap;
+import io.twostep.machine.linux.vfiouser.protocol.DmaRuns;
 import java.lang.foreign.MemorySegment;
-import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.CopyOnWriteArrayList;
-import org.jspecify.annotations.Nullable;
 
 /**
  * The server's map of the client's memory, seen as an IOMMU that a host programs: a mapping is a DMA_MAP, its end a DMA_UNMAP that the server confirms.
@@ -30,7 +28,7 @@ final class RemoteIommu implements HostManagedIommu, Connection.Target {
   private final long granule;
   private final long highest;
   private final int slots;
-  private final MappedRuns runs = new MappedRuns();
+  private final DmaRuns runs = new DmaRuns();
   private final List<FaultListener> listeners = new CopyOnWriteArrayList<>();
 
   /**
@@ -69,7 +67,7 @@ final class RemoteIommu implements HostManagedIommu, Connection.Target {
 
   @Override
   public long mappingSlots() {
-    return (long) slots - runs.count();
+    return (long) slots - live();
   }
 
   @Override
@@ -80,95 +78,148 @@ final class RemoteIommu implements HostManagedIommu, Connection.Target {
   @Override
   public void map(long iova, long phys, long length, int access) {
     connection.requireAlive();
-    List<Run> made = new ArrayList<>();
+    long done = 0;
     try {
-      for (long done = 0; done < length; ) {
-        Run run = mapPiece(iova + done, phys + done, length - done, access);
-        made.add(run);
-        done += run.length();
+      while (done < length) {
+        done += mapRun(iova + done, phys + done, length - done, access);
       }
     } catch (RuntimeException e) {
-      for (Run run : made) {
-        unmapRun(run);
-      }
+      unmapRuns(iova, done);
       throw e;
     }
   }
 
-  /** A run that spans adjacent blocks spans files, and is a mapping for each. */
-  private Run mapPiece(long iova, long phys, long most, int access) {
-    DeviceMemory.FileRun piece = memory.fileAt(phys, most);
-    if (piece == null) {
+  /** A range that spans adjacent blocks spans files, and is a run for each. Returns the bytes of the first. */
+  private long mapRun(long iova, long phys, long most, int access) {
+    DeviceMemory.FileRun file = memory.fileAt(phys);
+    if (file == null) {
       throw new DmaMappingException(Reason.NOT_BACKED, "%s: no memory at 0x%x to map at 0x%x".formatted(connection.device(), phys, iova));
     }
-    long length = piece.bytes().byteSize();
+    long within = phys - file.bytes().address();
+    long length = Math.min(most, file.bytes().byteSize() - within);
     if (mappingSlots() <= 0) {
       throw new DmaMappingException(
           Reason.MAPPING_SLOTS,
           "%s: no slot is left for 0x%x+0x%x: %d mappings live, which is all that 'dma-maps' and the server allow; unmap some".formatted(connection.device(), iova, length, slots));
     }
-    Run run = new Run(iova, length, access, piece.bytes());
-    if (!runs.tryAdd(run)) {
-      throw new DmaMappingException(Reason.ALREADY_LINKED, "%s: part of 0x%x+0x%x is mapped already".formatted(connection.device(), iova, length));
+    synchronized (runs) {
+      if (!runs.tryAdd(iova, length, access, file.bytes(), within)) {
+        throw new DmaMappingException(Reason.ALREADY_LINKED, "%s: part of 0x%x+0x%x is mapped already".formatted(connection.device(), iova, length));
+      }
     }
     try {
-      device.map(new DmaMap(access, byDescriptor ? piece.offset() : 0, iova, length), byDescriptor ? piece.file() : Descriptor.NONE);
+      device.map(iova, length, access, byDescriptor ? file.offset() + within : 0, byDescriptor ? file.file() : List.of());
     } catch (RefusedException e) {
-      runs.remove(run);
+      forget(iova);
       throw new DmaMappingException(
           Reason.BACKEND,
           "%s, of 0x%x+0x%x with %d mappings live; some servers take 64 and no more: set 'dma-maps', or 'addressing' to registered"
-              .formatted(e.getMessage(), iova, length, runs.count()),
+              .formatted(e.getMessage(), iova, length, live()),
           e);
     }
-    return run;
+    return length;
   }
 
   @Override
   public long unmap(long iova, long length) {
+    for (long done = 0; done < length; ) {
+      long run = lengthOf(iova + done);
+      if (run == 0 || run > length - done) {
+        throw new IllegalStateException("%s: 0x%x+0x%x is not made of whole mappings".formatted(connection.device(), iova, length));
+      }
+      done += run;
+    }
+    return unmapRuns(iova, length);
+  }
+
+  /** Returns the bytes of the run that begins there, 0 if none does. */
+  private long lengthOf(long iova) {
+    synchronized (runs) {
+      int run = runs.beginningAt(iova);
+      return run < 0 ? 0 : runs.length(run);
+    }
+  }
+
+  private long unmapRuns(long iova, long length) {
     long confirmed = 0;
-    for (Run run : runs.whole(iova, length)) {
-      confirmed += unmapRun(run);
+    for (long done = 0; done < length; ) {
+      long run = lengthOf(iova + done);
+      if (run == 0) {
+        throw new IllegalStateException("%s: 0x%x was unmapped by another thread".formatted(connection.device(), iova + done));
+      }
+      confirmed += unmapRun(iova + done, run);
+      done += run;
     }
     return confirmed;
   }
 
-  private long unmapRun(Run run) {
+  private long unmapRun(long iova, long length) {
     long confirmed;
     try {
-      confirmed = device.unmap(run.iova(), run.length());
+      confirmed = device.unmap(iova, length);
     } catch (RefusedException | DmaMappingException e) {
       return 0;
     }
-    if (confirmed == run.length()) {
-      runs.remove(run);
+    if (confirmed == length) {
+      forget(iova);
     }
     return confirmed;
   }
 
-  @Override
-  public int read(long iova, MemorySegment to) {
-    return access(iova, to, DmaMap.READ);
-  }
-
-  @Override
-  public int write(long iova, MemorySegment from) {
-    return access(iova, from, DmaMap.WRITE);
-  }
-
-  private int access(long iova, MemorySegment bytes, int access) {
-    @Nullable Long refused = runs.copy(iova, bytes, access);
-    if (refused == null) {
-      return 0;
+  private void forget(long iova) {
+    synchronized (runs) {
+      int run = runs.beginningAt(iova);
+      if (run >= 0) {
+        runs.remove(run);
+      }
     }
-    FaultRecord.Cause cause = runs.at(refused) == null ? FaultRecord.Cause.NOT_PRESENT : FaultRecord.Cause.PERMISSION;
-    FaultRecord fault = new FaultRecord(address, refused, access == DmaMap.WRITE, cause);
+  }
+
+  @Override
+  public int read(long iova, MemorySegment to, long offset, long length) {
+    return access(iova, to, offset, length, DmaMap.READ);
+  }
+
+  @Override
+  public int write(long iova, MemorySegment from, long offset, long length) {
+    return access(iova, from, offset, length, DmaMap.WRITE);
+  }
+
+  private int access(long iova, MemorySegment bytes, long offset, long length, int access) {
+    FaultRecord.Cause cause;
+    long done = 0;
+    synchronized (runs) {
+      int run = runs.at(iova);
+      while (run >= 0 && runs.allows(run, access)) {
+        long within = iova + done - runs.iova(run);
+        long now = Math.min(runs.length(run) - within, length - done);
+        copy(run, within, bytes, offset + done, now, access);
+        done += now;
+        if (done == length) {
+          return 0;
+        }
+        run = runs.at(iova + done);
+      }
+      cause = run < 0 ? FaultRecord.Cause.NOT_PRESENT : FaultRecord.Cause.PERMISSION;
+    }
+    FaultRecord fault = new FaultRecord(address, iova + done, access == DmaMap.WRITE, cause);
     listeners.forEach(listener -> listener.fault(fault));
     return Errno.EFAULT;
   }
 
+  private void copy(int run, long within, MemorySegment bytes, long offset, long length, int access) {
+    MemorySegment memory = Objects.requireNonNull(runs.memory(run));
+    if (access == DmaMap.READ) {
+      MemorySegment.copy(memory, runs.offset(run) + within, bytes, offset, length);
+    } else {
+      MemorySegment.copy(bytes, offset, memory, runs.offset(run) + within, length);
+    }
+  }
+
   /** Return how many mappings the server holds, as far as it confirmed. */
   int live() {
-    return runs.count();
+    synchronized (runs) {
+      return runs.count();
+    }
   }
 }

@@ -58,17 +58,20 @@ public final class VfioUserMachine implements Machine {
     } catch (SystemCallException e) {
       throw e.explained(name, e.errno() == Errno.EAGAIN ? "the server takes no client now: end the other one" : "start the server, and name the socket that it listens at");
     }
-    EventLoop loop = new EventLoop(kernel);
+    EventLoop loop = null;
     DeviceMemory memory = null;
     try {
+      loop = new EventLoop(kernel, name);
       memory =
           config.translated()
-              ? new FileMemory(kernel, config.memory(), connection::requireAlive)
-              : PooledMemory.open(kernel, config.memory(), connection::requireAlive);
+              ? new FileMemory(kernel, name, config.memory(), connection::requireAlive)
+              : PooledMemory.open(kernel, name, config.memory(), connection::requireAlive);
       return new VfioUserMachine(config, kernel, loop, connection, memory);
     } catch (RuntimeException e) {
       connection.close();
-      loop.close();
+      if (loop != null) {
+        loop.close();
+      }
       if (memory != null) {
         memory.close();
       }

@@ -5,7 +5,8 @@ import io.twostep.machine.linux.SystemCallException;
 import io.twostep.machine.linux.kernel.Descriptor;
 import io.twostep.machine.linux.kernel.IoctlRequest;
 import io.twostep.machine.linux.kernel.Kernel;
-import io.twostep.machine.linux.kernel.ReceivedMessage;
+import io.twostep.machine.linux.kernel.MapOptions;
+import io.twostep.machine.linux.kernel.PassedDescriptors;
 import io.twostep.machine.linux.run.EventLoop;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
@@ -29,27 +30,23 @@ public final class FakeKernel implements Kernel {
   private final Map<Long, Long> mapped = new TreeMap<>();
   private final List<String> diary = new ArrayList<>();
   private int next = FIRST_NUMBER;
-  private int calls;
-  private int failAt = -1;
-  private int failWith;
-  private String failed = "";
+  private final NthCall nthCall = new NthCall();
+  private final FakeHugePages hugePages = new FakeHugePages();
+  private final Map<Integer, Integer> hugeFiles = new TreeMap<>();
 
   /** Return VFIO's side. */
   public FakeVfio vfio() {
     return vfio;
   }
 
-  /** Have the {@code nth} call from now fail, the first being 1. */
-  public synchronized void failNth(int nth, int errno) {
-    calls = 0;
-    failAt = nth;
-    failWith = errno;
-    failed = "";
+  /** Set huge pages of {@code 1 << shift} bytes aside, none for a size that is known and used up; they are ordinary memory here. */
+  public void setAside(int shift, long pages) {
+    hugePages.setAside(shift, pages);
   }
 
-  /** Return what failed by order; empty if nothing did. */
-  public synchronized String failed() {
-    return failed;
+  /** Return what picks the call that fails. */
+  public NthCall nthCall() {
+    return nthCall;
   }
 
   /** Return what happened, in order: driver-visible changes only. */
@@ -79,11 +76,8 @@ public final class FakeKernel implements Kernel {
     mapped.clear();
   }
 
-  private synchronized void step(String call, String subject) {
-    if (++calls == failAt) {
-      failed = call + " " + subject;
-      throw new SystemCallException(call, subject, failWith);
-    }
+  private void step(String call, String subject) {
+    nthCall.failIfPicked(call, subject);
   }
 
   synchronized Object object(Descriptor descriptor) {
@@ -193,12 +187,25 @@ public final class FakeKernel implements Kernel {
   @Override
   public MemorySegment mmap(long length, int protection, int flags, Descriptor file, long offset) {
     step("mmap", file.name());
+    int huge = (flags & MapOptions.HUGE) != 0 ? flags : hugeFile(file);
+    if (huge != 0) {
+      note("mmap of 0x%x bytes, protection %d, flags 0x%x".formatted(length, protection, flags));
+      hugePages.take(length, huge);
+    }
+    int ordinary = flags & (MapOptions.HUGE - 1);
     MemorySegment segment =
-        open.get(file.number()) instanceof FakeDevice device ? device.map(length, offset) : real.mmap(length, protection, flags, file, offset);
+        open.get(file.number()) instanceof FakeDevice device ? device.map(length, offset) : real.mmap(length, protection, ordinary, file, offset);
     synchronized (this) {
       mapped.put(segment.address(), length);
     }
+    if (huge != 0) {
+      hugePages.own(segment.address(), length, huge);
+    }
     return segment;
+  }
+
+  private synchronized int hugeFile(Descriptor file) {
+    return hugeFiles.getOrDefault(file.number(), 0);
   }
 
   @Override
@@ -208,6 +215,7 @@ public final class FakeKernel implements Kernel {
         throw new SystemCallException("munmap", "0x" + Long.toHexString(segment.address()), Errno.EINVAL);
       }
     }
+    hugePages.giveBack(segment.address());
     if (!vfio.ownsMemory(segment.address())) {
       note("memory unmapped");
       real.munmap(segment);
@@ -227,9 +235,15 @@ public final class FakeKernel implements Kernel {
   @Override
   public Descriptor memfd(String name, int flags) {
     step("memfd_create", name);
-    Descriptor file = real.memfd(name, flags);
+    boolean huge = (flags & MapOptions.MEMFD_HUGE) != 0;
+    if (huge) {
+      note("memfd with flags 0x%x".formatted(flags));
+      hugePages.requireSize("memfd_create", name, flags, Errno.ENODEV);
+    }
+    Descriptor file = real.memfd(name, flags & MapOptions.MEMFD_SEALABLE);
     synchronized (this) {
       events.put(file.number(), file);
+      hugeFiles.put(file.number(), huge ? flags : 0);
     }
     return file;
   }
@@ -237,6 +251,11 @@ public final class FakeKernel implements Kernel {
   @Override
   public int poll(List<Descriptor> descriptors, short[] wanted, short[] ready, long timeoutNanos) {
     return real.poll(descriptors, wanted, ready, timeoutNanos);
+  }
+
+  @Override
+  public short poll(Descriptor descriptor, short events, long timeoutNanos) {
+    return real.poll(descriptor, events, timeoutNanos);
   }
 
   @Override
@@ -270,12 +289,12 @@ public final class FakeKernel implements Kernel {
   }
 
   @Override
-  public long sendMessage(Descriptor socket, MemorySegment data, List<Descriptor> passed) {
+  public long sendMessage(Descriptor socket, MemorySegment data, long offset, long length, List<Descriptor> passed) {
     throw noSockets("sendMessage");
   }
 
   @Override
-  public ReceivedMessage receiveMessage(Descriptor socket, MemorySegment data, int maxDescriptors) {
+  public long receiveMessage(Descriptor socket, MemorySegment data, long offset, long length, PassedDescriptors passed) {
     throw noSockets("receiveMessage");
   }
 

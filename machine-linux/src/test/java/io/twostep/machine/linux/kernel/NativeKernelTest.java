@@ -103,25 +103,34 @@ class NativeKernelTest {
     Descriptor file = kernel.memfd("passed", 0);
     kernel.truncate(file, 12345);
     try (Arena arena = Arena.ofConfined()) {
-      assertThat(kernel.sendMessage(client, arena.allocateFrom("hello"), List.of(file, client))).isEqualTo(6);
       MemorySegment text = arena.allocate(16);
-      ReceivedMessage got = kernel.receiveMessage(server, text, 8);
-      assertThat(got.length()).isEqualTo(6);
-      assertThat(text.getString(0)).isEqualTo("hello");
-      assertThat(got.truncated()).isFalse();
-      assertThat(got.descriptors()).hasSize(2);
-      assertThat(kernel.size(got.descriptors().getFirst())).isEqualTo(12345);
-      got.descriptors().forEach(kernel::close);
+      assertThat(kernel.sendMessage(client, arena.allocateFrom("<hello"), 1, 6, List.of(file, client))).isEqualTo(6);
+      PassedDescriptors passed = new PassedDescriptors("passed", 8);
+      assertThat(kernel.receiveMessage(server, text, 4, 12, passed)).isEqualTo(6);
+      assertThat(text.getString(4)).isEqualTo("hello");
+      assertThat(passed.isTruncated()).isFalse();
+      List<Descriptor> came = passed.taken();
+      assertThat(came).hasSize(2);
+      assertThat(kernel.size(came.getFirst())).isEqualTo(12345);
 
-      kernel.sendMessage(client, arena.allocateFrom("x"), List.of(file, file));
-      got = kernel.receiveMessage(server, text, 1);
-      assertThat(got.truncated()).isTrue();
-      assertThat(got.descriptors()).hasSize(1);
-      got.descriptors().forEach(kernel::close);
+      kernel.sendMessage(client, arena.allocateFrom("x"), 0, 2, List.of(file, file));
+      PassedDescriptors one = new PassedDescriptors("passed", 1);
+      assertThat(kernel.receiveMessage(server, text, 0, 16, one)).isEqualTo(2);
+      assertThat(one.isTruncated()).isTrue();
+      assertThat(one.taken()).hasSize(1);
+      one.taken().forEach(kernel::close);
+      kernel.sendMessage(client, arena.allocateFrom("y"), 0, 2, List.of());
+      assertThat(kernel.receiveMessage(server, text, 0, 16, passed)).isEqualTo(2);
+      assertThat(passed.taken()).as("descriptors of this message").isEmpty();
+      assertThat(came).as("descriptors of the first message").hasSize(2);
+      came.forEach(kernel::close);
+      assertThatThrownBy(() -> kernel.sendMessage(client, text, 10, 7, List.of())).isInstanceOf(IndexOutOfBoundsException.class);
+      assertThatThrownBy(() -> kernel.receiveMessage(server, MemorySegment.ofArray(new byte[8]), 0, 8, passed)).isInstanceOf(IllegalArgumentException.class);
 
       kernel.shutdown(client);
-      assertThat(kernel.receiveMessage(server, text, 1).length()).isZero();
-      assertThatThrownBy(() -> kernel.sendMessage(client, text, List.of())).hasMessageContaining("EPIPE");
+      assertThat(kernel.receiveMessage(server, text, 0, 16, one)).isZero();
+      assertThat(one.isTruncated()).isFalse();
+      assertThatThrownBy(() -> kernel.sendMessage(client, text, 0, 16, List.of())).hasMessageContaining("EPIPE");
     }
     List.of(file, server, client, listener).forEach(kernel::close);
     Descriptor late = kernel.socket("late");
@@ -142,13 +151,14 @@ class NativeKernelTest {
     Descriptor server = kernel.accept(listener, "server");
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment block = arena.allocate(1 << 16);
-      assertThat(kernel.receiveMessage(server, block, 0).length()).isEqualTo(-1);
+      PassedDescriptors none = new PassedDescriptors("passed", 0);
+      assertThat(kernel.receiveMessage(server, block, 0, 1 << 16, none)).isEqualTo(-1);
       long sent = 0;
-      for (long now = 0; now >= 0; now = kernel.sendMessage(client, block, List.of())) {
+      for (long now = 0; now >= 0; now = kernel.sendMessage(client, block, 0, 1 << 16, List.of())) {
         sent += now;
       }
       long received = 0;
-      for (long now = 0; now >= 0; now = kernel.receiveMessage(server, block, 0).length()) {
+      for (long now = 0; now >= 0; now = kernel.receiveMessage(server, block, 0, 1 << 16, none)) {
         received += now;
       }
       assertThat(sent).isPositive().isEqualTo(received);

@@ -54,11 +54,11 @@ class KernelFaultsTest {
   @Test
   void machineWhoseLogMayNotBeReadGoesOnWithoutFaults() {
     FakeKernel kernel = new FakeKernel();
-    kernel.failNth(2, Errno.EPERM);
-    try (EventLoop loop = new EventLoop(kernel);
+    kernel.nthCall().pick(2, Errno.EPERM);
+    try (EventLoop loop = new EventLoop(kernel, "test");
         KernelFaults faults = new KernelFaults(kernel, HostPaths.under(root), loop)) {
       faults.listen(device -> true, fault -> {});
-      assertThat(kernel.failed()).isEqualTo("open " + root.resolve("dev/kmsg"));
+      assertThat(kernel.nthCall().picked()).isEqualTo("open " + root.resolve("dev/kmsg"));
       faults.listen(device -> true, fault -> {});
     }
     assertThat(kernel.leaks()).isEmpty();

@@ -162,7 +162,7 @@ class ClientThatLiesTest {
       byte[] bytes = HexFormat.of().parseHex(header.replace(" ", ""));
       MemorySegment message = Arena.ofAuto().allocate(16);
       MemorySegment.copy(bytes, 0, message, ValueLayout.JAVA_BYTE, 0, 16);
-      KERNEL.sendMessage(client.socket.descriptor(), message, List.of());
+      KERNEL.sendMessage(client.socket.descriptor(), message, 0, message.byteSize(), List.of());
       assertThatThrownBy(client::hear).isInstanceOf(ConnectionException.class);
     }
   }
@@ -232,8 +232,9 @@ class ClientThatLiesTest {
       client.copy(0x10000, 0x11000, 16);
       Message asked = client.hear();
       assertThat(asked.header().command()).isEqualTo(Command.DMA_READ);
-      assertThat(DmaAccess.read(asked.payload())).isEqualTo(new DmaAccess(0x10000, 16));
-      new DmaAccess(0x10000, 8).write(client.socket.outgoing());
+      assertThat(DmaAccess.iova(asked.body())).isEqualTo(0x10000);
+      assertThat(DmaAccess.count(asked.body())).isEqualTo(16);
+      DmaAccess.write(client.socket.outgoing(), 0x10000, 8);
       client.socket.send(asked.header().id(), Command.DMA_READ, Header.REPLY, 0, DmaAccess.SIZE + 8, List.of(), Long.MAX_VALUE);
       assertThatThrownBy(client::hear).isInstanceOf(ConnectionException.class);
     }
@@ -295,10 +296,10 @@ class ClientThatLiesTest {
       assertThat(client.ask(Command.DEVICE_SET_IRQS, "14000000 21000000 02000000 00000000 04000000")).as("fire all").isZero();
       assertThat(EventLoop.take(KERNEL, event)).isEqualTo(1);
       assertThat(client.ask(Command.DEVICE_SET_IRQS, "14000000 22000000 02000000 02000000 02000000 0100")).as("fire the other").isZero();
-      assertThat(KERNEL.poll(List.of(event), new short[] {PollEvents.READABLE}, new short[1], 0)).isZero();
+      assertThat(KERNEL.poll(event, PollEvents.READABLE, 0)).isZero();
       assertThat(client.ask(Command.DEVICE_SET_IRQS, "14000000 21000000 02000000 00000000 00000000")).as("take all away").isZero();
       assertThat(client.ask(Command.DEVICE_SET_IRQS, "14000000 21000000 02000000 03000000 01000000")).isZero();
-      assertThat(KERNEL.poll(List.of(event), new short[] {PollEvents.READABLE}, new short[1], 0)).isZero();
+      assertThat(KERNEL.poll(event, PollEvents.READABLE, 0)).isZero();
       KERNEL.close(event);
     }
   }

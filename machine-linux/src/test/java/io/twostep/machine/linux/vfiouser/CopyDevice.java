@@ -24,7 +24,10 @@ final class CopyDevice implements DeviceModel {
   public static final long DOORBELL = 0x1000;
   public static final long BAR_LENGTH = 0x2000;
 
+  private static final long MOST = 1 << 24;
+
   private final MemorySegment memory = Arena.ofAuto().allocate(0x2000);
+  private MemorySegment passing = Arena.ofAuto().allocate(0x1000);
   private BusMaster bus;
   private Signals signals;
   private long source;
@@ -103,10 +106,12 @@ final class CopyDevice implements DeviceModel {
       return false;
     }
     asked--;
-    MemorySegment bytes = Arena.ofAuto().allocate(Math.clamp(length, 1, 1 << 24));
-    status = bus.read(source, bytes, 0, length);
+    if (length > passing.byteSize()) {
+      passing = Arena.ofAuto().allocate(Math.min(length, MOST));
+    }
+    status = bus.read(source, passing, 0, length);
     if (status == BusMaster.OK) {
-      status = bus.write(target, bytes, 0, length);
+      status = bus.write(target, passing, 0, length);
     }
     done++;
     signals.interrupt(0);

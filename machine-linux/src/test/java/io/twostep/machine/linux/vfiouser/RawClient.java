@@ -61,20 +61,20 @@ final class RawClient implements AutoCloseable {
   }
 
   int write(int region, long offset, int width, long value) {
-    new RegionAccess(offset, region, width).write(socket.outgoing());
+    RegionAccess.write(socket.outgoing(), offset, region, width);
     Bytes.number(socket.outgoing(), RegionAccess.SIZE, width, value);
     say(Command.REGION_WRITE, Header.COMMAND, RegionAccess.SIZE + width);
     return errnoOf(hear());
   }
 
   long read(int region, long offset, int width) {
-    new RegionAccess(offset, region, width).write(socket.outgoing());
+    RegionAccess.write(socket.outgoing(), offset, region, width);
     say(Command.REGION_READ, Header.COMMAND, RegionAccess.SIZE);
-    return Bytes.number(hear().payload(), RegionAccess.SIZE, width);
+    return Bytes.number(hear().body(), RegionAccess.SIZE, width);
   }
 
   int map(long iova, long size, int access, Descriptor... file) {
-    new DmaMap(access, 0, iova, size).write(socket.outgoing());
+    DmaMap.write(socket.outgoing(), access, 0, iova, size);
     say(Command.DMA_MAP, Header.COMMAND, DmaMap.SIZE, file);
     return errnoOf(hear());
   }

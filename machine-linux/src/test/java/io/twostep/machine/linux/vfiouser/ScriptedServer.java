@@ -98,7 +98,7 @@ final class ScriptedServer implements AutoCloseable {
 
     /** Send bytes that may be no message. */
     void raw(MemorySegment bytes, Descriptor... passed) {
-      kernel.sendMessage(socket.descriptor(), bytes, List.of(passed));
+      kernel.sendMessage(socket.descriptor(), bytes, 0, bytes.byteSize(), List.of(passed));
     }
 
     void hangUp() {
@@ -129,7 +129,7 @@ final class ScriptedServer implements AutoCloseable {
 
   private Descriptor accept() {
     while (!closed) {
-      kernel.poll(List.of(listener), new short[] {PollEvents.READABLE}, new short[1], 20_000_000);
+      kernel.poll(listener, PollEvents.READABLE, 20_000_000);
       try {
         return kernel.accept(listener, "client");
       } catch (SystemCallException e) {
@@ -145,7 +145,7 @@ final class ScriptedServer implements AutoCloseable {
       while (!closed) {
         Message message = socket.receive(System.nanoTime() + 20_000_000);
         if (message != null) {
-          answers.getOrDefault(message.header().command(), ScriptedServer::answerWell).to(message, wire);
+          answers.getOrDefault(message.header().command(), ScriptedServer::answerWell).to(message.copy(), wire);
           socket.closeAll(message.descriptors());
         }
       }
@@ -169,13 +169,13 @@ final class ScriptedServer implements AutoCloseable {
             yield InterruptInfo.SIZE;
           }
           case Command.REGION_READ -> {
-            RegionAccess access = RegionAccess.read(message.payload());
-            access.write(out);
-            out.asSlice(RegionAccess.SIZE, access.count()).fill((byte) 0);
-            yield RegionAccess.SIZE + access.count();
+            int count = RegionAccess.count(message.body());
+            MemorySegment.copy(message.body(), 0, out, 0, RegionAccess.SIZE);
+            out.asSlice(RegionAccess.SIZE, count).fill((byte) 0);
+            yield RegionAccess.SIZE + count;
           }
           case Command.REGION_WRITE -> {
-            RegionAccess.read(message.payload()).write(out);
+            MemorySegment.copy(message.body(), 0, out, 0, RegionAccess.SIZE);
             yield RegionAccess.SIZE;
           }
           case Command.DMA_UNMAP -> {

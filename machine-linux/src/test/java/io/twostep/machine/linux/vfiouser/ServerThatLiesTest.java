@@ -126,7 +126,7 @@ class ServerThatLiesTest {
 
   private static MemorySegment header(int id, int command, int size, int flags) {
     MemorySegment header = Arena.ofAuto().allocate(Header.SIZE);
-    new Header(id, command, size, flags, 0).write(header);
+    Header.write(header, id, command, size, flags, 0);
     return header;
   }
 
@@ -185,7 +185,7 @@ class ServerThatLiesTest {
   @Test
   void lostServerLeavesRegistersThatReadAllOnesAndRefusesTheRest() throws Exception {
     server.on(Command.REGION_READ, (message, wire) -> {
-      if (RegionAccess.read(message.payload()).region() == 0) {
+      if (RegionAccess.region(message.body()) == 0) {
         wire.hangUp();
       } else {
         ScriptedServer.answerWell(message, wire);
@@ -226,7 +226,7 @@ class ServerThatLiesTest {
         .on(
             Command.DMA_UNMAP,
             (message, wire) -> {
-              new DmaUnmap(0, 0x10000, confirmed.removeFirst()).write(wire.payload());
+              DmaUnmap.write(wire.payload(), 0, 0x10000, confirmed.removeFirst());
               wire.reply(message, DmaUnmap.SIZE);
             })
         .start();
@@ -260,11 +260,11 @@ class ServerThatLiesTest {
         .on(
             Command.REGION_READ,
             (message, wire) -> {
-              new RegionAccess(0, 0, 2).write(wire.payload());
+              RegionAccess.write(wire.payload(), 0, 0, 2);
               wire.reply(message, RegionAccess.SIZE + 2);
             })
         .start();
-    assertThatThrownBy(this::open).hasMessageContaining("was asked for RegionAccess").hasMessageContaining("DETACHED");
+    assertThatThrownBy(this::open).hasMessageContaining("was asked for 0x10+0x4 of region 7 and answered 0x0+0x2 of region 0").hasMessageContaining("DETACHED");
   }
 
   @Test
@@ -326,13 +326,13 @@ class ServerThatLiesTest {
   }
 
   private static void ask(ScriptedServer.Wire wire, int command, long iova, long count, int data, BlockingQueue<String> answers) {
-    new DmaAccess(iova, count).write(wire.payload());
+    DmaAccess.write(wire.payload(), iova, count);
     wire.send(1, command, Header.COMMAND, 0, DmaAccess.SIZE + data);
     Message reply = wire.receive();
     answers.add(
         reply.header().isError()
             ? "errno " + reply.header().errno()
-            : DmaAccess.readWithData(reply.payload()).count() + " bytes, of which the sixth is " + reply.payload().get(ValueLayout.JAVA_BYTE, DmaAccess.SIZE + 5));
+            : DmaAccess.count(reply.body()) + " bytes, of which the sixth is " + reply.body().get(ValueLayout.JAVA_BYTE, DmaAccess.SIZE + 5));
   }
 
   @Test

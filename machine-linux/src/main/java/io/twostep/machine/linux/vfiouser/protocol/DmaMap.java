@@ -42,7 +42,7 @@ public record DmaMap(int flags, long offset, long iova, long size) {
   }
 
   /** Write the structure. */
-  public void write(MemorySegment to) {
+  public static void write(MemorySegment to, int flags, long offset, long iova, long size) {
     Bytes.u32(to, 0, SIZE);
     Bytes.u32(to, 4, flags);
     Bytes.u64(to, 8, offset);

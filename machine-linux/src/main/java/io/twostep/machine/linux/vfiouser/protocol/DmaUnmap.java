@@ -26,7 +26,7 @@ public record DmaUnmap(int flags, long iova, long size) {
    * @throws ProtocolException if it is too short, has unknown flags, or names a range and everything at once
    */
   public static DmaUnmap read(MemorySegment payload) {
-    Payload.requireArgumentSize("DMA_UNMAP", payload, SIZE);
+    requireSizes(payload, payload.byteSize());
     DmaUnmap unmap = new DmaUnmap(Bytes.u32(payload, 4), Bytes.u64(payload, 8), Bytes.u64(payload, 16));
     if ((unmap.flags & ~ALL) != 0) {
       throw new ProtocolException("DMA_UNMAP with flags 0x%x: only 2, everything, is known".formatted(unmap.flags));
@@ -42,8 +42,29 @@ public record DmaUnmap(int flags, long iova, long size) {
     return (flags & ALL) != 0;
   }
 
+  /**
+   * Return the bytes that a reply confirms.
+   *
+   * @param came bytes of the reply
+   * @param iova first I/O address that was asked for
+   * @param size bytes that were asked for
+   * @throws ProtocolException if it is about something else, or about more
+   */
+  public static long confirmed(MemorySegment reply, int came, long iova, long size) {
+    requireSizes(reply, came);
+    long confirmed = Bytes.u64(reply, 16);
+    if (Bytes.u64(reply, 8) != iova || Long.compareUnsigned(confirmed, size) > 0) {
+      throw new ProtocolException("was asked to unmap 0x%x+0x%x and confirmed 0x%x+0x%x".formatted(iova, size, Bytes.u64(reply, 8), confirmed));
+    }
+    return confirmed;
+  }
+
+  private static void requireSizes(MemorySegment payload, long came) {
+    Payload.requireArgumentSize("DMA_UNMAP", payload, came, SIZE);
+  }
+
   /** Write the structure. */
-  public void write(MemorySegment to) {
+  public static void write(MemorySegment to, int flags, long iova, long size) {
     Bytes.u32(to, 0, SIZE);
     Bytes.u32(to, 4, flags);
     Bytes.u64(to, 8, iova);

@@ -14,13 +14,9 @@ import java.lang.foreign.MemorySegment;
  *   12  u32 errno    of a reply with the error bit
  * </pre>
  *
- * @param id the message's id, 16 bits
- * @param command a number of {@link Command}
- * @param size bytes of the message, header included
- * @param flags type and flags
- * @param errno error number
+ * <p>Read in place: it changes with the bytes.
  */
-public record Header(int id, int command, int size, int flags, int errno) {
+public final class Header {
   /** Bytes of a header. */
   public static final int SIZE = 16;
 
@@ -39,25 +35,15 @@ public record Header(int id, int command, int size, int flags, int errno) {
   private static final int TYPE_MASK = 0xf;
   private static final int KNOWN_FLAGS = TYPE_MASK | NO_REPLY | ERROR;
 
-  /**
-   * Read a header.
-   *
-   * @throws ProtocolException if size, type or flags are none: whatever follows cannot be understood then
-   */
-  public static Header read(MemorySegment at, int largest) {
-    Header header = new Header(Bytes.u16(at, 0), Bytes.u16(at, 2), Bytes.u32(at, 4), Bytes.u32(at, 8), Bytes.u32(at, 12));
-    if (header.size < SIZE || header.size > largest) {
-      throw new ProtocolException(
-          "%s of %s bytes: a message has %d to %d bytes".formatted(header, Integer.toUnsignedString(header.size), SIZE, largest));
-    }
-    if ((header.flags & TYPE_MASK) > REPLY || (header.flags & ~KNOWN_FLAGS) != 0 || (!header.isReply() && (header.flags & ERROR) != 0)) {
-      throw new ProtocolException("%s: flags 0x%x are no message type of the protocol".formatted(header, header.flags));
-    }
-    return header;
+  private final MemorySegment at;
+
+  /** See the header that {@code at} begins with. */
+  public Header(MemorySegment at) {
+    this.at = at;
   }
 
-  /** Write the header. */
-  public void write(MemorySegment to) {
+  /** Write a header; {@code size} counts it. */
+  public static void write(MemorySegment to, int id, int command, int size, int flags, int errno) {
     Bytes.u16(to, 0, id);
     Bytes.u16(to, 2, command);
     Bytes.u32(to, 4, size);
@@ -65,28 +51,66 @@ public record Header(int id, int command, int size, int flags, int errno) {
     Bytes.u32(to, 12, errno);
   }
 
+  /**
+   * Check size, type and flags: whatever follows cannot be understood unless they are right.
+   *
+   * @throws ProtocolException if they are not
+   */
+  public void require(int largest) {
+    if (size() < SIZE || size() > largest) {
+      throw new ProtocolException("%s of %s bytes: a message has %d to %d bytes".formatted(this, Integer.toUnsignedString(size()), SIZE, largest));
+    }
+    if ((flags() & TYPE_MASK) > REPLY || (flags() & ~KNOWN_FLAGS) != 0 || (!isReply() && (flags() & ERROR) != 0)) {
+      throw new ProtocolException("%s: flags 0x%x are no message type of the protocol".formatted(this, flags()));
+    }
+  }
+
+  /** Return the message's id, 16 bits. */
+  public int id() {
+    return Bytes.u16(at, 0);
+  }
+
+  /** Return the number of the {@link Command}. */
+  public int command() {
+    return Bytes.u16(at, 2);
+  }
+
+  /** Return the bytes of the message, header included. */
+  public int size() {
+    return Bytes.u32(at, 4);
+  }
+
+  private int flags() {
+    return Bytes.u32(at, 8);
+  }
+
+  /** Return the error number of a reply that says that its command failed. */
+  public int errno() {
+    return Bytes.u32(at, 12);
+  }
+
   /** Tell whether the message is a reply. */
   public boolean isReply() {
-    return (flags & TYPE_MASK) == REPLY;
+    return (flags() & TYPE_MASK) == REPLY;
   }
 
   /** Tell whether the message is a reply that says that its command failed. */
   public boolean isError() {
-    return (flags & ERROR) != 0;
+    return (flags() & ERROR) != 0;
   }
 
   /** Tell whether the message is a command whose sender waits for a reply. */
   public boolean wantsReply() {
-    return !isReply() && (flags & NO_REPLY) == 0;
+    return !isReply() && (flags() & NO_REPLY) == 0;
   }
 
   /** Return the error that a reply tells, for messages. */
   public String errorText() {
-    return errno == 0 ? "an error without a number" : Errno.text(errno);
+    return errno() == 0 ? "an error without a number" : Errno.text(errno());
   }
 
   @Override
   public String toString() {
-    return (isReply() ? "reply to " : "") + Command.name(command) + " (id " + id + ")";
+    return (isReply() ? "reply to " : "") + Command.name(command()) + " (id " + id() + ")";
   }
 }

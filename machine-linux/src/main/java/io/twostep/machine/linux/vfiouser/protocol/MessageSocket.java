@@ -1,10 +1,11 @@
 package io.twostep.machine.linux.vfiouser.protocol;
 
+import io.twostep.machine.linux.Errno;
 import io.twostep.machine.linux.SystemCallException;
 import io.twostep.machine.linux.kernel.Descriptor;
 import io.twostep.machine.linux.kernel.Kernel;
+import io.twostep.machine.linux.kernel.PassedDescriptors;
 import io.twostep.machine.linux.kernel.PollEvents;
-import io.twostep.machine.linux.kernel.ReceivedMessage;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
@@ -29,6 +30,10 @@ public final class MessageSocket implements AutoCloseable {
   private final int mostDescriptors;
   private final MemorySegment in;
   private final MemorySegment out;
+  private final MemorySegment outgoing;
+  private final Message message;
+  private final PassedDescriptors first;
+  private final PassedDescriptors rest;
   private boolean closed;
 
   /**
@@ -46,6 +51,11 @@ public final class MessageSocket implements AutoCloseable {
     largest = transfer + OVERHEAD;
     in = Arena.ofAuto().allocate(largest, 8);
     out = Arena.ofAuto().allocate(largest, 8);
+    outgoing = out.asSlice(Header.SIZE);
+    message = new Message(in);
+    String name = "descriptor received from " + socket.name();
+    first = new PassedDescriptors(name, mostDescriptors);
+    rest = new PassedDescriptors(name, 0);
   }
 
   /** Return the socket, to wait for. */
@@ -55,7 +65,7 @@ public final class MessageSocket implements AutoCloseable {
 
   /** Return where the payload of the next message to send is built. */
   public MemorySegment outgoing() {
-    return out.asSlice(Header.SIZE);
+    return outgoing;
   }
 
   /**
@@ -68,11 +78,11 @@ public final class MessageSocket implements AutoCloseable {
    */
   public void send(int id, int command, int flags, int errno, int payload, List<Descriptor> passed, long deadline) {
     int size = Header.SIZE + payload;
-    new Header(id, command, size, flags, errno).write(out);
+    Header.write(out, id, command, size, flags, errno);
     List<Descriptor> still = passed;
     int sent = 0;
     while (sent < size) {
-      long now = trySend(out.asSlice(sent, size - sent), still);
+      long now = trySend(sent, size - sent, still);
       if (now > 0) {
         sent += (int) now;
         still = List.of();
@@ -82,11 +92,11 @@ public final class MessageSocket implements AutoCloseable {
     }
   }
 
-  private long trySend(MemorySegment bytes, List<Descriptor> passed) {
+  private long trySend(int offset, int length, List<Descriptor> passed) {
     try {
-      return kernel.sendMessage(socket, bytes, passed);
+      return kernel.sendMessage(socket, out, offset, length, passed);
     } catch (SystemCallException e) {
-      throw new ConnectionException("hung up", e);
+      throw lost(e);
     }
   }
 
@@ -96,7 +106,7 @@ public final class MessageSocket implements AutoCloseable {
   }
 
   /**
-   * Receive the next message.
+   * Receive the next message; the one before it is gone then.
    *
    * @return null if none has begun by {@code deadline}
    * @throws ConnectionException if the other end has closed, breaks the protocol in a way that leaves no next message, or stops in the middle of one until then
@@ -105,50 +115,53 @@ public final class MessageSocket implements AutoCloseable {
     if (!await(PollEvents.READABLE, deadline)) {
       return null;
     }
-    List<Descriptor> descriptors = List.of();
-    int got = 0;
+    message.descriptors(List.of());
     try {
+      int got = receivePart(0, Header.SIZE, first, deadline);
+      message.descriptors(first.taken());
+      requireWhole(first);
       while (got < Header.SIZE) {
-        ReceivedMessage part = receivePart(in.asSlice(got, Header.SIZE - got), got == 0 ? mostDescriptors : 0, deadline);
-        descriptors = got == 0 ? part.descriptors() : descriptors;
-        requireWhole(part);
-        got += (int) part.length();
+        got += receiveRest(got, Header.SIZE, deadline);
       }
-      Header header = readHeader();
-      while (got < header.size()) {
-        ReceivedMessage part = receivePart(in.asSlice(got, header.size() - got), 0, deadline);
-        requireWhole(part);
-        got += (int) part.length();
+      requireHeader();
+      while (got < message.header().size()) {
+        got += receiveRest(got, message.header().size(), deadline);
       }
-      return new Message(header, in.asSlice(Header.SIZE, header.size() - Header.SIZE), descriptors);
+      return message;
     } catch (ConnectionException e) {
-      closeAll(descriptors);
+      closeAll(message.descriptors());
       throw e;
     }
   }
 
-  private Header readHeader() {
+  private void requireHeader() {
     try {
-      return Header.read(in, largest);
+      message.header().require(largest);
     } catch (ProtocolException e) {
       throw new ConnectionException("sent what is no message: " + e.getMessage(), e);
     }
   }
 
-  private ReceivedMessage receivePart(MemorySegment into, int descriptors, long deadline) {
+  private int receiveRest(int from, int to, long deadline) {
+    int got = receivePart(from, to, rest, deadline);
+    requireWhole(rest);
+    return got;
+  }
+
+  private int receivePart(int from, int to, PassedDescriptors passed, long deadline) {
     while (true) {
-      ReceivedMessage part;
+      long got;
       try {
-        part = kernel.receiveMessage(socket, into, descriptors);
+        got = kernel.receiveMessage(socket, in, from, to - from, passed);
       } catch (SystemCallException e) {
-        throw new ConnectionException("hung up", e);
+        throw lost(e);
       }
-      if (part.length() == 0) {
-        closeAll(part.descriptors());
+      if (got == 0) {
+        closeAll(passed.taken());
         throw new ConnectionException("hung up");
       }
-      if (part.length() > 0) {
-        return part;
+      if (got > 0) {
+        return (int) got;
       }
       if (!await(PollEvents.READABLE, deadline)) {
         throw new ConnectionException("stopped in the middle of a message");
@@ -156,8 +169,13 @@ public final class MessageSocket implements AutoCloseable {
     }
   }
 
-  private void requireWhole(ReceivedMessage part) {
-    if (part.truncated()) {
+  private static ConnectionException lost(SystemCallException e) {
+    boolean hungUp = e.errno() == Errno.EPIPE || e.errno() == Errno.ECONNRESET;
+    return new ConnectionException(hungUp ? "hung up" : "cannot be talked to: " + e.getMessage(), e);
+  }
+
+  private void requireWhole(PassedDescriptors part) {
+    if (part.isTruncated()) {
       throw new ConnectionException("sent more than " + mostDescriptors + " descriptors with a message, or descriptors behind its first byte");
     }
   }
@@ -176,13 +194,17 @@ public final class MessageSocket implements AutoCloseable {
   }
 
   private boolean pollOnce(short event, long nanos) {
-    return kernel.poll(List.of(socket), new short[] {event}, new short[1], nanos) != 0;
+    try {
+      return kernel.poll(socket, event, nanos) != 0;
+    } catch (SystemCallException e) {
+      throw lost(e);
+    }
   }
 
   /** Close descriptors that came along and are of no use. */
   public void closeAll(List<Descriptor> descriptors) {
-    for (Descriptor descriptor : descriptors) {
-      kernel.close(descriptor);
+    for (int i = 0; i < descriptors.size(); i++) {
+      kernel.close(descriptors.get(i));
     }
   }
 

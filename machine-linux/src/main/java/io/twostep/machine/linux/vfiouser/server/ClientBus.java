@@ -3,7 +3,7 @@ package io.twostep.machine.linux.vfiouser.server;
 import io.twostep.dma.spi.BusMaster;
 import io.twostep.machine.linux.slot.LostBar;
 import io.twostep.machine.linux.vfiouser.protocol.DmaMap;
-import io.twostep.machine.linux.vfiouser.server.ClientRuns.Run;
+import io.twostep.machine.linux.vfiouser.protocol.DmaRuns;
 import java.lang.foreign.MemorySegment;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
@@ -16,15 +16,15 @@ import org.jspecify.annotations.Nullable;
 final class ClientBus implements BusMaster {
   /** Access to memory that the client keeps; false if it refuses. */
   interface Messages {
-    /** Ask for bytes. */
-    boolean read(long iova, MemorySegment to);
+    /** Ask for bytes, into part of {@code to}. */
+    boolean read(long iova, MemorySegment to, long offset, long length);
 
-    /** Hand over bytes. */
-    boolean write(long iova, MemorySegment from);
+    /** Hand over bytes, from part of {@code from}. */
+    boolean write(long iova, MemorySegment from, long offset, long length);
   }
 
   private final ServedConfig config;
-  private @Nullable ClientRuns runs;
+  private @Nullable DmaRuns runs;
   private @Nullable Messages messages;
 
   ClientBus(ServedConfig config) {
@@ -32,7 +32,7 @@ final class ClientBus implements BusMaster {
   }
 
   /** Use a client's memory from now on; null for nobody's. */
-  void use(@Nullable ClientRuns newRuns, @Nullable Messages newMessages) {
+  void use(@Nullable DmaRuns newRuns, @Nullable Messages newMessages) {
     runs = newRuns;
     messages = newMessages;
   }
@@ -40,28 +40,29 @@ final class ClientBus implements BusMaster {
   @Override
   public int read(long dmaAddress, MemorySegment target, long offset, long length) {
     Objects.checkFromIndexSize(offset, length, target.byteSize());
-    return move(dmaAddress, target.asSlice(offset, length), DmaMap.READ);
+    return move(dmaAddress, target, offset, length, DmaMap.READ);
   }
 
   @Override
   public int write(long dmaAddress, MemorySegment source, long offset, long length) {
     Objects.checkFromIndexSize(offset, length, source.byteSize());
-    return move(dmaAddress, source.asSlice(offset, length), DmaMap.WRITE);
+    return move(dmaAddress, source, offset, length, DmaMap.WRITE);
   }
 
-  private int move(long iova, MemorySegment bytes, int access) {
-    ClientRuns mapped = runs;
+  private int move(long iova, MemorySegment bytes, long offset, long length, int access) {
+    DmaRuns mapped = runs;
     if (mapped == null || !config.masters()) {
       return NOT_MASTER;
     }
-    for (long done = 0; done < bytes.byteSize(); ) {
-      Run run = mapped.at(iova + done);
-      if (run == null || !run.allows(access)) {
+    for (long done = 0; done < length; ) {
+      int run = mapped.at(iova + done);
+      if (run < 0 || !mapped.allows(run, access)) {
         return UNSUPPORTED_REQUEST;
       }
-      long within = iova + done - run.map().iova();
-      long now = Math.min(run.map().size() - within, bytes.byteSize() - done);
-      if (!move(run, within, bytes.asSlice(done, now), access)) {
+      long within = iova + done - mapped.iova(run);
+      long now = Math.min(mapped.length(run) - within, length - done);
+      MemorySegment memory = mapped.memory(run);
+      if (!(memory == null ? ask(iova + done, bytes, offset + done, now, access) : copy(memory, within, bytes, offset + done, now, access))) {
         return COMPLETER_ABORT;
       }
       done += now;
@@ -69,23 +70,18 @@ final class ClientBus implements BusMaster {
     return OK;
   }
 
-  private boolean move(Run run, long within, MemorySegment bytes, int access) {
-    MemorySegment memory = run.memory();
-    if (memory != null) {
-      return copy(memory.asSlice(within, bytes.byteSize()), bytes, access);
-    }
+  private boolean ask(long iova, MemorySegment bytes, long offset, long length, int access) {
     Messages asked = messages;
-    long iova = run.map().iova() + within;
-    return asked != null && (access == DmaMap.READ ? asked.read(iova, bytes) : asked.write(iova, bytes));
+    return asked != null && (access == DmaMap.READ ? asked.read(iova, bytes, offset, length) : asked.write(iova, bytes, offset, length));
   }
 
   /** A client can make its file shorter under us: a bus error, which the JVM turns into an InternalError. */
-  private static boolean copy(MemorySegment memory, MemorySegment bytes, int access) {
+  private static boolean copy(MemorySegment memory, long within, MemorySegment bytes, long offset, long length, int access) {
     try {
       if (access == DmaMap.READ) {
-        MemorySegment.copy(memory, 0, bytes, 0, bytes.byteSize());
+        MemorySegment.copy(memory, within, bytes, offset, length);
       } else {
-        MemorySegment.copy(bytes, 0, memory, 0, bytes.byteSize());
+        MemorySegment.copy(bytes, offset, memory, within, length);
       }
       LostBar.notice();
       return true;

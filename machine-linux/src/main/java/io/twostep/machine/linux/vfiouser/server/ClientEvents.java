@@ -65,7 +65,7 @@ final class ClientEvents implements AutoCloseable {
   /** Signal a vector, if there is an eventfd whose counter is not full: then the client has not looked for so long that one more means nothing. */
   void signal(int vector) {
     Descriptor event = events[vector];
-    if (event != null && kernel.poll(List.of(event), new short[] {PollEvents.WRITABLE}, new short[1], 0) != 0) {
+    if (event != null && kernel.poll(event, PollEvents.WRITABLE, 0) != 0) {
       EventLoop.signal(kernel, event);
     }
   }

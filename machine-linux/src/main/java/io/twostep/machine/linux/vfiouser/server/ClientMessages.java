@@ -8,7 +8,6 @@ import io.twostep.machine.linux.vfiouser.protocol.Message;
 import io.twostep.machine.linux.vfiouser.protocol.MessageSocket;
 import io.twostep.machine.linux.vfiouser.protocol.ProtocolException;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.util.ArrayDeque;
 import java.util.List;
 import java.util.Queue;
@@ -60,31 +59,31 @@ final class ClientMessages implements ClientBus.Messages, AutoCloseable {
     Message oldest = waiting.poll();
     if (oldest != null) {
       waitingDescriptors -= oldest.descriptors().size();
-      waitingBytes -= oldest.payload().byteSize();
+      waitingBytes -= oldest.length();
     }
     return oldest;
   }
 
   @Override
-  public boolean read(long iova, MemorySegment to) {
-    for (long done = 0; done < to.byteSize(); ) {
-      int now = (int) Math.min(most, to.byteSize() - done);
-      Message reply = ask(Command.DMA_READ, new DmaAccess(iova + done, now), DmaAccess.SIZE);
+  public boolean read(long iova, MemorySegment to, long offset, long length) {
+    for (long done = 0; done < length; ) {
+      int now = (int) Math.min(most, length - done);
+      Message reply = ask(Command.DMA_READ, iova + done, now, DmaAccess.SIZE);
       if (reply == null || !isAnswer(reply, iova + done, now, true)) {
         return false;
       }
-      MemorySegment.copy(reply.payload(), DmaAccess.SIZE, to, done, now);
+      MemorySegment.copy(reply.body(), DmaAccess.SIZE, to, offset + done, now);
       done += now;
     }
     return true;
   }
 
   @Override
-  public boolean write(long iova, MemorySegment from) {
-    for (long done = 0; done < from.byteSize(); ) {
-      int now = (int) Math.min(most, from.byteSize() - done);
-      MemorySegment.copy(from, done, socket.outgoing(), DmaAccess.SIZE, now);
-      Message reply = ask(Command.DMA_WRITE, new DmaAccess(iova + done, now), DmaAccess.SIZE + now);
+  public boolean write(long iova, MemorySegment from, long offset, long length) {
+    for (long done = 0; done < length; ) {
+      int now = (int) Math.min(most, length - done);
+      MemorySegment.copy(from, offset + done, socket.outgoing(), DmaAccess.SIZE, now);
+      Message reply = ask(Command.DMA_WRITE, iova + done, now, DmaAccess.SIZE + now);
       if (reply == null || !isAnswer(reply, iova + done, now, false)) {
         return false;
       }
@@ -96,11 +95,13 @@ final class ClientMessages implements ClientBus.Messages, AutoCloseable {
   private boolean isAnswer(Message reply, long iova, long count, boolean withData) {
     try {
       reply.requireNoDescriptors();
-      DmaAccess told = withData ? DmaAccess.readWithData(reply.payload()) : DmaAccess.read(reply.payload());
-      if (told.iova() == iova && told.count() == count) {
-        return true;
+      if (withData) {
+        DmaAccess.requireData(reply.body(), reply.length());
+      } else {
+        DmaAccess.require(reply.length());
       }
-      throw new ProtocolException("was asked for 0x%x+0x%x and answered 0x%x+0x%x".formatted(iova, count, told.iova(), told.count()));
+      DmaAccess.requireEcho(reply.body(), iova, count);
+      return true;
     } catch (ProtocolException e) {
       socket.closeAll(reply.descriptors());
       lost = new ConnectionException(e.getMessage() == null ? "answered nonsense" : e.getMessage(), e);
@@ -109,14 +110,14 @@ final class ClientMessages implements ClientBus.Messages, AutoCloseable {
   }
 
   /** Returns the reply, null if the client refuses or is lost. */
-  private @Nullable Message ask(int command, DmaAccess access, int payload) {
+  private @Nullable Message ask(int command, long iova, long count, int payload) {
     if (lost != null) {
       return null;
     }
     try {
       long deadline = nanoTime.getAsLong() + timeoutNanos;
       lastId = lastId + 1 & 0xffff;
-      access.write(socket.outgoing());
+      DmaAccess.write(socket.outgoing(), iova, count);
       socket.send(lastId, command, Header.COMMAND, 0, payload, List.of(), deadline);
       Message reply = await(command, deadline);
       if (reply.header().isError()) {
@@ -144,17 +145,16 @@ final class ClientMessages implements ClientBus.Messages, AutoCloseable {
         socket.closeAll(message.descriptors());
         throw new ConnectionException(header.isReply() ? "sent a " + header + " that nobody asked for" : "sends on and does not answer");
       }
-      MemorySegment copy = MemorySegment.ofArray(message.payload().toArray(ValueLayout.JAVA_BYTE));
-      waiting.add(new Message(header, copy, message.descriptors()));
+      waiting.add(message.copy());
       waitingDescriptors += message.descriptors().size();
-      waitingBytes += copy.byteSize();
+      waitingBytes += message.length();
     }
   }
 
   private boolean hasRoomFor(Message message) {
     return waiting.size() < MOST_WAITING
         && waitingDescriptors + message.descriptors().size() <= MOST_WAITING_DESCRIPTORS
-        && waitingBytes + message.payload().byteSize() <= MOST_WAITING_BYTES;
+        && waitingBytes + message.length() <= MOST_WAITING_BYTES;
   }
 
   /** Close descriptors of messages that nobody will take. */

@@ -6,11 +6,10 @@ import io.twostep.machine.linux.kernel.Descriptor;
 import io.twostep.machine.linux.kernel.Kernel;
 import io.twostep.machine.linux.kernel.MapOptions;
 import io.twostep.machine.linux.vfiouser.protocol.DmaMap;
+import io.twostep.machine.linux.vfiouser.protocol.DmaRuns;
 import io.twostep.machine.linux.vfiouser.protocol.DmaUnmap;
 import io.twostep.machine.linux.vfiouser.protocol.ProtocolException;
 import java.lang.foreign.MemorySegment;
-import java.util.Map;
-import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /** The memory that a client mapped for the device, by I/O address. Not thread-safe. */
@@ -18,27 +17,11 @@ final class ClientRuns implements AutoCloseable {
   /** Far fewer than Linux lets a process have, of which the JVM needs some. */
   static final int MOST = 16384;
 
-  /**
-   * One map.
-   *
-   * @param memory its bytes in this process; null if the client keeps them and is asked for each
-   */
-  record Run(DmaMap map, @Nullable MemorySegment memory) {
-    /** Tell whether the device may access it so. */
-    boolean allows(int access) {
-      return (map.flags() & access) != 0;
-    }
-  }
-
   private final Kernel kernel;
-  private final TreeMap<Long, Run> runs = new TreeMap<>(Long::compareUnsigned);
+  private final DmaRuns runs = new DmaRuns();
 
   ClientRuns(Kernel kernel) {
     this.kernel = kernel;
-  }
-
-  int count() {
-    return runs.size();
   }
 
   /**
@@ -52,14 +35,14 @@ final class ClientRuns implements AutoCloseable {
     if (((map.iova() | map.size() | map.offset()) & (page - 1)) != 0) {
       throw new ProtocolException(map + ": maps are whole pages of " + page + " bytes");
     }
-    if (runs.size() >= MOST) {
+    if (runs.count() >= MOST) {
       throw new ProtocolException(Errno.ENOSPC, map + ": " + MOST + " maps live, which is all there are");
     }
-    Map.Entry<Long, Run> before = runs.floorEntry(map.iova() + (map.size() - 1));
-    if (before != null && Long.compareUnsigned(before.getKey() + (before.getValue().map.size() - 1), map.iova()) >= 0) {
-      throw new ProtocolException(Errno.EEXIST, map + " overlaps " + before.getValue().map);
+    MemorySegment memory = file.equals(Descriptor.NONE) ? null : mmap(map, file);
+    if (!runs.tryAdd(map.iova(), map.size(), map.flags(), memory, 0)) {
+      release(memory);
+      throw new ProtocolException(Errno.EEXIST, map + " overlaps another map");
     }
-    runs.put(map.iova(), new Run(map, file.equals(Descriptor.NONE) ? null : mmap(map, file)));
   }
 
   private MemorySegment mmap(DmaMap map, Descriptor file) {
@@ -85,31 +68,32 @@ final class ClientRuns implements AutoCloseable {
       close();
       return 0;
     }
-    Run run = runs.get(unmap.iova());
-    if (run == null || run.map.size() != unmap.size()) {
+    int run = runs.beginningAt(unmap.iova());
+    if (run < 0 || runs.length(run) != unmap.size()) {
       throw new ProtocolException(Errno.ENOENT, "DMA_UNMAP of 0x%x+0x%x, which is no map".formatted(unmap.iova(), unmap.size()));
     }
-    runs.remove(unmap.iova());
-    release(run);
-    return run.map.size();
+    release(runs.memory(run));
+    runs.remove(run);
+    return unmap.size();
   }
 
-  /** Return the map that holds an I/O address, null if none does. */
-  @Nullable Run at(long iova) {
-    Map.Entry<Long, Run> run = runs.floorEntry(iova);
-    return run != null && Long.compareUnsigned(iova - run.getKey(), run.getValue().map.size()) < 0 ? run.getValue() : null;
+  /** Return the maps. */
+  DmaRuns all() {
+    return runs;
   }
 
-  private void release(Run run) {
-    if (run.memory != null) {
-      kernel.munmap(run.memory);
+  private void release(@Nullable MemorySegment memory) {
+    if (memory != null) {
+      kernel.munmap(memory);
     }
   }
 
   /** Take all maps away; may be repeated. */
   @Override
   public void close() {
-    runs.values().forEach(this::release);
+    for (int i = 0; i < runs.count(); i++) {
+      release(runs.memory(i));
+    }
     runs.clear();
   }
 }

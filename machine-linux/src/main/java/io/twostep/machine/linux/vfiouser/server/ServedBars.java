@@ -51,28 +51,28 @@ final class ServedBars {
     return pendingOffset;
   }
 
-  /** Read part of a BAR, which lies inside. */
-  void read(int bar, long offset, MemorySegment to) {
+  /** Read part of a BAR, which lies inside, to {@code at}. */
+  void read(int bar, long offset, MemorySegment to, long at, long count) {
     if (bar == tableBar) {
-      to.fill((byte) 0);
+      to.asSlice(at, count).fill((byte) 0);
     } else if (bars.get(bar).kind() == Bar.Kind.MEMORY) {
-      MemorySegment.copy(model.memory(bar), offset, to, 0, to.byteSize());
+      MemorySegment.copy(model.memory(bar), offset, to, at, count);
     } else {
-      int width = requireWidth(bar, offset, to.byteSize());
-      Bytes.number(to, 0, width, model.read(bar, offset, width));
+      int width = requireWidth(bar, offset, count);
+      Bytes.number(to, at, width, model.read(bar, offset, width));
     }
   }
 
-  /** Write part of a BAR, which lies inside. */
-  void write(int bar, long offset, MemorySegment from) {
+  /** Write part of a BAR, which lies inside, from {@code at}. */
+  void write(int bar, long offset, MemorySegment from, long at, long count) {
     if (bar == tableBar) {
       return;
     }
     if (bars.get(bar).kind() == Bar.Kind.MEMORY) {
-      MemorySegment.copy(from, 0, model.memory(bar), offset, from.byteSize());
+      MemorySegment.copy(from, at, model.memory(bar), offset, count);
     } else {
-      int width = requireWidth(bar, offset, from.byteSize());
-      model.write(bar, offset, width, Bytes.number(from, 0, width));
+      int width = requireWidth(bar, offset, count);
+      model.write(bar, offset, width, Bytes.number(from, at, width));
     }
   }
 

@@ -98,16 +98,16 @@ final class ServedConfig {
     return (bytes[COMMAND] & MASTER_ENABLE) != 0;
   }
 
-  /** Read bytes at {@code offset}, which lie inside. */
-  void read(int offset, MemorySegment to) {
-    MemorySegment.copy(bytes, offset, to, ValueLayout.JAVA_BYTE, 0, (int) to.byteSize());
+  /** Read bytes at {@code offset}, which lie inside, to {@code at}. */
+  void read(int offset, MemorySegment to, long at, int count) {
+    MemorySegment.copy(bytes, offset, to, ValueLayout.JAVA_BYTE, at, count);
   }
 
-  /** Write bytes at {@code offset}, which lie inside: bits that are read-only keep their value. Returns whether a reset of the function was asked for. */
-  boolean write(int offset, MemorySegment from) {
+  /** Write bytes at {@code offset}, which lie inside, from {@code at}: bits that are read-only keep their value. Returns whether a reset of the function was asked for. */
+  boolean write(int offset, MemorySegment from, long at, int count) {
     boolean reset = false;
-    for (int i = 0; i < from.byteSize(); i++) {
-      int value = from.get(ValueLayout.JAVA_BYTE, i);
+    for (int i = 0; i < count; i++) {
+      int value = from.get(ValueLayout.JAVA_BYTE, at + i);
       int mask = writable[offset + i];
       bytes[offset + i] = (byte) ((bytes[offset + i] & ~mask) | (value & mask));
       reset |= offset + i == DEVICE_CONTROL + 1 && (value & (FUNCTION_RESET >>> 8)) != 0;

@@ -64,45 +64,49 @@ final class ServedDevice implements AutoCloseable {
 
   /** Describe a region. */
   RegionInfo region(int index) {
-    if (index < 0 || index >= RegionIndex.COUNT) {
-      throw new ProtocolException("DEVICE_GET_REGION_INFO of region " + Integer.toUnsignedString(index) + ", which a PCI function has not");
-    }
-    if (index == RegionIndex.CONFIG) {
-      return new RegionInfo(READ_WRITE, index, ServedConfig.SIZE, 0, List.of());
-    }
-    BarSpec bar = index < RegionIndex.BARS ? bars.all().get(index) : BarSpec.NONE;
-    if (bar.length() == 0) {
+    long size = size(index);
+    if (size == 0) {
       return RegionInfo.none(index);
     }
     if (shared == null || shared.window().bar() != index) {
-      return new RegionInfo(READ_WRITE, index, bar.length(), 0, List.of());
+      return new RegionInfo(READ_WRITE, index, size, 0, List.of());
     }
     SharedWindow window = shared.window();
-    return new RegionInfo(READ_WRITE | RegionInfo.MAP, index, bar.length(), 0, List.of(new Area(window.offset(), window.length())));
+    return new RegionInfo(READ_WRITE | RegionInfo.MAP, index, size, 0, List.of(new Area(window.offset(), window.length())));
   }
 
-  /** Read a part of a region. */
-  void read(int region, long offset, MemorySegment to) {
-    requireInside(region, offset, to.byteSize());
+  private long size(int region) {
+    if (region < 0 || region >= RegionIndex.COUNT) {
+      throw new ProtocolException("region " + Integer.toUnsignedString(region) + ", which a PCI function has not");
+    }
     if (region == RegionIndex.CONFIG) {
-      config.read((int) offset, to);
+      return ServedConfig.SIZE;
+    }
+    return region < RegionIndex.BARS ? bars.all().get(region).length() : 0;
+  }
+
+  /** Read {@code count} bytes of a region to {@code at}. */
+  void read(int region, long offset, MemorySegment to, long at, int count) {
+    requireInside(region, offset, count);
+    if (region == RegionIndex.CONFIG) {
+      config.read((int) offset, to, at, count);
     } else {
-      bars.read(region, offset, to);
+      bars.read(region, offset, to, at, count);
     }
   }
 
-  /** Write a part of a region. */
-  void write(int region, long offset, MemorySegment from) {
-    requireInside(region, offset, from.byteSize());
+  /** Write {@code count} bytes of a region from {@code at}. */
+  void write(int region, long offset, MemorySegment from, long at, int count) {
+    requireInside(region, offset, count);
     if (region != RegionIndex.CONFIG) {
-      bars.write(region, offset, from);
-    } else if (config.write((int) offset, from)) {
+      bars.write(region, offset, from, at, count);
+    } else if (config.write((int) offset, from, at, count)) {
       reset();
     }
   }
 
   private void requireInside(int region, long offset, long count) {
-    long size = region(region).size();
+    long size = size(region);
     if (offset < 0 || count <= 0 || offset > size - count) {
       throw new ProtocolException("access of 0x%x+0x%x of region %d, which has 0x%x bytes".formatted(offset, count, region, size));
     }

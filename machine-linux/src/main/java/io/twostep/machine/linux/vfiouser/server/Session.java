@@ -15,6 +15,7 @@ import io.twostep.machine.linux.vfiouser.protocol.Version;
 import java.util.List;
 import java.util.function.BooleanSupplier;
 import java.util.function.LongSupplier;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -29,10 +30,12 @@ final class Session implements AutoCloseable {
   private static final int NAPS = 2_000;
   private static final long NAP_NANOS = 50_000;
   private static final long LONG_NAP_NANOS = 1_000_000;
+  private static final short[] READABLE = {PollEvents.READABLE, PollEvents.READABLE};
 
   private final Kernel kernel;
   private final MessageSocket socket;
-  private final Descriptor stop;
+  private final List<Descriptor> polled;
+  private final short[] ready = new short[2];
   private final ServedDevice device;
   private final ClientRuns runs;
   private final ClientEvents events;
@@ -51,7 +54,7 @@ final class Session implements AutoCloseable {
    */
   Session(Kernel kernel, Descriptor socket, Descriptor stop, ServedDevice device, LongSupplier nanoTime, long timeoutNanos) {
     this.kernel = kernel;
-    this.stop = stop;
+    polled = List.of(socket, stop);
     this.device = device;
     this.nanoTime = nanoTime;
     this.timeoutNanos = timeoutNanos;
@@ -60,7 +63,7 @@ final class Session implements AutoCloseable {
     events = new ClientEvents(kernel, device.vectors());
     messages = new ClientMessages(this.socket, nanoTime, timeoutNanos);
     commands = new SessionCommands(device, runs, events, this.socket);
-    device.bus().use(runs, messages);
+    device.bus().use(runs.all(), messages);
     device.runner().interruptsTo(events::signal);
   }
 
@@ -70,10 +73,7 @@ final class Session implements AutoCloseable {
       while (!stopped.getAsBoolean()) {
         boolean worked = device.sweep();
         boolean more = device.runner().step();
-        Message message = messages.next();
-        if (message == null && socket.isReadable()) {
-          message = socket.receive(nanoTime.getAsLong() + timeoutNanos);
-        }
+        Message message = next();
         if (message != null) {
           handle(message);
           idle = 0;
@@ -88,6 +88,21 @@ final class Session implements AutoCloseable {
     }
   }
 
+  /** What was stored before a message was sent comes first. The model may ask the client then, and meet the message, or have it overwrite one that was received already. */
+  private @Nullable Message next() {
+    Message waiting = messages.next();
+    if (waiting != null) {
+      device.sweep();
+      return waiting;
+    }
+    if (!socket.isReadable()) {
+      return null;
+    }
+    device.sweep();
+    waiting = messages.next();
+    return waiting != null ? waiting : socket.receive(nanoTime.getAsLong() + timeoutNanos);
+  }
+
   /** Registers that are written by store have to be looked at: often at first, then less and less. */
   private void rest() {
     long nanos = device.runner().untilNext();
@@ -99,8 +114,7 @@ final class Session implements AutoCloseable {
       Thread.onSpinWait();
       return;
     }
-    kernel.poll(
-        List.of(socket.descriptor(), stop), new short[] {PollEvents.READABLE, PollEvents.READABLE}, new short[2], nanos);
+    kernel.poll(polled, READABLE, ready, nanos);
   }
 
   private void handle(Message message) {
@@ -113,26 +127,28 @@ final class Session implements AutoCloseable {
       negotiate(message);
       return;
     }
-    // What was stored before the message was sent comes first.
-    device.sweep();
+    int id = header.id();
+    int command = header.command();
+    boolean wantsReply = header.wantsReply();
+    List<Descriptor> came = message.descriptors();
     int errno = 0;
-    Reply reply = Reply.EMPTY;
+    int payload = 0;
     try {
-      reply = commands.execute(message);
+      payload = commands.execute(message);
     } catch (ProtocolException e) {
       LOG.debug("refused: {}", e.getMessage());
       errno = e.errno();
     } catch (ConnectionException e) {
       throw e;
     } catch (RuntimeException e) {
-      LOG.warn("{}: the model failed", header, e);
+      LOG.warn("{}: the model failed", Command.name(command), e);
       errno = Errno.EIO;
     }
     if (errno != 0) {
-      socket.closeAll(message.descriptors());
+      socket.closeAll(came);
     }
-    if (header.wantsReply()) {
-      answer(header, errno, reply);
+    if (wantsReply) {
+      answer(id, command, errno, payload, commands.passed());
     }
   }
 
@@ -158,7 +174,7 @@ final class Session implements AutoCloseable {
     if (errno != 0) {
       socket.closeAll(message.descriptors());
     }
-    answer(header, errno, new Reply(length, List.of()));
+    answer(header.id(), header.command(), errno, length, List.of());
     if (errno != 0) {
       throw new ConnectionException(wrong);
     }
@@ -170,15 +186,13 @@ final class Session implements AutoCloseable {
         SessionCommands.MOST_DESCRIPTORS, SessionCommands.TRANSFER, ClientRuns.MOST, Capabilities.DEFAULT.granule());
   }
 
-  private void answer(Header header, int errno, Reply reply) {
-    socket.send(
-        header.id(),
-        header.command(),
-        errno == 0 ? Header.REPLY : Header.REPLY | Header.ERROR,
-        errno,
-        errno == 0 ? reply.payload() : 0,
-        errno == 0 ? reply.descriptors() : List.of(),
-        nanoTime.getAsLong() + timeoutNanos);
+  private void answer(int id, int command, int errno, int payload, List<Descriptor> passed) {
+    long deadline = nanoTime.getAsLong() + timeoutNanos;
+    if (errno == 0) {
+      socket.send(id, command, Header.REPLY, 0, payload, passed, deadline);
+    } else {
+      socket.send(id, command, Header.REPLY | Header.ERROR, errno, 0, List.of(), deadline);
+    }
   }
 
   /** Let go of everything of the client's, and reset the device. */

@@ -33,6 +33,7 @@ final class SessionCommands {
   private final ClientEvents events;
   private final MessageSocket socket;
   private final MemorySegment out;
+  private List<Descriptor> passed = List.of();
 
   SessionCommands(ServedDevice device, ClientRuns runs, ClientEvents events, MessageSocket socket) {
     this.device = device;
@@ -43,63 +44,71 @@ final class SessionCommands {
   }
 
   /**
-   * Execute a command. Descriptors that came along are taken, or still the caller's if this throws.
+   * Execute a command, and return the bytes of its reply; {@link #passed} goes along. Descriptors that came along are taken, or still the caller's if this throws.
+   *
+   * <p>The message may be gone when this returns: a model that is written to may ask the client for memory, which receives another.
    *
    * @throws ProtocolException if the command cannot be done; nothing changed then
    */
-  Reply execute(Message message) {
+  int execute(Message message) {
+    passed = List.of();
     int command = message.header().command();
     if (command != Command.DMA_MAP && command != Command.DEVICE_SET_IRQS) {
       message.requireNoDescriptors();
     }
-    MemorySegment payload = message.payload();
     return switch (command) {
-      case Command.DMA_MAP -> map(payload, message.descriptors());
-      case Command.DMA_UNMAP -> unmap(payload);
-      case Command.DEVICE_GET_INFO -> info(payload);
-      case Command.DEVICE_GET_REGION_INFO -> regionInfo(payload);
-      case Command.DEVICE_GET_REGION_IO_FDS -> regionDescriptors(payload);
-      case Command.DEVICE_GET_IRQ_INFO -> interruptInfo(payload);
-      case Command.DEVICE_SET_IRQS -> setInterrupts(payload, message.descriptors());
-      case Command.REGION_READ -> read(payload);
-      case Command.REGION_WRITE -> write(payload);
+      case Command.DMA_MAP -> map(message.payload(), message.descriptors());
+      case Command.DMA_UNMAP -> unmap(message.payload());
+      case Command.DEVICE_GET_INFO -> info(message.payload());
+      case Command.DEVICE_GET_REGION_INFO -> regionInfo(message.payload());
+      case Command.DEVICE_GET_REGION_IO_FDS -> regionDescriptors(message.payload());
+      case Command.DEVICE_GET_IRQ_INFO -> interruptInfo(message.payload());
+      case Command.DEVICE_SET_IRQS -> setInterrupts(message.payload(), message.descriptors());
+      case Command.REGION_READ -> read(message);
+      case Command.REGION_WRITE -> write(message);
       case Command.DEVICE_RESET -> reset();
       default -> throw new ProtocolException(message.header() + " is no command of a client");
     };
   }
 
-  private Reply map(MemorySegment payload, List<Descriptor> descriptors) {
+  /** Return the descriptors that go along with the reply to the last command; still the server's. */
+  List<Descriptor> passed() {
+    return passed;
+  }
+
+  private int map(MemorySegment payload, List<Descriptor> descriptors) {
     DmaMap map = DmaMap.read(payload);
     if (descriptors.size() > 1) {
       throw new ProtocolException(map + " with " + descriptors.size() + " descriptors; one holds the memory, or none");
     }
     runs.map(map, descriptors.isEmpty() ? Descriptor.NONE : descriptors.getFirst());
     socket.closeAll(descriptors);
-    return Reply.EMPTY;
+    return 0;
   }
 
-  private Reply unmap(MemorySegment payload) {
+  private int unmap(MemorySegment payload) {
     DmaUnmap unmap = DmaUnmap.read(payload);
     runs.unmap(unmap);
-    unmap.write(out);
-    return new Reply(DmaUnmap.SIZE, List.of());
+    DmaUnmap.write(out, unmap.flags(), unmap.iova(), unmap.size());
+    return DmaUnmap.SIZE;
   }
 
-  private Reply info(MemorySegment payload) {
+  private int info(MemorySegment payload) {
     DeviceInfo.read(payload);
     new DeviceInfo(DeviceInfo.RESETTABLE | DeviceInfo.PCI, RegionIndex.COUNT, InterruptInfo.KINDS).write(out);
-    return new Reply(DeviceInfo.SIZE, List.of());
+    return DeviceInfo.SIZE;
   }
 
-  private Reply regionInfo(MemorySegment payload) {
+  private int regionInfo(MemorySegment payload) {
     RegionInfo info = device.region(RegionInfo.readIndex(payload));
     int written = info.write(out, RegionInfo.room(payload));
     SharedRegisters shared = device.shared();
-    return new Reply(written, shared != null && written > RegionInfo.SIZE ? List.of(shared.file()) : List.of());
+    passed = shared != null && written > RegionInfo.SIZE ? List.of(shared.file()) : List.of();
+    return written;
   }
 
   /** No region is signalled by eventfd. */
-  private Reply regionDescriptors(MemorySegment payload) {
+  private int regionDescriptors(MemorySegment payload) {
     if (payload.byteSize() < IO_DESCRIPTORS_SIZE) {
       throw new ProtocolException("DEVICE_GET_REGION_IO_FDS of " + payload.byteSize() + " bytes: it has at least " + IO_DESCRIPTORS_SIZE);
     }
@@ -109,17 +118,17 @@ final class SessionCommands {
     Bytes.u32(out, 4, 0);
     Bytes.u32(out, 8, index);
     Bytes.u32(out, 12, 0);
-    return new Reply(IO_DESCRIPTORS_SIZE, List.of());
+    return IO_DESCRIPTORS_SIZE;
   }
 
-  private Reply interruptInfo(MemorySegment payload) {
+  private int interruptInfo(MemorySegment payload) {
     int kind = InterruptInfo.read(payload).index();
     requireKind(kind);
     new InterruptInfo(InterruptInfo.EVENTFD, kind, vectors(kind)).write(out);
-    return new Reply(InterruptInfo.SIZE, List.of());
+    return InterruptInfo.SIZE;
   }
 
-  private Reply setInterrupts(MemorySegment payload, List<Descriptor> descriptors) {
+  private int setInterrupts(MemorySegment payload, List<Descriptor> descriptors) {
     InterruptSet set = InterruptSet.read(payload);
     requireKind(set.index());
     if (set.isOutside(vectors(set.index()))) {
@@ -141,7 +150,7 @@ final class SessionCommands {
     } else {
       signal(set, payload);
     }
-    return Reply.EMPTY;
+    return 0;
   }
 
   private void detach(int start, int count) {
@@ -168,29 +177,38 @@ final class SessionCommands {
     return kind == InterruptInfo.MSIX ? events.vectors() : 0;
   }
 
-  private Reply read(MemorySegment payload) {
-    RegionAccess access = requireTransfer(RegionAccess.read(payload));
-    device.read(access.region(), access.offset(), out.asSlice(RegionAccess.SIZE, access.count()));
-    access.write(out);
-    return new Reply(RegionAccess.SIZE + access.count(), List.of());
+  private int read(Message message) {
+    RegionAccess.require(message.length());
+    MemorySegment asked = message.body();
+    long offset = RegionAccess.offset(asked);
+    int region = RegionAccess.region(asked);
+    int count = requireTransfer(asked);
+    device.read(region, offset, out, RegionAccess.SIZE, count);
+    RegionAccess.write(out, offset, region, count);
+    return RegionAccess.SIZE + count;
   }
 
-  private Reply write(MemorySegment payload) {
-    RegionAccess access = requireTransfer(RegionAccess.readWithData(payload));
-    device.write(access.region(), access.offset(), payload.asSlice(RegionAccess.SIZE));
-    access.write(out);
-    return new Reply(RegionAccess.SIZE, List.of());
+  private int write(Message message) {
+    MemorySegment asked = message.body();
+    RegionAccess.requireData(asked, message.length());
+    long offset = RegionAccess.offset(asked);
+    int region = RegionAccess.region(asked);
+    int count = requireTransfer(asked);
+    device.write(region, offset, asked, RegionAccess.SIZE, count);
+    RegionAccess.write(out, offset, region, count);
+    return RegionAccess.SIZE;
   }
 
-  private static RegionAccess requireTransfer(RegionAccess access) {
-    if (access.count() <= 0 || access.count() > TRANSFER) {
-      throw new ProtocolException(access + ": 1 to " + TRANSFER + " bytes");
+  private static int requireTransfer(MemorySegment asked) {
+    int count = RegionAccess.count(asked);
+    if (count <= 0 || count > TRANSFER) {
+      throw new ProtocolException("access of " + RegionAccess.text(asked) + ": 1 to " + TRANSFER + " bytes");
     }
-    return access;
+    return count;
   }
 
-  private Reply reset() {
+  private int reset() {
     device.reset();
-    return Reply.EMPTY;
+    return 0;
   }
 }

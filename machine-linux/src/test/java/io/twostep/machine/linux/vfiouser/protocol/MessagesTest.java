@@ -37,15 +37,19 @@ class MessagesTest {
   @Test
   void headerIsAsWrittenDown() {
     String golden = "3412 0900 20000000 01000000 00000000";
-    Header header = new Header(0x1234, Command.REGION_READ, 32, Header.REPLY, 0);
-    header.write(out);
+    Header.write(out, 0x1234, Command.REGION_READ, 32, Header.REPLY, 0);
     assertThat(written(Header.SIZE)).isEqualTo(hex(golden));
-    assertThat(Header.read(bytes(golden), LARGEST)).isEqualTo(header);
-    assertThat(Header.read(bytes("0100 0200 10000000 21000000 16000000"), LARGEST))
-        .isEqualTo(new Header(1, Command.DMA_MAP, 16, Header.REPLY | Header.ERROR, 22))
-        .matches(Header::isError)
+    assertThat(header(golden)).matches(h -> h.id() == 0x1234 && h.command() == Command.REGION_READ && h.size() == 32 && h.isReply() && !h.isError() && h.errno() == 0);
+    assertThat(header("0100 0200 10000000 21000000 16000000"))
+        .matches(h -> h.id() == 1 && h.command() == Command.DMA_MAP && h.size() == 16 && h.isReply() && h.isError() && h.errno() == 22)
         .hasToString("reply to DMA_MAP (id 1)");
-    assertThat(Header.read(bytes("0100 0a00 10000000 10000000 00000000"), LARGEST)).matches(h -> !h.wantsReply() && !h.isReply());
+    assertThat(header("0100 0a00 10000000 10000000 00000000")).matches(h -> !h.wantsReply() && !h.isReply());
+  }
+
+  private static Header header(String hex) {
+    Header header = new Header(bytes(hex));
+    header.require(LARGEST);
+    return header;
   }
 
   @ParameterizedTest
@@ -59,7 +63,7 @@ class MessagesTest {
     "0100 0100 10000000 20000000 00000000, flags 0x20"
   })
   void headerThatLeavesNoWayToGoOnIsRefused(String header, String said) {
-    assertThatThrownBy(() -> Header.read(bytes(header), LARGEST)).isInstanceOf(ProtocolException.class).hasMessageContaining(said);
+    assertThatThrownBy(() -> header(header)).isInstanceOf(ProtocolException.class).hasMessageContaining(said);
   }
 
   @Test
@@ -179,32 +183,47 @@ class MessagesTest {
 
   @Test
   void accessesAreAsWrittenDown() {
-    RegionAccess access = new RegionAccess(0x1008, 7, 4);
-    access.write(out);
-    assertThat(written(16)).isEqualTo(hex("0810000000000000 07000000 04000000"));
-    assertThat(RegionAccess.read(bytes("0810000000000000 07000000 04000000"))).isEqualTo(access);
-    assertThat(RegionAccess.readWithData(bytes("0810000000000000 07000000 04000000 aabbccdd"))).isEqualTo(access);
-    refused(() -> RegionAccess.read(bytes("0810000000000000 07000000 040000")), "15 bytes");
-    refused(() -> RegionAccess.readWithData(bytes("0810000000000000 07000000 04000000 aabbcc")), "carries 3");
-    refused(() -> RegionAccess.readWithData(bytes("0810000000000000 07000000 ffffffff aabbcc")), "4294967295 bytes carries 3");
-    DmaAccess dma = new DmaAccess(0x7_0000_0000L, 2);
-    dma.write(out);
-    assertThat(written(16)).isEqualTo(hex("0000000007000000 0200000000000000"));
-    assertThat(DmaAccess.readWithData(bytes("0000000007000000 0200000000000000 0102"))).isEqualTo(dma);
-    refused(() -> DmaAccess.readWithData(bytes("0000000007000000 ffffffffffffffff 0102")), "carries 2");
-    refused(() -> DmaAccess.read(bytes("0000000007000000 02000000")), "12 bytes");
+    RegionAccess.write(out, 0x1008, 7, 4);
+    assertThat(written(RegionAccess.SIZE)).isEqualTo(hex("0810000000000000 07000000 04000000"));
+    MemorySegment access = bytes("0810000000000000 07000000 04000000 aabbccdd");
+    assertThat(RegionAccess.offset(access)).isEqualTo(0x1008);
+    assertThat(RegionAccess.region(access)).isEqualTo(7);
+    assertThat(RegionAccess.count(access)).isEqualTo(4);
+    RegionAccess.require(16);
+    RegionAccess.requireData(access, 20);
+    RegionAccess.requireEcho(access, 0x1008, 7, 4);
+    refused(() -> RegionAccess.require(15), "15 bytes");
+    refused(() -> RegionAccess.requireData(access, 19), "carries 3");
+    refused(() -> RegionAccess.requireData(access, 21), "carries 5");
+    refused(() -> RegionAccess.requireData(bytes("0810000000000000 07000000 ffffffff aabbcc"), 19), "4294967295 bytes carries 3");
+    refused(() -> RegionAccess.requireEcho(access, 0x100c, 7, 4), "asked for 0x100c+0x4 of region 7 and answered 0x1008+0x4 of region 7");
+    refused(() -> RegionAccess.requireEcho(access, 0x1008, 0, 4), "of region 0 and");
+    refused(() -> RegionAccess.requireEcho(access, 0x1008, 7, 8), "0x1008+0x8");
+    DmaAccess.write(out, 0x7_0000_0000L, 2);
+    assertThat(written(DmaAccess.SIZE)).isEqualTo(hex("0000000007000000 0200000000000000"));
+    MemorySegment dma = bytes("0000000007000000 0200000000000000 0102");
+    assertThat(DmaAccess.iova(dma)).isEqualTo(0x7_0000_0000L);
+    assertThat(DmaAccess.count(dma)).isEqualTo(2);
+    DmaAccess.requireData(dma, 18);
+    DmaAccess.requireEcho(dma, 0x7_0000_0000L, 2);
+    refused(() -> DmaAccess.requireData(bytes("0000000007000000 ffffffffffffffff 0102"), 18), "carries 2");
+    refused(() -> DmaAccess.require(12), "12 bytes");
+    refused(() -> DmaAccess.requireEcho(dma, 0x7_0000_0001L, 2), "0x700000001+0x2");
+    refused(() -> DmaAccess.requireEcho(dma, 0x7_0000_0000L, 1), "answered 0x700000000+0x2");
   }
 
   @Test
   void mapsAreAsWrittenDown() {
-    DmaMap map = new DmaMap(3, 0x1000, 0x7_0000_0000L, 0x400000);
-    map.write(out);
+    DmaMap.write(out, 3, 0x1000, 0x7_0000_0000L, 0x400000);
     assertThat(written(DmaMap.SIZE)).isEqualTo(hex("20000000 03000000 0010000000000000 0000000007000000 0000400000000000"));
-    assertThat(DmaMap.read(out)).isEqualTo(map);
-    DmaUnmap unmap = new DmaUnmap(0, 0x7_0000_0000L, 0x400000);
-    unmap.write(out);
+    assertThat(DmaMap.read(out)).isEqualTo(new DmaMap(3, 0x1000, 0x7_0000_0000L, 0x400000));
+    DmaUnmap.write(out, 0, 0x7_0000_0000L, 0x400000);
     assertThat(written(DmaUnmap.SIZE)).isEqualTo(hex("18000000 00000000 0000000007000000 0000400000000000"));
-    assertThat(DmaUnmap.read(out)).isEqualTo(unmap);
+    assertThat(DmaUnmap.read(out)).isEqualTo(new DmaUnmap(0, 0x7_0000_0000L, 0x400000));
+    assertThat(DmaUnmap.confirmed(out, 24, 0x7_0000_0000L, 0x500000)).isEqualTo(0x400000);
+    refused(() -> DmaUnmap.confirmed(out, 24, 0x7_0000_1000L, 0x400000), "unmap 0x700001000+0x400000 and confirmed 0x700000000+0x400000");
+    refused(() -> DmaUnmap.confirmed(out, 24, 0x7_0000_0000L, 0x300000), "confirmed 0x700000000+0x400000");
+    refused(() -> DmaUnmap.confirmed(out, 23, 0x7_0000_0000L, 0x400000), "23 bytes");
     assertThat(DmaUnmap.read(bytes("18000000 02000000 0000000000000000 0000000000000000"))).matches(DmaUnmap::isAll);
   }
 

@@ -1,0 +1,256 @@
+package io.twostep.machine.linux.fake;
+
+import io.twostep.machine.linux.Errno;
+import io.twostep.machine.linux.kernel.Descriptor;
+import io.twostep.machine.linux.kernel.IoctlRequest;
+import io.twostep.machine.linux.kernel.Kernel;
+import io.twostep.machine.linux.kernel.PassedDescriptors;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+
+/** The real kernel's files, memory, events and sockets, watched: it knows what is open and mapped, and has a call go wrong. */
+public final class WatchedKernel implements Kernel {
+  private static final int HEADER = 16;
+  private static final long FLAGS = 8;
+  private static final long ERRNO = 12;
+  private static final byte ERROR = 0x20;
+
+  /** What goes wrong at the call that is picked. */
+  public enum Wrong {
+    /** Any call fails. */
+    CALL_FAILS,
+    /** A message is about to be sent or received, and the other end is gone. */
+    OTHER_END_DIES,
+    /** A message's header comes in, and has another id. */
+    ID_IS_ANOTHER,
+    /** A message's header comes in, and says that what was asked is refused. */
+    ANSWER_IS_AN_ERROR
+  }
+
+  private final Kernel real = Kernel.host();
+  private final NthCall nthCall = new NthCall();
+  private final Wrong wrong;
+  private final Map<Integer, Descriptor> open = new TreeMap<>();
+  private final Map<Long, Long> mapped = new TreeMap<>();
+
+  /** Create; what goes wrong is decided, and {@link #nthCall} says when. */
+  public WatchedKernel(Wrong wrong) {
+    this.wrong = wrong;
+  }
+
+  /** Return what picks the call that goes wrong. */
+  public NthCall nthCall() {
+    return nthCall;
+  }
+
+  /** Return what is open or mapped; empty if everything was given back. */
+  public synchronized String leaks() {
+    StringBuilder text = new StringBuilder();
+    open.values().forEach(each -> text.append(each).append("; "));
+    mapped.forEach((at, length) -> text.append("mapping of ").append(length).append(" bytes; "));
+    return text.toString();
+  }
+
+  private void step(String call, String subject) {
+    if (wrong == Wrong.CALL_FAILS) {
+      nthCall.failIfPicked(call, subject);
+    }
+  }
+
+  private synchronized Descriptor opened(Descriptor descriptor) {
+    open.put(descriptor.number(), descriptor);
+    return descriptor;
+  }
+
+  @Override
+  public long pageSize() {
+    return real.pageSize();
+  }
+
+  @Override
+  public Descriptor open(String path, int flags) {
+    step("open", path);
+    return opened(real.open(path, flags));
+  }
+
+  @Override
+  public void close(Descriptor descriptor) {
+    synchronized (this) {
+      if (open.remove(descriptor.number()) == null) {
+        throw new AssertionError(descriptor + " is closed twice");
+      }
+    }
+    real.close(descriptor);
+  }
+
+  @Override
+  public long read(Descriptor from, MemorySegment buffer) {
+    step("read", from.name());
+    return real.read(from, buffer);
+  }
+
+  @Override
+  public long write(Descriptor to, MemorySegment buffer) {
+    step("write", to.name());
+    return real.write(to, buffer);
+  }
+
+  @Override
+  public long pread(Descriptor from, MemorySegment buffer, long offset) {
+    step("pread", from.name());
+    return real.pread(from, buffer, offset);
+  }
+
+  @Override
+  public long pwrite(Descriptor to, MemorySegment buffer, long offset) {
+    step("pwrite", to.name());
+    return real.pwrite(to, buffer, offset);
+  }
+
+  @Override
+  public long size(Descriptor file) {
+    step("lseek", file.name());
+    return real.size(file);
+  }
+
+  @Override
+  public void truncate(Descriptor file, long length) {
+    step("ftruncate", file.name());
+    real.truncate(file, length);
+  }
+
+  @Override
+  public void sealSize(Descriptor file) {
+    step("fcntl", file.name());
+    real.sealSize(file);
+  }
+
+  @Override
+  public int ioctl(Descriptor on, IoctlRequest request, MemorySegment structure) {
+    step(request.name(), on.name());
+    return real.ioctl(on, request, structure);
+  }
+
+  @Override
+  public int ioctl(Descriptor on, IoctlRequest request, long value) {
+    step(request.name(), on.name());
+    return real.ioctl(on, request, value);
+  }
+
+  @Override
+  public MemorySegment mmap(long length, int protection, int flags, Descriptor file, long offset) {
+    step("mmap", file.name());
+    MemorySegment segment = real.mmap(length, protection, flags, file, offset);
+    synchronized (this) {
+      mapped.put(segment.address(), length);
+    }
+    return segment;
+  }
+
+  @Override
+  public void munmap(MemorySegment segment) {
+    synchronized (this) {
+      if (mapped.remove(segment.address()) == null) {
+        throw new AssertionError("0x" + Long.toHexString(segment.address()) + " is unmapped twice");
+      }
+    }
+    real.munmap(segment);
+  }
+
+  @Override
+  public Descriptor eventfd(String name) {
+    step("eventfd", name);
+    return opened(real.eventfd(name));
+  }
+
+  @Override
+  public Descriptor memfd(String name, int flags) {
+    step("memfd_create", name);
+    return opened(real.memfd(name, flags));
+  }
+
+  @Override
+  public int poll(List<Descriptor> descriptors, short[] events, short[] ready, long timeoutNanos) {
+    step("ppoll", descriptors.size() + " descriptors");
+    return real.poll(descriptors, events, ready, timeoutNanos);
+  }
+
+  @Override
+  public short poll(Descriptor descriptor, short events, long timeoutNanos) {
+    step("ppoll", descriptor.name());
+    return real.poll(descriptor, events, timeoutNanos);
+  }
+
+  @Override
+  public Descriptor socket(String name) {
+    step("socket", name);
+    return opened(real.socket(name));
+  }
+
+  @Override
+  public void bind(Descriptor socket, String path) {
+    step("bind", path);
+    real.bind(socket, path);
+  }
+
+  @Override
+  public void listen(Descriptor socket, int backlog) {
+    step("listen", socket.name());
+    real.listen(socket, backlog);
+  }
+
+  @Override
+  public Descriptor accept(Descriptor listener, String name) {
+    step("accept", listener.name());
+    return opened(real.accept(listener, name));
+  }
+
+  @Override
+  public void connect(Descriptor socket, String path) {
+    step("connect", path);
+    real.connect(socket, path);
+  }
+
+  @Override
+  public void shutdown(Descriptor socket) {
+    real.shutdown(socket);
+  }
+
+  @Override
+  public long sendMessage(Descriptor socket, MemorySegment data, long offset, long length, List<Descriptor> passed) {
+    step("sendmsg", socket.name());
+    dieIfPicked("sendmsg", socket);
+    return real.sendMessage(socket, data, offset, length, passed);
+  }
+
+  @Override
+  public long receiveMessage(Descriptor socket, MemorySegment data, long offset, long length, PassedDescriptors passed) {
+    step("recvmsg", socket.name());
+    dieIfPicked("recvmsg", socket);
+    long got = real.receiveMessage(socket, data, offset, length, passed);
+    passed.taken().forEach(this::opened);
+    if (offset == 0 && got == HEADER) {
+      lie(socket, data);
+    }
+    return got;
+  }
+
+  private void dieIfPicked(String call, Descriptor socket) {
+    if (wrong == Wrong.OTHER_END_DIES && nthCall.isPicked(call, socket.name())) {
+      real.shutdown(socket);
+    }
+  }
+
+  private void lie(Descriptor socket, MemorySegment header) {
+    String what = "recvmsg of command " + header.get(ValueLayout.JAVA_SHORT, 2);
+    if (wrong == Wrong.ID_IS_ANOTHER && nthCall.isPicked(what, socket.name())) {
+      header.set(ValueLayout.JAVA_BYTE, 0, (byte) ~header.get(ValueLayout.JAVA_BYTE, 0));
+    } else if (wrong == Wrong.ANSWER_IS_AN_ERROR && nthCall.isPicked(what, socket.name())) {
+      header.set(ValueLayout.JAVA_BYTE, FLAGS, (byte) (header.get(ValueLayout.JAVA_BYTE, FLAGS) | ERROR));
+      header.set(ValueLayout.JAVA_INT, ERRNO, Errno.EIO);
+    }
+  }
+}
