@@ -39,7 +39,7 @@ public final class Ram implements AutoCloseable {
     if (!options.shared() && options.path().isEmpty()) {
       return new Ram(kernel, mmap(kernel, options, length, MapOptions.PRIVATE | MapOptions.ANONYMOUS | huge(options.page()), Descriptor.NONE), Descriptor.NONE);
     }
-    Descriptor file = options.shared() ? memoryFile(kernel, options.page()) : newFile(kernel, options.path());
+    Descriptor file = options.shared() ? memoryFile(kernel, options.page(), length) : newFile(kernel, options);
     try {
       kernel.truncate(file, length);
       return new Ram(kernel, mmap(kernel, options, length, MapOptions.SHARED, file), file);
@@ -53,33 +53,31 @@ public final class Ram implements AutoCloseable {
     try {
       return kernel.mmap(length, PROTECTION, flags, file, 0);
     } catch (SystemCallException e) {
-      if (e.errno() == Errno.ENOMEM && options.page() != PageSize.SMALL) {
-        long kilobytes = options.page().bytes() >> 10;
-        throw e.explained(
-            length + " bytes of memory in pages of " + options.page().text(),
-            "set aside %d such pages in /sys/kernel/mm/hugepages/hugepages-%dkB/nr_hugepages, or use pages of 4K"
-                .formatted(length / options.page().bytes(), kilobytes));
-      }
-      throw e;
+      throw HugePages.explain(e, options.page(), length);
     }
   }
 
-  private static Descriptor memoryFile(Kernel kernel, PageSize page) {
-    return kernel.memfd("twostep memory", page == PageSize.SMALL ? 0 : MapOptions.MEMFD_HUGE | size(page));
+  private static Descriptor memoryFile(Kernel kernel, PageSize page, long length) {
+    try {
+      return kernel.memfd("twostep memory", page == PageSize.SMALL ? 0 : MapOptions.MEMFD_HUGE | size(page));
+    } catch (SystemCallException e) {
+      throw HugePages.explain(e, page, length);
+    }
   }
 
-  private static Descriptor newFile(Kernel kernel, String path) {
-    Path file = Path.of(path);
+  private static Descriptor newFile(Kernel kernel, RamOptions options) {
+    Path file = Path.of(options.path());
     try {
       if (!Files.exists(file)) {
         Files.createFile(file);
       } else if (Files.size(file) != 0) {
-        throw new IllegalArgumentException(path + ": memory needs an empty file, this one has " + Files.size(file) + " bytes; name another");
+        throw new IllegalArgumentException(file + ": memory needs an empty file, this one has " + Files.size(file) + " bytes; name another");
       }
+      HugePages.requireOn(Files.getFileStore(file), file, options.page());
     } catch (IOException e) {
-      throw new UncheckedIOException(path + ": cannot make the file for memory", e);
+      throw new UncheckedIOException(file + ": cannot make the file for memory", e);
     }
-    return kernel.open(path, OpenFlags.READ_WRITE);
+    return kernel.open(options.path(), OpenFlags.READ_WRITE);
   }
 
   private static int huge(PageSize page) {

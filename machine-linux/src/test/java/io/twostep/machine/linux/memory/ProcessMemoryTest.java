@@ -24,6 +24,8 @@ import java.util.Random;
 import java.util.TreeMap;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** Frames of the process, handed out and taken back. */
 class ProcessMemoryTest {
@@ -175,8 +177,56 @@ class ProcessMemoryTest {
   void missingHugePagesSayHowToGetThem() {
     long more = 1L << 40;
     assertThatThrownBy(() -> Ram.map(Kernel.host(), new RamOptions(more, PageSize.HUGE_2M, false, "")))
-        .hasMessageContaining("nr_hugepages")
-        .hasMessageContaining("hugepages-2048kB");
+        .hasMessageContaining("set aside 524288 such pages in /sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages or /proc/sys/vm/nr_hugepages")
+        .hasMessageContaining("boot with hugepagesz=2M hugepages=524288");
+    kernel.setAside(30, 1);
+    for (boolean shared : new boolean[] {false, true}) {
+      assertThatThrownBy(() -> Ram.map(kernel, new RamOptions(2L << 30, PageSize.HUGE_1G, shared, "")))
+          .hasMessageStartingWith("2147483648 bytes of memory in pages of 1G: mmap failed: ENOMEM")
+          .hasMessageContaining("set aside 2 such pages in /sys/kernel/mm/hugepages/hugepages-1048576kB/nr_hugepages")
+          .hasMessageContaining("boot with hugepagesz=1G hugepages=2 (/proc/sys/vm/nr_hugepages counts pages of the default size alone)");
+    }
+    assertThat(kernel.leaks()).isEmpty();
+  }
+
+  @Test
+  void processorWithoutPagesOfThatSizeIsNamedAsTheReason() {
+    assertThatThrownBy(() -> Ram.map(kernel, new RamOptions(LENGTH, PageSize.HUGE_1G, false, "")))
+        .hasMessageContaining("pages of 1G: mmap failed: EINVAL")
+        .hasMessageContaining("this processor or its kernel has no such pages: use pages of 2M");
+    assertThatThrownBy(() -> Ram.map(kernel, new RamOptions(LENGTH, PageSize.HUGE_2M, true, "")))
+        .hasMessageContaining("pages of 2M: memfd_create failed: ENODEV")
+        .hasMessageContaining("use pages of 4K");
+    assertThat(kernel.leaks()).isEmpty();
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "HUGE_2M, 21, false, 'mmap of 0x200000 bytes, protection 3, flags 0x54040022'",
+    "HUGE_1G, 30, false, 'mmap of 0x40000000 bytes, protection 3, flags 0x78040022'",
+    "HUGE_2M, 21, true, 'memfd with flags 0x54000004;mmap of 0x200000 bytes, protection 3, flags 0x1'",
+    "HUGE_1G, 30, true, 'memfd with flags 0x78000004;mmap of 0x40000000 bytes, protection 3, flags 0x1'"
+  })
+  void hugePagesAreAskedForByTheKernelsFlagsAndGivenBack(PageSize page, int shift, boolean shared, String calls) {
+    kernel.setAside(shift, 1);
+    for (int round = 0; round < 2; round++) {
+      try (ProcessMemory memory = new ProcessMemory(Ram.map(kernel, new RamOptions(4096, page, shared, "")), new DeviceWindows());
+          MemoryBlock block = memory.allocate(page.bytes(), MemoryPlacement.SCATTERED)) {
+        block.segment().set(ValueLayout.JAVA_LONG, page.bytes() - 8, 99);
+        assertThat(kernel.diary()).endsWith(calls.split(";", -1));
+        assertThatThrownBy(() -> Ram.map(kernel, new RamOptions(4096, page, shared, ""))).hasMessageContaining("ENOMEM");
+      }
+    }
+    assertThat(kernel.leaks()).isEmpty();
+  }
+
+  @Test
+  void fileInHugePagesHasToLieWhereSuchPagesAre() {
+    assertThatThrownBy(() -> Ram.map(kernel, new RamOptions(LENGTH, PageSize.HUGE_1G, false, folder.resolve("huge").toString())))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining(folder.resolve("huge").toString())
+        .hasMessageContaining("mount -t hugetlbfs -o pagesize=1G none FOLDER");
+    assertThat(kernel.leaks()).isEmpty();
   }
 
   @Test
