@@ -19,7 +19,7 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "devices",
     description = {
-      "List the PCI functions of this computer: driver, IOMMU group, who else is in it, and what is missing to use each through VFIO.",
+      "List the PCI functions of this computer: driver, IOMMU group, who else is in it, as whom the IOMMU knows its requests (behind a bridge to conventional PCI not as itself), and what is missing to use each through VFIO.",
       "Exit status: 0, or 2 for bad input."
     },
     mixinStandardHelpOptions = true)
@@ -94,7 +94,7 @@ final class DevicesCommand implements Callable<Integer> {
     if (functions.isEmpty()) {
       return "this computer shows no PCI functions";
     }
-    TextTable table = new TextTable("").heading("address", "ids", "class", "driver", "group", "also in the group", "missing to use it");
+    TextTable table = new TextTable("").heading("address", "ids", "class", "driver", "group", "requests as", "also in the group", "missing to use it");
     for (PciFunction function : functions) {
       List<String> missing = DeviceReadiness.missing(paths, function);
       table.row(
@@ -103,6 +103,7 @@ final class DevicesCommand implements Callable<Integer> {
           "%06x".formatted(function.classCode()),
           function.driver().isEmpty() ? "none" : function.driver(),
           function.group() < 0 ? "none" : Integer.toString(function.group()),
+          function.requester().equals(function.address()) ? "itself" : function.requester(),
           function.companions().isEmpty() ? "nobody" : String.join(" ", function.companions()),
           missing.isEmpty() ? "nothing" : String.join("; ", missing));
     }
@@ -118,7 +119,8 @@ final class DevicesCommand implements Callable<Integer> {
           .member("device", function.device())
           .member("class", function.classCode())
           .member("driver", function.driver())
-          .member("group", function.group());
+          .member("group", function.group())
+          .member("requester", function.requester());
       strings(text.name("companions"), function.companions());
       List<String> missing = DeviceReadiness.missing(paths, function);
       strings(text.name("missing"), missing);

@@ -49,7 +49,7 @@ class DevicesCommandTest {
     assertThat(said.out().strip())
         .isEqualTo(
             "{\"command\":\"devices\",\"devices\":[{\"address\":\"0000:00:03.0\",\"vendor\":6966,\"device\":16,\"class\":67586,\"driver\":\"nvme\",\"group\":3,"
-                + "\"companions\":[],\"missing\":[\"its driver is nvme: twostep devices --bind 0000:00:03.0\"],\"usable\":false}]}");
+                + "\"requester\":\"0000:00:03.0\",\"companions\":[],\"missing\":[\"its driver is nvme: twostep devices --bind 0000:00:03.0\"],\"usable\":false}]}");
   }
 
   @Test

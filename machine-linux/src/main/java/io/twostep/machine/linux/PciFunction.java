@@ -11,11 +11,12 @@ import java.util.List;
  * @param classCode class code, 24 bits
  * @param driver name of the kernel driver that has it; empty for none
  * @param group number of its IOMMU group; -1 where no IOMMU translates for it
+ * @param requester the address that its requests carry at the IOMMU: its own, or behind a bridge to conventional PCI one of the bridge's, as far as this process may read
  * @param companions the other functions of its group
  * @param bars what its BARs decode to, 0 to 5
  */
 public record PciFunction(
-    String address, int vendor, int device, int classCode, String driver, int group, List<String> companions, List<PciBar> bars) {
+    String address, int vendor, int device, int classCode, String driver, int group, String requester, List<String> companions, List<PciBar> bars) {
   /** Driver that hands functions to programs. */
   public static final String VFIO_DRIVER = "vfio-pci";
 
@@ -36,6 +37,11 @@ public record PciFunction(
   /** Tell whether it is a bridge, which stays with the kernel and does not keep its group from being used. */
   public boolean isBridge() {
     return classCode >>> 16 == BRIDGES;
+  }
+
+  /** Tell whether the IOMMU knows requests of an address, such as in its words of a refused one, as this function's. */
+  public boolean requestsAs(String other) {
+    return address.equals(other) || requester.equals(other);
   }
 
   /**

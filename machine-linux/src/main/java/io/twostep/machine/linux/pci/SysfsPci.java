@@ -50,6 +50,7 @@ public final class SysfsPci {
             (int) SysfsText.number(folder.resolve("class")),
             SysfsText.linkName(folder.resolve("driver")),
             group.isEmpty() ? -1 : Integer.parseInt(group),
+            Requester.of(paths, address),
             companions,
             bars(folder)));
   }

@@ -64,7 +64,7 @@ public final class GroupSpace implements AddressSpace, AutoCloseable {
     VfioGroup group = VfioGroup.open(host.kernel, host.paths.vfio(), number, describe(members));
     try {
       MemoryLocks locks = new MemoryLocks(host.paths);
-      VfioIommu iommu = new VfioIommu(name, group.container(), locks, host.faults, address -> members.stream().anyMatch(member -> member.address().equals(address)));
+      VfioIommu iommu = new VfioIommu(name, group.container(), locks, host.faults, address -> members.stream().anyMatch(member -> member.requestsAs(address)));
       List<AddressRange> reserved = new ArrayList<>(ReservedRegions.read(host.paths, number));
       reserved.addAll(decoded);
       List<OffsetWindow> windows = List.of();

@@ -2,6 +2,7 @@ package io.twostep.machine.linux.slot;
 
 import io.twostep.dma.spi.FaultRecord;
 import io.twostep.dma.spi.Iommu.FaultListener;
+import io.twostep.machine.linux.Errno;
 import io.twostep.machine.linux.HostPaths;
 import io.twostep.machine.linux.SystemCallException;
 import io.twostep.machine.linux.kernel.Descriptor;
@@ -87,7 +88,12 @@ public final class KernelFaults implements AutoCloseable {
     try {
       return kernel.read(from, line);
     } catch (SystemCallException e) {
-      return 0;
+      if (e.errno() == Errno.EPIPE) {
+        return 0;
+      }
+      LOG.warn("refused accesses of devices will not be told any more: {}", e.getMessage());
+      close();
+      return -1;
     }
   }
 

@@ -8,6 +8,7 @@ import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 
 /** The kernel's file systems as folders: PCI functions, groups, and what this process may pin. */
 public final class FakeHost {
@@ -59,6 +60,17 @@ public final class FakeHost {
     return this;
   }
 
+  /** Make a function a bridge with a bus below; {@code kind} is what its express capability says it is, -1 for none. */
+  public FakeHost bridge(String address, int kind, int secondary) {
+    config(address, 0x04, kind < 0 ? 0 : 0x0010_0000);
+    config(address, 0x0c, 0x0001_0000);
+    config(address, 0x18, secondary << 16 | secondary << 8);
+    config(address, 0x34, 0x40);
+    config(address, 0x40, 0x0000_4c01);
+    config(address, 0x4c, (kind << 4 | 2) << 16 | 0x10);
+    return this;
+  }
+
   /** Give a function the configuration space of an express one, with access control services that are set so. */
   public FakeHost accessControl(String address, int control) {
     write("sys/bus/pci/devices/" + address + "/config", new byte[4096]);
@@ -73,6 +85,12 @@ public final class FakeHost {
     byte[] config = readBytes("sys/bus/pci/devices/" + address + "/config");
     ByteBuffer.wrap(config).order(ByteOrder.LITTLE_ENDIAN).putInt(at, word);
     write("sys/bus/pci/devices/" + address + "/config", config);
+  }
+
+  /** Let no more of a function's configuration space be read than its first bytes, as the kernel does for all but root. */
+  public void shortenConfig(String address, int bytes) {
+    String name = "sys/bus/pci/devices/" + address + "/config";
+    write(name, Arrays.copyOf(readBytes(name), bytes));
   }
 
   /** Remove a file or a link below the root. */
