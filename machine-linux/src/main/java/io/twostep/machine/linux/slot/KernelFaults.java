@@ -83,18 +83,22 @@ public final class KernelFaults implements AutoCloseable {
     }
   }
 
-  /** Return the bytes of the next record; 0 for one that was overwritten before it could be read, -1 for none. */
+  /** Return the bytes of the next record; 0 for one that was overwritten before it could be read, -1 for none. A log that cannot be read is let go, or it would be ready for ever. */
   private long readRecord(Descriptor from, MemorySegment line) {
     try {
-      return kernel.read(from, line);
+      long length = kernel.read(from, line);
+      if (length != 0) {
+        return length;
+      }
+      LOG.warn("refused accesses of devices will not be told any more: {} has ended", path);
     } catch (SystemCallException e) {
       if (e.errno() == Errno.EPIPE) {
         return 0;
       }
       LOG.warn("refused accesses of devices will not be told any more: {}", e.getMessage());
-      close();
-      return -1;
     }
+    close();
+    return -1;
   }
 
   private void tell(FaultRecord fault) {

@@ -5,6 +5,7 @@ import io.twostep.machine.linux.SystemCallException;
 /** Picks the n-th of a kernel's calls, to go wrong. Thread-safe. */
 public final class NthCall {
   private int calls;
+  private String wanted = "";
   private int nth = -1;
   private int errno;
   private String picked = "";
@@ -15,6 +16,13 @@ public final class NthCall {
     nth = n;
     errno = newErrno;
     picked = "";
+    wanted = "";
+  }
+
+  /** Pick the next call that is {@code what}, such as {@code read /dev/kmsg}, to fail with an error. */
+  public synchronized void pickFirst(String what, int newErrno) {
+    pick(-1, newErrno);
+    wanted = what;
   }
 
   /** Pick none any more. */
@@ -29,10 +37,12 @@ public final class NthCall {
 
   /** Count a call; returns whether it is the one. */
   public synchronized boolean isPicked(String call, String subject) {
-    if (++calls != nth) {
+    String what = call + " " + subject;
+    if (++calls != nth && !what.equals(wanted)) {
       return false;
     }
-    picked = call + " " + subject;
+    wanted = "";
+    picked = what;
     return true;
   }
 

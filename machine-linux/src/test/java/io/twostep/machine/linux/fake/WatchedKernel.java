@@ -9,6 +9,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.List;
 import java.util.Map;
+import java.util.Random;
 import java.util.TreeMap;
 
 /** The real kernel's files, memory, events and sockets, watched: it knows what is open and mapped, and has a call go wrong. */
@@ -27,12 +28,16 @@ public final class WatchedKernel implements Kernel {
     /** A message's header comes in, and has another id. */
     ID_IS_ANOTHER,
     /** A message's header comes in, and says that what was asked is refused. */
-    ANSWER_IS_AN_ERROR
+    ANSWER_IS_AN_ERROR,
+    /** Bytes come in, and one bit of them is another, chosen by {@code -Dtwostep.seed}. */
+    BIT_FLIPS
   }
 
   private final Kernel real = Kernel.host();
   private final NthCall nthCall = new NthCall();
   private final Wrong wrong;
+  private final long seed = Long.getLong("twostep.seed", System.nanoTime());
+  private final Random random = new Random(seed);
   private final Map<Integer, Descriptor> open = new TreeMap<>();
   private final Map<Long, Long> mapped = new TreeMap<>();
 
@@ -44,6 +49,16 @@ public final class WatchedKernel implements Kernel {
   /** Return what picks the call that goes wrong. */
   public NthCall nthCall() {
     return nthCall;
+  }
+
+  /** Return the seed that chooses bits. */
+  public long seed() {
+    return seed;
+  }
+
+  /** Tell whether something of that name is open. */
+  public synchronized boolean isOpen(String name) {
+    return open.values().stream().anyMatch(descriptor -> descriptor.name().equals(name));
   }
 
   /** Return what is open or mapped; empty if everything was given back. */
@@ -232,6 +247,10 @@ public final class WatchedKernel implements Kernel {
     dieIfPicked("recvmsg", socket);
     long got = real.receiveMessage(socket, data, offset, length, passed);
     passed.taken().forEach(this::opened);
+    if (wrong == Wrong.BIT_FLIPS && got > 0 && nthCall.isPicked("recvmsg", socket.name())) {
+      long at = offset + random.nextLong(got);
+      data.set(ValueLayout.JAVA_BYTE, at, (byte) (data.get(ValueLayout.JAVA_BYTE, at) ^ 1 << random.nextInt(8)));
+    }
     if (offset == 0 && got == HEADER) {
       lie(socket, data);
     }

@@ -8,9 +8,14 @@ import io.twostep.dma.spi.FaultRecord.Cause;
 import io.twostep.machine.linux.Errno;
 import io.twostep.machine.linux.HostPaths;
 import io.twostep.machine.linux.fake.FakeKernel;
+import io.twostep.machine.linux.fake.WatchedKernel;
+import io.twostep.machine.linux.fake.WatchedKernel.Wrong;
 import io.twostep.machine.linux.run.EventLoop;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Objects;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -62,6 +67,47 @@ class KernelFaultsTest {
       faults.listen(device -> true, fault -> {});
     }
     assertThat(kernel.leaks()).isEmpty();
+  }
+
+  @Test
+  void recordThatWasOverwrittenIsSkippedAndALogThatCannotBeReadIsLetGo() throws Exception {
+    Files.createDirectories(root.resolve("dev"));
+    for (int errno : new int[] {Errno.EPIPE, Errno.EIO}) {
+      Path log = Files.writeString(root.resolve("dev/kmsg"), "");
+      WatchedKernel kernel = new WatchedKernel(Wrong.CALL_FAILS);
+      CountDownLatch heard = new CountDownLatch(1);
+      try (EventLoop loop = new EventLoop(kernel, "test");
+          KernelFaults faults = new KernelFaults(kernel, HostPaths.under(root), loop)) {
+        CountDownLatch holding = new CountDownLatch(1);
+        CountDownLatch held = new CountDownLatch(1);
+        loop.schedule(
+            0,
+            () -> {
+              holding.countDown();
+              await(held);
+            });
+        holding.await();
+        faults.listen(device -> true, fault -> heard.countDown());
+        Files.writeString(log, "3,9,1,-;DMAR: [DMA Read] Request device [0001:3b:00.1] fault addr ffffe000 [fault reason 04] Access beyond MGAW\n");
+        kernel.nthCall().pickFirst("read " + log, errno);
+        held.countDown();
+        assertThat(heard.await(errno == Errno.EPIPE ? 30 : 0, TimeUnit.SECONDS)).isEqualTo(errno == Errno.EPIPE);
+        while (kernel.isOpen(log.toString())) {
+          Thread.yield();
+        }
+        assertThat(kernel.nthCall().picked()).isEqualTo("read " + log);
+      }
+      assertThat(heard.getCount()).isEqualTo(errno == Errno.EPIPE ? 0 : 1);
+      assertThat(kernel.leaks()).isEmpty();
+    }
+  }
+
+  private static void await(CountDownLatch latch) {
+    try {
+      latch.await();
+    } catch (InterruptedException e) {
+      throw new AssertionError(e);
+    }
   }
 
   private static FaultRecord parse(String line) {

@@ -12,7 +12,7 @@ import java.util.List;
  *
  * <p>BAR 0 is registers, BAR 2 is 8 KiB of memory.
  */
-final class CopyDevice implements DeviceModel {
+public final class CopyDevice implements DeviceModel {
   public static final long SOURCE = 0x00;
   public static final long TARGET = 0x08;
   public static final long LENGTH = 0x10;
@@ -39,6 +39,9 @@ final class CopyDevice implements DeviceModel {
   private int status;
   private int resets;
   private boolean closed;
+
+  /** Create a device that has copied nothing yet. */
+  public CopyDevice() {}
 
   @Override
   public Identity identity() {

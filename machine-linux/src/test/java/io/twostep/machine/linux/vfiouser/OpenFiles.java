@@ -8,7 +8,7 @@ import java.util.TreeMap;
 import java.util.stream.Stream;
 
 /** What of the kinds that this package makes is open in this process: sockets, eventfds, memory files and their mappings. */
-final class OpenFiles {
+public final class OpenFiles {
   private OpenFiles() {}
 
   public static TreeMap<String, Integer> count() {

@@ -6,12 +6,17 @@ import io.twostep.machine.linux.vfiouser.server.VfioUserServerConfig;
 import java.util.concurrent.CompletableFuture;
 
 /** A server in this process, on a thread of its own. What it threw is thrown by close. */
-final class ServedHere implements AutoCloseable {
+public final class ServedHere implements AutoCloseable {
   private final VfioUserServer server;
   private final CompletableFuture<Void> done;
 
   public ServedHere(VfioUserServerConfig config, DeviceModel model) {
-    server = VfioUserServer.listen(config, model);
+    this(VfioUserServer.listen(config, model));
+  }
+
+  /** Serve with a server that listens already, and is closed in the end. */
+  public ServedHere(VfioUserServer listening) {
+    server = listening;
     done = CompletableFuture.runAsync(server::serve, task -> Thread.ofPlatform().name("server").start(task));
   }
 

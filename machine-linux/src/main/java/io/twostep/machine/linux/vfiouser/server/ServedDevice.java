@@ -25,7 +25,8 @@ final class ServedDevice implements AutoCloseable {
   private final @Nullable SharedRegisters shared;
 
   /** Put a model into its place, and connect it. */
-  ServedDevice(Kernel kernel, DeviceModel model, @Nullable SharedWindow window, LongSupplier nanoTime) {
+  ServedDevice(Kernel kernel, DeviceModel model, VfioUserServerConfig served, LongSupplier nanoTime) {
+    SharedWindow window = served.shared();
     this.model = model;
     vectors = model.vectors();
     bars = new ServedBars(model);
@@ -36,7 +37,7 @@ final class ServedDevice implements AutoCloseable {
       throw new IllegalArgumentException(
           "shared window 0x%x+0x%x lies outside BAR %d of 0x%x bytes".formatted(window.offset(), window.length(), window.bar(), bars.all().get(window.bar()).length()));
     }
-    shared = window == null ? null : new SharedRegisters(kernel, window);
+    shared = window == null ? null : new SharedRegisters(kernel, served.socket(), window);
     model.connect(bus, runner);
   }
 

@@ -1,6 +1,7 @@
 package io.twostep.machine.linux.vfiouser.server;
 
 import io.twostep.machine.linux.Errno;
+import io.twostep.machine.linux.SystemCallException;
 import io.twostep.machine.linux.kernel.Descriptor;
 import io.twostep.machine.linux.kernel.Kernel;
 import io.twostep.machine.linux.kernel.PollEvents;
@@ -85,6 +86,8 @@ final class Session implements AutoCloseable {
       }
     } catch (ConnectionException e) {
       LOG.info("client left: it {}", e.getMessage());
+    } catch (SystemCallException e) {
+      LOG.warn("the session ends: {}", e.getMessage());
     }
   }
 
@@ -114,7 +117,7 @@ final class Session implements AutoCloseable {
       Thread.onSpinWait();
       return;
     }
-    kernel.poll(polled, READABLE, ready, nanos);
+    kernel.poll(polled, READABLE, ready, nanos < 0 ? VfioUserServer.LONGEST_WAIT_NANOS : Math.min(nanos, VfioUserServer.LONGEST_WAIT_NANOS));
   }
 
   private void handle(Message message) {

@@ -7,6 +7,7 @@ import io.twostep.machine.linux.kernel.MapOptions;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.VarHandle;
+import java.nio.file.Path;
 
 /**
  * The memory behind a {@link SharedWindow}, in a file whose offsets are those of the BAR.
@@ -23,10 +24,10 @@ final class SharedRegisters implements AutoCloseable {
   private final Descriptor file;
   private final MemorySegment words;
 
-  SharedRegisters(Kernel kernel, SharedWindow window) {
+  SharedRegisters(Kernel kernel, Path socket, SharedWindow window) {
     this.kernel = kernel;
     this.window = window;
-    file = kernel.memfd("twostep registers", MapOptions.MEMFD_SEALABLE);
+    file = kernel.memfd("registers of " + socket, MapOptions.MEMFD_SEALABLE);
     try {
       kernel.truncate(file, window.offset() + window.length());
       kernel.sealSize(file);

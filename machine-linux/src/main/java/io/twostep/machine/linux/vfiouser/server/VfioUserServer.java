@@ -14,9 +14,12 @@ import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.util.List;
+import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Serves a device model to one client after another over a UNIX socket.
@@ -25,7 +28,12 @@ import org.jspecify.annotations.Nullable;
  * whatever way, its memory and eventfds are let go and the model is reset. {@link #stop} and {@link #close} may be called from any thread.
  */
 public final class VfioUserServer implements AutoCloseable {
+  /** How long a server waits that nobody wakes. */
+  static final long LONGEST_WAIT_NANOS = 1_000_000_000;
+
+  private static final Logger LOG = LoggerFactory.getLogger(VfioUserServer.class);
   private static final int BACKLOG = 8;
+  private static final long RETRY_NANOS = 50_000_000;
 
   private final Kernel kernel;
   private final VfioUserServerConfig config;
@@ -59,7 +67,7 @@ public final class VfioUserServer implements AutoCloseable {
   static VfioUserServer listen(VfioUserServerConfig config, DeviceModel model, Kernel kernel, LongSupplier nanoTime) {
     ServedDevice device;
     try {
-      device = new ServedDevice(kernel, model, config.shared(), nanoTime);
+      device = new ServedDevice(kernel, model, config, nanoTime);
     } catch (RuntimeException e) {
       model.close();
       throw e;
@@ -148,18 +156,17 @@ public final class VfioUserServer implements AutoCloseable {
     }
   }
 
+  /** Returns null if there is none yet. A server outlives what its kernel refuses now, such as one descriptor more. */
   private @Nullable Descriptor accept() {
-    kernel.poll(List.of(listener, stop), new short[] {PollEvents.READABLE, PollEvents.READABLE}, new short[2], -1);
-    if (stopped) {
-      return null;
-    }
     try {
-      return kernel.accept(listener, "client of " + config.socket());
+      kernel.poll(List.of(listener, stop), new short[] {PollEvents.READABLE, PollEvents.READABLE}, new short[2], LONGEST_WAIT_NANOS);
+      return stopped ? null : kernel.accept(listener, "client of " + config.socket());
     } catch (SystemCallException e) {
-      if (e.errno() == Errno.EAGAIN) {
-        return null;
+      if (e.errno() != Errno.EAGAIN) {
+        LOG.warn("no client can be taken now: {}", e.getMessage());
+        LockSupport.parkNanos(RETRY_NANOS);
       }
-      throw e;
+      return null;
     }
   }
 
@@ -168,8 +175,17 @@ public final class VfioUserServer implements AutoCloseable {
     stopped = true;
     synchronized (stop) {
       if (!closed) {
-        EventLoop.signal(kernel, stop);
+        wake();
       }
+    }
+  }
+
+  /** A call that is not heard costs {@link #LONGEST_WAIT_NANOS} at most. */
+  private void wake() {
+    try {
+      EventLoop.signal(kernel, stop);
+    } catch (SystemCallException e) {
+      LOG.warn("the server was not woken, and stops a little later: {}", e.getMessage());
     }
   }
 
