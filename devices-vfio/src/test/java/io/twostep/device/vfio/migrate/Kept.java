@@ -78,8 +78,13 @@ interface Kept {
 
     @Override
     public @Nullable ReadableByteChannel spool() {
+      Path file = folder.resolve("spool");
+      if (!Files.exists(file)) {
+        // Killed before it began one.
+        return null;
+      }
       try {
-        return read = FileSpool.open(folder.resolve("spool"));
+        return read = FileSpool.open(file);
       } catch (IOException e) {
         throw new UncheckedIOException(e);
       }
