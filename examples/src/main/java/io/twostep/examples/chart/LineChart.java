@@ -10,6 +10,11 @@ public final class LineChart {
   private static final double LEFT = 70;
   private static final double RIGHT = 190;
   private static final double TOP = 20;
+
+  /** Marker and gaps of a name in the legend, and a letter of it at its widest. */
+  private static final double MARKED = 56;
+
+  private static final double LETTER = 7;
   private static final double BOTTOM = 50;
 
   private final String id;
@@ -72,7 +77,7 @@ public final class LineChart {
     Axis x = Axis.over(xLabel, extreme(true, false), extreme(true, true), bytes);
     Axis y = Axis.over(yLabel, extreme(false, false), extreme(false, true), false);
     to.open(
-        "svg", "xmlns", "http://www.w3.org/2000/svg", "viewBox", "0 0 " + Markup.at(WIDTH) + " " + Markup.at(HEIGHT), "role", "img", "aria-labelledby",
+        "svg", "xmlns", "http://www.w3.org/2000/svg", "viewBox", "0 0 " + Markup.at(WIDTH - RIGHT + legendWidth()) + " " + Markup.at(HEIGHT), "role", "img", "aria-labelledby",
         id + "-t " + id + "-d");
     to.element("title", title, "id", id + "-t").element("desc", description, "id", id + "-d");
     axes(to, x, y);
@@ -169,6 +174,15 @@ public final class LineChart {
       case 2 -> to.leaf("path", "class", fill, "d", "M" + Markup.at(x) + " " + Markup.at(y - 5) + "l5 9h-10z");
       default -> to.leaf("path", "class", fill, "d", "M" + Markup.at(x) + " " + Markup.at(y - 5) + "l5 5l-5 5l-5 -5z");
     }
+  }
+
+  /** Return the width to the right of the plot: never less than usual, so that charts with short names are alike. */
+  private double legendWidth() {
+    double width = RIGHT;
+    for (Series line : series) {
+      width = Math.max(width, MARKED + LETTER * line.name().length());
+    }
+    return width;
   }
 
   private static void legend(Markup to, Series line, int row) {

@@ -51,6 +51,15 @@ class LineChartTest {
     assertThat(points[0][1]).isBetween(band[0][1], band[3][1]);
   }
 
+  @Test
+  void namesOfAnyLengthLieInsideThePicture() {
+    String name = "a name that is longer than any the legend is usually wide enough for";
+    String svg = new LineChart("id", "title", "what", "n", "ns", false).add(new Series(name, 0, List.of(new Point(1, 10, 8, 12)))).file();
+    double width = Double.parseDouble(svg.replaceFirst("(?s)^.*?viewBox=\"0 0 ([0-9.]*) .*$", "$1"));
+    double at = Double.parseDouble(svg.replaceFirst("(?s)^.*<text x=\"([0-9.]*)\"[^>]*>" + name + ".*$", "$1"));
+    assertThat(at + 6 * name.length()).isLessThan(width);
+  }
+
   private static double[][] points(String svg, String element) {
     String list = svg.substring(svg.indexOf("<" + element)).replaceFirst("(?s)^.*?points=\"([^\"]*)\".*$", "$1");
     return java.util.Arrays.stream(list.split(" "))
