@@ -24,6 +24,8 @@ import io.twostep.tck.ForwardingIommu;
 import io.twostep.tck.ProbeDevice;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.concurrent.locks.Lock;
+import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Function;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -257,24 +259,22 @@ class DirtyTrackingTest {
       DirtyTracking tracking = f.mapper.dirtyTracking();
       tracking.start();
       DirtyBitmap reported = f.everything();
+      // Fair: a reader that took it again at once could leave the other thread waiting for as long as the scheduler likes.
+      ReentrantLock turn = new ReentrantLock(true);
       AtomicBoolean done = new AtomicBoolean();
       AtomicReference<Throwable> failure = new AtomicReference<>();
       Thread reader =
           new Thread(
               () -> {
                 while (!done.get()) {
-                  synchronized (reported) {
-                    tracking.readAndClear(reported);
-                  }
+                  locked(turn, () -> tracking.readAndClear(reported));
                 }
               });
       reader.setUncaughtExceptionHandler((thread, e) -> failure.set(e));
       reader.start();
       try (IovaReservation window = f.mapper.newReservation()) {
         for (int round = 0; round < 1500; round++) {
-          synchronized (reported) {
-            reported.clear();
-          }
+          locked(turn, reported::clear);
           long length = (2L << 20) << round % 3;
           window.tryAlloc(0, length, DmaDirection.FROM_DEVICE, 0);
           for (long at = 0; at < length; at += length / 8) {
@@ -284,10 +284,8 @@ class DirtyTrackingTest {
           long target = window.address() + (round & 7) * (length / 8);
           assertThat(f.device.tryWrite(target, new byte[16])).isTrue();
           window.destroy();
-          synchronized (reported) {
-            tracking.readAndClear(reported);
-            assertThat(reported.isDirty(target)).as("write to 0x%x of round %d", target, round).isTrue();
-          }
+          locked(turn, () -> tracking.readAndClear(reported));
+          assertThat(reported.isDirty(target)).as("write to 0x%x of round %d", target, round).isTrue();
         }
       } finally {
         done.set(true);
@@ -295,6 +293,15 @@ class DirtyTrackingTest {
       }
       assertThat(failure.get()).isNull();
       tracking.stop();
+    }
+  }
+
+  private static void locked(Lock lock, Runnable work) {
+    lock.lock();
+    try {
+      work.run();
+    } finally {
+      lock.unlock();
     }
   }
 }

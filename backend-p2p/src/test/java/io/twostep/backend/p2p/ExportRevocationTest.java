@@ -258,13 +258,15 @@ class ExportRevocationTest {
                       }
                     } catch (RuntimeException | AssertionError e) {
                       failure.set(e);
+                    } finally {
+                      running.countDown();
                     }
                   }));
         }
         threads.forEach(Thread::start);
         running.await();
         for (int round = 0; round < 50; round++) {
-          exported.revoke(10_000_000_000L).toCompletableFuture().get();
+          exported.revoke(Rig.PATIENCE_NANOS).toCompletableFuture().get();
           assertThat(exported.mappings()).isZero();
           exported.restore();
         }

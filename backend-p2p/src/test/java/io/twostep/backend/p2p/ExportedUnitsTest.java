@@ -180,7 +180,7 @@ class ExportedUnitsTest {
         threads.forEach(Thread::start);
         running.await();
         for (int round = 0; round < 50; round++) {
-          exported.revoke(10_000_000_000L).toCompletableFuture().get();
+          exported.revoke(Rig.PATIENCE_NANOS).toCompletableFuture().get();
           assertThat(exported.mappings()).isZero();
           exported.restore();
         }

@@ -95,7 +95,7 @@ class PeerStormTest {
         rig.machine.accessControl("0000:02:01.0", round % 2 == 0 ? "rr+cr" : "none");
         PeerMemory old = memory.get();
         if (round % 3 == 2) {
-          old.revoke(10_000_000_000L).toCompletableFuture().get();
+          old.revoke(Rig.PATIENCE_NANOS).toCompletableFuture().get();
           assertThat(old.pins()).isZero();
           old.close();
           memory.set(PeerMemory.publish(rig.seen, old.provider(), ProbeDevice.MEMORY_BAR, 0, Rig.PEER_BYTES));

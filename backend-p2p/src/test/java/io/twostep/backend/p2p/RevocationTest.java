@@ -320,12 +320,14 @@ class RevocationTest {
                       }
                     } catch (RuntimeException | AssertionError e) {
                       failure.set(e);
+                    } finally {
+                      running.countDown();
                     }
                   }));
         }
         threads.forEach(Thread::start);
         running.await();
-        rig.behindMemory.revoke(10_000_000_000L).toCompletableFuture().get();
+        rig.behindMemory.revoke(Rig.PATIENCE_NANOS).toCompletableFuture().get();
         assertThat(rig.behindMemory.pins()).isZero();
         for (Thread thread : threads) {
           thread.join();

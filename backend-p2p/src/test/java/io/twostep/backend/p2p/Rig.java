@@ -32,6 +32,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 
 /**
  * A modelled machine with an importing device below a switch and three providers: beside it below the switch, behind the host bridge, and behind another that nobody knows.
@@ -78,6 +79,9 @@ final class Rig implements AutoCloseable {
   }
 
   static final int PAGE = 4096;
+
+  /** A deadline, on the machine's real clock, that nobody misses: however long the scheduler keeps an importer waiting, its device is not stopped for it. */
+  static final long PATIENCE_NANOS = TimeUnit.HOURS.toNanos(1);
 
   /** Bytes of each provider's memory. */
   static final int PEER_BYTES = 256 << 10;

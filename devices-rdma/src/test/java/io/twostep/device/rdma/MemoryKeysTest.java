@@ -24,7 +24,7 @@ class MemoryKeysTest {
   private static final int PAGE = 4096;
 
   @Test
-  void piecesOfOtherKeysAreOneRangeAndPermitWhatBothPermit() {
+  void piecesOfOtherKeysAreOneRange() {
     try (TwoHosts hosts = new TwoHosts(BAD)) {
       hosts.connect(SMALL);
       MemoryBlock near = HcaTest.random(hosts.near, 1);
@@ -46,9 +46,25 @@ class MemoryKeysTest {
         System.arraycopy(source, 3958, expectedFirst, 20_000, 14_900 - 3908);
         assertThat(Arrays.mismatch(bytes(first), expectedFirst)).as(seed()).isEqualTo(-1);
         assertThat(Arrays.mismatch(bytes(second), expectedSecond)).as(seed()).isEqualTo(-1);
-        hosts.near.pair().postRead(2, nearKey, NEAR, 5000, all.key(), 0x5000_0123L);
-        hosts.await(hosts.near, 2);
-        assertThat(hosts.near.done.getLast().status()).as("the second piece's key permits no READ").isIn(CompletionStatus.REMOTE_ACCESS, CompletionStatus.REMOTE_OPERATION);
+      }
+    }
+  }
+
+  /** On a sound wire: whoever refuses a request does so once, and an answer that is lost is not given again. */
+  @Test
+  void piecesOfOtherKeysPermitWhatBothPermit() {
+    try (TwoHosts hosts = new TwoHosts(WireFaults.NONE)) {
+      hosts.connect(SMALL);
+      MemoryKey nearKey = hosts.near.register(HcaTest.random(hosts.near, 1), NEAR, ALL);
+      MemoryKey firstKey = hosts.far.register(HcaTest.random(hosts.far, 2), FAR, ALL);
+      MemoryKey secondKey = hosts.far.register(HcaTest.random(hosts.far, 3), FAR, AccessFlags.LOCAL_WRITE | AccessFlags.REMOTE_WRITE);
+      DataSegments pieces = new DataSegments().add(firstKey, FAR, 4096).add(secondKey, FAR, 4096);
+      try (MemoryKey all = hosts.far.hca().registerPieces(hosts.far.domain(), 0x5000_0000L, pieces, ALL)) {
+        hosts.near.pair().postWrite(1, nearKey, NEAR, 8192, all.key(), 0x5000_0000L);
+        hosts.near.pair().postRead(2, nearKey, NEAR, 4096, all.key(), 0x5000_0000L);
+        hosts.near.pair().postRead(3, nearKey, NEAR, 4097, all.key(), 0x5000_0000L);
+        hosts.await(hosts.near, 3);
+        assertThat(hosts.near.done).extracting(Done::status).startsWith(CompletionStatus.SUCCESS, CompletionStatus.SUCCESS).element(2).as("the second piece's key permits no READ").isIn(CompletionStatus.REMOTE_ACCESS, CompletionStatus.REMOTE_OPERATION);
       }
     }
   }

@@ -7,8 +7,11 @@ import java.util.function.LongSupplier;
 /** Measures heap bytes that the current thread allocates. */
 public final class Allocation {
   private static final ThreadMXBean THREADS = (ThreadMXBean) ManagementFactory.getThreadMXBean();
-  private static final int WARM_UP = 15_000;
-  private static final int ROUNDS = 8;
+  private static final int WARM_UP = 4_000;
+
+  /** Rounds at most until one allocates nothing: the compiler, which removes the last objects, has a thread of its own and may come late. */
+  private static final int MOST_ROUNDS = 100;
+
   private static final int RUNS = 500;
 
   private Allocation() {}
@@ -38,7 +41,7 @@ public final class Allocation {
       work.run();
     }
     long least = Long.MAX_VALUE;
-    for (int round = 0; round < ROUNDS && least != 0; round++) {
+    for (int round = 0; round < MOST_ROUNDS && least != 0; round++) {
       long before = allocatedBytes() - excluded.getAsLong();
       for (int i = 0; i < RUNS; i++) {
         work.run();

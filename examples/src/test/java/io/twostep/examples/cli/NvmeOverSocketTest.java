@@ -15,7 +15,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** {@code twostep nvme} on a drive that is served at a socket. */
-@Timeout(120)
+@Timeout(600)
 class NvmeOverSocketTest {
   @TempDir Path folder;
   private NvmeServer server;

@@ -19,7 +19,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** The NVMe driver, unchanged, on a controller that is served over a socket: by this process, and by another. */
-@Timeout(120)
+@Timeout(600)
 class NvmeOverVfioUserTest {
   private static final String DEVICE = VfioUserMachine.DEVICE.text();
 

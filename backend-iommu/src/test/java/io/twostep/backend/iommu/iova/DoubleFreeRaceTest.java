@@ -43,11 +43,12 @@ class DoubleFreeRaceTest {
       offered.set(iova << 1 | round & 1);
       free(allocator, iova, granules, freed);
       int finished = round + 1;
-      spinWhile(() -> done.get() != finished);
+      spinWhile(() -> done.get() != finished && other.isAlive());
       twice += freed.get() == 2 ? 1 : 0;
       never += freed.get() == 0 ? 1 : 0;
     }
     other.join();
+    assertThat(done).as("rounds that the other thread came through").hasValue(ROUNDS);
     assertThat(twice).as("freed twice").isZero();
     assertThat(never).as("freed by nobody").isZero();
     assertThat(allocator.statistics().liveRanges()).isZero();

@@ -49,7 +49,7 @@ class ChurnTest {
       va = process.map(PAGES * PAGE, true);
       table = new TestPageTable(rig.probe);
       int access = AccessFlags.LOCAL_WRITE | AccessFlags.REMOTE_WRITE | AccessFlags.REMOTE_READ;
-      umem = new OnDemandSource(rig.mapper, process, rig.machine.timers()).register(va, PAGES * PAGE, access, table);
+      umem = rig.patientSource(process).register(va, PAGES * PAGE, access, table);
       Thread changer = start("changer", SEED, this::change);
       Thread user = start("user", SEED + 1, this::use);
       use(new Random(SEED + 2));

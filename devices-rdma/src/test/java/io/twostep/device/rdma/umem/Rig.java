@@ -6,6 +6,7 @@ import io.twostep.backend.direct.DirectBackend;
 import io.twostep.backend.iommu.IommuBackend;
 import io.twostep.backend.iommu.IommuConfig;
 import io.twostep.device.rdma.mirror.FramePool;
+import io.twostep.device.rdma.mirror.ProcessMemory;
 import io.twostep.dma.DeviceLimits;
 import io.twostep.dma.DmaMapper;
 import io.twostep.dma.DmaStack;
@@ -40,6 +41,11 @@ final class Rig implements AutoCloseable {
 
   static Rig translated() {
     return new Rig(true, SlotOptions.DEFAULT);
+  }
+
+  /** Return a source whose faults wait for changes of another thread for as long as those take: virtual time may run away while that thread has no processor. */
+  OnDemandSource patientSource(ProcessMemory process) {
+    return new OnDemandSource(mapper, process, machine.timers(), Long.MAX_VALUE / 2);
   }
 
   @Override

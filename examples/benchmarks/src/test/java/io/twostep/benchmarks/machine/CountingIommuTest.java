@@ -8,7 +8,6 @@ import io.twostep.dma.DmaMapping;
 import io.twostep.dma.spi.TableFormat;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
-import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 
 class CountingIommuTest {
@@ -16,15 +15,13 @@ class CountingIommuTest {
   private static final int TIMES = 20_000;
 
   @Test
-  void everyInvalidationOfEveryThreadIsCounted() throws InterruptedException {
+  void everyInvalidationOfEveryThreadIsCounted() {
     try (MappedDevice device = MappedDevice.on(TableFormat.VTD_SECOND_STAGE)) {
       try (ExecutorService threads = Executors.newFixedThreadPool(THREADS)) {
         for (int i = 0; i < THREADS; i++) {
           long phys = new ScatteredPages(1, i).phys[0];
           threads.submit(() -> mapAndUnmap(device, phys));
         }
-        threads.shutdown();
-        assertThat(threads.awaitTermination(1, TimeUnit.MINUTES)).isTrue();
       }
       assertThat(device.counters().invalidations()).isEqualTo(THREADS * TIMES);
       assertThat(device.counters().publishes()).isEqualTo(THREADS * TIMES);

@@ -41,7 +41,7 @@ class LostBarTest {
                 access,
                 Integer.toString(times),
                 folder.resolve("bar").toString())
-            .redirectErrorStream(true)
+            .redirectError(ProcessBuilder.Redirect.INHERIT)
             .start();
     String said = new String(child.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
     assertThat(child.waitFor(60, TimeUnit.SECONDS)).isTrue();

@@ -25,7 +25,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** Our client against our server, in one process. */
-@Timeout(60)
+@Timeout(600)
 class ClientAndServerTest {
   @TempDir Path folder;
   private Map<String, Integer> before;

@@ -40,7 +40,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** Clients that break every rule: they are refused, or hung up on, and harm nobody: the next client finds the device as new, and nothing of theirs is kept. */
-@Timeout(60)
+@Timeout(600)
 class ClientThatLiesTest {
   private static final Kernel KERNEL = Kernel.host();
 

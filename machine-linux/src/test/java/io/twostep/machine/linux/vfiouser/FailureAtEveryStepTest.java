@@ -34,7 +34,7 @@ import org.junit.jupiter.params.provider.CsvSource;
  *
  * <p>What is thrown is typed and names the socket; nothing stays open or mapped, no thread stays; and the next client, like another in the same process, notices nothing.
  */
-@Timeout(120)
+@Timeout(600)
 class FailureAtEveryStepTest {
   private static final int LENGTH = 0x2000;
 
@@ -70,6 +70,9 @@ class FailureAtEveryStepTest {
     // Once something is wrong the time is up for whoever waits: for the rest of a message, say, that a wrong length promises.
     LongSupplier clock = () -> System.nanoTime() + (kernel.nthCall().picked().isEmpty() ? 0 : 60_000_000_000L);
     try (VfioUserMachine machine = VfioUserMachine.open(config, kernel, clock)) {
+      if (!isCopyDevice(machine.slots().getFirst())) {
+        return false;
+      }
       machine.slots().getFirst().interrupts().enable(1, interrupts::incrementAndGet);
       machine.slots().getFirst().reset();
       boolean worked = copied(machine, 0x10000);
@@ -82,6 +85,11 @@ class FailureAtEveryStepTest {
       assertThat(e).as(kernel.nthCall().picked()).hasMessageContaining(config.socket().toString());
       return false;
     }
+  }
+
+  /** A bit of what the server says of the device may be another: that is another device then, and no fault of the server's. */
+  private static boolean isCopyDevice(DeviceSlot slot) {
+    return slot.interrupts().count() > 1 && slot.bar(0).kind() == DeviceSlot.Bar.Kind.REGISTERS && slot.bar(0).length() == CopyDevice.BAR_LENGTH;
   }
 
   /** Have the device copy memory, and take down what was mapped for it; returns whether the bytes arrived, and an interrupt. */
@@ -112,12 +120,12 @@ class FailureAtEveryStepTest {
 
   private boolean copied(VfioUserMachine machine, Mmio registers, long source, long target) {
     int signalled = interrupts.get();
-    int before = registers.read32(CopyDevice.DONE);
     registers.write64(CopyDevice.SOURCE, source);
     registers.write64(CopyDevice.TARGET, target);
     registers.write64(CopyDevice.LENGTH, LENGTH);
     registers.write32(CopyDevice.DOORBELL, 1);
-    while (machine.lost() == null && (registers.read32(CopyDevice.DONE) == before || interrupts.get() == signalled)) {
+    // What the device says of itself may be what comes in wrong: only the interrupt says that it is done.
+    while (machine.lost() == null && interrupts.get() == signalled) {
       Thread.yield();
     }
     return registers.read32(CopyDevice.STATUS) == BusMaster.OK;

@@ -15,7 +15,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** What is done again and again costs no heap, on none of the threads that have a part in it: the client's, its machine's, the server's. */
-@Timeout(120)
+@Timeout(600)
 class HeapPerMessageTest {
   private static final int CLIENT = 0;
   private static final int SERVER = 1;

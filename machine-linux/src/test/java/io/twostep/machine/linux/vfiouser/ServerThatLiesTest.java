@@ -50,7 +50,7 @@ import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** Servers that die, stall or lie: the client says which device and what to do, is DETACHED from then on, and holds nothing afterwards. */
-@Timeout(60)
+@Timeout(600)
 class ServerThatLiesTest {
   private static final Kernel KERNEL = Kernel.host();
 

@@ -102,11 +102,23 @@ class ModelInterruptsTest {
     interrupts.signal(0);
     Thread machine = Thread.ofPlatform().start(queue::deliver);
     entered.await();
-    Thread opener = Thread.ofPlatform().start(go::countDown);
+    AtomicBoolean disabled = new AtomicBoolean();
+    Thread opener = Thread.ofPlatform().start(letGoOnceItWaits(Thread.currentThread(), disabled, go));
     interrupts.disable(0);
+    disabled.set(true);
     assertThat(finished).isTrue();
     machine.join();
     opener.join();
+  }
+
+  /** Opens a latch when a thread waits, or has not waited. */
+  private static Runnable letGoOnceItWaits(Thread waiting, AtomicBoolean hasNot, CountDownLatch latch) {
+    return () -> {
+      while (waiting.getState() == Thread.State.RUNNABLE && !hasNot.get()) {
+        Thread.onSpinWait();
+      }
+      latch.countDown();
+    };
   }
 
   @Test

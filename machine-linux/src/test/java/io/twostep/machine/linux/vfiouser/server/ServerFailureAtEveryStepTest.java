@@ -28,7 +28,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** A server's whole life, in which every step goes wrong once: it costs the client of the day its session at most, the next one is served, and nothing stays open or mapped. */
-@Timeout(120)
+@Timeout(600)
 class ServerFailureAtEveryStepTest {
   private static final int LENGTH = 0x2000;
 
