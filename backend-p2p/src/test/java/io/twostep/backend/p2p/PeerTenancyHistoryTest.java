@@ -243,7 +243,7 @@ class PeerTenancyHistoryTest {
 
   @ParameterizedTest
   @EnumSource(value = Kind.class, names = {"DIRECT", "IOMMU", "IOMMU_LAZY", "UNTRUSTED", "HOST"})
-  @Tag("breaks:device-used-unknown-address+device-used-unmapped")
+  @Tag("may-break:device-used-unknown-address+device-used-unmapped")
   void memoryIsItsOwnersAloneHoweverItChangesHands(Kind kind) {
     for (int history = 0; history < 4; history++) {
       Seeds.run(

@@ -108,7 +108,7 @@ public interface HotPathRules extends TckFixture {
 
   /** E8c. */
   @Test
-  @Tag("breaks:cache-line-shared")
+  @Tag("may-break:cache-line-shared")
   default void e8cThreadsMapSideBySide() throws InterruptedException {
     int length = (int) Math.max(rounded(6000), has(Behavior.TRANSLATES) ? rig().mapper().limits().granule() : 1);
     List<MemoryBlock> blocks = new ArrayList<>();
