@@ -5,7 +5,6 @@ import io.twostep.device.nvme.host.Doorbell;
 import io.twostep.device.nvme.host.Registers;
 import io.twostep.device.nvme.host.SubmissionQueue;
 import io.twostep.device.nvme.host.Tags;
-import io.twostep.device.nvme.host.Teardown;
 import io.twostep.device.nvme.wire.AdminOpcode;
 import io.twostep.device.nvme.wire.AqaLayout;
 import io.twostep.device.nvme.wire.AsyncEventLayout;
@@ -15,6 +14,7 @@ import io.twostep.device.nvme.wire.SqeLayout;
 import io.twostep.device.nvme.wire.StatusCode;
 import io.twostep.dma.DmaBuffer;
 import io.twostep.dma.DmaMapper;
+import io.twostep.dma.spi.Closing;
 import io.twostep.dma.spi.Timers;
 import java.util.ArrayDeque;
 import java.util.concurrent.locks.ReentrantLock;
@@ -315,6 +315,6 @@ final class AdminQueue implements AutoCloseable {
   /** Free the queues' memory; the controller is stopped. */
   @Override
   public void close() {
-    new Teardown().then(submissionMemory::close).then(completionMemory::close).finish();
+    new Closing().then(submissionMemory::close).then(completionMemory::close).end();
   }
 }

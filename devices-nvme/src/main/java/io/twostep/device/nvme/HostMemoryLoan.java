@@ -1,6 +1,5 @@
 package io.twostep.device.nvme;
 
-import io.twostep.device.nvme.host.Teardown;
 import io.twostep.device.nvme.wire.HostMemoryBufferLayout;
 import io.twostep.dma.DmaAttributes;
 import io.twostep.dma.DmaBuffer;
@@ -10,6 +9,7 @@ import io.twostep.dma.DmaMappingException;
 import io.twostep.dma.IovaReservation;
 import io.twostep.dma.MemoryBlock;
 import io.twostep.dma.MemoryPlacement;
+import io.twostep.dma.spi.Closing;
 import io.twostep.dma.spi.PhysicalMemory;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
@@ -174,18 +174,18 @@ final class HostMemoryLoan implements AutoCloseable {
   /** Free it; the controller does not touch it any more. */
   @Override
   public void close() {
-    Teardown teardown = new Teardown();
+    Closing closing = new Closing();
     DmaBuffer buffer = list;
     list = null;
     if (buffer != null) {
-      teardown.then(buffer::close);
+      closing.then(buffer::close);
     }
     for (DmaBuffer piece : buffers) {
-      teardown.then(piece::close);
+      closing.then(piece::close);
     }
     buffers.clear();
     pieces.clear();
     length = 0;
-    teardown.then(this::closeWindow).finish();
+    closing.then(this::closeWindow).end();
   }
 }

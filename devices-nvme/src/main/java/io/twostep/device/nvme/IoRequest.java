@@ -1,11 +1,11 @@
 package io.twostep.device.nvme;
 
 import io.twostep.device.nvme.host.CoherentListPages;
-import io.twostep.device.nvme.host.Teardown;
 import io.twostep.device.nvme.wire.SqeLayout;
 import io.twostep.dma.DmaMappingException;
 import io.twostep.dma.InvalidationBatch;
 import io.twostep.dma.PhysRanges;
+import io.twostep.dma.spi.Closing;
 import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
 
@@ -256,11 +256,11 @@ final class IoRequest implements AutoCloseable {
 
   @Override
   public void close() {
-    Teardown teardown = new Teardown().then(data::close);
+    Closing closing = new Closing().then(data::close);
     MetadataMapping separate = metadata;
     if (separate != null) {
-      teardown.then(separate::close);
+      closing.then(separate::close);
     }
-    teardown.finish();
+    closing.end();
   }
 }

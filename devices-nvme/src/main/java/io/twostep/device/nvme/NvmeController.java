@@ -1,11 +1,11 @@
 package io.twostep.device.nvme;
 
 import io.twostep.device.nvme.host.Registers;
-import io.twostep.device.nvme.host.Teardown;
 import io.twostep.device.nvme.wire.IdentifyCommandLayout;
 import io.twostep.dma.DeviceLimits;
 import io.twostep.dma.DmaBuffer;
 import io.twostep.dma.DmaMapper;
+import io.twostep.dma.spi.Closing;
 import io.twostep.dma.spi.Driver;
 import io.twostep.dma.spi.DriverContext;
 import io.twostep.dma.spi.PhysicalMemory;
@@ -473,6 +473,6 @@ public final class NvmeController implements Driver {
   }
 
   private void free() {
-    new Teardown().then(pairs::close).then(hostMemory::close).then(adminData::close).then(core.admin()::close).then(core.mapper()::close).finish();
+    new Closing().then(pairs::close).then(hostMemory::close).then(adminData::close).then(core.admin()::close).then(core.mapper()::close).end();
   }
 }

@@ -1,8 +1,8 @@
 package io.twostep.device.nvme;
 
 import io.twostep.device.nvme.host.QueueGuard;
-import io.twostep.device.nvme.host.Teardown;
 import io.twostep.dma.DmaMappingException;
+import io.twostep.dma.spi.Closing;
 import io.twostep.dma.spi.Timers;
 import org.jspecify.annotations.Nullable;
 
@@ -244,6 +244,6 @@ public final class NvmeQueue {
 
   /** Free everything; the controller is stopped and nothing is outstanding. */
   void free() {
-    new Teardown().then(engine::close).then(rings::close).finish();
+    new Closing().then(engine::close).then(rings::close).end();
   }
 }

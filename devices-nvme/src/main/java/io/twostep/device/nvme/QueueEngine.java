@@ -4,12 +4,12 @@ import io.twostep.device.nvme.host.CoherentListPages;
 import io.twostep.device.nvme.host.CompletionQueue;
 import io.twostep.device.nvme.host.SubmissionQueue;
 import io.twostep.device.nvme.host.Tags;
-import io.twostep.device.nvme.host.Teardown;
 import io.twostep.device.nvme.wire.CqeLayout;
 import io.twostep.device.nvme.wire.SqeLayout;
 import io.twostep.device.nvme.wire.StatusCode;
 import io.twostep.dma.DmaMappingException;
 import io.twostep.dma.InvalidationBatch;
+import io.twostep.dma.spi.Closing;
 import io.twostep.dma.spi.Timers;
 import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
@@ -433,10 +433,10 @@ final class QueueEngine implements AutoCloseable {
   /** Give back what the requests hold; nothing is outstanding. */
   @Override
   public void close() {
-    Teardown teardown = new Teardown();
+    Closing closing = new Closing();
     for (IoRequest request : requests) {
-      teardown.then(request::close);
+      closing.then(request::close);
     }
-    teardown.then(lists::close).finish();
+    closing.then(lists::close).end();
   }
 }

@@ -1,9 +1,9 @@
 package io.twostep.device.nvme;
 
-import io.twostep.device.nvme.host.Teardown;
 import io.twostep.device.nvme.wire.DoorbellLayout;
 import io.twostep.device.nvme.wire.ShadowDoorbellLayout;
 import io.twostep.dma.DmaBuffer;
+import io.twostep.dma.spi.Closing;
 import io.twostep.dma.spi.Interrupts;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -180,18 +180,18 @@ final class QueuePairs implements AutoCloseable {
   /** Free everything; the controller is stopped. */
   @Override
   public void close() {
-    Teardown teardown = new Teardown();
+    Closing closing = new Closing();
     for (NvmeQueue queue : queues) {
-      teardown.then(queue::free);
+      closing.then(queue::free);
     }
     DmaBuffer indices = shadow;
     DmaBuffer events = shadowEvents;
     if (indices != null) {
-      teardown.then(indices::close);
+      closing.then(indices::close);
     }
     if (events != null) {
-      teardown.then(events::close);
+      closing.then(events::close);
     }
-    teardown.finish();
+    closing.end();
   }
 }

@@ -3,11 +3,11 @@ package io.twostep.device.nvme;
 import io.twostep.device.nvme.host.CompletionQueue;
 import io.twostep.device.nvme.host.Doorbell;
 import io.twostep.device.nvme.host.SubmissionQueue;
-import io.twostep.device.nvme.host.Teardown;
 import io.twostep.device.nvme.wire.CqeLayout;
 import io.twostep.device.nvme.wire.DoorbellLayout;
 import io.twostep.device.nvme.wire.ShadowDoorbellLayout;
 import io.twostep.dma.DmaBuffer;
+import io.twostep.dma.spi.Closing;
 import java.lang.foreign.MemorySegment;
 
 /** The two rings of one queue pair, the memory they lie in and their doorbells. */
@@ -70,6 +70,6 @@ final class RingMemory implements AutoCloseable {
 
   @Override
   public void close() {
-    new Teardown().then(submissionMemory::close).then(completionMemory::close).finish();
+    new Closing().then(submissionMemory::close).then(completionMemory::close).end();
   }
 }

@@ -72,6 +72,8 @@ public sealed class Revocable permits PeerRange {
    * Take the memory back: nobody can begin to use it from now on, and everybody who does is told. May be repeated, with no effect.
    *
    * <p>Whether the last device has let go is known by the pins of the {@link MemoryRegion}.
+   *
+   * @throws RuntimeException what an importer threw first; the others were told all the same
    */
   public final void revoke() {
     synchronized (this) {
@@ -80,9 +82,7 @@ public sealed class Revocable permits PeerRange {
       }
       revoked = true;
     }
-    for (Importer importer : importers()) {
-      importer.revoked(this);
-    }
+    new Closing().thenEach(importers(), importer -> importer.revoked(this)).end();
   }
 
   @Override

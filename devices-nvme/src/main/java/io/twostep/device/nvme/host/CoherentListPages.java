@@ -3,6 +3,7 @@ package io.twostep.device.nvme.host;
 import io.twostep.dma.DmaBuffer;
 import io.twostep.dma.DmaMapper;
 import io.twostep.dma.DmaMappingException;
+import io.twostep.dma.spi.Closing;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 
@@ -81,15 +82,15 @@ public final class CoherentListPages implements ListPages, AutoCloseable {
   /** Free the memory; nothing may be taken, and the controller must be stopped. */
   @Override
   public void close() {
-    Teardown teardown = new Teardown();
+    Closing closing = new Closing();
     for (DmaBuffer chunk : chunks) {
-      teardown.then(chunk::close);
+      closing.then(chunk::close);
     }
     chunks = new DmaBuffer[0];
     segments = new MemorySegment[0];
     freePageCount = 0;
     freeSmallCount = 0;
-    teardown.finish();
+    closing.end();
   }
 
   private static int chunkOf(long token) {
