@@ -269,8 +269,9 @@ public final class DmaMapper implements AutoCloseable {
   }
 
   /**
-   * Try again to take down and release what is quarantined; call it once the device has been reset, so that nothing of it is in flight. Allowed after
-   * detach and close.
+   * Try again to take down and release what is quarantined; call it once the device has been reset, or is gone. Allowed after detach and close.
+   *
+   * <p>Nothing goes on the caller's word: everything is invalidated or unmapped anew, and what hardware or host does not confirm remains. So a call without a reset is harmless, and mostly in vain.
    *
    * @return how many remain
    */

@@ -41,7 +41,16 @@ final class WindowScratch {
     return scratch;
   }
 
+  /**
+   * Give the scratch back.
+   *
+   * <p>One that still holds something, because an {@link Error} ended the call, is dropped with what it holds: nobody knows what the device still reaches, and the next call must not meet it.
+   */
   void giveBack() {
+    if (!retirement.isEmpty() || !pins.isEmpty()) {
+      OF_THREAD.remove();
+      return;
+    }
     Arrays.fill(regions, 0, used, null);
     used = 0;
     taken = false;

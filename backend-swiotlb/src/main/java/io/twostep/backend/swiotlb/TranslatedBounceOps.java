@@ -73,8 +73,9 @@ final class TranslatedBounceOps extends StagingOps {
     try {
       next.release(state, undo);
     } catch (RuntimeException e) {
-      // Slots that may still be reachable are lost rather than reused.
       cause.addSuppressed(e);
+      state.word(layer, SPLIT);
+      undo.withhold(this, state.moveFrom(layer));
       return;
     }
     if (state.word(layer) != IN_PLACE) {

@@ -11,7 +11,7 @@ import org.jspecify.annotations.Nullable;
  * <p>A layer takes what concerns it and passes the rest to the one below. The mapper has already checked state, bounds, wrap-around and
  * backing, and hands in memory of this machine only; a layer checks its own rule; the terminal checks reach, trust and
  * overlap and refuses whatever is not ordinary memory. A call that throws has changed nothing, except that what it must retire
- * later is registered with {@code undo}.
+ * later, or could not take down, is registered with {@code undo}.
  *
  * <p>Calls on different states may run concurrently; calls on one state never do, but for disjoint ranges of a window. No call waits for a
  * device or for another request. Lengths are bytes and never 0. All throw {@link DmaMappingException}.
@@ -67,7 +67,8 @@ public interface DmaOps extends AutoCloseable {
   /**
    * Map one contiguous range and make it visible.
    *
-   * <p>A layer does its own part after {@code next.map} succeeded; if that part fails it calls {@code next.unmap(state, undo)} and throws. A layer that must
+   * <p>A layer does its own part after {@code next.map} succeeded; if that part fails it calls {@code next.unmap(state, undo)} and throws. Whoever cannot take down what a failing map has made, because
+   * that throws too, gives it to {@link Retirement#withhold}: until that could be taken down the mapper keeps the memory, and the undo whatever else it holds. A layer that must
    * see the unmap sets {@link MapFlags#NEEDS_UNMAP} in {@code state.flags}; sparse windows do not exist over such a layer where nothing translates.
    *
    * <p>Sets {@code dmaAddress}, {@code length}, {@code allocated} and {@code flags} of the state.
@@ -104,6 +105,8 @@ public interface DmaOps extends AutoCloseable {
    * quarantines the state with its memory and calls again after a reset.
    *
    * <p>A layer that copies registers no copy out where {@link Retirement#isUndo}: the device was never given the addresses.
+   *
+   * <p>May come without {@link MapFlags#NEEDS_UNMAP} having been set here, because a layer above asked or undoes its part; what keeps nothing then does nothing.
    *
    * <p>A layer calls next first, registers its own releases after that, and leaves its words as they are if next throws: the call may be repeated. So in
    * {@link #release}.

@@ -47,7 +47,7 @@ public final class MapFlags {
   /** Some part needs sync when ownership moves. */
   public static final int NEEDS_SYNC = 1 << 24;
 
-  /** Teardown has something to do below, if only to move ownership back to the CPU; without it unmap is never called. */
+  /** Teardown has something to do below, if only to move ownership back to the CPU; without it the mapper does not call unmap. */
   public static final int NEEDS_UNMAP = 1 << 25;
 
   /** Some part lives in bounce slots. */

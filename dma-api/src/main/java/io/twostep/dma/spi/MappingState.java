@@ -76,6 +76,33 @@ public final class MappingState {
     }
   }
 
+  /**
+   * Move what a layer and those below it know of the mapping to a new state, so that it can be taken down when the handle has gone on; this one is left as if nothing were mapped.
+   *
+   * @param layer its index; {@link #layers} to move only what is the terminal's
+   */
+  public MappingState moveFrom(int layer) {
+    MappingState moved = new MappingState(words.length);
+    moved.dmaAddress = dmaAddress;
+    moved.length = length;
+    moved.allocated = allocated;
+    moved.flags = flags;
+    moved.maxLeaf = maxLeaf;
+    moved.terminal = terminal;
+    dmaAddress = 0;
+    length = 0;
+    allocated = 0;
+    flags = 0;
+    terminal = null;
+    for (int i = layer; i < words.length; i++) {
+      moved.words[i] = words[i];
+      moved.objects[i] = objects[i];
+      words[i] = 0;
+      objects[i] = null;
+    }
+    return moved;
+  }
+
   /** Tell whether all bits of {@code mask} are set in {@link #flags}. */
   public boolean has(int mask) {
     return (flags & mask) == mask;

@@ -2,7 +2,9 @@ package io.twostep.dma.spi;
 
 import io.twostep.dma.DmaMappingException;
 import io.twostep.dma.DmaMappingException.Reason;
+import java.util.ArrayDeque;
 import java.util.Arrays;
+import java.util.Deque;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
@@ -45,6 +47,11 @@ public final class Retirement {
   private int count;
   private int phasesPresent;
   private boolean releasing;
+
+  /** There from the first {@link #withhold} until all of it is down. */
+  private @Nullable Deque<Leftover> leftovers;
+
+  private record Leftover(DmaOps owner, MappingState state) {}
 
   /** Create an empty retirement whose completion proves that nothing can reach what was cleared. */
   public Retirement() {
@@ -141,9 +148,26 @@ public final class Retirement {
     phasesPresent |= 1 << phase;
   }
 
+  /**
+   * Keep what a failing call made and could not take down, because the device cannot be proved away from it; for undo only.
+   *
+   * <p>{@link #complete} takes it down first, by {@link DmaOps#unmap}, and where that throws again everything registered here stays, and the memory of the request with it.
+   *
+   * @param owner whose unmap takes it down: the layer that keeps something for it, else the one below
+   * @param state what is left, as {@link MappingState#moveFrom} gave it: the handle goes on with its own
+   */
+  public void withhold(DmaOps owner, MappingState state) {
+    Deque<Leftover> all = leftovers;
+    if (all == null) {
+      all = new ArrayDeque<>();
+      leftovers = all;
+    }
+    all.add(new Leftover(owner, state));
+  }
+
   /** Tell whether there is nothing to wait for. */
   public boolean isEmpty() {
-    return target == null && count == 0;
+    return target == null && count == 0 && leftovers == null;
   }
 
   /** Return how many releases wait. */
@@ -155,11 +179,14 @@ public final class Retirement {
    * Invalidate once, then release in the order of the phases; does nothing when empty.
    *
    * <p>A release that fails does not keep the others from happening; its failure is thrown at the end and the retirement is empty. A failed
-   * invalidation releases nothing and leaves everything registered, so that {@link #isEmpty} tells the two apart.
+   * invalidation releases nothing and leaves everything registered, so that {@link #isEmpty} tells the two apart. So does what is {@linkplain #withhold withheld} and still cannot be taken down.
    *
    * @throws DmaMappingException QUARANTINED if the invalidation could not be confirmed
    */
   public void complete() {
+    if (leftovers != null) {
+      takeDownLeftovers();
+    }
     Invalidator invalidator = target;
     if (invalidator != null) {
       invalidate(invalidator);
@@ -171,6 +198,28 @@ public final class Retirement {
     if (count != 0) {
       release();
     }
+  }
+
+  /** Tell whether nothing that was cleared, or could not be, keeps the rest waiting. */
+  public boolean isInvalidated() {
+    return target == null && leftovers == null;
+  }
+
+  private void takeDownLeftovers() {
+    Deque<Leftover> all = Objects.requireNonNull(leftovers);
+    for (Leftover next = all.peek(); next != null; next = all.peek()) {
+      try {
+        next.owner.unmap(next.state, this);
+      } catch (RuntimeException e) {
+        throw new DmaMappingException(
+            Reason.QUARANTINED,
+            "%s: 0x%x+0x%x of a failed request could not be taken down; it and %d releases are withheld until the device is reset"
+                .formatted(next.owner.device(), next.state.dmaAddress, next.state.length, count),
+            e);
+      }
+      all.remove();
+    }
+    leftovers = null;
   }
 
   private void invalidate(Invalidator invalidator) {

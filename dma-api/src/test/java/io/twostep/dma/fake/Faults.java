@@ -8,12 +8,20 @@ public final class Faults {
   private long calls;
   private long failAt = -1;
   private boolean failed;
+  private boolean asError;
 
   /** Let the n-th call from now on fail, counted from 0. */
   public void failAt(long n) {
     calls = 0;
     failAt = n;
     failed = false;
+    asError = false;
+  }
+
+  /** Let the n-th call from now on end in an {@link Error}, which nobody handles. */
+  public void errorAt(long n) {
+    failAt(n);
+    asError = true;
   }
 
   /** Let every call pass. */
@@ -30,6 +38,9 @@ public final class Faults {
   public void hit(String what) {
     if (calls++ == failAt) {
       failed = true;
+      if (asError) {
+        throw new AssertionError("injected error of " + what);
+      }
       throw new DmaMappingException(Reason.BACKEND, "injected failure of " + what);
     }
   }

@@ -8,6 +8,7 @@ import io.twostep.dma.DmaMappingException.Reason;
 import java.lang.reflect.Proxy;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Consumer;
 import org.junit.jupiter.api.Test;
 
 class RetirementTest {
@@ -34,6 +35,22 @@ class RetirementTest {
             (proxy, method, arguments) -> {
               assertThat(method.getName()).isEqualTo("retire");
               release.of((int) arguments[0], (long) arguments[1], (long) arguments[2], (long) arguments[3]);
+              return null;
+            });
+  }
+
+  /** Ops of which only the unmap is ever called, and the device's name asked. */
+  private static DmaOps unmapping(Consumer<MappingState> unmap) {
+    return (DmaOps)
+        Proxy.newProxyInstance(
+            DmaOps.class.getClassLoader(),
+            new Class<?>[] {DmaOps.class},
+            (proxy, method, arguments) -> {
+              if (method.getName().equals("device")) {
+                return "0000:01:00.0";
+              }
+              assertThat(method.getName()).isEqualTo("unmap");
+              unmap.accept((MappingState) arguments[0]);
               return null;
             });
   }
@@ -103,6 +120,67 @@ class RetirementTest {
     retirement.complete();
     assertThat(events).containsExactly("invalidated 3000", "3:1");
     assertThat(retirement.isEmpty()).isTrue();
+  }
+
+  @Test
+  void releasesNothingBeforeWhatAFailedCallLeftIsDown() {
+    boolean[] fails = {true};
+    MappingState left = new MappingState(0);
+    left.dmaAddress = 0x7000;
+    left.length = 0x800;
+    DmaOps layer =
+        unmapping(
+            state -> {
+              assertThat(state).isSameAs(left);
+              if (fails[0]) {
+                throw new IllegalStateException("not confirmed");
+              }
+              events.add("unmapped");
+              retirement.invalidate(space, 0x7000, 0x7fff, false);
+              retirement.retire(Retirement.IOVA, owner, 2, 0, 0);
+            });
+    retirement.withhold(layer, left);
+    assertThat(retirement.isEmpty()).isFalse();
+    retirement.retire(Retirement.SLOTS, owner, 1, 0, 0);
+    for (int i = 0; i < 2; i++) {
+      assertThatThrownBy(retirement::complete)
+          .isInstanceOfSatisfying(DmaMappingException.class, e -> assertThat(e.reason()).isEqualTo(Reason.QUARANTINED))
+          .hasMessageContaining("0000:01:00.0: 0x7000+0x800")
+          .hasMessageContaining("1 releases")
+          .hasRootCauseMessage("not confirmed");
+      assertThat(events).isEmpty();
+      assertThat(retirement.isEmpty()).isFalse();
+      assertThat(retirement.isInvalidated()).isFalse();
+    }
+    fails[0] = false;
+    retirement.complete();
+    assertThat(events).containsExactly("unmapped", "invalidate 7000..7fff false", "2:1", "3:2");
+    assertThat(retirement.isEmpty()).isTrue();
+    assertThat(retirement.isInvalidated()).isTrue();
+  }
+
+  @Test
+  void takesDownEachLeftoverOnce() {
+    List<MappingState> down = new ArrayList<>();
+    MappingState stuck = new MappingState(0);
+    MappingState first = new MappingState(0);
+    MappingState last = new MappingState(0);
+    boolean[] fails = {true};
+    DmaOps layer =
+        unmapping(
+            state -> {
+              if (state == stuck && fails[0]) {
+                throw new IllegalStateException("not confirmed");
+              }
+              down.add(state);
+            });
+    retirement.withhold(layer, first);
+    retirement.withhold(layer, stuck);
+    retirement.withhold(layer, last);
+    assertThatThrownBy(retirement::complete).isInstanceOf(DmaMappingException.class);
+    fails[0] = false;
+    retirement.complete();
+    assertThat(down).containsExactly(first, stuck, last);
   }
 
   @Test

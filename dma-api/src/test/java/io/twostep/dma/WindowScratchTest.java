@@ -1,0 +1,46 @@
+package io.twostep.dma;
+
+import static io.twostep.dma.DmaAttributes.NONE;
+import static io.twostep.dma.DmaDirection.BIDIRECTIONAL;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.twostep.dma.fake.FakeBlock;
+import io.twostep.dma.fake.Rig;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/** What a thread keeps for its calls on windows is shared by all of them: an error that ends a call on one must not be met by the next. */
+class WindowScratchTest {
+  private static final long PAGE = 4096;
+
+  @ParameterizedTest
+  @EnumSource(value = Rig.Kind.class, names = {"TRANSLATING", "HOST", "DIRECT"})
+  void anErrorInOneWindowIsNotMetByTheNext(Rig.Kind kind) {
+    int errors = 0;
+    for (boolean reached = true; reached; errors++) {
+      reached = endsInError(new Rig(kind), errors);
+      Rig other = new Rig(kind);
+      FakeBlock block = other.allocate(PAGE, MemoryPlacement.CONTIGUOUS);
+      try (SparseWindow window = other.mapper.newWindow(PAGE, PAGE, BIDIRECTIONAL, NONE)) {
+        long address = window.link(0, block.phys(0), PAGE, BIDIRECTIONAL);
+        assertThat(other.reached(address, 0)).isEqualTo(block.phys(0));
+        window.unlink(0, PAGE);
+      }
+      assertThat(other.memory.pins()).isZero();
+    }
+    assertThat(errors).as("calls below that ended in an error").isGreaterThan(kind.translates ? 1 : 0);
+  }
+
+  private static boolean endsInError(Rig rig, int call) {
+    FakeBlock block = rig.allocate(PAGE, MemoryPlacement.CONTIGUOUS);
+    SparseWindow window = rig.mapper.newWindow(PAGE, PAGE, BIDIRECTIONAL, NONE);
+    window.link(0, block.phys(0), PAGE, BIDIRECTIONAL);
+    rig.faults.errorAt(call);
+    try {
+      window.unlink(0, PAGE);
+    } catch (AssertionError e) {
+      assertThat(rig.faults.hasFailed()).isTrue();
+    }
+    return rig.faults.hasFailed();
+  }
+}
