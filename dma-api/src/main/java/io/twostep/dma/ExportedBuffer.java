@@ -32,14 +32,22 @@ public final class ExportedBuffer implements AutoCloseable {
   private volatile ExportLease lease;
   private @Nullable Revocation revocation;
   private @Nullable CompletionStage<Void> gone;
-  private boolean closed;
+
+  /** Until it is made, too: a provider may take memory back that making it holds, and if it cannot be made there is nothing to take. */
+  private boolean closed = true;
 
   private ExportedBuffer(Machine machine, String name, PhysRanges ranges, DmaDirection access) {
     this.machine = machine;
     this.name = name;
     this.access = access;
-    synchronized (this) {
-      lease = new ExportLease(machine, name, ranges, this::takenBack);
+    HeldCompletions.hold();
+    try {
+      synchronized (this) {
+        lease = new ExportLease(machine, name, ranges, this::takenBack);
+        closed = false;
+      }
+    } finally {
+      HeldCompletions.release();
     }
   }
 
@@ -146,11 +154,11 @@ public final class ExportedBuffer implements AutoCloseable {
   /**
    * Take the buffer back: from now on nobody can map it (REVOKED), and those who did lose it.
    *
-   * <p>Mappings behind an IOMMU lose their entries at once, or when the call that is under way on the handle returns. The others are told and must unmap. Whose mappings still hold it at
+   * <p>Mappings behind an IOMMU lose their entries at once, or when the call that is under way on the handle returns; their I/O addresses are given to nobody before they are unmapped. The others are told and must unmap. Whose mappings still hold it at
    * the deadline has its device stopped: bus mastering off and its mapper detached, or else a reset. Where a provider took its peer memory back before, the provider's deadline counts.
    *
    * @param deadlineNanos nanoseconds from now
-   * @return completes, on the thread that lets go last or that runs timers, when no device can reach the memory through this buffer any more, and the buffer has let go of it: it may be closed, or change
+   * @return completes, on the thread that lets go last or that runs timers and without a lock of the mapping layer, when no device can reach the memory through this buffer any more, and the buffer has let go of it: it may be closed, or change
    *     its contents; exceptionally with {@link DmaMappingException} QUARANTINED if that cannot be confirmed: the memory must then stay as it is. The same for every call until {@link #restore}
    */
   public CompletionStage<Void> revoke(long deadlineNanos) {
@@ -201,7 +209,13 @@ public final class ExportedBuffer implements AutoCloseable {
    * @throws DmaMappingException as {@link #of} does; the buffer stays taken back
    */
   public void restore(PhysRanges ranges) {
-    renew(ranges).release();
+    // What cannot take the place is let go of under the monitor, and a provider may wait for it.
+    HeldCompletions.hold();
+    try {
+      renew(ranges).release();
+    } finally {
+      HeldCompletions.release();
+    }
   }
 
   /** Put the ranges in the place of what was taken back, and return that. */

@@ -38,7 +38,16 @@ final class Quarantine {
   }
 
   /** Try again, and return how many remain. */
-  synchronized int release() {
+  int release() {
+    HeldCompletions.hold();
+    try {
+      return tryRelease();
+    } finally {
+      HeldCompletions.release();
+    }
+  }
+
+  private synchronized int tryRelease() {
     for (Iterator<Entry> each = entries.iterator(); each.hasNext(); ) {
       if (each.next().tryRelease()) {
         each.remove();

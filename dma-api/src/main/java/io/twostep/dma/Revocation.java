@@ -18,11 +18,17 @@ final class Revocation {
   /** The deadline of what somebody else brings to an end. */
   static final long NO_DEADLINE = Long.MAX_VALUE;
 
+  /** How long a thread may need between its last steps; nobody answers for a pin that is about to go, or that comes too late and is refused. */
+  private static final long LOOK_AGAIN_NANOS = PeerMemory.DEFAULT_DEADLINE_NANOS;
+
   private final Timers timers;
   private final MemoryRegion region;
   private final Revocable memory;
   private final CompletableFuture<Void> done = new CompletableFuture<>();
   private volatile Timers.@Nullable Timer deadline;
+
+  /** Whether pins were found at the deadline, once before, for which nobody answers; used by timers, one after the other. */
+  private boolean lookedAgain;
 
   Revocation(Timers timers, MemoryRegion region, Revocable memory) {
     this.timers = timers;
@@ -41,9 +47,18 @@ final class Revocation {
 
   void start(long deadlineNanos) {
     region.revoke(this::released);
-    memory.revoke();
-    if (!done.isDone() && deadlineNanos != NO_DEADLINE) {
-      deadline = timers.schedule(deadlineNanos, this::stopImporters);
+    try {
+      memory.revoke();
+    } finally {
+      if (deadlineNanos != NO_DEADLINE) {
+        stopImportersAfter(deadlineNanos);
+      }
+    }
+  }
+
+  private void stopImportersAfter(long nanos) {
+    if (!done.isDone()) {
+      deadline = timers.schedule(nanos, this::stopImporters);
       if (done.isDone()) {
         released();
       }
@@ -52,7 +67,7 @@ final class Revocation {
 
   /** The last pin is gone. */
   private void released() {
-    done.complete(null);
+    HeldCompletions.complete(done);
     Timers.Timer timer = deadline;
     if (timer != null) {
       timer.cancel();
@@ -64,7 +79,12 @@ final class Revocation {
       return;
     }
     if (memory.importers().isEmpty()) {
-      done.completeExceptionally(quarantined("no device is known to stop"));
+      if (lookedAgain) {
+        done.completeExceptionally(quarantined("no device is known to stop"));
+      } else {
+        lookedAgain = true;
+        stopImportersAfter(LOOK_AGAIN_NANOS);
+      }
       return;
     }
     RuntimeException failure = stopAll();

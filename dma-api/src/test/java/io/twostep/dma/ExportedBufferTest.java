@@ -32,11 +32,26 @@ class ExportedBufferTest {
   }
 
   @Test
+  void whoLetsGoWhileTheDeadlinePassesNeedsNoDeviceStopped() {
+    assertThat(exported.lease().region().tryPin()).as("an importer between its last steps").isTrue();
+    CompletableFuture<Void> revoked = exported.revoke(100).toCompletableFuture();
+    rig.machine.timers().pause();
+    exported.lease().region().unpin();
+    assertThat(revoked).isCompleted();
+    exported.restore();
+    exported.close();
+    block.close();
+    assertThat(rig.memory.pins()).isZero();
+  }
+
+  @Test
   void nobodyKnownToStopAtTheDeadlineMeansQuarantine() {
     assertThat(exported.lease().region().tryPin()).isTrue();
     CompletableFuture<Void> revoked = exported.revoke(100).toCompletableFuture();
     rig.machine.timers().pause();
     assertThat(rig.machine.timers().nanoTime()).isEqualTo(100);
+    assertThat(revoked).as("it may be about to let go").isNotDone();
+    rig.machine.timers().pause();
     assertThat(revoked).isCompletedExceptionally();
     assertThatThrownBy(exported::restore).isInstanceOf(IllegalStateException.class).hasMessageContaining("frame");
     exported.lease().region().unpin();

@@ -25,6 +25,12 @@ final class CountingLayer implements LayerBackend {
 
   LongConsumer synced = phys -> {};
 
+  /** Run before what was linked is made visible. */
+  Runnable publishing = () -> {};
+
+  /** Run before anything is torn down. */
+  Runnable teardown = () -> {};
+
   @Override
   public String name() {
     return "counting";
@@ -100,18 +106,21 @@ final class CountingLayer implements LayerBackend {
     public void publish(MappingState state, long offset, long length, Retirement undo) {
       hit();
       publishes++;
+      publishing.run();
       super.publish(state, offset, length, undo);
     }
 
     @Override
     public void unmap(MappingState state, Retirement batch) {
       unmaps++;
+      teardown.run();
       super.unmap(state, batch);
     }
 
     @Override
     public void release(MappingState state, Retirement batch) {
       releases++;
+      teardown.run();
       super.release(state, batch);
     }
 

@@ -17,7 +17,12 @@ import io.twostep.dma.ExportedBuffer;
 import io.twostep.dma.ImportedBuffer;
 import io.twostep.dma.MemoryBlock;
 import io.twostep.dma.PhysRanges;
+import io.twostep.dma.spi.ForwardingMemory;
+import io.twostep.dma.spi.Machine;
+import io.twostep.dma.spi.MemoryRegion;
+import io.twostep.dma.spi.PhysicalMemory;
 import io.twostep.machine.model.FailNth;
+import java.lang.reflect.Proxy;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -25,6 +30,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.LongConsumer;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -277,5 +283,53 @@ class ExportRevocationTest {
         assertThat(failure.get()).isNull();
       }
     }
+  }
+
+  @Test
+  @Tag("breaks:device-used-unmapped")
+  void aProviderTakesItsMemoryBackWhileABufferOfItFailsToBeMade() throws InterruptedException {
+    try (Rig rig = new Rig(Kind.IOMMU);
+        DmaMapping mapping = rig.mapper.newMapping()) {
+      AtomicReference<Throwable> failure = new AtomicReference<>();
+      Thread provider = new Thread(rig.behindMemory::revoke);
+      provider.setUncaughtExceptionHandler((thread, e) -> failure.set(e));
+      long nowhere = rig.machine.memory().highestAddress() + 1;
+      Machine machine =
+          withMemory(
+              rig.seen,
+              phys -> {
+                if (phys == nowhere) {
+                  mapping.map(rig.behindMemory.phys(), PAGE, BIDIRECTIONAL, NONE);
+                  provider.start();
+                  while (provider.getState() != Thread.State.BLOCKED && provider.getState() != Thread.State.TERMINATED) {
+                    Thread.onSpinWait();
+                  }
+                }
+              });
+      PhysRanges ranges = PhysRanges.of(rig.behindMemory.phys() + PAGE, PAGE, nowhere, PAGE);
+      assertReason(Reason.NOT_BACKED, () -> ExportedBuffer.of(machine, "half a frame", ranges));
+      provider.join();
+      assertThat(failure.get()).isNull();
+      assertThat(rig.device.tryWrite(mapping.dmaAddress(), BYTES)).as("another importer was told").isFalse();
+      assertThat(rig.behindMemory.pins()).isZero();
+      mapping.unmap();
+    }
+  }
+
+  /** Returns a machine that tells {@code asked} of every address that its memory is asked for. */
+  private static Machine withMemory(Machine machine, LongConsumer asked) {
+    PhysicalMemory memory =
+        new ForwardingMemory(machine.memory()) {
+          @Override
+          public MemoryRegion regionOf(long phys, long length) {
+            asked.accept(phys);
+            return super.regionOf(phys, length);
+          }
+        };
+    return (Machine)
+        Proxy.newProxyInstance(
+            Machine.class.getClassLoader(),
+            new Class<?>[] {Machine.class},
+            (proxy, method, arguments) -> method.getName().equals("memory") ? memory : method.invoke(machine, arguments));
   }
 }

@@ -8,16 +8,11 @@ import io.twostep.dma.spi.Timers;
 import io.twostep.dma.spi.Topology;
 import java.util.List;
 
-/** A machine on which a host kernel translates for one device. */
-record HostedMachine(Machine model, DeviceSlot hosted, HostedSpace space) implements Machine {
+/** A machine on which a host kernel translates for one device; its memory is the model's, or stands before it. */
+record HostedMachine(Machine model, PhysicalMemory memory, DeviceSlot hosted, HostedSpace space) implements Machine {
   @Override
   public String name() {
     return "hosted " + model.name();
-  }
-
-  @Override
-  public PhysicalMemory memory() {
-    return model.memory();
   }
 
   @Override

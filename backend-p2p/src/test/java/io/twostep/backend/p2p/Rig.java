@@ -129,7 +129,7 @@ final class Rig implements AutoCloseable {
     if (hosted) {
       device.through(host::translate);
     }
-    seen = hosted ? new HostedMachine(machine, slot, host) : machine;
+    seen = hosted ? new HostedMachine(machine, machine.memory(), slot, host) : machine;
     nearMemory = publish("0000:04:00.0", near, kind.options);
     behindMemory = publish("0000:10:00.0", behind, SlotOptions.DEFAULT);
     host.claim(new AddressRange(nearMemory.range().busAddress(), nearMemory.range().busAddress() + Rig.PEER_BYTES - 1, "the switch's"));

@@ -179,19 +179,19 @@ public final class MemoryRegion {
   }
 
   /**
-   * Let nobody hold the region any more, and run {@code whenFree} once, as soon as those who do have let go: now, or on the thread that lets go last.
+   * Let nobody hold the region any more, and run {@code whenFree} once, as soon as those who do have let go: now, which it also is if the region is retired, or on the thread that lets go last.
    *
-   * @throws IllegalStateException if it is retired or revoked already
+   * @throws IllegalStateException if it is revoked already and still held; nothing changes
    */
   public void revoke(Runnable whenFree) {
-    this.whenFree = whenFree;
     while (true) {
       long now = pins;
-      if (now < 0) {
+      if (now < 0 && now != RETIRED) {
         throw new IllegalStateException(name + ": taken back already");
       }
-      if (PINS.compareAndSet(this, now, now | RETIRED)) {
-        if (now == 0) {
+      this.whenFree = whenFree;
+      if (now == RETIRED || PINS.compareAndSet(this, now, now | RETIRED)) {
+        if ((now & Long.MAX_VALUE) == 0) {
           runWhenFree();
         }
         return;

@@ -65,6 +65,24 @@ class MemoryRegionTest {
   }
 
   @Test
+  void takingBackRunsItsTaskOnceWhoeverEndsTheRegion() {
+    AtomicInteger free = new AtomicInteger();
+    assertThat(region.tryPin(2)).isTrue();
+    region.revoke(free::incrementAndGet);
+    assertThatThrownBy(() -> region.revoke(() -> {})).isInstanceOf(IllegalStateException.class).hasMessageContaining("block 7");
+    region.unpin();
+    assertThat(free).hasValue(0);
+    region.unpin();
+    assertThat(free).hasValue(1);
+
+    MemoryRegion retired = new MemoryRegion(MemoryKind.RAM, "closed while its owner takes it back");
+    assertThat(retired.tryRetire()).isTrue();
+    retired.revoke(free::incrementAndGet);
+    assertThat(free).hasValue(2);
+    assertThat(retired.tryPin()).isFalse();
+  }
+
+  @Test
   void holdersAndRetirersOnManyThreadsAgree() throws Exception {
     int threads = 4;
     try (ExecutorService pool = Executors.newFixedThreadPool(threads)) {
