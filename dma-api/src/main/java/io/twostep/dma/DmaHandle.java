@@ -221,14 +221,21 @@ abstract sealed class DmaHandle implements AutoCloseable, HandleRegistry.Holder
     }
   }
 
-  /** Take everything down without deferring anything; called by who has the handle to itself. Returns the first failure. */
-  final @Nullable RuntimeException takeDownStrictly() {
-    Retirement strict = revocables().strict();
+  /**
+   * Take everything down without deferring anything; called by who has the handle to itself. Returns the first failure.
+   *
+   * @param strict the account's own; it still holds the I/O addresses afterwards where {@code keepAddresses}
+   */
+  final @Nullable RuntimeException takeDownStrictly(Retirement strict, boolean keepAddresses) {
     RuntimeException failure = takeDown(strict);
     try {
-      strict.complete();
+      if (keepAddresses) {
+        strict.completeButAddresses();
+      } else {
+        strict.complete();
+      }
     } catch (RuntimeException e) {
-      if (!strict.isEmpty()) {
+      if (!strict.isInvalidated()) {
         mapper.quarantine().withhold(strict, pins, stack);
         revocables().renewStrict();
       }

@@ -174,12 +174,13 @@ public final class PeerMemory implements AutoCloseable {
   /**
    * Take the memory back: from now on nobody can map it (REVOKED), and those who did lose it.
    *
-   * <p>Mappings behind an IOMMU lose their entries at once, whole requests included, or when the call that is under way on the handle returns; their device faults.
+   * <p>Mappings behind an IOMMU lose their entries at once, whole requests included, or when the call that is under way on the handle returns; their device faults,
+   * and nobody is given their I/O addresses before they are unmapped.
    * Who was given bus addresses, or maps without translation, or holds it in a {@link SparseWindow}, is told by its handle's {@code onRevoke} and must unmap. Whose
    * handles still hold it at the deadline has its device stopped: bus mastering off and its mapper detached, or else a reset.
    *
    * @param deadlineNanos nanoseconds from now
-   * @return completes, on the thread that lets go last or that runs timers, when no device can reach the memory any more; exceptionally with {@link
+   * @return completes, on the thread that lets go last or that runs timers and without a lock of the mapping layer, when no device can reach the memory any more; exceptionally with {@link
    *     DmaMappingException} QUARANTINED if that cannot be confirmed: the memory must then stay as it is. The same for every call
    */
   public CompletionStage<Void> revoke(long deadlineNanos) {

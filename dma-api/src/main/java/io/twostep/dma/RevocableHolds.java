@@ -12,7 +12,7 @@ import org.jspecify.annotations.Nullable;
  * The memory that one handle uses and that may be taken back, peers or exports, and the meeting point of the thread that uses the handle with the one that takes the memory back.
  *
  * <p>While a call of the handle is under way nobody else touches its state: the revoker leaves a note and the call acts on it when it returns. Otherwise the revoker
- * takes the translations down itself, under the monitor that every later call must enter. Handles that never held such memory have none of this.
+ * takes the translations down itself, under the monitor that every later call must enter; whoever waits for the memory hears of it when that is left. Handles that never held such memory have none of this.
  */
 final class RevocableHolds implements RevocableHolder {
   private final DmaHandle handle;
@@ -27,6 +27,8 @@ final class RevocableHolds implements RevocableHolder {
   private boolean takenDown;
   private boolean tellDriver;
   private @Nullable RuntimeException failure;
+
+  /** The retirement of teardowns with such memory: never deferred, so that nothing stale outlives them. */
   private Retirement strict = new Retirement();
 
   RevocableHolds(DmaHandle handle) {
@@ -95,43 +97,71 @@ final class RevocableHolds implements RevocableHolder {
 
   /** End a call, and do what a revocation left to it. */
   void leave() {
-    boolean tell;
     synchronized (this) {
       busy = false;
       if (count == 0 && !takenDown) {
         forget();
-      } else if (revoked) {
-        takeDownTranslated();
       }
-      tell = tellDriver;
-      tellDriver = false;
+      if (!revoked) {
+        return;
+      }
     }
-    if (tell) {
+    if (actOnNote()) {
       handle.tellRevoked();
+    }
+  }
+
+  /** Do what a revocation left to the call that has ended; returns whether the driver is still to be told. */
+  private boolean actOnNote() {
+    HeldCompletions.hold();
+    try {
+      synchronized (this) {
+        takeDownTranslated();
+        boolean tell = tellDriver;
+        tellDriver = false;
+        return tell;
+      }
+    } finally {
+      HeldCompletions.release();
     }
   }
 
   @Override
   public void revoked(Revocable memory) {
-    synchronized (this) {
-      if (revoked || !Arrays.asList(held).contains(memory)) {
-        return;
-      }
-      revoked = true;
-      tellDriver = busy;
-      if (busy) {
-        return;
-      }
-      takeDownTranslated();
+    if (tryTakeDown(memory)) {
+      handle.tellRevoked();
     }
-    handle.tellRevoked();
   }
 
-  /** Take everything down unless only the driver can; what fails is quarantined and reported by the handle's own teardown. */
+  /** Take everything down, unless that is done, or left to the call under way; returns whether the driver is to be told now. */
+  private boolean tryTakeDown(Revocable memory) {
+    HeldCompletions.hold();
+    try {
+      synchronized (this) {
+        if (revoked || !Arrays.asList(held).contains(memory)) {
+          return false;
+        }
+        revoked = true;
+        tellDriver = busy;
+        if (!busy) {
+          takeDownTranslated();
+        }
+        return !busy;
+      }
+    } finally {
+      HeldCompletions.release();
+    }
+  }
+
+  /**
+   * Take everything down unless only the driver can; what fails is quarantined and reported by the handle's own teardown.
+   *
+   * <p>The I/O addresses stay the handle's until its driver tears it down: its device may use them until then, and must meet nobody else's memory there.
+   */
   private void takeDownTranslated() {
     if (!untranslated && !takenDown) {
       takenDown = true;
-      failure = handle.takeDownStrictly();
+      failure = handle.takeDownStrictly(strict, true);
     }
   }
 
@@ -140,11 +170,32 @@ final class RevocableHolds implements RevocableHolder {
     return count != 0 || takenDown;
   }
 
-  /** Tear the handle down for its owner, unless a revocation did; returns what failed. */
-  synchronized @Nullable RuntimeException tearDown() {
-    RuntimeException failed = takenDown ? failure : handle.takeDownStrictly();
+  /** Tear the handle down for its owner, or what a revocation left of it; returns what failed. A call as any other: no lock is held, and nobody else touches the handle. */
+  @Nullable RuntimeException tearDown() {
+    boolean takenDownBefore;
+    synchronized (this) {
+      busy = true;
+      takenDownBefore = takenDown;
+    }
+    try {
+      return takenDownBefore ? DmaHandle.join(failure, releaseAddresses()) : handle.takeDownStrictly(strict, false);
+    } finally {
+      end();
+    }
+  }
+
+  private synchronized void end() {
+    busy = false;
     forget();
-    return failed;
+  }
+
+  private @Nullable RuntimeException releaseAddresses() {
+    try {
+      strict.complete();
+      return null;
+    } catch (RuntimeException e) {
+      return e;
+    }
   }
 
   private void forget() {
@@ -153,11 +204,6 @@ final class RevocableHolds implements RevocableHolder {
     takenDown = false;
     tellDriver = false;
     failure = null;
-  }
-
-  /** The retirement of teardowns with such memory: never deferred, so that nothing stale outlives them. */
-  Retirement strict() {
-    return strict;
   }
 
   void renewStrict() {

@@ -16,11 +16,16 @@ import io.twostep.dma.InvalidationBatch;
 import io.twostep.dma.IovaReservation;
 import io.twostep.dma.MemoryBlock;
 import io.twostep.dma.PeerMemory;
+import io.twostep.dma.PhysRanges;
 import io.twostep.dma.SparseWindow;
 import io.twostep.machine.model.FailNth;
 import io.twostep.tck.ProbeDevice;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Deque;
 import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CountDownLatch;
@@ -37,6 +42,9 @@ import org.junit.jupiter.params.provider.EnumSource;
 class RevocationTest {
   private static final int PAGE = Rig.PAGE;
   private static final byte[] BYTES = Rig.pattern(64, 1);
+
+  /** Mappings that are made while a revoked one still has its addresses. */
+  private static final int LATER = 6;
 
   private static boolean isDone(CompletableFuture<Void> future) {
     return future.isDone() && !future.isCompletedExceptionally();
@@ -79,6 +87,33 @@ class RevocationTest {
       mapping.map(block.phys(0), PAGE, BIDIRECTIONAL, NONE).close();
       transfer.close();
       assertThat(rig.machine.stats().staleAnswers()).isZero();
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(value = Kind.class, names = {"IOMMU", "IOMMU_LAZY", "IOMMU_NOT_SNOOPING", "IOMMU_FORCED", "HOST", "HOST_2K", "UNTRUSTED"})
+  @Tag("breaks:device-used-unmapped")
+  void nobodyIsGivenTheAddressesOfARevokedRequestBeforeItsDriverLetsGo(Kind kind) {
+    try (Rig rig = new Rig(kind);
+        DmaTransfer transfer = rig.mapper.newTransfer()) {
+      MemoryBlock block = rig.allocate(LATER * PAGE);
+      DmaMapping mapping = rig.mapper.map(rig.behindMemory.phys(), PAGE, BIDIRECTIONAL, NONE);
+      Entries entries = new Entries();
+      transfer.map(TestRanges.of(rig.behindMemory.phys() + PAGE, PAGE, rig.behindMemory.phys() + 3 * PAGE, PAGE), BIDIRECTIONAL, NONE, entries);
+      Set<Long> stale = new TreeSet<>(Set.of(mapping.dmaAddress(), entries.address(0), entries.address(0) + PAGE));
+      rig.behindMemory.revoke().toCompletableFuture().join();
+
+      Deque<DmaMapping> later = new ArrayDeque<>();
+      for (int i = 0; i < LATER; i++) {
+        DmaMapping next = rig.mapper.map(block.phys((long) i * PAGE), PAGE, BIDIRECTIONAL, NONE);
+        assertThat(stale).doesNotContain(next.dmaAddress());
+        later.push(next);
+      }
+      stale.forEach(address -> assertThat(rig.device.tryWrite(address, BYTES)).isFalse());
+      assertThat(Rig.bytesOf(block, 0, LATER * PAGE)).containsOnly(0);
+      later.forEach(DmaMapping::close);
+      mapping.close();
+      transfer.unmap();
     }
   }
 

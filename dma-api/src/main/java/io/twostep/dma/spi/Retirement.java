@@ -32,6 +32,10 @@ public final class Retirement {
   public static final int OWNER = 4;
 
   private static final int PHASES = 5;
+
+  /** The phases that {@link #completeButAddresses} leaves. */
+  private static final int KEPT_PHASES = 1 << IOVA | 1 << OWNER;
+
   private static final int STRIDE = 4;
   private static final int FIRST_CAPACITY = 4;
 
@@ -47,6 +51,7 @@ public final class Retirement {
   private int count;
   private int phasesPresent;
   private boolean releasing;
+  private boolean keepAddresses;
 
   /** There from the first {@link #withhold} until all of it is down. */
   private @Nullable Deque<Leftover> leftovers;
@@ -200,6 +205,28 @@ public final class Retirement {
     }
   }
 
+  /**
+   * Invalidate and release as {@link #complete}, but leave what was registered for {@link #IOVA} and later phases to the next {@link #complete}.
+   *
+   * <p>For what is taken from a driver that does not know yet: the memory can go elsewhere, and the device meets a fault at the addresses that it still uses,
+   * never the memory of who would be given them next.
+   *
+   * @throws DmaMappingException QUARANTINED if the invalidation could not be confirmed; {@link #isInvalidated} tells that from a release that failed
+   */
+  public void completeButAddresses() {
+    keepAddresses = true;
+    try {
+      complete();
+    } finally {
+      keepAddresses = false;
+    }
+  }
+
+  /** Tell, during {@link DmaOps#retire}, whether I/O addresses stay taken until a later completion: see {@link #completeButAddresses}. */
+  public boolean keepsAddresses() {
+    return keepAddresses;
+  }
+
   /** Tell whether nothing that was cleared, or could not be, keeps the rest waiting. */
   public boolean isInvalidated() {
     return target == null && leftovers == null;
@@ -241,24 +268,37 @@ public final class Retirement {
 
   private void release() {
     RuntimeException failure = null;
+    int kept = keepAddresses ? KEPT_PHASES : 0;
     releasing = true;
     try {
-      if (count == 1) {
+      if (count == 1 && kept == 0) {
         failure = releaseEntry(0, null);
       } else {
-        for (int left = phasesPresent; left != 0; left &= left - 1) {
+        for (int left = phasesPresent & ~kept; left != 0; left &= left - 1) {
           failure = release(Integer.numberOfTrailingZeros(left), failure);
         }
       }
     } finally {
-      Arrays.fill(owners, 0, count, null);
-      count = 0;
-      phasesPresent = 0;
+      keepOnly(kept);
       releasing = false;
     }
     if (failure != null) {
       throw failure;
     }
+  }
+
+  /** Forget the entries of all but some phases. */
+  private void keepOnly(int kept) {
+    int rest = 0;
+    for (int i = 0; kept != 0 && i < count; i++) {
+      if ((kept >>> entries[i * STRIDE] & 1) != 0) {
+        System.arraycopy(entries, i * STRIDE, entries, rest * STRIDE, STRIDE);
+        owners[rest++] = owners[i];
+      }
+    }
+    Arrays.fill(owners, rest, count, null);
+    count = rest;
+    phasesPresent &= kept;
   }
 
   private @Nullable RuntimeException release(int phase, @Nullable RuntimeException earlier) {

@@ -73,6 +73,45 @@ class RetirementTest {
   }
 
   @Test
+  void keepsAddressesAndAccountsUntilItIsCompletedWhole() {
+    retirement.invalidate(space, 0x1000, 0x1fff, false);
+    retirement.retire(Retirement.OWNER, owner, 1, 0, 0);
+    retirement.retire(Retirement.IOVA, owner, 2, 0, 0);
+    retirement.retire(Retirement.SLOTS, owner, 3, 0, 0);
+    retirement.retire(Retirement.IOVA, owner, 4, 0, 0);
+    retirement.retire(Retirement.COPY_OUT, owner, 5, 0, 0);
+    retirement.completeButAddresses();
+    assertThat(events).containsExactly("invalidate 1000..1fff false", "0:5", "2:3");
+    assertThat(retirement.pending()).isEqualTo(3);
+    assertThat(retirement.isEmpty()).isFalse();
+    assertThat(retirement.isInvalidated()).isTrue();
+    retirement.completeButAddresses();
+    assertThat(events).hasSize(3);
+    retirement.complete();
+    assertThat(events.subList(3, 6)).containsExactly("3:2", "3:4", "4:1");
+    assertThat(retirement.isEmpty()).isTrue();
+  }
+
+  @Test
+  void keepsAnAddressThatIsAllThatWaits() {
+    retirement.retire(Retirement.IOVA, owner, 2, 0, 0);
+    retirement.completeButAddresses();
+    assertThat(events).isEmpty();
+    retirement.complete();
+    assertThat(events).containsExactly("3:2");
+  }
+
+  @Test
+  void keepsEverythingWhereTheInvalidationFails() {
+    retirement.invalidate((first, last, tables) -> { throw new IllegalStateException("no answer"); }, 0, 0xfff, false);
+    retirement.retire(Retirement.SLOTS, owner, 3, 0, 0);
+    assertThatThrownBy(retirement::completeButAddresses).hasMessageContaining("could not be proved gone");
+    assertThat(retirement.isInvalidated()).isFalse();
+    assertThat(retirement.pending()).isEqualTo(1);
+    assertThat(events).isEmpty();
+  }
+
+  @Test
   void completesNothingWhenEmpty() {
     retirement.complete();
     assertThat(retirement.isEmpty()).isTrue();
