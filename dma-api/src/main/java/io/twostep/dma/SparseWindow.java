@@ -102,8 +102,8 @@ public final class SparseWindow extends DmaHandle {
    * @param access the permission, within the window's direction
    * @param sink is given one entry per unit, in order; null if the window's address is enough
    * @return units linked; -1 if the sink refused one and everything of this call is undone
-   * @throws DmaMappingException ALREADY_LINKED, MISALIGNED, NOT_BACKED, BUS_ADDRESS, PEER_UNREACHABLE, TABLE_MEMORY, or UNSUPPORTED where a unit would have to be
-   *     bounced; nothing of this call stays linked then
+   * @throws DmaMappingException ALREADY_LINKED, MISALIGNED, NOT_BACKED, BUS_ADDRESS, PEER_UNREACHABLE, TABLE_MEMORY, UNSUPPORTED where a unit would have to be
+   *     bounced, or REVOKED if peer memory of it was taken back, be it during the call: what {@link #onRevoke} does not find linked is not linked later. Nothing of this call stays linked then
    * @throws IllegalArgumentException for ranges that leave the window or do not lie on units
    */
   public long link(long offset, PhysRanges source, DmaDirection access, @Nullable DmaSink sink) {
@@ -163,6 +163,7 @@ public final class SparseWindow extends DmaHandle {
       if (direct == null && scratch.linkedTo != offset) {
         publish(scratch, offset, sink);
       }
+      holds.requireNotTakenBack(scratch, offset);
       return (scratch.linkedTo - offset) / unit;
     } catch (RuntimeException e) {
       undoLink(scratch, offset, e);
@@ -185,9 +186,9 @@ public final class SparseWindow extends DmaHandle {
       linkRun(scratch, 1, linkFlags, null);
       if (direct == null) {
         publish(scratch, offset, null);
-        return state().dmaAddress + offset;
       }
-      return scratch.firstAddress;
+      holds.requireNotTakenBack(scratch, offset);
+      return direct == null ? state().dmaAddress + offset : scratch.firstAddress;
     } catch (RuntimeException e) {
       undoLink(scratch, offset, e);
       throw e;
@@ -241,7 +242,7 @@ public final class SparseWindow extends DmaHandle {
     MemoryRegion region = stack.memory.regionOf(phys, bytes);
     RegionPins.requireMemory(stack, region, phys, bytes);
     int kindFlags = linkFlags(region, phys, bytes);
-    if (!holds.tryHold(region, phys, bytes)) {
+    if (!holds.tryHold(scratch, region, phys, bytes)) {
       throw RegionPins.closed(stack, region, phys, bytes);
     }
     scratch.region(i, region);

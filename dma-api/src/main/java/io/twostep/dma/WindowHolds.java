@@ -4,6 +4,7 @@ import io.twostep.dma.spi.DeviceSlot;
 import io.twostep.dma.spi.MemoryRegion;
 import io.twostep.dma.spi.PeerRange;
 import io.twostep.dma.spi.Revocable;
+import java.lang.invoke.VarHandle;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
@@ -23,16 +24,43 @@ final class WindowHolds implements RevocableHolder {
     this.window = window;
   }
 
-  /** Hold the memory of a range of units once for each of them, and of peer memory the pieces too; false, and nothing is held, if it is closed or was taken back. */
-  boolean tryHold(MemoryRegion region, long phys, long length) {
+  /** Hold the memory of a range of units once for each of them, and of peer memory the pieces too, of which the scratch takes note; false, and nothing is held, if it is closed or was taken back. */
+  boolean tryHold(WindowScratch scratch, MemoryRegion region, long phys, long length) {
     if (!RegionPins.tryPin(region, length / window.unit(), holderOf(region))) {
       return false;
     }
     PeerRange peer = region.peer();
     if (peer != null) {
+      scratch.holdsPeers = true;
       holdPieces(peer.pieces(), phys, length);
     }
     return true;
+  }
+
+  /**
+   * Refuse units that a call has just linked, from {@code from} on, if their memory was taken back meanwhile.
+   *
+   * <p>The owner marks the memory first and tells the driver then. So a link that passes was in the table before the driver heard of it; one that is not there yet does not come later.
+   */
+  void requireNotTakenBack(WindowScratch scratch, long from) {
+    if (scratch.holdsPeers) {
+      requireNotTakenBack(from, scratch.linkedTo);
+    }
+  }
+
+  private void requireNotTakenBack(long from, long to) {
+    long unit = window.unit();
+    AttachedStack stack = window.stack();
+    // Our entries before their mark: one of the two threads sees what the other wrote.
+    VarHandle.fullFence();
+    for (long at = from; at < to; at += unit) {
+      long phys = window.physAt(at);
+      MemoryRegion region = stack.memory.regionOf(phys, unit);
+      PeerRange peer = region.peer();
+      if (peer != null && peer.isRevoked()) {
+        throw RegionPins.closed(stack, region, phys, unit);
+      }
+    }
   }
 
   /** Hand what {@link #tryHold} held for a range, or a part of it, to pins that let go of it later. */

@@ -26,6 +26,9 @@ final class WindowScratch {
   /** Where nothing translates, the address of the last range's first byte. */
   long firstAddress;
 
+  /** Whether the call has linked peer memory, which its owner may take back in the meantime. */
+  boolean holdsPeers;
+
   private int used;
   private boolean taken;
   private @Nullable AttachedStack probeStack;
@@ -53,6 +56,7 @@ final class WindowScratch {
     }
     Arrays.fill(regions, 0, used, null);
     used = 0;
+    holdsPeers = false;
     taken = false;
   }
 

@@ -195,6 +195,87 @@ class RevocationTest {
     }
   }
 
+  /** When, in a link of peer memory, that is taken back. */
+  enum Moment {
+    BEHIND_THE_LAST_RANGE(Kind.IOMMU),
+    BEFORE_IT_IS_VISIBLE(Kind.IOMMU),
+    AT_THE_FIRST_ADDRESS(Kind.IOMMU),
+    AT_THE_FIRST_DIRECT_ADDRESS(Kind.DIRECT);
+
+    private final Kind kind;
+
+    Moment(Kind kind) {
+      this.kind = kind;
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void aLinkThatTheWindowsDriverWasToldTooEarlyForIsRefused(Moment moment) {
+    try (Rig rig = new Rig(moment.kind);
+        SparseWindow window = rig.mapper.newWindow(8 * PAGE, PAGE, BIDIRECTIONAL, NONE)) {
+      MemoryBlock block = rig.allocate(PAGE);
+      AtomicInteger told = new AtomicInteger();
+      window.onRevoke(told::incrementAndGet);
+      Deque<CompletableFuture<Void>> revoked = new ArrayDeque<>();
+      Runnable revoke = () -> revoked.add(rig.behindMemory.revoke().toCompletableFuture());
+      PhysRanges all = PhysRanges.of(rig.behindMemory.phys(), 2 * PAGE, block.phys(0), PAGE);
+      PhysRanges ranges = moment == Moment.BEHIND_THE_LAST_RANGE ? new OneByOne(revoke, all) : all;
+      if (moment == Moment.BEFORE_IT_IS_VISIBLE) {
+        rig.counting.publishing = revoke;
+      }
+      assertReason(
+          Reason.REVOKED,
+          () ->
+              window.link(PAGE, ranges, BIDIRECTIONAL, (address, length, kind) -> {
+                if (revoked.isEmpty()) {
+                  revoke.run();
+                }
+                return true;
+              }));
+      assertThat(told).hasValue(1);
+      assertThat(isDone(revoked.getFirst())).as("nothing holds on to it").isTrue();
+      for (int unit = 0; unit < 8; unit++) {
+        assertThat(window.isLinked(unit * PAGE)).isFalse();
+      }
+      assertThat(window.link(PAGE, PhysRanges.of(block.phys(0), PAGE), BIDIRECTIONAL, null)).as("other memory").isEqualTo(1);
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(value = Kind.class, names = {"IOMMU", "HOST"})
+  void aLinkOfOneRangeThatIsTakenBackMeanwhileIsRefused(Kind kind) {
+    try (Rig rig = new Rig(kind);
+        SparseWindow window = rig.mapper.newWindow(8 * PAGE, PAGE, BIDIRECTIONAL, NONE)) {
+      List<CompletableFuture<Void>> revoked = new ArrayList<>();
+      rig.counting.publishing = () -> revoked.add(rig.behindMemory.revoke().toCompletableFuture());
+      assertReason(Reason.REVOKED, () -> window.link(0, rig.behindMemory.phys(), 2 * PAGE, BIDIRECTIONAL));
+      assertThat(isDone(revoked.getFirst())).as("nothing holds on to it").isTrue();
+      assertThat(window.isLinked(0)).isFalse();
+    }
+  }
+
+  /** Gives one range with each call, and does something when all are given. */
+  private record OneByOne(Runnable behindTheLast, PhysRanges all) implements PhysRanges {
+    @Override
+    public void rewind() {
+      all.rewind();
+    }
+
+    @Override
+    public int fill(long[] phys, long[] length) {
+      long[] onePhys = new long[1];
+      long[] oneLength = new long[1];
+      if (all.fill(onePhys, oneLength) == 0) {
+        behindTheLast.run();
+        return 0;
+      }
+      phys[0] = onePhys[0];
+      length[0] = oneLength[0];
+      return 1;
+    }
+  }
+
   @Test
   @Tag("breaks:device-used-unmapped")
   void aReservationLosesItsPeersAndRefusesEverythingButTeardown() {
