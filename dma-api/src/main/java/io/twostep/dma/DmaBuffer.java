@@ -2,6 +2,7 @@ package io.twostep.dma;
 
 import io.twostep.dma.DmaMappingException.Reason;
 import io.twostep.dma.spi.MapFlags;
+import io.twostep.dma.spi.Misuse;
 import io.twostep.dma.spi.OffsetWindow;
 import io.twostep.dma.spi.Retirement;
 import java.lang.foreign.MemorySegment;
@@ -29,6 +30,7 @@ public final class DmaBuffer extends DmaHandle {
 
   static DmaBuffer allocate(DmaMapper mapper, long size) {
     if (size <= 0 || size > Long.MAX_VALUE >> 1) {
+      mapper.currentStack().ops.refused(null, size <= 0 ? Misuse.BAD_LENGTH : Misuse.WRAPS, "allocateCoherent", 0, size);
       throw new IllegalArgumentException(mapper.slot().address() + ": size " + size + " of a coherent buffer must be positive");
     }
     DmaBuffer buffer = new DmaBuffer(mapper, size);

@@ -1,5 +1,6 @@
 package io.twostep.dma;
 
+import io.twostep.dma.spi.Misuse;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
@@ -24,6 +25,9 @@ public final class DmaPool implements AutoCloseable {
   private boolean closed;
 
   DmaPool(DmaMapper mapper, long elementSize, long alignment) {
+    if (elementSize <= 0) {
+      refused(mapper, Misuse.BAD_LENGTH, "newPool", 0, elementSize);
+    }
     if (elementSize <= 0 || elementSize > MOST || alignment <= 0 || alignment > MOST || (alignment & (alignment - 1)) != 0) {
       throw new IllegalArgumentException(
           mapper.slot().address()
@@ -36,9 +40,7 @@ public final class DmaPool implements AutoCloseable {
     }
     this.mapper = mapper;
     this.elementSize = elementSize;
-    long size = (elementSize + alignment - 1) & -alignment;
-    // An element that fits a page never crosses one: device descriptor rules are stated in pages.
-    this.stride = size >= PAGE ? size : Math.max(alignment, Long.highestOneBit(size * 2 - 1));
+    this.stride = (elementSize + alignment - 1) & -alignment;
   }
 
   /**
@@ -49,6 +51,7 @@ public final class DmaPool implements AutoCloseable {
    */
   public synchronized Element allocate() {
     if (closed) {
+      refused(mapper, Misuse.CLOSED, "allocate", 0, elementSize);
       throw new IllegalStateException(mapper.slot().address() + ": the pool is closed");
     }
     if (free.isEmpty()) {
@@ -59,6 +62,7 @@ public final class DmaPool implements AutoCloseable {
     return element;
   }
 
+  /** Add a page of elements, or one that is larger; so none that fits a page crosses one: device descriptor rules are stated in pages. */
   private void grow() {
     DmaBuffer buffer = mapper.allocateCoherent(Math.max(PAGE, stride));
     buffers.add(buffer);
@@ -67,6 +71,10 @@ public final class DmaPool implements AutoCloseable {
       free.add(new Element(this, segment.asSlice(at, elementSize), buffer.dmaAddress() + at));
       total++;
     }
+  }
+
+  private static void refused(DmaMapper mapper, Misuse misuse, String call, long first, long length) {
+    mapper.currentStack().ops.refused(null, misuse, call, first, length);
   }
 
   private synchronized void giveBack(Element element) {
@@ -156,7 +164,9 @@ public final class DmaPool implements AutoCloseable {
      */
     public void free() {
       if (!TAKEN.compareAndSet(this, true, false)) {
-        throw new IllegalStateException("the element at " + Hex.of(dmaAddress) + " is not taken");
+        refused(pool.mapper, Misuse.NOT_TAKEN, "free", dmaAddress, segment.byteSize());
+        throw new IllegalStateException(
+            pool.mapper.slot().address() + ": the pool's element at " + Hex.of(dmaAddress) + " is not taken; it was freed before");
       }
       pool.giveBack(this);
     }

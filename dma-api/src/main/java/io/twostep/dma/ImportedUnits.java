@@ -147,7 +147,7 @@ final class ImportedUnits {
     long end = offset + length;
     for (long at = offset; at < end; at += window.unit()) {
       if (!isLinked(at) && !isTakenBack(at)) {
-        window.requireLinked(at, DmaOps.ABSENT);
+        window.requireLinked("unlink", at, DmaOps.ABSENT);
       }
     }
     for (long at = nextLinked(offset, end); at < end; ) {

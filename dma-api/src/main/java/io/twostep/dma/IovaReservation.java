@@ -75,6 +75,7 @@ public final class IovaReservation extends DmaHandle {
       boolean tablesAhead) {
     int request = requestFlags(direction, attributes);
     if (length <= 0) {
+      refused(Misuse.BAD_LENGTH, "tryAlloc", phys, length);
       throw new IllegalArgumentException(stack().device + ": length " + length + " of a reservation must be positive");
     }
     if ((alignment & (alignment - 1)) != 0 || alignment < 0) {

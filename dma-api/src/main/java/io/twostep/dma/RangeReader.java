@@ -2,6 +2,7 @@ package io.twostep.dma;
 
 import io.twostep.dma.spi.MemoryKind;
 import io.twostep.dma.spi.MemoryRegion;
+import io.twostep.dma.spi.Misuse;
 import java.util.Arrays;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
@@ -258,6 +259,7 @@ final class RangeReader {
 
   private MemoryRegion regionOf(AttachedStack stack, long at, long bytes) {
     if (bytes <= 0 || Long.compareUnsigned(at + (bytes - 1), at) < 0) {
+      stack.ops.refused(null, bytes <= 0 ? Misuse.BAD_LENGTH : Misuse.WRAPS, "map or link", at, bytes);
       throw new IllegalArgumentException(
           stack.device + ": the source has a range " + Hex.range(at, bytes) + "; lengths are positive and ranges do not wrap");
     }

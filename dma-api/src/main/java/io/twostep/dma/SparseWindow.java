@@ -48,6 +48,9 @@ public final class SparseWindow extends DmaHandle {
 
   private void reserve(long length, long unit) {
     AttachedStack stack = stack();
+    if (length <= 0) {
+      refused(Misuse.BAD_LENGTH, "newWindow", 0, length);
+    }
     if (unit <= 0 || (unit & (unit - 1)) != 0 || unit < stack.granule || length <= 0 || (length & (unit - 1)) != 0) {
       throw new IllegalArgumentException(
           stack.device
@@ -376,7 +379,7 @@ public final class SparseWindow extends DmaHandle {
   /** Change the permission of units that nobody takes out meanwhile. */
   void protectUnits(long offset, long length, int access) {
     for (long at = offset; at < offset + length; at += unit) {
-      requireLinked(at, physAt(at));
+      requireLinked("protect", at, physAt(at));
     }
     WindowScratch scratch = WindowScratch.take();
     try {
@@ -450,7 +453,7 @@ public final class SparseWindow extends DmaHandle {
     try {
       for (long at = offset; at < offset + length; at += unit) {
         long phys = physAt(at);
-        requireLinked(at, phys);
+        requireLinked("unlink", at, phys);
         holds.handTo(scratch.pins, stack.memory.regionOf(phys, unit), phys, unit, mark);
       }
       if (direct == null) {
@@ -465,9 +468,9 @@ public final class SparseWindow extends DmaHandle {
   }
 
   /** Refuse a hole. */
-  void requireLinked(long offset, long phys) {
+  void requireLinked(String call, long offset, long phys) {
     if (phys == DmaOps.ABSENT) {
-      refused(Misuse.NOT_LINKED, "unlink or protect", offset, unit);
+      refused(Misuse.NOT_LINKED, call, offset, unit);
       throw new DmaMappingException(
           Reason.NOT_LINKED, stack().device + ": the unit at " + Hex.of(offset) + " of the window is not linked");
     }

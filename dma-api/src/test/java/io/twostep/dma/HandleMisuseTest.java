@@ -296,7 +296,7 @@ class HandleMisuseTest {
 
   @Test
   @Tag("breaks:access-widened+empty-range+link-overlaps+misaligned-link+not-memory+not-window-units+outside-window+range-wraps")
-  @Tag("breaks:unlink-of-hole+used-after-close")
+  @Tag("breaks:protect-of-hole+unlink-of-hole+used-after-close")
   void windowRefusesWhatIsWrongAndKeepsWhatIsLinked() {
     SparseWindow window = rig.mapper.newWindow(8 * PAGE, PAGE, TO_DEVICE, NONE);
     window.link(0, block.phys(0), 2 * PAGE, TO_DEVICE);
@@ -353,7 +353,7 @@ class HandleMisuseTest {
   }
 
   @Test
-  @Tag("breaks:unknown-attributes")
+  @Tag("breaks:empty-range+unknown-attributes")
   void windowsOfWrongShapeAreRefused() {
     String before = rig.accounts();
     misuse(() -> rig.mapper.newWindow(0, PAGE, TO_DEVICE, NONE));

@@ -119,7 +119,7 @@ class ImportedUnitsTest {
   }
 
   @Test
-  @Tag("breaks:unlink-of-hole")
+  @Tag("breaks:protect-of-hole+unlink-of-hole")
   void unitsTakenBackMayBeUnlinkedOnceOrLinkedAnew() {
     link(0, 0, 4 * PAGE);
     window.link(4 * PAGE, mine.phys(0), PAGE, BIDIRECTIONAL);

@@ -43,7 +43,7 @@ final class CheckingOps extends ForwardingOps {
     Uses uses = ledger.uses(device.context.machine());
     Handovers handovers = new Handovers(device, reports, backend.written(), uses, backend.config().contents());
     this.book = new LinkBook(device, ledger, uses, handovers, reports);
-    this.refusals = new RefusalCheck(device, reports, uses);
+    this.refusals = new RefusalCheck(device, reports, ledger, uses);
     this.states = new States(device, reports, ledger, space, backend.config().maxLive());
     below.attached();
   }

@@ -1,5 +1,6 @@
 package io.twostep.backend.debug;
 
+import io.twostep.dma.spi.MemoryRegion;
 import io.twostep.dma.spi.Misuse;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -8,10 +9,12 @@ import org.jspecify.annotations.Nullable;
 final class RefusalCheck {
   private final Device device;
   private final Reports reports;
+  private final Ledger ledger;
   private final Uses uses;
 
-  RefusalCheck(Device device, Reports reports, Uses uses) {
+  RefusalCheck(Device device, Reports reports, Ledger ledger, Uses uses) {
     this.device = device;
+    this.ledger = ledger;
     this.reports = reports;
     this.uses = uses;
   }
@@ -32,8 +35,9 @@ final class RefusalCheck {
       case NOT_UNITS -> range(Rule.NOT_WINDOW_UNITS, last, call, first, length);
       case WIDER_ACCESS -> range(Rule.ACCESS_WIDENED, last, call, first, length);
       case BUS_ADDRESS -> range(Rule.BUS_ADDRESS_LINKED, last, call, first, length);
-      case NOT_LINKED -> notLinked(last, first, length);
+      case NOT_LINKED -> notLinked(call.equals("protect") ? Rule.PROTECT_OF_HOLE : Rule.UNLINK_OF_HOLE, last, first, length);
       case NOT_MEMORY -> notMemory(call, first, length);
+      case NOT_TAKEN -> notTaken(call, first, length);
       case SOURCE_CHANGED -> range(Rule.SOURCE_CHANGED, last, call, first, length);
     }
   }
@@ -56,6 +60,18 @@ final class RefusalCheck {
     }
   }
 
+  /** Name the memory that a pool's piece was cut from: what the pool's users do with its pieces is not heard. */
+  private void notTaken(String call, long first, long length) {
+    Tracked of = null;
+    for (Tracked each : ledger.live()) {
+      if (each.coherent() && each.device.equals(device.name) && each.holds(first)) {
+        of = each;
+      }
+    }
+    String where = of == null ? "" : "; it is a piece of the coherent memory " + Hex.range(of.dmaAddress, of.length);
+    reports.note(Rule.TORN_DOWN_TWICE, device.name, first, length, call + "() of a piece that its pool has already" + where, made(of));
+  }
+
   private void stillLinked(@Nullable Tracked last) {
     List<Link> links = last == null ? List.of() : last.all();
     Link first = links.isEmpty() ? null : links.getFirst();
@@ -68,10 +84,10 @@ final class RefusalCheck {
         first == null ? made(last) : first.linkedAt);
   }
 
-  private void notLinked(@Nullable Tracked last, long offset, long length) {
+  private void notLinked(Rule rule, @Nullable Tracked last, long offset, long length) {
     Tracked.Gone before = last == null ? null : last.unlinkOf(offset);
     reports.note(
-        Rule.UNLINK_OF_HOLE,
+        rule,
         device.name,
         offset,
         length,
@@ -81,10 +97,18 @@ final class RefusalCheck {
 
   private void notMemory(String call, long phys, long length) {
     Link earlier = uses.before(phys);
-    if (earlier == null) {
+    if (device.memory.regionOf(phys, 1) != MemoryRegion.ABSENT && device.memory.regionOf(phys, length) == MemoryRegion.ABSENT) {
+      reports.note(Rule.NOT_MEMORY, device.name, phys, length, call + " of a range that begins in memory and leaves the block or piece of it", null);
+    } else if (earlier == null) {
       reports.note(Rule.NOT_MEMORY, device.name, phys, length, call + " of an address that never was mapped before", null);
     } else {
-      reports.note(Rule.FREED_MEMORY, device.name, phys, length, call + " of memory that was mapped as " + Hex.range(earlier.owner.dmaAddress + earlier.offset, earlier.length), earlier.linkedAt);
+      reports.note(
+          Rule.FREED_MEMORY,
+          device.name,
+          phys,
+          length,
+          call + " of memory that was mapped as " + Hex.range(earlier.owner.dmaAddress + earlier.offset, earlier.length),
+          earlier.linkedAt);
     }
   }
 

@@ -8,6 +8,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.twostep.dma.DmaMapping;
 import io.twostep.dma.DmaMappingException;
+import io.twostep.dma.DmaPool;
 import io.twostep.dma.DmaTransfer;
 import io.twostep.dma.IovaReservation;
 import io.twostep.dma.MemoryBlock;
@@ -93,6 +94,40 @@ class HandleCrimesTest {
     mapping.close();
     assertThatThrownBy(() -> mapping.map(phys, PAGE, TO_DEVICE, NONE)).isInstanceOf(IllegalStateException.class);
     rig.only(Rule.USED_AFTER_CLOSE, true);
+  }
+
+  @Test
+  void pieceFreedTwiceShowsWhereItsMemoryWasAllocated() {
+    try (DmaPool pool = rig.mapper.newPool(64, 64)) {
+      DmaPool.Element piece = pool.allocate();
+      piece.free();
+      assertThatThrownBy(piece::free).isInstanceOf(IllegalStateException.class);
+      Report report = rig.only(Rule.TORN_DOWN_TWICE, true);
+      assertThat(report.first()).isEqualTo(piece.dmaAddress());
+      assertThat(report.length()).isEqualTo(64);
+      assertThat(report.detail()).contains("a piece of the coherent memory 0x");
+      assertThat(report.text(8)).contains("earlier: mapped");
+    }
+  }
+
+  @Test
+  void piecesOfAPoolThatIsClosedAreNotTaken() {
+    DmaPool pool = rig.mapper.newPool(64, 64);
+    pool.close();
+    assertThatThrownBy(pool::allocate).isInstanceOf(IllegalStateException.class);
+    rig.only(Rule.USED_AFTER_CLOSE, false);
+  }
+
+  @Test
+  void emptyCoherentMemoryPoolsAndWindowsAreNamed() {
+    assertThatThrownBy(() -> rig.mapper.allocateCoherent(0)).isInstanceOf(IllegalArgumentException.class);
+    assertThatThrownBy(() -> rig.mapper.newPool(-8, 8)).isInstanceOf(IllegalArgumentException.class);
+    assertThatThrownBy(() -> rig.mapper.newWindow(0, PAGE, TO_DEVICE, NONE)).isInstanceOf(IllegalArgumentException.class);
+    assertThat(rig.reports()).extracting(Report::rule).containsOnly(Rule.EMPTY_RANGE);
+    assertThat(rig.reports()).extracting(Report::detail).satisfiesExactly(
+        coherent -> assertThat(coherent).startsWith("allocateCoherent with 0 bytes"),
+        pool -> assertThat(pool).startsWith("newPool with -8 bytes"),
+        window -> assertThat(window).startsWith("newWindow with 0 bytes"));
   }
 
   @Test
@@ -189,6 +224,22 @@ class HandleCrimesTest {
     freed.close();
     assertThatThrownBy(() -> rig.mapper.map(gone, PAGE, TO_DEVICE, NONE)).isInstanceOf(DmaMappingException.class);
     rig.only(Rule.FREED_MEMORY, true);
+  }
+
+  @Test
+  void rangesThatLeaveTheirMemoryAreNotTakenForFreedMemory() {
+    rig.mapper.map(phys, PAGE, TO_DEVICE, NONE).close();
+    assertThatThrownBy(() -> rig.mapper.map(phys, block.length() + PAGE, TO_DEVICE, NONE)).isInstanceOf(DmaMappingException.class);
+    assertThat(rig.only(Rule.NOT_MEMORY, false).detail()).contains("leaves the block");
+  }
+
+  @Test
+  void permissionsOfAHoleInASparseWindowShowTheEarlierUnlink() {
+    SparseWindow window = rig.mapper.newWindow(16 * PAGE, PAGE, FROM_DEVICE, NONE);
+    window.link(0, phys, PAGE, FROM_DEVICE);
+    window.unlink(0, PAGE);
+    assertThatThrownBy(() -> window.protect(0, PAGE, FROM_DEVICE)).isInstanceOf(DmaMappingException.class);
+    assertThat(rig.only(Rule.PROTECT_OF_HOLE, true).text(8)).contains("earlier: unlinked");
   }
 
   private IovaReservation window(long length) {

@@ -32,6 +32,8 @@ public enum Misuse {
   STILL_LINKED,
   /** An address that is not memory of this machine, or memory that was freed. */
   NOT_MEMORY,
+  /** A piece given back to its pool that is not taken. */
+  NOT_TAKEN,
   /** A source that gave other ranges when it was read again. */
   SOURCE_CHANGED
 }
