@@ -41,6 +41,9 @@ final class RangeReader {
 
   private long plainEnd;
 
+  /** Whether the first range of the next run was taken already. */
+  private boolean isFirstTaken;
+
   private @Nullable PhysRanges source;
   private @Nullable RegionPins pins;
   private boolean ended;
@@ -52,6 +55,7 @@ final class RangeReader {
     rawAt = 0;
     rawEnd = 0;
     ended = false;
+    isFirstTaken = false;
     source.rewind();
   }
 
@@ -79,6 +83,33 @@ final class RangeReader {
   /** Tell whether the latest run is local memory all of whose inner edges lie on an alignment, {@code alignMask + 1}. */
   boolean isStretch(long alignMask) {
     return (innerEdges & alignMask) == 0 && kinds == 1 << RangeKind.LOCAL && bytes > 0;
+  }
+
+  /**
+   * Take a source that is one range of ordinary memory, into the first place of the arrays, by less than {@link #next} needs; false if it is anything else, and then {@link #next} returns it from its
+   * first range on. Called once, before {@link #next}.
+   */
+  boolean takeOnly(AttachedStack stack) {
+    if (!fillRaw() || rawEnd != 1) {
+      return false;
+    }
+    long at = rawPhys[0];
+    long here = rawLength[0];
+    MemoryRegion region = regionOf(stack, at, here);
+    if (region.kind() != MemoryKind.RAM) {
+      return false;
+    }
+    phys[0] = at;
+    length[0] = here;
+    kind[0] = RangeKind.LOCAL;
+    bytes = here;
+    innerEdges = 0;
+    kinds = 1 << RangeKind.LOCAL;
+    plain = region;
+    plainEnd = at + here;
+    rawAt = 1;
+    isFirstTaken = fillRaw();
+    return !isFirstTaken;
   }
 
   /** Read the next run and return how many joined ranges it has; 0 at the end. */
@@ -148,6 +179,10 @@ final class RangeReader {
    * ranges were taken, 0 if they have to be looked at one by one, and leaves in the fields what {@link #next} goes on with.
    */
   private int takePlainRun(AttachedStack stack) {
+    if (isFirstTaken) {
+      isFirstTaken = false;
+      return 1;
+    }
     plain = MemoryRegion.ABSENT;
     plainEnd = 0;
     bytes = 0;
@@ -158,7 +193,10 @@ final class RangeReader {
     }
     MemoryRegion region = regionOf(stack, rawPhys[0], rawLength[0]);
     int count = rawEnd;
-    if (region.kind() != MemoryKind.RAM || !isPlain(rawPhys, rawLength, count, region)) {
+    while (phys.length < rawPhys.length) {
+      grow();
+    }
+    if (region.kind() != MemoryKind.RAM || !isPlain(rawPhys, rawLength, phys, count, region)) {
       return 0;
     }
     long[] taken = phys;
@@ -167,9 +205,6 @@ final class RangeReader {
     taken = length;
     length = rawLength;
     rawLength = taken;
-    if (kind.length < phys.length) {
-      kind = new int[phys.length];
-    }
     Arrays.fill(kind, 0, count, RangeKind.LOCAL);
     rawAt = 0;
     rawEnd = 0;
@@ -179,34 +214,41 @@ final class RangeReader {
     return count;
   }
 
-  /** Tell whether ranges are plain, and sum them up; every test is a sign bit. */
-  private boolean isPlain(long[] phys, long[] length, int count, MemoryRegion region) {
+  /**
+   * Tell whether ranges are plain, and sum them up; every test is a sign bit.
+   *
+   * <p>Where each ends is stored in {@code ends} and read again, because a loop that compares neighbours in one array is not vectorised.
+   */
+  private boolean isPlain(long[] phys, long[] length, long[] ends, int count, MemoryRegion region) {
     long first = region.first();
-    long room = region.length();
-    long offset = phys[0] - first;
-    long sum = length[0];
-    long lengths = sum;
-    long outside = (sum - 1) | offset | (room - offset - sum);
-    long adjacent = 0;
-    long edges = 0;
-    for (int i = 1; i < count; i++) {
+    long limit = first + region.length();
+    long outside = 0;
+    long beyond = 0;
+    long lengths = 0;
+    long sum = 0;
+    for (int i = 0; i < count; i++) {
       long at = phys[i];
       long here = length[i];
-      long end = phys[i - 1] + length[i - 1];
-      offset = at - first;
-      outside |= (here - 1) | offset | (room - offset - here);
-      adjacent |= ((at ^ end) - 1) & ~(at ^ end);
-      edges |= end | at;
+      long end = at + here;
+      ends[i] = end;
+      outside |= (here - 1) | (at - first);
+      beyond |= limit - end;
       lengths |= here;
       sum += here;
     }
-    bytes = sum;
-    innerEdges = edges;
-    if ((outside | adjacent) >= 0 && lengths >>> (Long.SIZE - 1 - LONGEST_RUN_SHIFT) == 0) {
+    long adjacent = 0;
+    long edges = 0;
+    for (int i = 0; i < count - 1; i++) {
+      long end = ends[i];
+      long at = phys[i + 1];
+      adjacent |= ((at ^ end) - 1) & ~(at ^ end);
+      edges |= end | at;
+    }
+    if ((outside | beyond | adjacent) >= 0 && lengths >>> (Long.SIZE - 1 - LONGEST_RUN_SHIFT) == 0) {
+      bytes = sum;
+      innerEdges = edges;
       return true;
     }
-    bytes = 0;
-    innerEdges = 0;
     return false;
   }
 

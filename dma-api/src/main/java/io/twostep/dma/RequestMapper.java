@@ -54,7 +54,11 @@ final class RequestMapper {
   /** Map a request and return how many entries the sink took; after a failure {@link #takeDown} is due. */
   long map(PhysRanges source, int flags, DmaSink sink) {
     try {
-      summarise(source, handle.pins());
+      reader.start(source, handle.pins());
+      if (reader.takeOnly(handle.stack())) {
+        return mapOnly(flags, sink);
+      }
+      summarise();
       long entries = mapSummarised(source, flags, sink, handle.mapper().deviceLimits());
       this.source = source;
       return entries;
@@ -118,6 +122,16 @@ final class RequestMapper {
     return segments.gather(handle.stack(), gathered, flags, handle.own());
   }
 
+  /** Map the only range of a request: there is nothing to plan, to lay out or to join. */
+  private long mapOnly(int flags, DmaSink sink) {
+    AttachedStack stack = handle.stack();
+    bindSegments();
+    bytes = reader.length[0];
+    emitter.start(sink, stack.device, handle.mapper().deviceLimits());
+    mapOne(0, 0, flags);
+    return emitter.finish();
+  }
+
   private void bindSegments() {
     AttachedStack stack = handle.stack();
     if (segmentStack != stack) {
@@ -147,10 +161,14 @@ final class RequestMapper {
     return entries;
   }
 
-  /** Read the source once; what fits one run stays in the reader's arrays. */
   private void summarise(PhysRanges source, @Nullable RegionPins pins) {
-    AttachedStack stack = handle.stack();
     reader.start(source, pins);
+    summarise();
+  }
+
+  /** Read the source, which is at its beginning, once; what fits one run stays in the reader's arrays. */
+  private void summarise() {
+    AttachedStack stack = handle.stack();
     plan.start(handle.mapper().deviceLimits());
     layout.start(stack.alignMask);
     int runs = 0;

@@ -30,16 +30,17 @@ class RangeReaderTest {
           for (int i = 0; i < LISTS; i++) {
             choose(ranges, random);
             ranges.atOnce = 1;
-            Run expected = read(new RangeReader(), ranges);
+            Run expected = read(new RangeReader(), ranges, false);
             ranges.atOnce = random.nextInt(4) == 0 ? 1 + random.nextInt(40) : Integer.MAX_VALUE;
-            assertThat(read(atOnce, ranges)).isEqualTo(expected);
+            assertThat(read(atOnce, ranges, random.nextBoolean())).isEqualTo(expected);
+            assertThat(ranges.passes).as("each read it once").isEqualTo(2);
           }
         });
   }
 
   private void choose(Ranges ranges, Random random) {
     ranges.clear();
-    int count = random.nextInt(60);
+    int count = random.nextInt(4) == 0 ? random.nextInt(3) : random.nextInt(60);
     boolean pages = random.nextBoolean();
     long previousEnd = 0;
     for (int i = 0; i < count; i++) {
@@ -55,7 +56,7 @@ class RangeReaderTest {
     }
   }
 
-  private Run read(RangeReader reader, Ranges ranges) {
+  private Run read(RangeReader reader, Ranges ranges, boolean perhapsOnly) {
     List<Long> phys = new ArrayList<>();
     List<Long> length = new ArrayList<>();
     List<Integer> kind = new ArrayList<>();
@@ -65,7 +66,9 @@ class RangeReaderTest {
     long bytes = 0;
     long edges = 0;
     boolean stretch = false;
-    for (int count = reader.next(stack); count > 0; count = reader.next(stack)) {
+    boolean only = perhapsOnly && reader.takeOnly(stack);
+    assertThat(only).isEqualTo(perhapsOnly && ranges.list.size() == 1);
+    for (int count = only ? 1 : reader.next(stack); count > 0; count = reader.next(stack)) {
       assertThat(phys).as("all fits one run").isEmpty();
       Arrays.stream(reader.phys, 0, count).forEach(phys::add);
       Arrays.stream(reader.length, 0, count).forEach(length::add);
