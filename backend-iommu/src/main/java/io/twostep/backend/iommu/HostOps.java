@@ -1,16 +1,11 @@
 package io.twostep.backend.iommu;
 
-import io.twostep.backend.iommu.iova.IovaAllocator;
 import io.twostep.backend.iommu.table.TableResult;
 import io.twostep.dma.DmaMappingException;
-import io.twostep.dma.RangeKind;
 import io.twostep.dma.spi.AttachContext;
-import io.twostep.dma.spi.DmaOps;
 import io.twostep.dma.spi.HostManagedIommu;
 import io.twostep.dma.spi.MapFlags;
 import io.twostep.dma.spi.MappingState;
-import io.twostep.dma.spi.MemoryKind;
-import io.twostep.dma.spi.PhysicalMemory;
 import io.twostep.dma.spi.Retirement;
 
 /**
@@ -19,74 +14,19 @@ import io.twostep.dma.spi.Retirement;
  * <p>Link only takes notes: the host is called in publish, once for each maximal run of one link call, and in teardown, once for each run. A run goes only
  * whole. A run that the host does not confirm to have unmapped stays noted, its I/O addresses stay taken, and teardown may be called again.
  */
-final class HostOps implements DmaOps {
+final class HostOps extends TranslatingOps {
   private final HostSpace space;
   private final HostManagedIommu iommu;
-  private final IovaAllocator allocator;
-  private final PhysicalMemory memory;
-  private final IovaReach reach;
-  private final EdgeRule edges;
-  private final Refusals refusals;
-  private final Runnable detached;
-  private final long granuleMask;
-  private final int granuleShift;
-  private final long alignMask;
-  private final long alignGranules;
 
   HostOps(HostSpace space, AttachContext context, Runnable detached) {
+    super(space, context, null, detached);
     this.space = space;
-    this.detached = detached;
     iommu = space.iommu;
-    allocator = space.iova;
-    memory = context.machine().memory();
-    refusals = new Refusals(context.device());
-    reach = new IovaReach(context, space.highestIova, space.preferredIova);
-    edges = EdgeRule.of(context, space.granule, space.untrusted, refusals);
-    granuleMask = space.granule - 1;
-    granuleShift = Long.numberOfTrailingZeros(space.granule);
-    alignMask = Math.max(granuleMask, context.limits().minAlignMask());
-    alignGranules = (alignMask + 1) >>> granuleShift;
-  }
-
-  @Override
-  public String device() {
-    return refusals.device();
-  }
-
-  @Override
-  public long granule() {
-    return granuleMask + 1;
-  }
-
-  @Override
-  public long unit() {
-    return granuleMask + 1;
-  }
-
-  @Override
-  public boolean translates() {
-    return true;
   }
 
   @Override
   public boolean enforcesWriteOnly() {
     return iommu.enforcesWriteOnly();
-  }
-
-  @Override
-  public long maxMappingLength() {
-    return reach.length(granuleMask + 1);
-  }
-
-  @Override
-  public boolean reaches(long phys, long length) {
-    return edges.allows(phys, length, 0) && length <= maxMappingLength();
-  }
-
-  /** Return LOCAL for ordinary memory; without a layer that knows the fabric, peers cannot be reached. */
-  @Override
-  public int classify(long phys, long length) {
-    return memory.regionOf(phys, length).kind() == MemoryKind.RAM ? RangeKind.LOCAL : RangeKind.UNREACHABLE;
   }
 
   @Override
@@ -102,7 +42,7 @@ final class HostOps implements DmaOps {
     edges.require(phys, length, flags);
     long low = phys & alignMask;
     long bytes = roundUp(low + length);
-    long base = allocate(bytes, alignGranules, -1L, flags);
+    long base = addresses.allocate(bytes, alignGranules, -1L, flags);
     HostState mine = stateOf(state);
     long first = base + low & ~granuleMask;
     try {
@@ -130,7 +70,7 @@ final class HostOps implements DmaOps {
       requireSlots(state, length);
     }
     long bytes = roundUp(lead + length);
-    long base = allocate(bytes, Math.max(alignGranules, alignment >>> granuleShift), highest, flags);
+    long base = addresses.allocate(bytes, Math.max(alignGranules, alignment >>> granuleShift), highest, flags);
     take(state, stateOf(state), base, lead, length, bytes, flags);
   }
 
@@ -299,8 +239,7 @@ final class HostOps implements DmaOps {
       unmapRuns(mine.runs, 0, mine.runs.count());
       mine.runs.remove(0, mine.runs.count());
     }
-    batch.retire(Retirement.IOVA, this, mine.base, state.allocated >>> granuleShift, 0);
-    state.allocated = 0;
+    giveBack(state, mine.base, batch);
   }
 
   /** Have the host unmap runs, each whatever becomes of the others. */
@@ -324,10 +263,6 @@ final class HostOps implements DmaOps {
   private boolean tryUnmap(HostRuns runs, int run) {
     return runs.confirmUnmapped(run, iommu.unmap(runs.iova(run), runs.length(run)));
   }
-
-  /** Do nothing: only devices that see CPU caches are served. */
-  @Override
-  public void sync(MappingState state, long offset, long length, int toward) {}
 
   @Override
   public long physOf(MappingState state, long offset) {
@@ -358,11 +293,6 @@ final class HostOps implements DmaOps {
     allocator.free(a, b);
   }
 
-  @Override
-  public void close() {
-    detached.run();
-  }
-
   private HostState stateOf(MappingState state) {
     if (state.terminal instanceof HostState mine && mine.space == space) {
       return mine;
@@ -370,18 +300,5 @@ final class HostOps implements DmaOps {
     HostState mine = new HostState(space);
     state.terminal = mine;
     return mine;
-  }
-
-  private long roundUp(long address) {
-    return (address + granuleMask) & ~granuleMask;
-  }
-
-  private long allocate(long bytes, long alignmentGranules, long highest, int flags) {
-    long limit = reach.highest(highest, flags);
-    long base = allocator.allocate(bytes >>> granuleShift, alignmentGranules, reach.preferred(), limit);
-    if (base == IovaAllocator.NO_IOVA) {
-      throw refusals.noRoom(bytes, granuleMask + 1, limit, space.name);
-    }
-    return base;
   }
 }

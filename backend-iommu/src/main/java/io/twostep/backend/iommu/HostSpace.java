@@ -1,7 +1,5 @@
 package io.twostep.backend.iommu;
 
-import io.twostep.backend.iommu.iova.IovaAllocator;
-import io.twostep.backend.iommu.iova.IovaSpace;
 import io.twostep.dma.DmaMappingException;
 import io.twostep.dma.DmaMappingException.Reason;
 import io.twostep.dma.spi.AddressRange;
@@ -11,54 +9,37 @@ import io.twostep.dma.spi.HostManagedIommu;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /** One address space that a host kernel translates: this backend hands out its I/O addresses, the host keeps its tables. Always strict. */
 final class HostSpace extends SharedSpace {
-  private static final Logger LOG = LoggerFactory.getLogger(HostSpace.class);
-
-  final String name;
   final HostManagedIommu iommu;
-  final long granule;
-  final long highestIova;
-  final long preferredIova;
-  final boolean untrusted;
-  final IovaAllocator iova;
-
-  private long leaks;
-  private boolean closed;
 
   HostSpace(AttachContext context, IommuConfig config, HostManagedIommu iommu) {
-    name = context.space().name();
+    List<AddressRange> windows = windows(context, iommu);
+    super(
+        context, config, granule(context, config, iommu), windows.getFirst().first(), lower(iommu.highestIova(), windows.getLast().last()));
     this.iommu = iommu;
-    untrusted = context.untrusted();
-    granule = granule(context, config);
+    reserveGaps(windows);
+  }
+
+  private static List<AddressRange> windows(AttachContext context, HostManagedIommu iommu) {
     List<AddressRange> windows = new ArrayList<>(iommu.windows());
     windows.sort(Comparator.comparing(AddressRange::first, Long::compareUnsigned));
     if (windows.isEmpty()) {
-      throw new DmaMappingException(Reason.UNSUPPORTED, context.device() + ": the host allows no I/O addresses at all in " + name);
+      throw new DmaMappingException(
+          Reason.UNSUPPORTED, context.device() + ": the host allows no I/O addresses at all in " + context.space().name());
     }
-    highestIova = TableSpace.lower(iommu.highestIova(), windows.getLast().last());
-    preferredIova = config.iova32BitFirst() ? (1L << 32) - 1 : -1L;
-    iova =
-        new IovaAllocator(
-            new IovaSpace(name, granule, windows.getFirst().first(), highestIova), 2 * Runtime.getRuntime().availableProcessors());
-    reserveGaps(windows);
-    for (AddressRange range : context.space().reserved()) {
-      reserve(range.first(), range.last());
-    }
+    return windows;
   }
 
-  private long granule(AttachContext context, IommuConfig config) {
-    long wanted = Math.max(config.granule(), iommu.granule());
+  private static long granule(AttachContext context, IommuConfig config, HostManagedIommu iommu) {
     if (config.granule() != 0 && config.granule() < iommu.granule()) {
       throw new DmaMappingException(
           Reason.UNSUPPORTED,
           "%s: granule 0x%x is below 0x%x, the smallest page that the host maps in %s"
-              .formatted(context.device(), config.granule(), iommu.granule(), name));
+              .formatted(context.device(), config.granule(), iommu.granule(), context.space().name()));
     }
-    return wanted;
+    return Math.max(config.granule(), iommu.granule());
   }
 
   private void reserveGaps(List<AddressRange> windows) {
@@ -66,14 +47,8 @@ final class HostSpace extends SharedSpace {
       long first = windows.get(i - 1).last() + 1;
       long last = windows.get(i).first() - 1;
       if (Long.compareUnsigned(first, last) <= 0) {
-        reserve(first, last);
+        reserve(new AddressRange(first, last, "between the windows of the host"));
       }
-    }
-  }
-
-  private void reserve(long first, long last) {
-    if (!iova.tryReserve(first, last)) {
-      throw new IllegalStateException("%s: cannot keep 0x%x..0x%x out of a fresh allocator".formatted(name, first, last));
     }
   }
 
@@ -89,15 +64,11 @@ final class HostSpace extends SharedSpace {
   @Override
   IommuStatistics statistics() {
     var ranges = iova.statistics();
-    return new IommuStatistics(closed ? 0 : 1, ranges.liveRanges(), ranges.liveGranules() * granule, 0, 0, 0, leaks, 0);
+    return new IommuStatistics(open(), ranges.liveRanges(), ranges.liveGranules() * granule, 0, 0, 0, leaks(), 0);
   }
 
   @Override
   void close() {
-    closed = true;
-    leaks = iova.statistics().liveRanges();
-    if (leaks != 0) {
-      LOG.warn("{}: {} ranges of I/O addresses were never given back", name, leaks);
-    }
+    countLeaks();
   }
 }

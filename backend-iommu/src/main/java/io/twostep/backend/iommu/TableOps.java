@@ -10,14 +10,10 @@ import io.twostep.backend.iommu.table.RadixPageTable;
 import io.twostep.backend.iommu.table.TableMemory;
 import io.twostep.backend.iommu.table.TablePages;
 import io.twostep.backend.iommu.table.TableResult;
-import io.twostep.dma.RangeKind;
 import io.twostep.dma.spi.AttachContext;
 import io.twostep.dma.spi.DirtyTracker;
-import io.twostep.dma.spi.DmaOps;
 import io.twostep.dma.spi.MapFlags;
 import io.twostep.dma.spi.MappingState;
-import io.twostep.dma.spi.MemoryKind;
-import io.twostep.dma.spi.PhysicalMemory;
 import io.twostep.dma.spi.Retirement;
 import io.twostep.dma.spi.TableWalkingIommu;
 import org.jspecify.annotations.Nullable;
@@ -28,7 +24,7 @@ import org.jspecify.annotations.Nullable;
  * <p>Teardown clears translations, then has the batch invalidate, then free tables, then I/O addresses. A handle keeps the leaf table it linked in last, because no
  * table inside a live reservation is freed; a window keeps nothing, because several threads use it.
  */
-final class TableOps implements DmaOps {
+final class TableOps extends TranslatingOps {
   /** Each thread's chain for the tables that its links in windows replace, since threads share a window. Empty between calls: it holds no address space. */
   private static final ThreadLocal<TablePages> REPLACED = ThreadLocal.withInitial(TablePages::new);
 
@@ -36,63 +32,19 @@ final class TableOps implements DmaOps {
   private final TableWalkingIommu iommu;
   private final RadixPageTable table;
   private final LeafLinker leaves;
-  private final IovaAllocator allocator;
   private final @Nullable FlushQueue queue;
-  private final PhysicalMemory memory;
-  private final IovaReach reach;
-  private final EdgeRule edges;
-  private final Refusals refusals;
-  private final Runnable detached;
-  private final long granuleMask;
-  private final int granuleShift;
-  private final long alignMask;
-  private final long alignGranules;
   private final long highestPhys;
   private final int snoop;
 
   TableOps(TableSpace space, AttachContext context, Runnable detached) {
+    super(space, context, space.queue, detached);
     this.space = space;
-    this.detached = detached;
     iommu = space.iommu;
     table = space.table;
     leaves = table.leaves();
-    allocator = space.iova;
     queue = space.queue;
-    memory = context.machine().memory();
-    refusals = new Refusals(context.device());
-    reach = new IovaReach(context, space.highestIova, space.preferredIova);
-    edges = EdgeRule.of(context, space.granule, space.untrusted, refusals);
-    granuleMask = space.granule - 1;
-    granuleShift = Long.numberOfTrailingZeros(space.granule);
-    alignMask = Math.max(granuleMask, context.limits().minAlignMask());
-    alignGranules = (alignMask + 1) >>> granuleShift;
     highestPhys = -1L >>> (Long.SIZE - space.choice.format().outputBits());
     snoop = context.slot().coherent() ? LeafAccess.COHERENT : 0;
-  }
-
-  @Override
-  public String device() {
-    return refusals.device();
-  }
-
-  @Override
-  public long granule() {
-    return granuleMask + 1;
-  }
-
-  @Override
-  public long unit() {
-    return granuleMask + 1;
-  }
-
-  @Override
-  public boolean translates() {
-    return true;
-  }
-
-  @Override
-  public long maxMappingLength() {
-    return reach.length(granuleMask + 1);
   }
 
   /** Return the most bytes whose I/O addresses come from a cache. */
@@ -103,15 +55,7 @@ final class TableOps implements DmaOps {
 
   @Override
   public boolean reaches(long phys, long length) {
-    return edges.allows(phys, length, 0)
-        && Long.compareUnsigned(phys + (length - 1), highestPhys) <= 0
-        && length <= maxMappingLength();
-  }
-
-  /** Return LOCAL for ordinary memory; without a layer that knows the fabric, peers cannot be reached. */
-  @Override
-  public int classify(long phys, long length) {
-    return memory.regionOf(phys, length).kind() == MemoryKind.RAM ? RangeKind.LOCAL : RangeKind.UNREACHABLE;
+    return super.reaches(phys, length) && Long.compareUnsigned(phys + (length - 1), highestPhys) <= 0;
   }
 
   @Override
@@ -122,8 +66,8 @@ final class TableOps implements DmaOps {
     edges.require(phys, length, flags);
     TableState mine = stateOf(state);
     long low = phys & alignMask;
-    long bytes = low + length + granuleMask & ~granuleMask;
-    long base = allocate(bytes, alignGranules, -1L, flags);
+    long bytes = roundUp(low + length);
+    long base = addresses.allocate(bytes, alignGranules, -1L, flags);
     long iova = base + low;
     int result = table.map(iova, phys, length, access(flags), state.maxLeaf, mine.cursor, mine.detached);
     if (result != TableResult.OK) {
@@ -145,15 +89,23 @@ final class TableOps implements DmaOps {
 
   @Override
   public void unmap(MappingState state, Retirement batch) {
-    if (state.allocated != 0) {
-      tearDown(state, stateOf(state), batch);
+    if (state.allocated == 0) {
+      return;
+    }
+    FlushQueue lazy = queue;
+    if (lazy != null
+        && batch.isDeferrable()
+        && (state.flags & (MapFlags.STRICT | MapFlags.WINDOW | MapFlags.BOUNCED)) == 0) {
+      clearLazily(lazy, state, stateOf(state));
+    } else {
+      clearStrictly(state, stateOf(state), batch);
     }
   }
 
   @Override
   public void reserve(MappingState state, long lead, long length, long alignment, long highest, int flags) {
-    long bytes = lead + length + granuleMask & ~granuleMask;
-    long base = allocate(bytes, Math.max(alignGranules, alignment >>> granuleShift), highest, flags);
+    long bytes = roundUp(lead + length);
+    long base = addresses.allocate(bytes, Math.max(alignGranules, alignment >>> granuleShift), highest, flags);
     TableState mine = stateOf(state);
     table.renew(mine.cursor);
     mine.base = base;
@@ -363,7 +315,7 @@ final class TableOps implements DmaOps {
     }
     TableState mine = stateOf(state);
     if (mine.touched) {
-      tearDown(state, mine, batch);
+      unmap(state, batch);
     } else {
       giveBackUntouched(state, mine, batch);
     }
@@ -375,19 +327,7 @@ final class TableOps implements DmaOps {
       clearStrictly(state, mine, batch);
       return;
     }
-    batch.retire(Retirement.IOVA, this, mine.base, state.allocated >>> granuleShift, 0);
-    state.allocated = 0;
-  }
-
-  private void tearDown(MappingState state, TableState mine, Retirement batch) {
-    FlushQueue lazy = queue;
-    if (lazy != null
-        && batch.isDeferrable()
-        && (state.flags & (MapFlags.STRICT | MapFlags.WINDOW | MapFlags.BOUNCED)) == 0) {
-      clearLazily(lazy, state, mine);
-    } else {
-      clearStrictly(state, mine, batch);
-    }
+    giveBack(state, mine.base, batch);
   }
 
   private void clearStrictly(MappingState state, TableState mine, Retirement batch) {
@@ -395,18 +335,18 @@ final class TableOps implements DmaOps {
     long last = base + (state.allocated - 1);
     // First, because it refuses a batch of another address space.
     batch.invalidate(iommu, base, last, false);
-    clear(mine, base, last);
+    refusals.requireCleared(table.clearAndDetach(base, last, mine.cursor, mine.detached), base, last, null);
     if (!mine.detached.isEmpty()) {
       batch.invalidate(iommu, base, last, true);
       batch.retire(Retirement.TABLES, this, mine.detached.takeChain(), 0, 0);
     }
-    batch.retire(Retirement.IOVA, this, base, state.allocated >>> granuleShift, 0);
-    state.allocated = 0;
+    giveBack(state, base, batch);
   }
 
   private void clearLazily(FlushQueue lazy, MappingState state, TableState mine) {
     long base = mine.base;
-    clear(mine, base, base + (state.allocated - 1));
+    long last = base + (state.allocated - 1);
+    refusals.requireCleared(table.clearAndDetach(base, last, mine.cursor, mine.detached), base, last, null);
     long chain = mine.detached.takeChain();
     try {
       lazy.add(base, state.allocated >>> granuleShift, chain);
@@ -416,15 +356,6 @@ final class TableOps implements DmaOps {
     }
     state.allocated = 0;
   }
-
-  private void clear(TableState mine, long first, long last) {
-    int result = table.clearAndDetach(first, last, mine.cursor, mine.detached);
-    refusals.requireCleared(result, first, last, null);
-  }
-
-  /** Do nothing: a coherent device and the CPU see the same memory. */
-  @Override
-  public void sync(MappingState state, long offset, long length, int toward) {}
 
   @Override
   public long physOf(MappingState state, long offset) {
@@ -466,11 +397,6 @@ final class TableOps implements DmaOps {
     space.flushDeferred();
   }
 
-  @Override
-  public void close() {
-    detached.run();
-  }
-
   TableState stateOf(MappingState state) {
     if (state.terminal instanceof TableState mine && mine.space == space) {
       return mine;
@@ -482,18 +408,5 @@ final class TableOps implements DmaOps {
 
   private int access(int flags) {
     return (flags & MapFlags.ACCESS) | ((flags & MapFlags.PEER) == 0 ? snoop : 0);
-  }
-
-  private long allocate(long bytes, long alignmentGranules, long highest, int flags) {
-    long granules = bytes >>> granuleShift;
-    long limit = reach.highest(highest, flags);
-    long base = allocator.allocate(granules, alignmentGranules, reach.preferred(), limit);
-    if (base == IovaAllocator.NO_IOVA && space.flushDeferred()) {
-      base = allocator.allocate(granules, alignmentGranules, reach.preferred(), limit);
-    }
-    if (base == IovaAllocator.NO_IOVA) {
-      throw refusals.noRoom(bytes, granuleMask + 1, limit, space.name);
-    }
-    return base;
   }
 }

@@ -1,15 +1,12 @@
 package io.twostep.backend.iommu;
 
 import io.twostep.backend.iommu.iova.FlushQueue;
-import io.twostep.backend.iommu.iova.IovaAllocator;
-import io.twostep.backend.iommu.iova.IovaSpace;
 import io.twostep.backend.iommu.table.RadixPageTable;
 import io.twostep.backend.iommu.table.TableMemory;
 import io.twostep.backend.iommu.table.TablePages;
 import io.twostep.dma.DmaMappingException;
 import io.twostep.dma.DmaMappingException.Reason;
 import io.twostep.dma.MemoryPlacement;
-import io.twostep.dma.spi.AddressRange;
 import io.twostep.dma.spi.AttachContext;
 import io.twostep.dma.spi.DmaOps;
 import io.twostep.dma.spi.Machine;
@@ -27,13 +24,8 @@ import org.slf4j.LoggerFactory;
 final class TableSpace extends SharedSpace {
   private static final Logger LOG = LoggerFactory.getLogger(TableSpace.class);
 
-  final String name;
   final TableWalkingIommu iommu;
   final FormatChoice choice;
-  final long granule;
-  final long highestIova;
-  final long preferredIova;
-  final boolean untrusted;
   final TableArena arena;
   final RadixPageTable table;
 
@@ -43,25 +35,17 @@ final class TableSpace extends SharedSpace {
   /** Words stored into tables; null unless they are counted. */
   private final @Nullable LongAdder tableWrites;
 
-  final IovaAllocator iova;
-
   /** What waits for a flush; null under the strict policy. */
   final @Nullable FlushQueue queue;
 
   private final @Nullable AutoCloseable reuseHook;
-  private long leaks;
-  private boolean closed;
 
-  /** Makes tables and allocator for the address space of {@code context} and shows the hardware the root. */
+  /** Make tables and allocator for the address space of {@code context} and show the hardware the root. */
   TableSpace(AttachContext context, IommuConfig config, TableWalkingIommu iommu) {
-    name = context.space().name();
+    FormatChoice choice = FormatChoice.choose(context.device(), iommu, config.format());
+    super(context, config, granule(context, config, choice), 0, lower(iommu.highestIova(), choice.format().lastIova()));
     this.iommu = iommu;
-    untrusted = context.untrusted();
-    choice = FormatChoice.choose(context.device(), iommu, config.format());
-    granule = granule(context, config);
-    highestIova = lower(iommu.highestIova(), choice.format().lastIova());
-    preferredIova = config.iova32BitFirst() ? (1L << 32) - 1 : -1L;
-    iova = allocator(context);
+    this.choice = choice;
     arena = arena(context.machine(), config);
     tableWrites = config.countTableWrites() ? new LongAdder() : null;
     table = root(context);
@@ -72,27 +56,16 @@ final class TableSpace extends SharedSpace {
     iommu.setRoot(choice.hardware(), table.rootPhys(), table.levels());
   }
 
-  private long granule(AttachContext context, IommuConfig config) {
+  private static long granule(AttachContext context, IommuConfig config, FormatChoice choice) {
     long smallest = Math.max(choice.smallestLeaf(), TableMemory.PAGE);
     long wanted = config.granule() == 0 ? smallest : config.granule();
     if (wanted < smallest) {
       throw new DmaMappingException(
           Reason.UNSUPPORTED,
           "%s: granule 0x%x is below 0x%x, the smallest page that %s translates in %s"
-              .formatted(context.device(), wanted, smallest, name, choice.hardware().name()));
+              .formatted(context.device(), wanted, smallest, context.space().name(), choice.hardware().name()));
     }
     return wanted;
-  }
-
-  private IovaAllocator allocator(AttachContext context) {
-    IovaAllocator allocator =
-        new IovaAllocator(new IovaSpace(name, granule, 0, highestIova), 2 * Runtime.getRuntime().availableProcessors());
-    for (AddressRange range : context.space().reserved()) {
-      if (!allocator.tryReserve(range.first(), range.last())) {
-        throw new IllegalStateException(name + ": cannot keep " + range + " out of a fresh allocator");
-      }
-    }
-    return allocator;
   }
 
   private TableArena arena(Machine machine, IommuConfig config) {
@@ -163,22 +136,21 @@ final class TableSpace extends SharedSpace {
     var ranges = iova.statistics();
     FlushQueue waiting = queue;
     return new IommuStatistics(
-        closed ? 0 : 1,
+        open(),
         ranges.liveRanges(),
         ranges.liveGranules() * granule,
         waiting == null ? 0 : waiting.pending(),
         arena.usedPages() * TableMemory.PAGE,
         waiting == null ? 0 : waiting.flushes(),
-        leaks,
+        leaks(),
         tableWrites == null ? 0 : tableWrites.sum());
   }
 
-  /** Makes everything unreachable, then gives tables and their memory back. What cannot be proved unreachable stays. */
+  /** Make everything unreachable, then give tables and their memory back. What cannot be proved unreachable stays. */
   @Override
   void close() {
-    closed = true;
-    iommu.clearRoot();
     try {
+      iommu.clearRoot();
       iommu.invalidateAll();
       if (queue != null) {
         queue.close();
@@ -187,8 +159,8 @@ final class TableSpace extends SharedSpace {
       LOG.warn("{}: the last invalidation failed; {} bytes of page tables are withheld", name, arena.usedPages() * TableMemory.PAGE, e);
       return;
     } finally {
-      unhook();
       countLeaks();
+      unhook();
     }
     table.destroy();
     arena.close();
@@ -202,16 +174,5 @@ final class TableSpace extends SharedSpace {
         throw new IllegalStateException(name + ": the machine's reuse hook cannot be taken back", e);
       }
     }
-  }
-
-  private void countLeaks() {
-    leaks = iova.statistics().liveRanges();
-    if (leaks != 0) {
-      LOG.warn("{}: {} ranges of I/O addresses were never given back", name, leaks);
-    }
-  }
-
-  static long lower(long a, long b) {
-    return Long.compareUnsigned(a, b) < 0 ? a : b;
   }
 }

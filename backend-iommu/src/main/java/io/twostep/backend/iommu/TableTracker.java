@@ -130,7 +130,7 @@ final class TableTracker implements DirtyTracker {
   }
 
   private void walk(long first, long last, boolean clean, DirtyVisitor visitor) {
-    long end = TableSpace.lower(last, highestIova);
+    long end = SharedSpace.lower(last, highestIova);
     if (Long.compareUnsigned(first, end) > 0) {
       return;
     }

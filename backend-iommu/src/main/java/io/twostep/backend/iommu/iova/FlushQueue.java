@@ -138,6 +138,17 @@ public final class FlushQueue implements AutoCloseable {
     return sum;
   }
 
+  /** Count the ranges that were released so far, by whichever thread. */
+  public long released() {
+    long sum = 0;
+    for (FlushRing ring : rings) {
+      ring.lock();
+      sum += ring.released();
+      ring.unlock();
+    }
+    return sum;
+  }
+
   /** Count the flushes that this queue has begun. */
   public long flushes() {
     return started.get();

@@ -17,15 +17,20 @@ final class FlushRing extends SpinLock {
   private static final int PADDING = 16;
 
   private final long[] entries = new long[2 * PADDING + CAPACITY * WORDS];
-  private int head;
-  private int tail;
+  private long head;
+  private long tail;
 
   boolean isFull() {
     return tail - head == CAPACITY;
   }
 
   int count() {
-    return tail - head;
+    return (int) (tail - head);
+  }
+
+  /** Returns how many ranges were released so far. */
+  long released() {
+    return head;
   }
 
   void add(long iova, long granules, long tableChain, long started) {
@@ -50,7 +55,7 @@ final class FlushRing extends SpinLock {
     }
   }
 
-  private static int at(int index) {
-    return PADDING + (index & (CAPACITY - 1)) * WORDS;
+  private static int at(long index) {
+    return PADDING + (int) (index & (CAPACITY - 1)) * WORDS;
   }
 }
