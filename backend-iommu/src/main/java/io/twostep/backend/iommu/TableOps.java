@@ -393,6 +393,16 @@ final class TableOps extends TranslatingOps {
   }
 
   @Override
+  public boolean isLazy() {
+    return queue != null;
+  }
+
+  @Override
+  public long flushesCompleted() {
+    return queue == null ? -1 : queue.finished();
+  }
+
+  @Override
   public void quiesce() {
     space.flushDeferred();
   }

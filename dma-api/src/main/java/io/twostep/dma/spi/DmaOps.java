@@ -222,6 +222,22 @@ public interface DmaOps extends AutoCloseable {
     return (translates() ? "the IOMMU sets no dirty bits that can be read" : "nothing translates for it") + "; have the device track";
   }
 
+  /**
+   * Tell whether the terminal is lazy: what is torn down with a {@linkplain Retirement#isDeferrable() deferrable} retirement may wait for a later flush, by whichever
+   * thread, so that its I/O addresses may be handed out again before the teardown returns.
+   */
+  default boolean isLazy() {
+    return false;
+  }
+
+  /**
+   * Return the number of the latest flush that has completed, of a terminal that {@link #isLazy}: after it, and not before, addresses may be handed out again whose teardown was
+   * deferred earlier. Grows from flush to flush, in steps of any size; -1 where nobody counts.
+   */
+  default long flushesCompleted() {
+    return -1;
+  }
+
   /** Complete every deferred invalidation and release what waits for it; returns when done. */
   default void quiesce() {}
 

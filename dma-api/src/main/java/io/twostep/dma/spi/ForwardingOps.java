@@ -162,6 +162,16 @@ public abstract class ForwardingOps implements DmaOps {
   }
 
   @Override
+  public boolean isLazy() {
+    return next.isLazy();
+  }
+
+  @Override
+  public long flushesCompleted() {
+    return next.flushesCompleted();
+  }
+
+  @Override
   public void quiesce() {
     next.quiesce();
   }

@@ -7,6 +7,9 @@ import io.twostep.dma.DmaDirection;
 import io.twostep.dma.DmaMapping;
 import io.twostep.dma.InvalidationBatch;
 import io.twostep.dma.MemoryBlock;
+import io.twostep.dma.spi.DmaOps;
+import io.twostep.dma.spi.MappingState;
+import io.twostep.dma.spi.Retirement;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
@@ -112,6 +115,37 @@ public interface FlushRules extends TckFixture {
     rig().mapper().awaitQuiescence();
     for (long address : at) {
       rig().device().requireRefused(address, "quiescence was awaited");
+    }
+  }
+
+  /** E7f. */
+  @Test
+  default void e7fOpsSayWhetherTheyAreLazy() {
+    assertThat(rig().ops().isLazy()).as("isLazy()").isEqualTo(has(Behavior.LAZY));
+  }
+
+  /** E7g. */
+  @Test
+  default void e7gCountOfFlushesGrowsBeforeDeferredAddressesAreHandedOut() {
+    DmaOps ops = rig().ops();
+    if (!ops.isLazy() || ops.flushesCompleted() == -1) {
+      return;
+    }
+    MemoryBlock block = rig().memory(64 << 10);
+    MappingState state = new MappingState(rig().layers());
+    for (int i = 0; i < 3; i++) {
+      Retirement batch = new Retirement(true);
+      ops.map(state, block.phys(0), rounded(8192), DmaDirection.BIDIRECTIONAL.access(), batch);
+      long before = ops.flushesCompleted();
+      ops.unmap(state, batch);
+      // Where the batch invalidates, the stack has made this teardown a strict one.
+      boolean deferred = batch.isInvalidated();
+      batch.complete();
+      ops.quiesce();
+      if (deferred) {
+        assertThat(ops.flushesCompleted()).as("flushesCompleted() after a deferred teardown was flushed").isGreaterThan(before);
+      }
+      state.reset();
     }
   }
 }

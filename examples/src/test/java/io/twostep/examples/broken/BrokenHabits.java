@@ -120,6 +120,30 @@ final class BrokenHabits {
     public void quiesce() {}
   }
 
+  /** Defers and does not say so. */
+  static final class HidesLaziness extends Healthy {
+    HidesLaziness(DmaOps next, AttachContext context) {
+      super(next, context);
+    }
+
+    @Override
+    public boolean isLazy() {
+      return false;
+    }
+  }
+
+  /** Flushes and counts it never. */
+  static final class ForgetsItsFlushes extends Healthy {
+    ForgetsItsFlushes(DmaOps next, AttachContext context) {
+      super(next, context);
+    }
+
+    @Override
+    public long flushesCompleted() {
+      return 0;
+    }
+  }
+
   /** Links one granule more than it was asked to, where nothing is yet. */
   static final class FillsHoles extends Healthy {
     FillsHoles(DmaOps next, AttachContext context) {

@@ -100,6 +100,8 @@ enum Defect {
   FORGETS_COPY_BACK_NOW_AND_THEN(Base.BOUNCE, "e6p", BrokenBounce.ForgetsCopyBack::new),
   BOUNCES_NOTHING(Base.BOUNCE, "e7c", BrokenBounce.BouncesNothing::new),
   SKIPS_QUIESCENCE(Base.LAZY_IOMMU, "e7e", BrokenHabits.SkipsQuiescence::new),
+  HIDES_LAZINESS(Base.LAZY_IOMMU, "e7f", BrokenHabits.HidesLaziness::new),
+  FORGETS_ITS_FLUSHES(Base.LAZY_IOMMU, "e7g", BrokenHabits.ForgetsItsFlushes::new),
   WRITES_MAPPINGS_DOWN(Base.IOMMU, "e8a", BrokenHabits.WritesCallsDown::new),
   WRITES_REQUESTS_DOWN(Base.DIRECT, "e8b", BrokenHabits.WritesCallsDown::new),
   BELONGS_TO_ONE_THREAD(Base.IOMMU, "e8c", BrokenHabits.BelongsToOneThread::new),

@@ -149,6 +149,11 @@ public final class FlushQueue implements AutoCloseable {
     return sum;
   }
 
+  /** Return the number of the latest flush that has finished: what was queued before that began is released by now, or soon. */
+  public long finished() {
+    return finished.get();
+  }
+
   /** Count the flushes that this queue has begun. */
   public long flushes() {
     return started.get();
