@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.api.extension.RegisterExtension;
 import org.jspecify.annotations.Nullable;
 
 /** Every rule that holds for any stack; extended through {@link TerminalBackendTck} and {@link LayerBackendTck}. */
@@ -30,6 +31,7 @@ public abstract class BackendTck
         RestackRules,
         HistoryRules {
   private final List<TckRig> rigs = new ArrayList<>();
+  @RegisterExtension private final DeclaredBehaviors declared = new DeclaredBehaviors();
   private @Nullable TckRig first;
 
   /** Create the class. */
@@ -37,6 +39,11 @@ public abstract class BackendTck
 
   /** Return the stack, outermost first, the terminal last. */
   public abstract List<TckPart> stack();
+
+  @Override
+  public boolean has(Behavior behavior) {
+    return declared.answer(behavior, behaviors().contains(behavior));
+  }
 
   @Override
   public long edge() {

@@ -124,6 +124,33 @@ class KitCatchesMistakesTest {
     };
   }
 
+  /** An IOMMU that is not said to have sparse windows, and has them. */
+  static final class Modest extends TerminalBackendTck {
+    @Override
+    public BackendPlugin plugin() {
+      return new IommuBackendPlugin();
+    }
+
+    @Override
+    public TckSetup setup() {
+      return TckSetup.translated();
+    }
+
+    @Override
+    public Set<Behavior> behaviors() {
+      return Set.of(Behavior.TRANSLATES);
+    }
+  }
+
+  @Test
+  void aFailureSaysWhichBehavioursDecidedIt() {
+    TestExecutionSummary summary = run(List.of(selectMethod(Modest.class, "e11aUnitsComeAndGo")));
+    assertThat(summary.getFailures()).hasSize(1);
+    assertThat(summary.getFailures().getFirst().getException().getSuppressed())
+        .extracting(Throwable::getMessage)
+        .contains("behaviors() decided what this test demands: declared are [], not declared are [SPARSE_WINDOWS]");
+  }
+
   private static TestExecutionSummary run(Defect defect, boolean made) {
     List<MethodSelector> selected =
         Arrays.stream(BackendTck.class.getMethods())
@@ -133,10 +160,14 @@ class KitCatchesMistakesTest {
             .map(name -> selectMethod(BrokenStack.class, name))
             .toList();
     assertThat(selected).as("tests of rule " + defect.rule()).isNotEmpty();
-    LauncherDiscoveryRequest request = LauncherDiscoveryRequestBuilder.request().selectors(selected).build();
-    SummaryGeneratingListener summary = new SummaryGeneratingListener();
     BrokenStack.DEFECT.set(defect);
     BrokenStack.MADE.set(made);
+    return run(selected);
+  }
+
+  private static TestExecutionSummary run(List<MethodSelector> selected) {
+    LauncherDiscoveryRequest request = LauncherDiscoveryRequestBuilder.request().selectors(selected).build();
+    SummaryGeneratingListener summary = new SummaryGeneratingListener();
     LauncherFactory.create().execute(request, summary);
     return summary.getSummary();
   }
