@@ -17,8 +17,13 @@ import io.twostep.dma.spi.DeviceSlot;
 import io.twostep.dma.spi.ModelHost.SlotOptions;
 import io.twostep.machine.model.FailNth;
 import io.twostep.tck.ProbeDevice;
+import java.util.ArrayList;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Set;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
@@ -97,6 +102,31 @@ class LazyFlushTest {
 
     mapper.awaitQuiescence();
     assertThat(device.tryRead(address, 1)).isNull();
+  }
+
+  @Test
+  void addressesThatWaitForAFlushAreNotMissedWhicheverThreadFlushes() throws Exception {
+    DmaMapper narrow = rig.attach(backend, rig.plug(new ProbeDevice(), SlotOptions.DEFAULT), DeviceLimits.ofBits(20));
+    try (ExecutorService threads = Executors.newFixedThreadPool(4)) {
+      List<Future<?>> drivers = new ArrayList<>();
+      for (int i = 0; i < 4; i++) {
+        long page = phys + i * 4096L;
+        drivers.add(
+            threads.submit(
+                () -> {
+                  DmaMapping mapping = narrow.newMapping();
+                  for (int k = 0; k < 5_000; k++) {
+                    mapping.map(page, 4096, DmaDirection.BIDIRECTIONAL, 0);
+                    mapping.unmap();
+                  }
+                  mapping.close();
+                }));
+      }
+      for (Future<?> driver : drivers) {
+        driver.get();
+      }
+    }
+    narrow.close();
   }
 
   @Test

@@ -132,11 +132,13 @@ public final class IovaAllocator {
   private long takeDraining(long granules, int order, long alignmentGranules, long end) {
     long start = FreeTree.NONE;
     for (int attempt = 0; attempt < DRAIN_ATTEMPTS && start == FreeTree.NONE; attempt++) {
-      if (statistics().cachedRanges() == 0) {
-        break;
-      }
+      boolean last = statistics().cachedRanges() == 0;
       cache.drain();
       start = take(granules, order, alignmentGranules, end);
+      if (last) {
+        // What another thread drained since the last look is in the tree now.
+        break;
+      }
     }
     return start;
   }

@@ -29,6 +29,9 @@ public final class ModelMemory implements PhysicalMemory {
   private static final long FRAME = PhysicalLayout.FRAME_SIZE;
   private static final long MOST_PARKED_FRAMES = 1 << 14;
 
+  /** How often an allocation looks again for frames that flushes returned and others took first. */
+  private static final int FLUSH_ATTEMPTS = 100;
+
   private final PhysicalLayout layout;
   private final Storage storage;
   private final MemorySegment all;
@@ -101,26 +104,46 @@ public final class ModelMemory implements PhysicalMemory {
     if (failAllocation.getAsBoolean()) {
       throw new DmaMappingException(Reason.NOT_BACKED, "allocation of " + length + " bytes failed by order of FailNth");
     }
-    Block block = length <= layout.frames() << SHIFT ? tryAllocate(length, placement, highestPhys) : null;
-    while (block == null && length <= layout.frames() << SHIFT && parking.flush(this)) {
-      block = tryAllocate(length, placement, highestPhys);
+    if (length > layout.frames() << SHIFT) {
+      throw notBacked(length, placement, highestPhys, null);
     }
-    if (block == null) {
-      throw new DmaMappingException(
-          Reason.NOT_BACKED,
-          "no "
-              + placement.name().toLowerCase(Locale.ROOT)
-              + " frames for "
-              + length
-              + " bytes up to 0x"
-              + HexFormat.of().toHexDigits(highestPhys)
-              + ": "
-              + freeFrames()
-              + " of "
-              + layout.frames()
-              + " frames of 4 KiB are free; close blocks or set a larger 'memory'");
+    for (int attempt = 0; ; attempt++) {
+      long before = parkedReturns();
+      Block block = tryAllocate(length, placement, highestPhys);
+      if (block != null) {
+        return block;
+      }
+      RuntimeException failure = null;
+      try {
+        if (attempt < FLUSH_ATTEMPTS && parking.flush(this, before)) {
+          continue;
+        }
+      } catch (RuntimeException e) {
+        failure = e;
+      }
+      throw notBacked(length, placement, highestPhys, failure);
     }
-    return block;
+  }
+
+  private DmaMappingException notBacked(long length, MemoryPlacement placement, long highestPhys, @Nullable RuntimeException failure) {
+    DmaMappingException refused =
+        new DmaMappingException(
+            Reason.NOT_BACKED,
+            "no "
+                + placement.name().toLowerCase(Locale.ROOT)
+                + " frames for "
+                + length
+                + " bytes up to 0x"
+                + HexFormat.of().toHexDigits(highestPhys)
+                + ": "
+                + freeFrames()
+                + " of "
+                + layout.frames()
+                + " frames of 4 KiB are free"
+                + (failure == null ? "" : ", and " + parkedFrames() + " wait for a flush, which failed")
+                + "; close blocks or set a larger 'memory'");
+    refused.initCause(failure);
+    return refused;
   }
 
   private synchronized @Nullable Block tryAllocate(long length, MemoryPlacement placement, long highestPhys) {
@@ -150,7 +173,15 @@ public final class ModelMemory implements PhysicalMemory {
     if (lastOfAll) {
       views.end();
     } else if (crowded) {
-      parking.flush(this);
+      flushEarly();
+    }
+  }
+
+  private void flushEarly() {
+    try {
+      parking.flush(this, 0);
+    } catch (RuntimeException e) {
+      // Nothing of the block that was closed failed: the frames wait on, and who needs them hears of it.
     }
   }
 
@@ -158,11 +189,17 @@ public final class ModelMemory implements PhysicalMemory {
     return parking.take();
   }
 
+  synchronized void parkAgain(List<Block> taken) {
+    parking.putBack(taken);
+  }
+
   synchronized void reuse(List<Block> covered) {
-    for (Block block : covered) {
-      parking.leave(block);
-      blocks.free(block);
-    }
+    parking.leave(covered);
+    covered.forEach(blocks::free);
+  }
+
+  synchronized long parkedReturns() {
+    return parking.returns();
   }
 
   @Override

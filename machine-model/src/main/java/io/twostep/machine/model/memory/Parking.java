@@ -16,6 +16,7 @@ final class Parking {
   private final ReentrantLock flushing = new ReentrantLock();
   private List<Block> parked = new ArrayList<>();
   private long frames;
+  private long returns;
 
   AutoCloseable register(Runnable flush) {
     Registration registration = new Registration(flush);
@@ -37,21 +38,38 @@ final class Parking {
     return frames;
   }
 
-  /** Run all flushes, then hand every block that was parked before to {@code memory}; returns whether any frame became free. */
-  boolean flush(ModelMemory memory) {
+  /**
+   * Run all flushes, then hand every block that was parked before to {@code memory}; returns whether any frame became free since {@link #returns} was {@code before}.
+   *
+   * <p>Frames that another thread's flush returned, while this one waited for it, count: it took what was parked, and leaves nothing here. Where a flush fails its exception passes through, and everything
+   * stays parked.
+   */
+  boolean flush(ModelMemory memory, long before) {
     flushing.lock();
     try {
       List<Block> covered = memory.takeParked();
       if (covered.isEmpty()) {
-        return false;
+        return memory.parkedReturns() != before;
       }
-      for (Registration registration : flushes) {
-        registration.flush.run();
-      }
+      runFlushes(memory, covered);
       memory.reuse(covered);
       return true;
     } finally {
       flushing.unlock();
+    }
+  }
+
+  private void runFlushes(ModelMemory memory, List<Block> covered) {
+    boolean done = false;
+    try {
+      for (Registration registration : flushes) {
+        registration.flush.run();
+      }
+      done = true;
+    } finally {
+      if (!done) {
+        memory.parkAgain(covered);
+      }
     }
   }
 
@@ -62,9 +80,22 @@ final class Parking {
     return taken;
   }
 
-  /** Stop counting the frames of a block; the caller holds the memory's lock. */
-  void leave(Block block) {
-    frames -= block.frames();
+  /** Park blocks again that were taken, and are counted still; the caller holds the memory's lock. */
+  void putBack(List<Block> taken) {
+    parked.addAll(taken);
+  }
+
+  /** Stop counting the frames of blocks that go back; the caller holds the memory's lock. */
+  void leave(List<Block> blocks) {
+    for (Block block : blocks) {
+      frames -= block.frames();
+    }
+    returns++;
+  }
+
+  /** Return how often frames went back from here; the caller holds the memory's lock. */
+  long returns() {
+    return returns;
   }
 
   private final class Registration implements AutoCloseable {

@@ -17,6 +17,11 @@ import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicReference;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -291,6 +296,47 @@ class ModelMemoryTest {
   }
 
   @Test
+  void whatAnotherThreadsFlushGaveBackIsFoundByWhoWaitedForIt() throws Exception {
+    ModelMemory small = memory(1L << 20);
+    CountDownLatch flushing = new CountDownLatch(1);
+    CountDownLatch goOn = new CountDownLatch(1);
+    small.beforeReuse(
+        () -> {
+          flushing.countDown();
+          awaitLatch(goOn);
+        });
+    small.allocate(1L << 20, MemoryPlacement.SCATTERED).close();
+    List<Future<MemoryBlock>> blocks = new ArrayList<>();
+    try (ExecutorService threads = Executors.newFixedThreadPool(2)) {
+      AtomicReference<Thread> waiting = new AtomicReference<>();
+      blocks.add(threads.submit(() -> small.allocate(4096, MemoryPlacement.SCATTERED)));
+      flushing.await();
+      blocks.add(
+          threads.submit(
+              () -> {
+                waiting.set(Thread.currentThread());
+                return small.allocate(4096, MemoryPlacement.SCATTERED);
+              }));
+      while (waiting.get() == null || waiting.get().getState() != Thread.State.WAITING) {
+        Thread.onSpinWait();
+      }
+      goOn.countDown();
+      for (Future<MemoryBlock> block : blocks) {
+        block.get().close();
+      }
+    }
+    small.close();
+  }
+
+  private static void awaitLatch(CountDownLatch latch) {
+    try {
+      latch.await();
+    } catch (InterruptedException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  @Test
   void aFlushMayCloseBlocksItself() {
     ModelMemory small = memory(1L << 20);
     MemoryBlock table = small.allocate(128 * 4096, MemoryPlacement.SCATTERED);
@@ -311,6 +357,42 @@ class ModelMemoryTest {
     assertThat(flushes[0]).isEqualTo(1);
     assertThat(large.parkedFrames()).isZero();
     large.close();
+  }
+
+  @Test
+  void framesWaitOnWhereAFlushFails() {
+    ModelMemory large = memory(256L << 20);
+    boolean[] failing = {true};
+    large.beforeReuse(
+        () -> {
+          if (failing[0]) {
+            throw new IllegalStateException("not confirmed");
+          }
+        });
+    MemoryBlock block = large.allocate(200L << 20, MemoryPlacement.SCATTERED);
+    block.close();
+    long parked = large.parkedFrames();
+    assertThat(parked).isEqualTo((200L << 20) / 4096);
+    assertThatThrownBy(() -> large.allocate(100L << 20, MemoryPlacement.SCATTERED))
+        .isInstanceOfSatisfying(DmaMappingException.class, e -> assertThat(e.reason()).isEqualTo(Reason.NOT_BACKED))
+        .hasMessageContaining(parked + " wait for a flush, which failed")
+        .hasRootCauseMessage("not confirmed");
+    assertThat(large.parkedFrames()).isEqualTo(parked);
+    failing[0] = false;
+    large.allocate(256L << 20, MemoryPlacement.SCATTERED).close();
+    large.close();
+  }
+
+  @Test
+  void anAllocationThatCannotSucceedEndsAlthoughOthersGoOnReturningFrames() {
+    ModelMemory small = memory(1L << 20);
+    small.beforeReuse(() -> small.allocate(4096, MemoryPlacement.SCATTERED).close());
+    try (MemoryBlock held = small.allocate(4096, MemoryPlacement.SCATTERED)) {
+      small.allocate(4096, MemoryPlacement.SCATTERED).close();
+      assertThatThrownBy(() -> small.allocate(1L << 20, MemoryPlacement.SCATTERED)).hasMessageContaining("for 1048576 bytes");
+      assertThat(held.length()).isEqualTo(4096);
+    }
+    small.close();
   }
 
   @Test
