@@ -26,7 +26,7 @@ public record IommuConfig(FlushPolicy flush, String format, long granule, boolea
           new Setting("granule", "0", "smallest page in bytes, a power of two such as 4K, 16K or 64K; 0 for the hardware's smallest"),
           new Setting("iova-32bit-first", "true", "hand out I/O addresses above 4 GiB only when there is no room below: true or false"),
           new Setting("table-memory", "0", "most bytes of page tables in one address space; 0 for no limit"),
-          new Setting("count-table-writes", "false", "count words stored into page tables, for reports; costs a little: true or false"));
+          new Setting("count-table-writes", "false", "count words of page tables set, changed and cleared, for reports; costs a little: true or false"));
 
   /**
    * Check the values.

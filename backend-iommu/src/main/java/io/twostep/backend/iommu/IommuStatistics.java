@@ -10,7 +10,7 @@ package io.twostep.backend.iommu;
  * @param tableBytes page table memory in use, roots included
  * @param flushes flushes of the lazy policy so far
  * @param leaks ranges that were still handed out when the last device of their address space detached, so far
- * @param tableWrites words stored into page tables so far, by address spaces that count them
+ * @param tableWrites words of page tables set, changed and cleared so far, by address spaces that count them; zeros over what is empty do not count
  */
 public record IommuStatistics(
     int addressSpaces, long liveRanges, long liveBytes, long deferredRanges, long tableBytes, long flushes, long leaks, long tableWrites) {

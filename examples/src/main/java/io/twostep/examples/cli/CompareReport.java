@@ -17,7 +17,7 @@ final class CompareReport {
       Counted in one pass over all buffers, registration included; the device read every byte, and found what the CPU had put there.
         entries         address ranges the device was given
         IOVA allocs     ranges of I/O addresses taken from the allocator
-        table writes    words stored into page tables; table bytes: their memory at its highest
+        table writes    words set, changed or cleared in page tables; table bytes: their memory at its highest
         invalidations   times the IOMMU had to forget translations; per-page invalidates for each page, the others once a request
         bounced         bytes copied into and out of bounce slots
         meta B/page     heap bytes held for each further 4 KiB page of a mapped request

@@ -15,7 +15,7 @@ final class NvmeReport {
         I/Os            requests to write and to read the file
         entries         address ranges the controller was given; fewer is better for the device
         IOVA allocs     ranges of I/O addresses taken from the allocator
-        table writes    words stored into I/O page tables, where they are ours: on other machines than the modelled one a host keeps them
+        table writes    words set, changed or cleared in I/O page tables, where they are ours: on other machines than the modelled one a host keeps them
         invalidations   times the IOMMU had to forget translations, where we ask it to
         bounced         bytes copied into and out of bounce slots
         meta B/page     heap bytes the strategy keeps per mapped 4 KiB page, measured on requests of 256 and 512 pages

@@ -9,7 +9,7 @@ package io.twostep.examples.nvme;
  * @param ios requests to store and to read the file
  * @param hardwareEntries DMA ranges handed to the controller
  * @param iovaAllocations ranges of I/O addresses taken from the allocator
- * @param tableWrites words stored into page tables; {@link #NOT_COUNTED} where a host keeps them
+ * @param tableWrites words of page tables set, changed and cleared; {@link #NOT_COUNTED} where a host keeps them
  * @param invalidations invalidations the hardware was asked for; {@link #NOT_COUNTED} where a host asks for them
  * @param bouncedBytes bytes copied into and out of bounce slots
  * @param metadataBytesPerPage heap bytes the strategy holds for each further 4 KiB page of a mapped request

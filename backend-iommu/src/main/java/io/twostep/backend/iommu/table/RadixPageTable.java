@@ -52,7 +52,7 @@ public final class RadixPageTable {
   /**
    * Creates an empty table that counts.
    *
-   * @param stores told of every word stored into a table; null to count nothing, at no cost
+   * @param stores told of every word stored into a table, but for zeros over what is empty; null to count nothing, at no cost
    */
   public RadixPageTable(
       TableFormat format, TableMemory memory, long granule, RootPublisher publisher, @Nullable LongAdder stores) {

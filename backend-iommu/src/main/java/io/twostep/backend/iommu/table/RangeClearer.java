@@ -126,13 +126,15 @@ final class RangeClearer {
 
   /** Zeroes the words of leaves, of which the first is that of {@code iova} at {@code level}. */
   void zero(long offset, int words, long iova, int level) {
+    tree.clearing(offset, words);
     DirtyVisitor visitor = harvester;
-    if (visitor == null) {
-      LeafWords.zero(segment, offset, words);
-    } else {
+    if (visitor != null) {
       takeOut(offset, words, iova, level, visitor);
+    } else if (words == 1) {
+      TableTree.setWord(segment, offset, 0);
+    } else {
+      LeafWords.zero(segment, offset, words);
     }
-    tree.stored(words);
   }
 
   private void takeOut(long offset, int words, long iova, int level, DirtyVisitor visitor) {

@@ -85,6 +85,13 @@ final class TableTree {
     }
   }
 
+  /** Counts words that are about to be zeroed, where somebody wants to know; those that are zero already do not count. */
+  void clearing(long offset, int words) {
+    if (stores != null) {
+      stores.add(LeafWords.present(segment, offset, words));
+    }
+  }
+
   static long word(MemorySegment segment, long offset) {
     return (long) WORD.get(segment, offset);
   }
