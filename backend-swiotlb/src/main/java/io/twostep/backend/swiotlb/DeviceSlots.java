@@ -228,11 +228,18 @@ final class DeviceSlots {
     counters.bytesOut.add(length);
   }
 
-  /** Registers that a piece is given up: what the device wrote is copied out, if it was ever given the piece, then its slots are free. */
+  /** Registers that a piece is given up: what the device wrote is copied out, of what it was ever given, then its slots are free. */
   void giveUp(Pieces pieces, int index, Retirement batch, StagingOps owner) {
     long length = pieces.has(index, Pieces.STAGED) ? -pieces.length(index) : pieces.length(index);
-    if (!batch.isUndo() && pieces.has(index, MapFlags.DEVICE_WRITES) && pieces.has(index, Pieces.HANDED | Pieces.FILLED)) {
-      batch.retire(Retirement.COPY_OUT, owner, pieces.position(index), pieces.source(index), length);
+    if (!batch.isUndo() && pieces.has(index, MapFlags.DEVICE_WRITES)) {
+      HandedParts parts = pieces.parts(index);
+      if (pieces.has(index, Pieces.HANDED)) {
+        batch.retire(Retirement.COPY_OUT, owner, pieces.position(index), pieces.source(index), length);
+      } else if (parts != null) {
+        // Only pieces of windows are handed over in parts, and those are never staged.
+        parts.forEach(
+            0, length, (from, to) -> batch.retire(Retirement.COPY_OUT, owner, pieces.position(index) + from, pieces.source(index) + from, to - from));
+      }
     }
     if (!pieces.has(index, Pieces.FURTHER)) {
       batch.retire(Retirement.SLOTS, owner, pieces.position(index), pieces.source(index), length);

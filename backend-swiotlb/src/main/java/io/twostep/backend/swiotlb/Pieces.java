@@ -1,6 +1,7 @@
 package io.twostep.backend.swiotlb;
 
 import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The bounced pieces of one mapping or window, in order of offset: where in the mapping, what they stand for, where their slots are.
@@ -11,11 +12,8 @@ final class Pieces {
   /** The source is the number of a staged segment, not a physical address. Beside the flags of the mapping. */
   static final int STAGED = 1 << 30;
 
-  /** The piece was handed to the device once, so that publishing again must not copy over what the device wrote. */
+  /** All of the piece was handed to the device once, so that publishing again must not copy over what the device wrote. */
   static final int HANDED = 1 << 29;
-
-  /** A part of the piece was handed to the device once: its slots hold what the memory held, and what the device wrote since. */
-  static final int FILLED = 1 << 28;
 
   /** The piece lies in slots that were taken for several pieces, and are given back with the first. */
   static final int FURTHER = 1 << 31;
@@ -25,6 +23,10 @@ final class Pieces {
   private long[] sources = new long[2];
   private long[] positions = new long[2];
   private int[] flags = new int[2];
+
+  /** What was handed over of pieces of which the device has a part only; null for others. */
+  private @Nullable HandedParts[] parts = new HandedParts[2];
+
   private int count;
 
   void clear() {
@@ -48,12 +50,14 @@ final class Pieces {
       System.arraycopy(sources, at, sources, at + 1, behind);
       System.arraycopy(positions, at, positions, at + 1, behind);
       System.arraycopy(flags, at, flags, at + 1, behind);
+      System.arraycopy(parts, at, parts, at + 1, behind);
     }
     offsets[at] = offset;
     lengths[at] = length;
     sources[at] = source;
     positions[at] = position;
     flags[at] = pieceFlags;
+    parts[at] = null;
     count++;
   }
 
@@ -64,6 +68,7 @@ final class Pieces {
     sources = Arrays.copyOf(sources, capacity);
     positions = Arrays.copyOf(positions, capacity);
     flags = Arrays.copyOf(flags, capacity);
+    parts = Arrays.copyOf(parts, capacity);
   }
 
   /** Removes the pieces from index {@code from} to {@code to}, exclusive. */
@@ -74,6 +79,7 @@ final class Pieces {
     System.arraycopy(sources, to, sources, from, behind);
     System.arraycopy(positions, to, positions, from, behind);
     System.arraycopy(flags, to, flags, from, behind);
+    System.arraycopy(parts, to, parts, from, behind);
     count -= to - from;
   }
 
@@ -116,12 +122,28 @@ final class Pieces {
     return (flags[index] & mask) != 0;
   }
 
-  /** Notes that a piece was handed over, whole or in part; once it was as a whole that stays. */
-  void handed(int index, boolean whole) {
-    if (whole) {
-      flags[index] = (flags[index] & ~FILLED) | HANDED;
-    } else if ((flags[index] & HANDED) == 0) {
-      flags[index] |= FILLED;
+  /** Returns what was handed over of a piece of which the device has a part; null if it has all or nothing. */
+  @Nullable HandedParts parts(int index) {
+    return parts[index];
+  }
+
+  /** Notes that bytes {@code from .. to} of a piece were handed over. */
+  void handed(int index, long from, long to) {
+    if (from == 0 && to == lengths[index]) {
+      handedWhole(index);
+    } else if (!has(index, HANDED)) {
+      HandedParts known = parts[index];
+      HandedParts now = known == null ? new HandedParts() : known;
+      parts[index] = now;
+      now.add(from, to);
+      if (now.isWhole(lengths[index])) {
+        handedWhole(index);
+      }
     }
+  }
+
+  private void handedWhole(int index) {
+    flags[index] |= HANDED;
+    parts[index] = null;
   }
 }

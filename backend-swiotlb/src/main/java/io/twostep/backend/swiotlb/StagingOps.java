@@ -144,34 +144,54 @@ sealed class StagingOps extends ForwardingOps permits DirectBounceOps, Translate
     Pieces pieces = pieces(state);
     long end = offset + length;
     for (int i = pieces.firstAt(offset); i < pieces.count() && pieces.offset(i) < end; i++) {
-      if (pieces.has(i, Pieces.FILLED)) {
-        handOver(pieces, i, offset, end);
-      } else if (!pieces.has(i, Pieces.HANDED)) {
-        // As a whole, since it is copied out as a whole.
-        handOver(pieces, i, pieces.offset(i), pieces.offset(i) + pieces.length(i));
+      if (!pieces.has(i, Pieces.HANDED)) {
+        handOverNew(pieces, i, offset, end);
       }
     }
     next.publish(state, offset, length, undo);
     for (int i = pieces.firstAt(offset); i < pieces.count() && pieces.offset(i) < end; i++) {
-      boolean whole = pieces.offset(i) >= offset && pieces.offset(i) + pieces.length(i) <= end;
-      pieces.handed(i, whole);
+      pieces.handed(i, from(pieces, i, offset), to(pieces, i, end));
     }
+  }
+
+  /** Hands over what the device does not have yet; the first time all of the piece, since the device can look beyond the part. */
+  private void handOverNew(Pieces pieces, int i, long offset, long end) {
+    HandedParts parts = pieces.parts(i);
+    if (parts == null) {
+      slots.handOver(pieces.position(i), pieces.source(i), pieces.flags(i), 0, pieces.length(i));
+    } else {
+      parts.forEachGap(
+          from(pieces, i, offset),
+          to(pieces, i, end),
+          (from, to) -> slots.handOver(pieces.position(i), pieces.source(i), pieces.flags(i), from, to - from));
+    }
+  }
+
+  /** Returns where in a piece a range begins. */
+  private static long from(Pieces pieces, int i, long offset) {
+    return Math.max(0, offset - pieces.offset(i));
+  }
+
+  /** Returns where in a piece a range ends. */
+  private static long to(Pieces pieces, int i, long end) {
+    return Math.min(pieces.length(i), end - pieces.offset(i));
   }
 
   private void handOver(Pieces pieces, int i, long offset, long end) {
-    long from = Math.max(0, offset - pieces.offset(i));
-    long to = Math.min(pieces.length(i), end - pieces.offset(i));
-    slots.handOver(pieces.position(i), pieces.source(i), pieces.flags(i), from, to - from);
+    long from = from(pieces, i, offset);
+    slots.handOver(pieces.position(i), pieces.source(i), pieces.flags(i), from, to(pieces, i, end) - from);
   }
 
-  /** Copies out unless the device never had the piece: its slots hold nobody's bytes then. */
+  /** Copies out what the device was given: slots hold nobody's bytes, or old ones, elsewhere. */
   private void takeOver(Pieces pieces, int i, long offset, long end) {
-    if (!pieces.has(i, Pieces.HANDED | Pieces.FILLED)) {
-      return;
+    long begin = from(pieces, i, offset);
+    HandedParts parts = pieces.parts(i);
+    if (parts != null) {
+      parts.forEach(
+          begin, to(pieces, i, end), (from, to) -> slots.takeOver(pieces.position(i), pieces.source(i), pieces.flags(i), from, to - from));
+    } else if (pieces.has(i, Pieces.HANDED)) {
+      slots.takeOver(pieces.position(i), pieces.source(i), pieces.flags(i), begin, to(pieces, i, end) - begin);
     }
-    long from = Math.max(0, offset - pieces.offset(i));
-    long to = Math.min(pieces.length(i), end - pieces.offset(i));
-    slots.takeOver(pieces.position(i), pieces.source(i), pieces.flags(i), from, to - from);
   }
 
   @Override

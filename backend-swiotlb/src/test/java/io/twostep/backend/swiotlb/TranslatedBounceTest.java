@@ -23,6 +23,7 @@ import io.twostep.dma.spi.ModelHost.SlotOptions;
 import io.twostep.dma.spi.TerminalBackend;
 import io.twostep.tck.Allocation;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
 import java.util.Arrays;
@@ -222,6 +223,30 @@ class TranslatedBounceTest {
       byte[] expected = Rig.patterned(GRANULE, 1);
       expected[110] = 77;
       assertThat(Rig.bytes(block.segment(), 0, GRANULE)).as("synced in part").isEqualTo(expected);
+    }
+  }
+
+  @Test
+  @Tag("breaks:sync-before-publish")
+  void partsThatAreSyncedLaterLeaveAloneWhatTheDeviceWroteBeforeAndWhatTheCpuKept() {
+    try (Rig rig = rig(SlotOptions.DEFAULT, Rig.CONFIG.withForce(true)); IovaReservation window = rig.mapper.newReservation()) {
+      MemoryBlock block = rig.allocate(GRANULE, MemoryPlacement.CONTIGUOUS);
+      byte[] expected = Rig.patterned(GRANULE, 1);
+      window.tryAlloc(0, GRANULE, DmaDirection.BIDIRECTIONAL, NONE);
+      window.link(0, block.phys(0), GRANULE);
+      window.sync(100, 50);
+      rig.device.tryWrite(window.address() + 110, new byte[] {77});
+      expected[110] = 77;
+      for (int at : new int[] {160, 300}) {
+        block.segment().set(ValueLayout.JAVA_BYTE, at, (byte) 78);
+        expected[at] = 78;
+      }
+      window.sync(0, 200);
+      assertThat(rig.device.tryRead(window.address(), 200)).as("what the device wrote, and the CPU before it was synced").isEqualTo(Arrays.copyOf(expected, 200));
+      window.syncForCpu(0, 400);
+      assertThat(Rig.bytes(block.segment(), 0, GRANULE)).as("300 is the CPU's still").isEqualTo(expected);
+      window.destroy();
+      assertThat(Rig.bytes(block.segment(), 0, GRANULE)).isEqualTo(expected);
     }
   }
 
