@@ -41,7 +41,7 @@ final class HostBridgeList {
         list.addKnown();
       } else if (!entry.isEmpty()) {
         int equals = entry.lastIndexOf('=');
-        list.add(equals < 0 ? entry : entry.substring(0, equals), equals < 0 ? "any" : entry.substring(equals + 1));
+        list.add(equals < 0 ? entry : entry.substring(0, equals).strip(), equals < 0 ? "any" : entry.substring(equals + 1).strip());
       }
     }
     return list;
@@ -62,6 +62,9 @@ final class HostBridgeList {
   }
 
   private void add(String model, String reach) {
+    if (model.isEmpty()) {
+      throw new IllegalArgumentException("host-bridges: '=" + reach + "' names no model; write one such as 8086:2020 or 8086:* in front of it");
+    }
     models.put(
         model,
         switch (reach) {

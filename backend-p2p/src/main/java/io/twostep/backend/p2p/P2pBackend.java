@@ -9,8 +9,8 @@ import io.twostep.dma.spi.Machine;
 import io.twostep.dma.spi.Topology;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.LongAdder;
 import org.jspecify.annotations.Nullable;
 
@@ -24,8 +24,11 @@ public final class P2pBackend implements LayerBackend {
 
   private final P2pConfig config;
   private final PeerRules rules;
+
+  /** Of the topologies that an attached device is part of. */
   private final Map<Topology, PathCache> caches = new ConcurrentHashMap<>();
-  private final AtomicInteger devices = new AtomicInteger();
+
+  private final LongAdder judged = new LongAdder();
   private final LongAdder busMappings = new LongAdder();
   private final LongAdder refused = new LongAdder();
 
@@ -56,18 +59,35 @@ public final class P2pBackend implements LayerBackend {
     if (topology == Topology.NONE) {
       return next;
     }
-    devices.incrementAndGet();
-    return new P2pOps(next, context, cacheOf(topology), busMappings, refused, devices::decrementAndGet);
+    return new P2pOps(next, context, join(topology), busMappings, refused, () -> leave(topology));
   }
 
-  private PathCache cacheOf(Topology topology) {
-    return caches.computeIfAbsent(topology, t -> new PathCache(t, rules));
+  /** Return the routes of a topology for one more device. */
+  private PathCache join(Topology topology) {
+    return Objects.requireNonNull(
+        caches.compute(
+            topology,
+            (t, known) -> {
+              PathCache cache = known == null ? new PathCache(t, rules, judged) : known;
+              cache.devices.incrementAndGet();
+              return cache;
+            }));
+  }
+
+  /** Forget the routes of a topology with its last device, lest they keep the machine. */
+  private void leave(Topology topology) {
+    caches.computeIfPresent(topology, (t, cache) -> cache.devices.decrementAndGet() == 0 ? null : cache);
+  }
+
+  private int devices() {
+    return caches.values().stream().mapToInt(cache -> cache.devices.get()).sum();
   }
 
   /** Return how a device reaches the memory of another, as its mappings would. */
   public PeerPath path(Machine machine, DeviceSlot importer, DeviceSlot provider) {
     boolean untrusted = !importer.trusted() || machine.addressSpaceFor(importer).members().stream().anyMatch(member -> !member.trusted());
-    return cacheOf(machine.topology()).path(importer, provider, untrusted);
+    PathCache known = caches.get(machine.topology());
+    return (known == null ? new PathCache(machine.topology(), rules, judged) : known).path(importer, provider, untrusted);
   }
 
   /**
@@ -108,7 +128,7 @@ public final class P2pBackend implements LayerBackend {
 
   /** Return what was done since the layer was made. */
   public P2pStatistics statistics() {
-    return new P2pStatistics(devices.get(), caches.values().stream().mapToLong(PathCache::judged).sum(), busMappings.sum(), refused.sum());
+    return new P2pStatistics(devices(), judged.sum(), busMappings.sum(), refused.sum());
   }
 
   /**
@@ -118,9 +138,9 @@ public final class P2pBackend implements LayerBackend {
    */
   @Override
   public void close() {
-    if (devices.get() != 0) {
-      throw new IllegalStateException("layer p2p still serves " + devices.get() + " devices; close their mappers first");
+    int attached = devices();
+    if (attached != 0) {
+      throw new IllegalStateException("layer p2p still serves " + attached + " devices; close their mappers first");
     }
-    caches.clear();
   }
 }

@@ -4,6 +4,7 @@ import io.twostep.dma.spi.DeviceSlot;
 import io.twostep.dma.spi.Topology;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.LongAdder;
 
 /** Remembers judged routes of one topology until it changes, then forgets them all. Thread-safe. */
@@ -14,21 +15,26 @@ final class PathCache {
 
   private final Topology topology;
   private final PeerRules rules;
-  private final LongAdder judged = new LongAdder();
+  private final LongAdder judged;
+
+  /** How many attached devices use it. */
+  final AtomicInteger devices = new AtomicInteger();
+
   private volatile Snapshot snapshot = new Snapshot(-1, Map.of());
 
-  PathCache(Topology topology, PeerRules rules) {
+  /**
+   * Begin to remember.
+   *
+   * @param judged counts routes that are judged rather than remembered
+   */
+  PathCache(Topology topology, PeerRules rules, LongAdder judged) {
     this.topology = topology;
     this.rules = rules;
+    this.judged = judged;
   }
 
   Topology topology() {
     return topology;
-  }
-
-  /** Return how often a route was judged rather than remembered. */
-  long judged() {
-    return judged.sum();
   }
 
   PeerPath path(DeviceSlot importer, DeviceSlot provider, boolean untrusted) {

@@ -58,6 +58,19 @@ class P2pBackendTest {
   }
 
   @Test
+  void routesAreForgottenWithTheLastDevice() {
+    try (Rig rig = new Rig(Kind.IOMMU)) {
+      PeerMapType known = type(rig, rig.nearMemory);
+      assertThat(type(rig, rig.nearMemory)).isEqualTo(known);
+      assertThat(rig.p2p.statistics().routesJudged()).isEqualTo(1);
+      rig.mapper.close();
+      assertThat(type(rig, rig.nearMemory)).isEqualTo(known);
+      assertThat(rig.p2p.statistics().routesJudged()).isEqualTo(2);
+      assertThat(rig.p2p.statistics().devices()).isZero();
+    }
+  }
+
+  @Test
   void routesAreJudgedOnceUntilTheTreeChanges() {
     try (Rig rig = new Rig(Kind.IOMMU)) {
       for (int i = 0; i < 5; i++) {

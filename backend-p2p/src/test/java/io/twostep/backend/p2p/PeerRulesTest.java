@@ -82,6 +82,8 @@ class PeerRulesTest {
     assertThat(mine.forwards("8086:2020", true)).isFalse();
     assertThat(HostBridgeList.of("known,dead:beef").forwards("8086:2020", false)).isTrue();
     assertThatThrownBy(() -> new P2pConfig("8086:2020=some")).hasMessageContaining("=any or =same");
+    assertThat(HostBridgeList.of(" 8086:2020 = any ").forwards("8086:2020", false)).isTrue();
+    assertThatThrownBy(() -> new P2pConfig("known, =any")).hasMessageContaining("names no model");
   }
 
   @Test
