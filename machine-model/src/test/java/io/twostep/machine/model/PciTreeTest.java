@@ -349,6 +349,23 @@ class PciTreeTest {
   }
 
   @Test
+  void noOtherFunctionGetsThePlaceOfABarThatIsStillPublished() {
+    Peer a = new Peer("0000:03:00.0");
+    Peer gone = new Peer("0000:04:00.0");
+    long stale = gone.slot.bar(2).busAddress();
+    MemoryRegion region = gone.slot.publish(2, 4096, 4096);
+    machine.unplug(gone.slot.address());
+    Peer next = new Peer("0000:04:00.0");
+    assertThat(next.slot.bar(0).busAddress()).as("a BAR of which nothing is published").isEqualTo(gone.slot.bar(0).busAddress());
+    assertThat(next.slot.bar(2).busAddress()).isNotEqualTo(stale);
+    assertThat(a.write(stale, 1)).isEqualTo(BusMaster.UNSUPPORTED_REQUEST);
+    assertThat(next.word(0)).isZero();
+    machine.unplug(next.slot.address());
+    gone.slot.withdraw(region);
+    assertThat(new Peer("0000:04:00.0").slot.bar(2).busAddress()).as("nobody can know the address any more").isEqualTo(stale);
+  }
+
+  @Test
   void aFlatMachineKnowsNoRoutesAndCarriesNothing() {
     machine.close();
     machine = Machines.of();

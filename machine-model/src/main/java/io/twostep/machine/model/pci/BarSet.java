@@ -1,10 +1,13 @@
 package io.twostep.machine.model.pci;
 
+import io.twostep.dma.spi.Closing;
 import io.twostep.dma.spi.DeviceModel;
 import io.twostep.dma.spi.DeviceModel.BarSpec;
 import io.twostep.dma.spi.DeviceSlot.Bar;
+import io.twostep.dma.spi.PeerRange;
 import io.twostep.machine.model.memory.MmioMap;
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
@@ -13,7 +16,7 @@ import org.jspecify.annotations.Nullable;
  * A function's BARs: placed in the bridge's windows, entered in the physical address map, and shown as registers of its configuration space.
  *
  * <p>A BAR larger than 64 MiB is a 64-bit one and takes two registers, so the next index must be free. Software may size a BAR by writing ones; a BAR moved away
- * from where the machine placed it answers nothing until it is moved back.
+ * from where the machine placed it answers nothing until it is moved back. Once the function is pulled out, the place of a BAR goes to another function only when nothing of the BAR is published any more.
  */
 final class BarSet {
   private static final int TYPE_64 = 0x4;
@@ -22,13 +25,17 @@ final class BarSet {
 
   private final Bar[] bars = new Bar[ConfigRegisters.BARS];
   private final boolean[] wide = new boolean[ConfigRegisters.BARS];
+
+  /** Which BARs have a place in the bridge's windows. */
+  private final boolean[] placed = new boolean[ConfigRegisters.BARS];
+
   private final HostBridge bridge;
   private final MmioMap map;
   private final long busToPhys;
   private final int ownIndex;
 
   /**
-   * Place the model's BARs, and the machine's own in the last free index.
+   * Place the model's BARs, and the machine's own in the last free index; all of them, or none.
    *
    * @param busToPhys what turns a bus address of the function into a physical one when added
    * @param own the machine's own, NONE if it needs none; left out if no index is free
@@ -39,13 +46,19 @@ final class BarSet {
     this.map = map;
     List<BarSpec> specs = model.bars();
     requireShape(device, model, specs);
-    for (int i = 0; i < ConfigRegisters.BARS; i++) {
-      BarSpec spec = i < specs.size() ? specs.get(i) : BarSpec.NONE;
-      bars[i] = spec.kind() == Bar.Kind.NONE ? Bar.NONE : place(device, model, config, i, spec);
-    }
-    ownIndex = own.kind() == Bar.Kind.NONE ? -1 : lastFree();
-    if (ownIndex >= 0) {
-      bars[ownIndex] = place(device, model, config, ownIndex, own);
+    Arrays.fill(bars, Bar.NONE);
+    try {
+      for (int i = 0; i < specs.size(); i++) {
+        if (specs.get(i).kind() != Bar.Kind.NONE) {
+          place(device, model, config, i, specs.get(i));
+        }
+      }
+      ownIndex = own.kind() == Bar.Kind.NONE ? -1 : lastFree();
+      if (ownIndex >= 0) {
+        place(device, model, config, ownIndex, own);
+      }
+    } catch (RuntimeException e) {
+      throw Closing.after(e, this::remove, () -> giveBackPlaces(List.of()));
     }
   }
 
@@ -90,19 +103,20 @@ final class BarSet {
     }
   }
 
-  private Bar place(String device, DeviceModel model, ConfigRegisters config, int index, BarSpec spec) {
+  private void place(String device, DeviceModel model, ConfigRegisters config, int index, BarSpec spec) {
     boolean memory = spec.kind() == Bar.Kind.MEMORY;
     MemorySegment segment = memory ? requireMemory(device, model, index, spec) : null;
     long bus = bridge.place(device, spec.length());
     long phys = bus + busToPhys;
     map.add(phys, spec.length(), device + " BAR " + index, segment);
+    bars[index] = new Bar(spec.kind(), phys, bus, spec.length());
+    placed[index] = true;
     wide[index] = spec.length() > HostBridge.LARGEST_32;
     int register = ConfigRegisters.BAR_0 + 4 * index;
     int type = (wide[index] ? TYPE_64 : 0) | (memory ? PREFETCHABLE : 0);
     int registerWidth = wide[index] ? 8 : 4;
     config.set(register, registerWidth, bus | type);
     config.allow(register, registerWidth, -spec.length());
-    return new Bar(spec.kind(), phys, bus, spec.length());
   }
 
   private static MemorySegment requireMemory(String device, DeviceModel model, int index, BarSpec spec) {
@@ -157,12 +171,26 @@ final class BarSet {
     }
   }
 
-  /** Take the BARs out of the address map and give their places back. */
+  /** Take the BARs out of the address map; their places stay taken until {@link #giveBackPlaces}. */
   void remove() {
     for (Bar bar : bars) {
       if (bar.kind() != Bar.Kind.NONE) {
         map.remove(bar.phys());
-        bridge.release(bar.busAddress());
+      }
+    }
+  }
+
+  /**
+   * Give back the places of removed BARs, but for those of which a part is still published: peers that were given its addresses may go on using them, and must not meet another function there.
+   *
+   * <p>May be repeated.
+   */
+  void giveBackPlaces(List<PeerRange> published) {
+    for (int i = 0; i < bars.length; i++) {
+      int index = i;
+      if (placed[i] && published.stream().noneMatch(range -> range.bar() == index)) {
+        placed[i] = false;
+        bridge.release(bars[i].busAddress());
       }
     }
   }

@@ -147,17 +147,35 @@ public final class ModelSlot implements DeviceSlot, Scheduler.Turn, DeviceModel.
 
   @Override
   public MemoryRegion publish(int bar, long offset, long length) {
-    requirePresent();
-    Bar whole = bar(bar);
-    PeerRange range = new PeerRange(this, bar, offset, whole.phys() + offset, whole.busAddress() + offset, length);
-    MemoryRegion region = new MemoryRegion(range);
-    host.mmio().publish(region, range);
-    return region;
+    // Under the lock, so that a function that is pulled out at the same time has it revoked.
+    lock.enter();
+    try {
+      requirePresent();
+      Bar whole = bar(bar);
+      PeerRange range = new PeerRange(this, bar, offset, whole.phys() + offset, whole.busAddress() + offset, length);
+      MemoryRegion region = new MemoryRegion(range);
+      host.mmio().publish(region, range);
+      return region;
+    } finally {
+      lock.exit();
+    }
   }
 
   @Override
   public void withdraw(MemoryRegion region) {
-    host.mmio().withdraw(region);
+    lock.enter();
+    try {
+      host.mmio().withdraw(region);
+      if (!present) {
+        giveBackPlaces();
+      }
+    } finally {
+      lock.exit();
+    }
+  }
+
+  private void giveBackPlaces() {
+    bars.giveBackPlaces(host.mmio().publishedOf(this));
   }
 
   /** Take back what is published of a function that was pulled out; without the machine's lock. */
@@ -211,6 +229,7 @@ public final class ModelSlot implements DeviceSlot, Scheduler.Turn, DeviceModel.
     host.scheduler().forget(this);
     interrupts.clear();
     bars.remove();
+    giveBackPlaces();
     space.leave(this);
     PciFabric fabric = host.fabric();
     if (fabric != null) {
