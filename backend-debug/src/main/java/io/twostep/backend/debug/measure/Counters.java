@@ -22,6 +22,7 @@ final class Counters {
   static final int UNLINK = 11;
 
   private static final int STRIPES = 16;
+  private static final int SHARED = 0;
 
   /** Two cache lines, for processors that fetch lines in pairs; the first word of a stripe is its owner's thread id. */
   private static final int STRIDE = 16;
@@ -31,24 +32,26 @@ final class Counters {
   /** The shared stripe comes first. */
   private final long[] cells = new long[(STRIPES + 1) * STRIDE];
 
-  /** Add, and return what the stripe was before. */
-  long add(int counter, long value) {
+  /** Return the stripe that the calling thread adds to, for the length of a call. */
+  int stripe() {
     long thread = Thread.currentThread().threadId();
     int stripe = (((int) thread & (STRIPES - 1)) + 1) * STRIDE;
-    // Opaque: only the owner writes, and whoever sums needs no order between counters.
-    if ((long) CELLS.getOpaque(cells, stripe) == thread) {
-      long before = (long) CELLS.getOpaque(cells, stripe + counter);
-      CELLS.setOpaque(cells, stripe + counter, before + value);
-      return before;
-    }
-    return addUnowned(thread, stripe, counter, value);
+    return (long) CELLS.getOpaque(cells, stripe) == thread ? stripe : ownOrShared(thread, stripe);
   }
 
-  private long addUnowned(long thread, int stripe, int counter, long value) {
-    if (CELLS.compareAndSet(cells, stripe, 0L, thread)) {
-      return add(counter, value);
+  private int ownOrShared(long thread, int stripe) {
+    return CELLS.compareAndSet(cells, stripe, 0L, thread) ? stripe : SHARED;
+  }
+
+  /** Add to the calling thread's {@linkplain #stripe stripe}, and return what it was before. */
+  long add(int stripe, int counter, long value) {
+    if (stripe == SHARED) {
+      return (long) CELLS.getAndAdd(cells, counter, value);
     }
-    return (long) CELLS.getAndAdd(cells, counter, value);
+    // Opaque: only the owner writes, and whoever sums needs no order between counters.
+    long before = (long) CELLS.getOpaque(cells, stripe + counter);
+    CELLS.setOpaque(cells, stripe + counter, before + value);
+    return before;
   }
 
   /** Return the sum, not of one moment while others count. */
@@ -61,8 +64,9 @@ final class Counters {
   }
 
   void addAll(Counters other) {
+    int stripe = stripe();
     for (int counter = 1; counter < STRIDE; counter++) {
-      add(counter, other.sum(counter));
+      add(stripe, counter, other.sum(counter));
     }
   }
 }

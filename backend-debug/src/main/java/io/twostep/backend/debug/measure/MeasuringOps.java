@@ -26,17 +26,18 @@ final class MeasuringOps extends ForwardingOps {
     this.counters = counters;
   }
 
-  private boolean isTimed(int counter) {
-    return meter.isTimed(counters.add(counter, 1));
+  private boolean isTimed(int stripe, int counter) {
+    return meter.isTimed(counters.add(stripe, counter, 1));
   }
 
   private void failed() {
-    counters.add(Counters.FAILURES, 1);
+    counters.add(counters.stripe(), Counters.FAILURES, 1);
   }
 
   @Override
   public void map(MappingState state, long phys, long length, int flags, Retirement undo) {
-    boolean timed = isTimed(Counters.MAP);
+    int stripe = counters.stripe();
+    boolean timed = isTimed(stripe, Counters.MAP);
     DmaEvent event = MapEvent.PROBE.isEnabled() ? started(new MapEvent()) : null;
     long start = timed ? System.nanoTime() : 0;
     try {
@@ -48,22 +49,23 @@ final class MeasuringOps extends ForwardingOps {
     if (timed) {
       meter.timed(Call.MAP, System.nanoTime() - start);
     }
-    mapped(state, length);
+    mapped(stripe, state, length);
     if (event != null) {
       commit(event, state, state.dmaAddress, length, 1);
     }
   }
 
-  private void mapped(MappingState state, long length) {
-    counters.add(Counters.BYTES, length);
+  private void mapped(int stripe, MappingState state, long length) {
+    counters.add(stripe, Counters.BYTES, length);
     if ((state.flags & MapFlags.BOUNCED) != 0) {
-      counters.add(Counters.BOUNCED, length);
+      counters.add(stripe, Counters.BOUNCED, length);
     }
   }
 
   @Override
   public void mapSegment(MappingState state, MemorySegment segment, int flags, Retirement undo) {
-    boolean timed = isTimed(Counters.MAP);
+    int stripe = counters.stripe();
+    boolean timed = isTimed(stripe, Counters.MAP);
     DmaEvent event = MapEvent.PROBE.isEnabled() ? started(new MapEvent()) : null;
     long start = timed ? System.nanoTime() : 0;
     try {
@@ -75,7 +77,7 @@ final class MeasuringOps extends ForwardingOps {
     if (timed) {
       meter.timed(Call.MAP, System.nanoTime() - start);
     }
-    mapped(state, segment.byteSize());
+    mapped(stripe, state, segment.byteSize());
     if (event != null) {
       commit(event, state, state.dmaAddress, segment.byteSize(), 1);
     }
@@ -83,7 +85,8 @@ final class MeasuringOps extends ForwardingOps {
 
   @Override
   public void mapGathered(MappingState state, long[] phys, long[] length, int count, int flags, Retirement undo) {
-    boolean timed = isTimed(Counters.MAP);
+    int stripe = counters.stripe();
+    boolean timed = isTimed(stripe, Counters.MAP);
     DmaEvent event = MapEvent.PROBE.isEnabled() ? started(new MapEvent()) : null;
     long start = timed ? System.nanoTime() : 0;
     try {
@@ -95,7 +98,7 @@ final class MeasuringOps extends ForwardingOps {
     if (timed) {
       meter.timed(Call.MAP, System.nanoTime() - start);
     }
-    mapped(state, state.length);
+    mapped(stripe, state, state.length);
     if (event != null) {
       commit(event, state, state.dmaAddress, state.length, count);
     }
@@ -103,7 +106,7 @@ final class MeasuringOps extends ForwardingOps {
 
   @Override
   public void reserve(MappingState state, long offsetInGranule, long length, long alignment, long highest, int flags) {
-    boolean timed = isTimed(Counters.RESERVE);
+    boolean timed = isTimed(counters.stripe(), Counters.RESERVE);
     DmaEvent event = ReserveEvent.PROBE.isEnabled() ? started(new ReserveEvent()) : null;
     long start = timed ? System.nanoTime() : 0;
     try {
@@ -122,7 +125,8 @@ final class MeasuringOps extends ForwardingOps {
 
   @Override
   public void link(MappingState state, long offset, long phys, long length, int flags, Retirement undo) {
-    boolean timed = isTimed(Counters.LINK);
+    int stripe = counters.stripe();
+    boolean timed = isTimed(stripe, Counters.LINK);
     DmaEvent event = LinkEvent.PROBE.isEnabled() ? started(new LinkEvent()) : null;
     long start = timed ? System.nanoTime() : 0;
     try {
@@ -134,8 +138,8 @@ final class MeasuringOps extends ForwardingOps {
     if (timed) {
       meter.timed(Call.LINK, System.nanoTime() - start);
     }
-    counters.add(Counters.RANGES, 1);
-    mapped(state, length);
+    counters.add(stripe, Counters.RANGES, 1);
+    mapped(stripe, state, length);
     if (event != null) {
       commit(event, state, state.dmaAddress + offset, length, 1);
     }
@@ -144,7 +148,8 @@ final class MeasuringOps extends ForwardingOps {
   @Override
   public void linkRun(
       MappingState state, long offset, long[] phys, long[] length, int from, int to, int flags, Retirement undo) {
-    boolean timed = isTimed(Counters.LINK);
+    int stripe = counters.stripe();
+    boolean timed = isTimed(stripe, Counters.LINK);
     DmaEvent event = LinkEvent.PROBE.isEnabled() ? started(new LinkEvent()) : null;
     long start = timed ? System.nanoTime() : 0;
     try {
@@ -160,8 +165,8 @@ final class MeasuringOps extends ForwardingOps {
     for (int i = from; i < to; i++) {
       bytes += length[i];
     }
-    counters.add(Counters.RANGES, to - from);
-    mapped(state, bytes);
+    counters.add(stripe, Counters.RANGES, to - from);
+    mapped(stripe, state, bytes);
     if (event != null) {
       commit(event, state, state.dmaAddress + offset, bytes, to - from);
     }
@@ -169,7 +174,7 @@ final class MeasuringOps extends ForwardingOps {
 
   @Override
   public void publish(MappingState state, long offset, long length, Retirement undo) {
-    boolean timed = isTimed(Counters.PUBLISH);
+    boolean timed = isTimed(counters.stripe(), Counters.PUBLISH);
     DmaEvent event = PublishEvent.PROBE.isEnabled() ? started(new PublishEvent()) : null;
     long start = timed ? System.nanoTime() : 0;
     try {
@@ -188,7 +193,7 @@ final class MeasuringOps extends ForwardingOps {
 
   @Override
   public void sync(MappingState state, long offset, long length, int toward) {
-    boolean timed = isTimed(Counters.SYNC);
+    boolean timed = isTimed(counters.stripe(), Counters.SYNC);
     DmaEvent event = SyncEvent.PROBE.isEnabled() ? started(new SyncEvent()) : null;
     long start = timed ? System.nanoTime() : 0;
     next.sync(state, offset, length, toward);
@@ -202,7 +207,7 @@ final class MeasuringOps extends ForwardingOps {
 
   @Override
   public void unlink(MappingState state, long offset, long length, Retirement batch) {
-    boolean timed = isTimed(Counters.UNLINK);
+    boolean timed = isTimed(counters.stripe(), Counters.UNLINK);
     DmaEvent event = TeardownEvent.PROBE.isEnabled() ? started(new TeardownEvent()) : null;
     long start = timed ? System.nanoTime() : 0;
     try {
@@ -216,7 +221,7 @@ final class MeasuringOps extends ForwardingOps {
 
   @Override
   public void unmap(MappingState state, Retirement batch) {
-    boolean timed = isTimed(Counters.TEARDOWN);
+    boolean timed = isTimed(counters.stripe(), Counters.TEARDOWN);
     DmaEvent event = TeardownEvent.PROBE.isEnabled() ? started(new TeardownEvent()) : null;
     long start = timed ? System.nanoTime() : 0;
     try {
@@ -230,7 +235,7 @@ final class MeasuringOps extends ForwardingOps {
 
   @Override
   public void release(MappingState state, Retirement batch) {
-    boolean timed = isTimed(Counters.TEARDOWN);
+    boolean timed = isTimed(counters.stripe(), Counters.TEARDOWN);
     DmaEvent event = TeardownEvent.PROBE.isEnabled() ? started(new TeardownEvent()) : null;
     long start = timed ? System.nanoTime() : 0;
     try {

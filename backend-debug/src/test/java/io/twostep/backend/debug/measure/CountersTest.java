@@ -18,8 +18,9 @@ class CountersTest {
               .start(
                   () -> {
                     for (int n = 0; n < 10_000; n++) {
-                      counters.add(Counters.MAP, 1);
-                      counters.add(Counters.BYTES, 3);
+                      int stripe = counters.stripe();
+                      counters.add(stripe, Counters.MAP, 1);
+                      counters.add(stripe, Counters.BYTES, 3);
                     }
                   }));
     }

@@ -12,6 +12,11 @@ public final class Pair {
     this.other = other.clone();
   }
 
+  /** Return how many rounds there were. */
+  public int rounds() {
+    return one.length;
+  }
+
   /** Return what the first costs. */
   public Spread one() {
     return Spread.of(one);

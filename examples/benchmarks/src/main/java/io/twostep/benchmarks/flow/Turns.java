@@ -44,7 +44,7 @@ public record Turns(int rounds, long turnNanos, long warmUpNanos) {
     long begun = THREADS.getCurrentThreadCpuTime();
     while (true) {
       double each = Math.max(1, turn(worker, operations));
-      int fitting = (int) Math.clamp((long) (turnNanos / each), 1, 1 << 20);
+      int fitting = Math.clamp((long) (turnNanos / each), 1, 1 << 20);
       if (THREADS.getCurrentThreadCpuTime() - begun > warmUpNanos) {
         return fitting;
       }
