@@ -1,12 +1,10 @@
 package io.twostep.backend.debug;
 
 import io.twostep.dma.DmaAttributes;
-import io.twostep.dma.RangeKind;
 import io.twostep.dma.spi.DmaOps;
 import io.twostep.dma.spi.ForwardingOps;
 import io.twostep.dma.spi.MapFlags;
 import io.twostep.dma.spi.MappingState;
-import io.twostep.dma.spi.MemoryKind;
 import io.twostep.dma.spi.MemoryRegion;
 import io.twostep.dma.spi.Misuse;
 import io.twostep.dma.spi.Retirement;
@@ -55,7 +53,7 @@ final class CheckingOps extends ForwardingOps {
 
   @Override
   public void map(MappingState state, long phys, long length, int flags, Retirement undo) {
-    if ((flags & MapFlags.WINDOW) != 0 || !ledger.admits(2)) {
+    if ((flags & MapFlags.WINDOW) != 0 || !admits(state, 2)) {
       // A unit of a window where nothing translates: nothing is held.
       next.map(state, phys, length, flags, undo);
       return;
@@ -64,7 +62,7 @@ final class CheckingOps extends ForwardingOps {
     try {
       states.requireFree(history, "map");
       below.geometry();
-      boolean bus = isBusPeer(phys, length);
+      boolean bus = (flags & MapFlags.BUS_PEER) != 0;
       int seen = bus ? flags | MapFlags.PEER : flags;
       book.handovers.before(phys, length, seen);
       book.handovers.requireWritten(phys, length, seen);
@@ -90,14 +88,27 @@ final class CheckingOps extends ForwardingOps {
     }
   }
 
-  /** Tell whether the device reaches a range by its bus address, which no IOMMU translates. */
-  private boolean isBusPeer(long phys, long length) {
-    return device.memory.regionOf(phys, length).kind() == MemoryKind.PEER && next.classify(phys, length) == RangeKind.BUS_PEER;
+  /** Tell whether there is room to follow what a state is about to hold; where there is none, nothing is said of it either. */
+  private boolean admits(MappingState state, int entries) {
+    if (ledger.admits(entries)) {
+      return true;
+    }
+    states.of(state).unfollowed = true;
+    return false;
+  }
+
+  /** Tell whether there is room to follow more links of a window; where there is none, none of its links is followed any more. */
+  private boolean admits(Tracked tracked, int links) {
+    if (ledger.admits(links)) {
+      return true;
+    }
+    book.giveUp(tracked);
+    return false;
   }
 
   @Override
   public void mapSegment(MappingState state, MemorySegment segment, int flags, Retirement undo) {
-    if (!ledger.admits(2)) {
+    if (!admits(state, 2)) {
       next.mapSegment(state, segment, flags, undo);
       return;
     }
@@ -124,7 +135,7 @@ final class CheckingOps extends ForwardingOps {
 
   @Override
   public void mapGathered(MappingState state, long[] phys, long[] length, int count, int flags, Retirement undo) {
-    if (!ledger.admits(count + 1)) {
+    if (!admits(state, count + 1)) {
       next.mapGathered(state, phys, length, count, flags, undo);
       return;
     }
@@ -197,7 +208,7 @@ final class CheckingOps extends ForwardingOps {
       tracked.tornDown = at;
       book.clear(tracked);
       history.current = null;
-      ledger.forget(tracked);
+      states.end(tracked);
       if (device.translates && !tracked.onBus) {
         space.tearDown(tracked);
       }
@@ -249,7 +260,7 @@ final class CheckingOps extends ForwardingOps {
 
   @Override
   public void reserve(MappingState state, long offsetInGranule, long length, long alignment, long highest, int flags) {
-    if (!ledger.admits(1)) {
+    if (!admits(state, 1)) {
       next.reserve(state, offsetInGranule, length, alignment, highest, flags);
       return;
     }
@@ -275,7 +286,7 @@ final class CheckingOps extends ForwardingOps {
   @Override
   public void link(MappingState state, long offset, long phys, long length, int flags, Retirement undo) {
     Tracked tracked = states.windowOf(state, "link");
-    if (tracked == null || !ledger.admits(1)) {
+    if (tracked == null || !admits(tracked, 1)) {
       next.link(state, offset, phys, length, flags, undo);
       return;
     }
@@ -298,7 +309,7 @@ final class CheckingOps extends ForwardingOps {
   public void linkRun(
       MappingState state, long offset, long[] phys, long[] length, int from, int to, int flags, Retirement undo) {
     Tracked tracked = states.windowOf(state, "link");
-    if (tracked == null || !ledger.admits(to - from)) {
+    if (tracked == null || !admits(tracked, to - from)) {
       next.linkRun(state, offset, phys, length, from, to, flags, undo);
       return;
     }
@@ -344,9 +355,9 @@ final class CheckingOps extends ForwardingOps {
       next.publish(state, offset, length, undo);
       return;
     }
-    List<Link> links = book.beforePublish(tracked, offset, length);
+    book.beforePublish(tracked, offset, length);
     next.publish(state, offset, length, undo);
-    book.published(links, state.flags);
+    book.published(tracked, offset, length, state.flags);
   }
 
   @Override
@@ -373,7 +384,7 @@ final class CheckingOps extends ForwardingOps {
         below.accepted(tracked, offset, length, "an unlink of a hole", tracked.made);
       }
       Origin at = reports.origin("unlinked");
-      book.unlinked(tracked, touching, offset, length, state.flags, at);
+      book.unlinked(tracked, offset, length, state.flags, at);
       below.unlinked(tracked, state, Math.max(offset, touching.isEmpty() ? offset : touching.getFirst().offset), length);
       owe(tracked, batch, false, at);
     } finally {
@@ -398,19 +409,17 @@ final class CheckingOps extends ForwardingOps {
     HandleHistory history = states.of(state);
     Tracked tracked = history.current;
     if (tracked == null) {
-      if (history.last != null) {
-        reports.crime(Rule.STATE_UNKNOWN, device.name, offset, length, "sync of a state that was torn down", history.last.tornDown);
-      }
+      states.requireKnown(history, "sync");
       next.sync(state, offset, length, toward);
       return;
     }
-    List<Link> links = book.beforeSync(tracked, offset, length, toward, state.flags);
+    List<Link> links = tracked.partly ? List.of() : book.beforeSync(tracked, offset, length, toward);
     // Links may need sync that their window did not ask for.
     int asked = tracked.window ? tracked.below | (state.flags & MapFlags.NEEDS_SYNC) : tracked.below;
     if ((asked & MapFlags.HEARS_SYNC) != 0) {
       next.sync(state, offset, length, toward);
     }
-    book.synced(links, toward, state.flags);
+    book.synced(links, offset, length, toward, state.flags);
   }
 
   @Override

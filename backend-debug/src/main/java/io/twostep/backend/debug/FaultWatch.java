@@ -37,7 +37,9 @@ final class FaultWatch implements Iommu.FaultListener {
     }
     Tracked live = space.liveAt(fault.iova());
     if (live != null && !live.ending) {
-      inLive(fault, live);
+      if (!live.partly) {
+        inLive(fault, live);
+      }
       return;
     }
     Tracked last = live != null ? live : space.lastAt(fault.iova());

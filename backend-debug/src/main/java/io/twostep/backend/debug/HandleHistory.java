@@ -22,6 +22,9 @@ final class HandleHistory {
   /** What lived last; null if nothing ever did. */
   volatile @Nullable Tracked last;
 
+  /** Set when there was no room to follow what it holds: nothing is said of it any more. */
+  volatile boolean unfollowed;
+
   @SuppressWarnings("unused") // written through INSIDE
   private volatile @Nullable Thread inside;
 

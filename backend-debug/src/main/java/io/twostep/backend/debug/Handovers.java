@@ -4,6 +4,7 @@ import io.twostep.dma.DmaAttributes;
 import io.twostep.dma.spi.MapFlags;
 import io.twostep.dma.spi.MemoryRegion;
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -15,7 +16,6 @@ import org.jspecify.annotations.Nullable;
 final class Handovers {
   private final Device device;
   private final Reports reports;
-  private final Contents contents;
   private final WrittenBytes written;
   private final Uses uses;
   private final boolean reading;
@@ -23,7 +23,6 @@ final class Handovers {
   Handovers(Device device, Reports reports, WrittenBytes written, Uses uses, boolean reading) {
     this.device = device;
     this.reports = reports;
-    this.contents = new Contents(device.memory);
     this.written = written;
     this.uses = uses;
     this.reading = reading;
@@ -37,29 +36,27 @@ final class Handovers {
     long line = device.memory.cacheLine();
     long last = phys + (length - 1);
     boolean writes = (flags & MapFlags.DEVICE_WRITES) != 0;
-    int overlaps = 0;
+    List<Link> sharing = new ArrayList<>(0);
     for (Link other : uses.within(phys & -line, last | line - 1)) {
       if (Device.isShared(other.flags)) {
         continue;
       }
       boolean sharesBytes = Long.compareUnsigned(other.phys, last) <= 0 && Long.compareUnsigned(other.phys + (other.length - 1), phys) >= 0;
-      overlaps += sharesBytes ? 1 : 0;
+      if (sharesBytes) {
+        sharing.add(other);
+      }
       if (writes || other.deviceWrites()) {
         overlap(phys, length, other, sharesBytes);
       }
     }
-    if (overlaps >= MOST_OVERLAPS) {
-      reports.crime(Rule.TOO_MANY_OVERLAPS, device.name, phys, length, overlaps + " live mappings have some of these bytes", firstOrigin(phys, last));
+    int deepest = sharing.size() < MOST_OVERLAPS ? 0 : Uses.deepest(sharing, phys, length);
+    if (deepest >= MOST_OVERLAPS) {
+      reports.crime(Rule.TOO_MANY_OVERLAPS, device.name, phys, length, deepest + " live mappings have one of these bytes", sharing.getLast().linkedAt);
     }
   }
 
   /** As many as the reference tolerates. */
   static final int MOST_OVERLAPS = 7;
-
-  private @Nullable Origin firstOrigin(long phys, long last) {
-    List<Link> found = uses.within(phys, last);
-    return found.isEmpty() ? null : found.getLast().linkedAt;
-  }
 
   private void overlap(long phys, long length, Link other, boolean sharesBytes) {
     if (sharesBytes) {
@@ -95,15 +92,28 @@ final class Handovers {
     }
   }
 
-  /** The device owns the link from now on. */
-  void toDevice(Link link, int below) {
-    link.cpuOwned = false;
-    link.summed = reading && isJudged(link, below);
-    if (link.summed) {
-      Long sum = sum(link);
-      link.summed = sum != null;
-      link.sum = sum == null ? 0 : sum;
+  /** The device owns the bytes at {@code from .. to} of the link from now on. */
+  void toDevice(Link link, int below, long from, long to) {
+    if (from <= link.cpuFrom) {
+      link.cpuFrom = Math.max(link.cpuFrom, Math.min(to, link.cpuTo));
+    } else if (to >= link.cpuTo) {
+      link.cpuTo = Math.max(link.cpuFrom, Math.min(from, link.cpuTo));
     }
+    if (!reading || !isJudged(link, below) || !isReadable(link)) {
+      link.sums = null;
+    } else if (link.sums == null) {
+      PartSums sums = new PartSums(Math.max(link.phys, 0), link.length);
+      link.sums = sums;
+      link.sumsFrom = link.offset;
+      sums.take(source(link), 0, link.length);
+    } else {
+      link.sums.take(source(link), from - link.sumsFrom, to - link.sumsFrom);
+    }
+  }
+
+  /** The device owns all of the link from now on. */
+  void toDevice(Link link, int below) {
+    toDevice(link, below, link.offset, link.end());
   }
 
   private boolean isJudged(Link link, int below) {
@@ -113,12 +123,22 @@ final class Handovers {
     return link.deviceOnlyReads() || ((below & MapFlags.BOUNCED) != 0 && !device.translates && (link.flags & DmaAttributes.OVERWRITE) == 0);
   }
 
-  private @Nullable Long sum(Link link) {
+  private boolean isReadable(Link link) {
     if (link.phys != -1) {
-      return isThere(link) ? contents.sum(link.phys, link.length) : null;
+      return isThere(link);
     }
     MemorySegment foreign = link.owner.foreign;
-    return foreign != null && foreign.scope().isAlive() && foreign.isAccessibleBy(Thread.currentThread()) ? Contents.sum(foreign) : null;
+    return foreign != null && foreign.scope().isAlive() && foreign.isAccessibleBy(Thread.currentThread());
+  }
+
+  /** Return the memory behind the sums of a link. */
+  private PartSums.Source source(Link link) {
+    MemorySegment foreign = link.owner.foreign;
+    if (link.phys == -1 && foreign != null) {
+      return (position, to, length) -> MemorySegment.copy(foreign, position, to, 0, length);
+    }
+    long phys = link.phys - (link.offset - link.sumsFrom);
+    return (position, to, length) -> device.memory.read(phys + position, to, 0, length);
   }
 
   private boolean isThere(Link link) {
@@ -126,46 +146,57 @@ final class Handovers {
     return region != null && device.memory.regionOf(link.phys, link.length) == region;
   }
 
-  /** Tell whether what the device owns is as it was when it was handed over; null links are not judged. */
-  boolean isUntouched(Link link) {
-    if (!link.summed || link.cpuOwned || link.contended || !link.published) {
-      return true;
+  /** Return what changed of the bytes at {@code from .. to} that the device owns, in offsets as the link's; null if nothing did, and for links that are not judged. */
+  PartSums.@Nullable Change change(Link link, long from, long to) {
+    PartSums sums = link.sums;
+    if (sums == null || link.contended || !link.published || !isReadable(link)) {
+      return null;
     }
-    Long now = sum(link);
-    return now == null || now == link.sum;
+    long base = link.sumsFrom;
+    PartSums.Change found = sums.change(source(link), from - base, to - base, link.cpuFrom - base, link.cpuTo - base);
+    return found == null ? null : new PartSums.Change(base + found.position(), found.length());
   }
 
   /** The CPU has the link back for good. */
   void back(Link link, int below, boolean ending) {
-    Tracked owner = link.owner;
     if (ending && !isThereStill(link)) {
       reports.note(
           Rule.MEMORY_GONE,
           device.name,
-          link.phys == -1 ? owner.dmaAddress : link.phys,
+          link.firstByte(link.offset),
           link.length,
           link.phys == -1 ? "the arena of a foreign segment was closed" : "its block was closed or replaced",
           link.linkedAt);
-    } else if (!isUntouched(link)) {
-      boolean bounced = (below & MapFlags.BOUNCED) != 0;
-      reports.note(
-          bounced ? Rule.BOUNCE_WITHOUT_SYNC : Rule.CPU_WROTE_TOO_LATE,
-          device.name,
-          link.phys == -1 ? owner.dmaAddress : link.phys,
-          link.length,
-          "its bytes are not those that were handed over, and syncForDevice was not called since"
-              + (bounced && link.deviceWrites() ? "; they are lost, because the device's copy replaces them" : ""),
-          link.linkedAt);
+    } else {
+      requireUnchanged(link, below);
     }
     if (link.deviceWrites() && link.phys != -1) {
       written.written(link.phys, link.length);
     }
   }
 
-  /** The CPU reads what the device wrote, and may hand it on. */
-  void taken(Link link) {
+  private void requireUnchanged(Link link, int below) {
+    PartSums.Change change = change(link, link.offset, link.end());
+    if (change != null) {
+      boolean bounced = (below & MapFlags.BOUNCED) != 0;
+      reports.note(
+          bounced ? Rule.BOUNCE_WITHOUT_SYNC : Rule.CPU_WROTE_TOO_LATE,
+          device.name,
+          link.firstByte(change.position()),
+          change.length(),
+          "these bytes are not those that were handed over, and syncForDevice was not called since"
+              + (bounced && link.deviceWrites() ? "; they are lost, because the device's copy replaces them" : ""),
+          link.linkedAt);
+    }
+  }
+
+  /** The CPU reads what the device wrote at {@code from .. to}, and may hand it on. */
+  void taken(Link link, long from, long to) {
+    boolean none = link.cpuFrom == link.cpuTo;
+    link.cpuFrom = none ? from : Math.min(link.cpuFrom, from);
+    link.cpuTo = none ? to : Math.max(link.cpuTo, to);
     if (link.deviceWrites() && link.phys != -1) {
-      written.written(link.phys, link.length);
+      written.written(link.phys + (from - link.offset), to - from);
     }
   }
 
@@ -173,11 +204,7 @@ final class Handovers {
     if (link.phys != -1) {
       return isThere(link);
     }
-    MemorySegment foreign = owner(link);
+    MemorySegment foreign = link.owner.foreign;
     return foreign == null || foreign.scope().isAlive();
-  }
-
-  private static @Nullable MemorySegment owner(Link link) {
-    return link.owner.foreign;
   }
 }

@@ -18,13 +18,19 @@ final class Link {
   final @Nullable Origin linkedAt;
   final @Nullable MemoryRegion region;
   boolean published;
-  boolean cpuOwned;
+
+  /** What the CPU has taken over and not handed back, in offsets as this link's; the smallest range that holds all of it. None if both are the same. */
+  long cpuFrom;
+
+  long cpuTo;
 
   /** Set once another mapping of the same bytes may write them; guarded by the {@link Uses}. */
   volatile boolean contended;
 
-  boolean summed;
-  long sum;
+  /** What it held when the device got it, or null if that is not judged; shared by the parts of what was one link, which began at {@link #sumsFrom}. */
+  @Nullable PartSums sums;
+
+  long sumsFrom;
 
   Link(Tracked owner, long id, long offset, long length, long phys, int flags, @Nullable Origin linkedAt, @Nullable MemoryRegion region) {
     this.owner = owner;
@@ -46,13 +52,26 @@ final class Link {
   Link part(long id, long from, long to, int changed) {
     Link part = new Link(owner, id, from, to - from, phys == -1 ? -1 : phys + (from - offset), changed, linkedAt, region);
     part.published = published;
-    part.cpuOwned = cpuOwned;
+    part.cpuFrom = Math.clamp(cpuFrom, from, to);
+    part.cpuTo = Math.clamp(cpuTo, from, to);
     part.contended = contended;
+    part.sums = sums;
+    part.sumsFrom = sumsFrom;
     return part;
+  }
+
+  /** Tell whether it has bytes of a range. */
+  boolean reaches(long from, long bytes) {
+    return offset < from + bytes && from < end();
   }
 
   long end() {
     return offset + length;
+  }
+
+  /** Return the address by which reports name a byte: the physical one, or the device's of a segment that is not the machine's. */
+  long firstByte(long at) {
+    return phys == -1 ? owner.dmaAddress + at : phys + (at - offset);
   }
 
   boolean deviceWrites() {

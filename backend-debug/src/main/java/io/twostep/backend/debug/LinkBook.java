@@ -3,6 +3,7 @@ package io.twostep.backend.debug;
 import io.twostep.dma.spi.DmaOps;
 import io.twostep.dma.spi.MapFlags;
 import io.twostep.dma.spi.MappingState;
+import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -73,10 +74,6 @@ final class LinkBook {
 
   private void enter(Link link) {
     link.owner.add(link);
-    index(link);
-  }
-
-  private void index(Link link) {
     if (link.phys != -1) {
       if (link.deviceWrites() || link.deviceOnlyReads()) {
         contend(link);
@@ -94,6 +91,11 @@ final class LinkBook {
     }
   }
 
+  private void leave(Link link) {
+    link.owner.remove(link);
+    forget(link);
+  }
+
   private void forget(Link link) {
     if (link.phys != -1) {
       uses.remove(link);
@@ -101,9 +103,8 @@ final class LinkBook {
     ledger.count(-1);
   }
 
-  List<Link> beforePublish(Tracked tracked, long offset, long length) {
-    List<Link> links = tracked.touching(offset, length);
-    if (links.isEmpty()) {
+  void beforePublish(Tracked tracked, long offset, long length) {
+    if (tracked.touching(offset, length).isEmpty()) {
       Tracked.Gone gone = tracked.unlinkOf(offset);
       crime(
           Rule.PUBLISH_OF_HOLE,
@@ -113,16 +114,46 @@ final class LinkBook {
           gone == null ? "nothing was ever linked " + at(offset) : "it was unlinked earlier",
           gone == null ? tracked.made : gone.at());
     }
-    return links;
   }
 
-  void published(List<Link> links, int below) {
-    for (Link link : links) {
-      if (!link.published) {
-        link.published = true;
-        handovers.toDevice(link, below);
+  /** Give a part of a window to the device: what of its links lies there. */
+  void published(Tracked tracked, long offset, long length, int below) {
+    for (Link part : cutOut(tracked, offset, length)) {
+      if (!part.published) {
+        part.published = true;
+        handovers.toDevice(part, below);
       }
     }
+  }
+
+  /** Cut links at the edges of a range and return those within; the parts are links of their own from now on. */
+  private List<Link> cutOut(Tracked tracked, long offset, long length) {
+    List<Link> within = new ArrayList<>(1);
+    // Other threads cut other parts of what one call linked.
+    synchronized (tracked) {
+      for (Link link : tracked.touching(offset, length)) {
+        if (link.reaches(offset, length)) {
+          within.add(cutOut(link, Math.max(link.offset, offset), Math.min(link.end(), offset + length)));
+        }
+      }
+    }
+    return within;
+  }
+
+  private Link cutOut(Link link, long from, long to) {
+    if (from == link.offset && to == link.end()) {
+      return link;
+    }
+    leave(link);
+    if (link.offset < from) {
+      enter(link.part(ledger.nextId(), link.offset, from));
+    }
+    if (to < link.end()) {
+      enter(link.part(ledger.nextId(), to, link.end()));
+    }
+    Link part = link.part(ledger.nextId(), from, to);
+    enter(part);
+    return part;
   }
 
   /** Judge an unlink before it is made; returns whether it must be refused. */
@@ -153,28 +184,12 @@ final class LinkBook {
         cut == null ? tracked.made : cut.linkedAt);
   }
 
-  void unlinked(Tracked tracked, List<Link> touching, long offset, long length, int below, @Nullable Origin at) {
-    for (Link link : touching) {
-      handovers.back(link, below, false);
-      boolean head = link.offset < offset;
-      boolean tail = link.end() > offset + length;
-      Link before = head ? link.part(ledger.nextId(), link.offset, offset) : null;
-      Link after = tail ? link.part(ledger.nextId(), offset + length, link.end()) : null;
-      forget(link);
-      tracked.replace(link, before, after);
-      keep(before, below);
-      keep(after, below);
+  void unlinked(Tracked tracked, long offset, long length, int below, @Nullable Origin at) {
+    for (Link part : cutOut(tracked, offset, length)) {
+      handovers.back(part, below, false);
+      leave(part);
     }
     tracked.remember(offset, length, at);
-  }
-
-  private void keep(@Nullable Link part, int below) {
-    if (part != null) {
-      index(part);
-      if (part.published && !part.cpuOwned) {
-        handovers.toDevice(part, below);
-      }
-    }
   }
 
   void beforeProtect(Tracked tracked, long offset, long length, int access) {
@@ -189,25 +204,13 @@ final class LinkBook {
 
   /** Follow a change of permissions: from now on the device may do what {@code access} says, and other mappings of the memory see it write or not. */
   void permitted(Tracked tracked, long offset, long length, int access) {
-    long end = offset + length;
-    for (Link link : tracked.touching(offset, length)) {
-      long from = Math.max(link.offset, offset);
-      long to = Math.min(link.end(), end);
-      forget(link);
-      Link before = link.offset < from ? link.part(ledger.nextId(), link.offset, from) : null;
-      Link after = link.end() > to ? link.part(ledger.nextId(), to, link.end()) : null;
-      tracked.replace(link, before, after);
-      if (before != null) {
-        index(before);
-      }
-      if (after != null) {
-        index(after);
-      }
-      enter(link.part(ledger.nextId(), from, to, (link.flags & ~MapFlags.ACCESS) | (access & MapFlags.ACCESS)));
+    for (Link part : cutOut(tracked, offset, length)) {
+      leave(part);
+      enter(part.part(ledger.nextId(), part.offset, part.end(), (part.flags & ~MapFlags.ACCESS) | (access & MapFlags.ACCESS)));
     }
   }
 
-  List<Link> beforeSync(Tracked tracked, long offset, long length, int toward, int below) {
+  List<Link> beforeSync(Tracked tracked, long offset, long length, int toward) {
     List<Link> links = tracked.touching(offset, length);
     long hole = tracked.firstHole(links, offset, length);
     if (hole != -1) {
@@ -221,24 +224,42 @@ final class LinkBook {
           gone == null ? tracked.made : gone.at());
     }
     for (Link link : links) {
-      if (!link.published) {
-        crime(Rule.SYNC_BEFORE_PUBLISH, tracked, offset, length, "what is linked " + at(link.offset) + " was not given to the device", link.linkedAt);
-      } else if (toward == DmaOps.TOWARD_CPU && link.deviceOnlyReads() && !handovers.isUntouched(link)) {
-        crime(Rule.SYNC_DIRECTION, tracked, offset, length, "its bytes changed since they were handed over", link.linkedAt);
-      } else if (toward == DmaOps.TOWARD_DEVICE && link.phys != -1) {
-        handovers.requireWritten(link.phys, link.length, link.flags);
+      if (link.reaches(offset, length)) {
+        beforeSync(tracked, link, Math.max(link.offset, offset), Math.min(link.end(), offset + length), toward);
       }
     }
     return links;
   }
 
-  void synced(List<Link> links, int toward, int below) {
+  private void beforeSync(Tracked tracked, Link link, long from, long to, int toward) {
+    if (!link.published) {
+      crime(Rule.SYNC_BEFORE_PUBLISH, tracked, from, to - from, "what is linked " + at(link.offset) + " was not given to the device", link.linkedAt);
+    } else if (toward == DmaOps.TOWARD_CPU) {
+      PartSums.Change change = handovers.change(link, from, to);
+      if (change != null) {
+        reports.crime(
+            link.deviceOnlyReads() ? Rule.SYNC_DIRECTION : Rule.BOUNCE_WITHOUT_SYNC,
+            device.name,
+            link.firstByte(change.position()),
+            change.length(),
+            "these bytes changed since they were handed over" + (link.deviceWrites() ? ", and are lost, because the device's copy replaces them" : ""),
+            link.linkedAt);
+      }
+    } else if (link.phys != -1) {
+      handovers.requireWritten(link.phys + (from - link.offset), to - from, link.flags);
+    }
+  }
+
+  void synced(List<Link> links, long offset, long length, int toward, int below) {
     for (Link link : links) {
-      if (toward == DmaOps.TOWARD_CPU) {
-        link.cpuOwned = true;
-        handovers.taken(link);
-      } else if (link.published) {
-        handovers.toDevice(link, below);
+      if (link.reaches(offset, length)) {
+        long from = Math.max(link.offset, offset);
+        long to = Math.min(link.end(), offset + length);
+        if (toward == DmaOps.TOWARD_CPU) {
+          handovers.taken(link, from, to);
+        } else if (link.published) {
+          handovers.toDevice(link, below, from, to);
+        }
       }
     }
   }
@@ -247,6 +268,14 @@ final class LinkBook {
   void ending(Tracked tracked, MappingState state) {
     for (Link link : tracked.all()) {
       handovers.back(link, state.flags, true);
+    }
+  }
+
+  /** Forget the links of a window of which not all are followed. */
+  void giveUp(Tracked tracked) {
+    synchronized (tracked) {
+      tracked.partly = true;
+      tracked.all().forEach(this::leave);
     }
   }
 

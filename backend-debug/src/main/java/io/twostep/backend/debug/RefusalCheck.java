@@ -20,6 +20,9 @@ final class RefusalCheck {
   }
 
   void refused(@Nullable HandleHistory history, Misuse misuse, String call, long first, long length) {
+    if (history != null && history.unfollowed) {
+      return;
+    }
     Tracked last = history == null ? null : history.last;
     switch (misuse) {
       case ALREADY_MAPPED -> note(Rule.MAPPED_TWICE, last, call, made(last));

@@ -3,6 +3,7 @@ package io.twostep.backend.debug;
 import io.twostep.dma.spi.MapFlags;
 import io.twostep.dma.spi.MappingState;
 import java.lang.foreign.MemorySegment;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 
 /** What each state holds, who is in a call on it, and which calls it may be given to now. Thread-safe. */
@@ -13,6 +14,7 @@ final class States {
   private final Ledger ledger;
   private final SpaceLedger space;
   private final int maxLive;
+  private final AtomicInteger live = new AtomicInteger();
 
   States(Device device, Reports reports, Ledger ledger, SpaceLedger space, int maxLive) {
     this.device = device;
@@ -79,14 +81,23 @@ final class States {
   @Nullable Tracked windowOf(MappingState state, String call) {
     HandleHistory history = of(state);
     Tracked tracked = history.current;
-    if (tracked == null && history.last != null) {
-      Tracked last = history.last;
-      reports.crime(Rule.STATE_UNKNOWN, device.name, last.dmaAddress, last.length, call + " with a state that was given back", last.tornDown);
-    } else if (tracked != null && !tracked.window) {
+    if (tracked == null) {
+      requireKnown(history, call);
+    } else if (tracked.partly) {
+      return null;
+    } else if (!tracked.window) {
       reports.crime(Rule.STATE_UNKNOWN, device.name, tracked.dmaAddress, tracked.length, call + " with the state of a mapping, not of a window", tracked.made);
       return null;
     }
     return tracked;
+  }
+
+  /** Report a state that holds nothing, and did. */
+  void requireKnown(HandleHistory history, String call) {
+    Tracked last = history.last;
+    if (history.current == null && last != null && !history.unfollowed) {
+      reports.crime(Rule.STATE_UNKNOWN, device.name, last.dmaAddress, last.length, call + " with a state that was given back", last.tornDown);
+    }
   }
 
   /** Note what a call made. */
@@ -108,10 +119,16 @@ final class States {
     }
     tracked.owner(owner);
     ledger.follow(tracked);
-    if (ledger.liveCount() == maxLive + 1) {
-      reports.note(
-          Rule.TOO_MANY_MAPPINGS, device.name, tracked.dmaAddress, tracked.length, ledger.liveCount() + " mappings live; this is the latest", tracked.made);
+    int now = live.incrementAndGet();
+    if (now == maxLive + 1) {
+      reports.note(Rule.TOO_MANY_MAPPINGS, device.name, tracked.dmaAddress, tracked.length, now + " mappings live; this is the latest", tracked.made);
     }
+  }
+
+  /** Follow it no more. */
+  void end(Tracked tracked) {
+    ledger.forget(tracked);
+    live.decrementAndGet();
   }
 
   /** Hear of every sync, and of the unmap. */

@@ -36,6 +36,9 @@ final class Tracked {
   /** Set when a leak was reported. */
   volatile boolean leaked;
 
+  /** Set when there was no room to follow all of its links: nothing is said of them any more. */
+  volatile boolean partly;
+
   /** Set when a teardown failed: the mapper keeps what is left in quarantine. */
   volatile boolean withheld;
 
@@ -131,15 +134,8 @@ final class Tracked {
     return next > last ? -1 : Math.max(offset, (next << Long.numberOfTrailingZeros(granule)) - (dmaAddress & (granule - 1)));
   }
 
-  /** Replace a link by its parts that remain. */
-  synchronized void replace(Link link, @Nullable Link head, @Nullable Link tail) {
-    links.remove(link.offset);
-    if (head != null) {
-      links.put(head.offset, head);
-    }
-    if (tail != null) {
-      links.put(tail.offset, tail);
-    }
+  synchronized void remove(Link link) {
+    links.remove(link.offset, link);
   }
 
   synchronized void remember(long offset, long bytes, @Nullable Origin at) {
@@ -160,8 +156,14 @@ final class Tracked {
     return latest;
   }
 
+  /** Return the link that holds an offset, or else one that shares its granule; null if there is none. */
   @Nullable Link linkAt(long offset) {
     List<Link> found = touching(offset, 1);
+    for (Link link : found) {
+      if (link.reaches(offset, 1)) {
+        return link;
+      }
+    }
     return found.isEmpty() ? null : found.getFirst();
   }
 }

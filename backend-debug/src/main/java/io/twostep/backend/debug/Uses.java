@@ -17,9 +17,9 @@ final class Uses {
     }
   }
 
-  private final TreeMap<Key, Link> uses = new TreeMap<>();
   private static final int REMEMBERED = 1024;
 
+  private final TreeMap<Key, Link> uses = new TreeMap<>();
   private final ArrayDeque<Link> gone = new ArrayDeque<>();
   private long longest;
 
@@ -62,5 +62,20 @@ final class Uses {
       }
     }
     return found;
+  }
+
+  /** Return how many of some links have one and the same byte of a range, at the byte where most do. */
+  static int deepest(List<Link> links, long phys, long length) {
+    long[] starts = links.stream().mapToLong(link -> Long.compareUnsigned(link.phys, phys) < 0 ? 0 : link.phys - phys).sorted().toArray();
+    long[] lasts = links.stream().mapToLong(link -> Math.min(link.phys + link.length - phys, length) - 1).sorted().toArray();
+    int deepest = 0;
+    int ended = 0;
+    for (int i = 0; i < starts.length; i++) {
+      while (lasts[ended] < starts[i]) {
+        ended++;
+      }
+      deepest = Math.max(deepest, i + 1 - ended);
+    }
+    return deepest;
   }
 }

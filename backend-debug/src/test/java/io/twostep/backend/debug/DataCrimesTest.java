@@ -67,6 +67,53 @@ class DataCrimesTest {
   }
 
   @Test
+  void writesToOnePartAreNoticedThoughAnotherIsHandedOver() {
+    try (Rig rig = Rig.translated()) {
+      MemoryBlock block = rig.allocate(2 * PAGE);
+      DmaMapping mapping = rig.mapper.map(block.phys(0), 2 * PAGE, TO_DEVICE, NONE);
+      put(block, 17, 1);
+      mapping.syncForCpu(PAGE, PAGE);
+      put(block, PAGE + 5, 1);
+      mapping.syncForDevice(PAGE, PAGE);
+      mapping.unmap();
+      Report report = rig.only(Rule.CPU_WROTE_TOO_LATE, true);
+      assertThat(report.first()).isEqualTo(block.phys(0));
+      assertThat(report.length()).isEqualTo(64);
+    }
+  }
+
+  @Test
+  void whatTheCpuKeepsIsItsOwnThoughItHandsTheRestBack() {
+    try (Rig rig = Rig.translated()) {
+      MemoryBlock block = rig.allocate(PAGE);
+      DmaMapping mapping = rig.mapper.map(block.phys(0), PAGE, TO_DEVICE, NONE);
+      mapping.syncForCpu(0, PAGE);
+      mapping.syncForDevice(0, 100);
+      put(block, 101, 1);
+      mapping.syncForDevice(200, PAGE - 200);
+      put(block, 199, 1);
+      mapping.unmap();
+      assertThat(rig.reports()).isEmpty();
+    }
+  }
+
+  @Test
+  void writesBeforeAnUnlinkOfOtherPagesAreNoticed() {
+    try (Rig rig = Rig.translated()) {
+      MemoryBlock block = rig.allocate(4 * PAGE);
+      IovaReservation window = rig.mapper.newReservation();
+      window.tryAlloc(block.phys(0), 4 * PAGE, TO_DEVICE, NONE);
+      window.link(0, block.ranges());
+      window.sync(0, 4 * PAGE);
+      put(block, 3 * PAGE + 70, 1);
+      window.unlink(PAGE, PAGE);
+      assertThat(rig.reports()).as("of what was unlinked, nothing changed").isEmpty();
+      window.destroy();
+      assertThat(rig.only(Rule.CPU_WROTE_TOO_LATE, true).first()).isEqualTo(block.phys(3 * PAGE + 64));
+    }
+  }
+
+  @Test
   void aSyncInTheWrongDirectionIsNoticed() {
     try (Rig rig = Rig.translated()) {
       MemoryBlock block = rig.allocate(PAGE);
@@ -85,6 +132,19 @@ class DataCrimesTest {
       MemoryBlock block = rig.allocate(PAGE);
       DmaMapping mapping = rig.mapper.map(block.phys(0), PAGE, FROM_DEVICE, NONE);
       put(block, 17, 1);
+      mapping.unmap();
+      assertThat(rig.only(Rule.BOUNCE_WITHOUT_SYNC, true).detail()).contains("lost");
+    }
+  }
+
+  @Test
+  void writesToBouncedMemoryThatIsTakenOverAreLost() {
+    SwiotlbBackend bounce = new SwiotlbBackend(SwiotlbConfig.defaults().withForce(true));
+    try (Rig rig = Rig.direct(bounce)) {
+      MemoryBlock block = rig.allocate(PAGE);
+      DmaMapping mapping = rig.mapper.map(block.phys(0), PAGE, FROM_DEVICE, NONE);
+      put(block, 17, 1);
+      mapping.syncForCpu(0, 64);
       mapping.unmap();
       assertThat(rig.only(Rule.BOUNCE_WITHOUT_SYNC, true).detail()).contains("lost");
     }

@@ -9,6 +9,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.twostep.dma.DeviceLimits;
 import io.twostep.dma.DmaMapping;
+import io.twostep.dma.IovaReservation;
 import io.twostep.dma.MemoryBlock;
 import io.twostep.dma.spi.AttachContext;
 import io.twostep.dma.spi.DmaOps;
@@ -119,6 +120,50 @@ class ModesTest {
       assertThat(rig.reports()).isEmpty();
       assertThat(rig.mapper.liveMappings()).isZero();
     }
+  }
+
+  @Test
+  void withoutRoomNothingIsSaidOfWhatIsNotFollowed() {
+    try (Rig rig = rig("entries", "16", "on-error", "count")) {
+      long phys = rig.allocate(24 * PAGE).phys(0);
+      DmaMapping mapping = rig.mapper.map(phys, PAGE, TO_DEVICE, NONE);
+      mapping.unmap();
+      IovaReservation window = rig.mapper.newReservation();
+      linkAndSync(window, phys);
+      window.destroy();
+      IovaReservation live = rig.mapper.newReservation();
+      linkAndSync(live, phys);
+      DmaMapping[] others = new DmaMapping[16];
+      for (int i = 0; i < others.length; i++) {
+        others[i] = rig.mapper.map(phys + (4 + i) * PAGE, PAGE, TO_DEVICE, NONE);
+      }
+      assertThat(rig.checker.statistics().ended()).isTrue();
+
+      mapping.map(phys, PAGE, TO_DEVICE, NONE);
+      mapping.syncForDevice(0, PAGE);
+      mapping.unmap();
+      assertThatThrownBy(mapping::unmap).isInstanceOf(IllegalStateException.class);
+      linkAndSync(window, phys);
+      window.unlink(0, PAGE);
+      window.destroy();
+      live.link(PAGE, phys + PAGE, PAGE);
+      live.sync(PAGE, PAGE);
+      live.syncForDevice(0, 2 * PAGE);
+      live.unlink(PAGE, PAGE);
+      assertThatThrownBy(() -> rig.device.read(live.address() + PAGE, 4)).isInstanceOf(IllegalStateException.class);
+      live.destroy();
+      for (DmaMapping other : others) {
+        other.close();
+      }
+      assertThat(rig.reports()).isEmpty();
+      assertThat(rig.checker.statistics().entries()).isZero();
+    }
+  }
+
+  private static void linkAndSync(IovaReservation window, long phys) {
+    assertThat(window.tryAlloc(0, 4 * PAGE, TO_DEVICE, NONE)).isTrue();
+    window.link(0, phys, PAGE);
+    window.sync(0, PAGE);
   }
 
   @Test

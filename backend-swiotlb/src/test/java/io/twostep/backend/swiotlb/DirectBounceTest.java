@@ -124,6 +124,7 @@ class DirectBounceTest {
   }
 
   @Test
+  @Tag("breaks:bounce-without-sync")
   void partialSyncMovesExactlyTheBytesAskedForAtEveryOffsetAndLength() {
     int whole = 3 * 2048;
     try (Rig rig = rig(DeviceLimits.UNLIMITED.withMinAlignMask(4095), Rig.CONFIG.withForce(true))) {
