@@ -94,9 +94,25 @@ final class BelowChecks {
           Rule.BELOW_ADDRESS_REUSED_EARLY,
           first,
           length,
-          "the invalidation of " + Hex.range(waiting.dmaAddress, waiting.length) + " of " + waiting.device + " is not complete",
+          waiting.takenBack
+              ? "the driver has not let go of " + Hex.range(waiting.dmaAddress, waiting.length) + " of " + waiting.device + ", whose memory was taken back"
+              : "the invalidation of " + Hex.range(waiting.dmaAddress, waiting.length) + " of " + waiting.device + " is not complete",
           waiting.tornDown);
     }
+    Tracked unflushed = space.unflushed(tracked.firstGranule(), tracked.lastByte(), next.flushesCompleted());
+    if (unflushed != null) {
+      note(
+          Rule.BELOW_ADDRESS_REUSED_EARLY,
+          first,
+          length,
+          "nothing was flushed since " + Hex.range(unflushed.dmaAddress, unflushed.length) + " of " + unflushed.device + " was torn down",
+          unflushed.tornDown);
+    }
+  }
+
+  /** Let go of what is known of the terminal's flushes, before that is closed. */
+  void closing() {
+    space.closing();
   }
 
   /** Judge what a range that was mapped or linked needs. */

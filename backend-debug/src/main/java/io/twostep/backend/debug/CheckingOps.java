@@ -23,11 +23,11 @@ final class CheckingOps extends ForwardingOps {
   private final DebugBackend backend;
   private final Reports reports;
   private final Ledger ledger;
-  private final SpaceLedger space;
   private final BelowChecks below;
   private final LinkBook book;
   private final RefusalCheck refusals;
   private final States states;
+  private final Teardowns teardowns;
 
   CheckingOps(DmaOps next, Device device, DebugBackend backend, SpaceLedger space) {
     super(next);
@@ -36,13 +36,13 @@ final class CheckingOps extends ForwardingOps {
     this.layer = device.context.layer();
     this.reports = backend.reports();
     this.ledger = backend.ledger();
-    this.space = space;
     this.below = new BelowChecks(device, next, reports, space);
     Uses uses = ledger.uses(device.context.machine());
     Handovers handovers = new Handovers(device, reports, backend.written(), uses, backend.config().contents());
     this.book = new LinkBook(device, ledger, uses, handovers, reports);
     this.refusals = new RefusalCheck(device, reports, ledger, uses);
     this.states = new States(device, reports, ledger, space, backend.config().maxLive());
+    this.teardowns = new Teardowns(device, this, ledger, space, reports);
     below.attached();
   }
 
@@ -197,22 +197,21 @@ final class CheckingOps extends ForwardingOps {
       Origin at = reports.origin(window ? "window given back" : "unmapped");
       book.ending(tracked, state);
       tracked.ending = true;
+      Debt debt = teardowns.begin(tracked, state, next, batch, at);
       try {
         if (window || (tracked.below & MapFlags.HEARS_UNMAP) != 0) {
           passTearDown(state, batch, window);
         }
       } catch (RuntimeException e) {
         tracked.withheld = true;
+        teardowns.failed(debt);
         throw e;
       }
       tracked.tornDown = at;
       book.clear(tracked);
       history.current = null;
       states.end(tracked);
-      if (device.translates && !tracked.onBus) {
-        space.tearDown(tracked);
-      }
-      owe(tracked, batch, true, at);
+      teardowns.done(debt);
     } finally {
       history.leave();
     }
@@ -226,36 +225,9 @@ final class CheckingOps extends ForwardingOps {
     }
   }
 
-  /** Register with the first two phases: what is followed must be settled before its address can be given to somebody else. */
-  private void owe(Tracked tracked, Retirement batch, boolean whole, @Nullable Origin at) {
-    long id = ledger.nextId();
-    ledger.owe(id, new Ledger.Debt(tracked, this, whole, at));
-    batch.retire(Retirement.COPY_OUT, this, id, 0, 0);
-    batch.retire(Retirement.TABLES, this, id, 0, 0);
-  }
-
   @Override
   public void retire(int phase, long id, long b, long c) {
-    Ledger.Debt debt = ledger.debt(id);
-    int expected = phase == Retirement.TABLES ? 1 << Retirement.COPY_OUT : 0;
-    if (debt == null || debt.phases != expected) {
-      reports.note(
-          Rule.RETIRED_OUT_OF_ORDER,
-          device.name,
-          debt == null ? 0 : debt.tracked.dmaAddress,
-          debt == null ? 0 : debt.tracked.length,
-          "phase " + phase + (debt == null ? " of a release that does not wait" : " came with phases " + Integer.toBinaryString(debt.phases) + " done"),
-          debt == null ? null : debt.at);
-    }
-    if (debt != null) {
-      debt.phases |= 1 << phase;
-      if (phase != Retirement.COPY_OUT) {
-        ledger.settle(id);
-        if (debt.whole) {
-          space.retire(debt.tracked);
-        }
-      }
-    }
+    teardowns.retired(phase, id);
   }
 
   @Override
@@ -386,7 +358,7 @@ final class CheckingOps extends ForwardingOps {
       Origin at = reports.origin("unlinked");
       book.unlinked(tracked, offset, length, state.flags, at);
       below.unlinked(tracked, state, Math.max(offset, touching.isEmpty() ? offset : touching.getFirst().offset), length);
-      owe(tracked, batch, false, at);
+      teardowns.unlinked(tracked, batch, at);
     } finally {
       States.leave(history);
     }
@@ -432,6 +404,12 @@ final class CheckingOps extends ForwardingOps {
   public void mapperClosed() {
     backend.leaks(this);
     next.mapperClosed();
+  }
+
+  @Override
+  public void close() {
+    below.closing();
+    next.close();
   }
 
   /** Return the region of memory that is linked. */

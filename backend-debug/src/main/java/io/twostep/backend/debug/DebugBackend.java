@@ -118,13 +118,21 @@ public final class DebugBackend implements LayerBackend {
         leak(tracked);
       }
     }
+    for (Debt debt : ledger.debts()) {
+      if (debt.owner == ops && debt.tracked.takenBack) {
+        leak(debt.tracked);
+      }
+    }
   }
 
   private void leak(Tracked tracked) {
-    if (!tracked.withheld && !tracked.leaked) {
+    // Another thread may be tearing it down just now.
+    boolean underWay = tracked.ending && !tracked.takenBack;
+    if (!underWay && !tracked.leaked) {
       tracked.leaked = true;
       Rule rule = tracked.coherent() ? Rule.LEAKED_COHERENT : tracked.window ? Rule.LEAKED_WINDOW : Rule.LEAKED_MAPPING;
-      reports.note(rule, tracked.device, tracked.dmaAddress, tracked.length, "still mapped when the mapper or the layer was closed", tracked.made);
+      String detail = tracked.takenBack ? "its memory was taken back, and the driver had not let go" : "still mapped";
+      reports.note(rule, tracked.device, tracked.dmaAddress, tracked.length, detail + " when the mapper or the layer was closed", tracked.made);
     }
   }
 
@@ -136,15 +144,17 @@ public final class DebugBackend implements LayerBackend {
   @Override
   public void close() {
     ledger.live().forEach(this::leak);
-    for (Ledger.Debt debt : ledger.debts()) {
-      reports.note(
-          Rule.BATCH_NEVER_COMPLETED,
-          debt.tracked.device,
-          debt.tracked.dmaAddress,
-          debt.tracked.length,
-          "its translations are cleared and its memory is held",
-          debt.at);
-    }
+    ledger.debts().forEach(this::unpaid);
     reports.throwTheRest();
+  }
+
+  private void unpaid(Debt debt) {
+    Tracked tracked = debt.tracked;
+    if (tracked.takenBack) {
+      leak(tracked);
+    } else if (!debt.failed) {
+      reports.note(
+          Rule.BATCH_NEVER_COMPLETED, tracked.device, tracked.dmaAddress, tracked.length, "its translations are cleared and its memory is held", debt.at);
+    }
   }
 }

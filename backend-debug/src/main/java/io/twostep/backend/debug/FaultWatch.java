@@ -47,7 +47,7 @@ final class FaultWatch implements Iommu.FaultListener {
       note(
           last.coherent() ? Rule.DEVICE_USED_FREED_COHERENT : Rule.DEVICE_USED_UNMAPPED,
           fault,
-          "it was " + Hex.range(last.dmaAddress, last.length) + " of " + last.device,
+          "it was " + Hex.range(last.dmaAddress, last.length) + " of " + last.device + (last.takenBack ? ", whose memory was taken back" : ""),
           last.tornDown == null ? last.made : last.tornDown);
       return;
     }

@@ -19,22 +19,6 @@ import org.slf4j.LoggerFactory;
 final class Ledger {
   private static final Logger LOG = LoggerFactory.getLogger(DebugBackend.class);
 
-  /** A teardown that waits for its batch. */
-  static final class Debt {
-    final Tracked tracked;
-    final CheckingOps owner;
-    final boolean whole;
-    final @Nullable Origin at;
-    int phases;
-
-    Debt(Tracked tracked, CheckingOps owner, boolean whole, @Nullable Origin at) {
-      this.tracked = tracked;
-      this.owner = owner;
-      this.whole = whole;
-      this.at = at;
-    }
-  }
-
   private final IdentityHashMap<Machine, Uses> uses = new IdentityHashMap<>();
   private final IdentityHashMap<AddressSpace, SpaceLedger> spaces = new IdentityHashMap<>();
   private final Map<Long, Debt> debts = new HashMap<>();
@@ -116,8 +100,8 @@ final class Ledger {
     return followed.get();
   }
 
-  synchronized void owe(long id, Debt debt) {
-    debts.put(id, debt);
+  synchronized void owe(Debt debt) {
+    debts.put(debt.id, debt);
   }
 
   synchronized @Nullable Debt debt(long id) {

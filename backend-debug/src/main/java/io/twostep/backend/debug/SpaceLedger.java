@@ -4,6 +4,7 @@ import java.util.ArrayDeque;
 import java.util.HashSet;
 import java.util.Iterator;
 import java.util.Map;
+import java.util.NavigableMap;
 import java.util.Set;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
@@ -13,16 +14,32 @@ final class SpaceLedger {
   private static final int REMEMBERED = 4096;
 
   private final TreeMap<Long, Tracked> live = new TreeMap<>(Long::compareUnsigned);
+
+  /** What was torn down and keeps its addresses until its batch releases them. */
   private final Set<Tracked> dying = new HashSet<>();
+
+  /** What is being torn down, or was, and whose addresses a lazy terminal may hand out already. */
+  private final Set<Tracked> givenAway = new HashSet<>();
+
+  /** What was given away since the latest flush that was heard of. */
+  private final TreeMap<Long, Tracked> unflushed = new TreeMap<>(Long::compareUnsigned);
+
+  /** The number of that flush. */
+  private long flushes;
+
   private final ArrayDeque<Tracked> gone = new ArrayDeque<>();
 
   /** Return what has an address of the range now, or null. */
   synchronized @Nullable Tracked taken(long first, long last) {
-    Map.Entry<Long, Tracked> below = live.floorEntry(last);
+    return overlapping(live, first, last);
+  }
+
+  private static @Nullable Tracked overlapping(NavigableMap<Long, Tracked> these, long first, long last) {
+    Map.Entry<Long, Tracked> below = these.floorEntry(last);
     return below != null && Long.compareUnsigned(below.getValue().lastByte(), first) >= 0 ? below.getValue() : null;
   }
 
-  /** Return what was torn down and still waits for its invalidation in the range, or null. */
+  /** Return what was torn down and still keeps addresses of the range, or null. */
   synchronized @Nullable Tracked waiting(long first, long last) {
     for (Tracked each : dying) {
       if (Long.compareUnsigned(each.firstGranule(), last) <= 0 && Long.compareUnsigned(each.lastByte(), first) >= 0) {
@@ -36,13 +53,63 @@ final class SpaceLedger {
     live.put(tracked.firstGranule(), tracked);
   }
 
-  synchronized void tearDown(Tracked tracked) {
+  /**
+   * Let others have the addresses of what is about to be torn down lazily, after the next flush if the device was ever led anywhere by them.
+   *
+   * @param latest the number of the latest flush; -1 if nobody counts them
+   */
+  synchronized void giveAway(Tracked tracked, long latest) {
     live.remove(tracked.firstGranule(), tracked);
-    dying.add(tracked);
+    givenAway.add(tracked);
+    if (latest != -1 && tracked.wasLinked()) {
+      flushed(latest);
+      unflushed.put(tracked.firstGranule(), tracked);
+    }
   }
 
+  /** Return what was given away and not flushed since, and had addresses of the range, or null. */
+  synchronized @Nullable Tracked unflushed(long first, long last, long latest) {
+    flushed(latest);
+    return overlapping(unflushed, first, last);
+  }
+
+  /** Forget what waits for a flush if there was one, also where flushes are counted anew: a report may be missed then, and none is false. */
+  private void flushed(long latest) {
+    if (latest != flushes) {
+      flushes = latest;
+      unflushed.clear();
+    }
+  }
+
+  /** Forget what waits for a flush: the terminal is about to be closed, and another may begin to count where it did. */
+  synchronized void closing() {
+    unflushed.clear();
+  }
+
+  /** Undo {@link #giveAway}, because the teardown failed. Returns what was given the addresses meanwhile, or null. */
+  synchronized @Nullable Tracked keep(Tracked tracked) {
+    if (!givenAway.remove(tracked)) {
+      return null;
+    }
+    unflushed.remove(tracked.firstGranule(), tracked);
+    Tracked taker = taken(tracked.firstGranule(), tracked.lastByte());
+    if (taker == null) {
+      live.put(tracked.firstGranule(), tracked);
+    }
+    return taker;
+  }
+
+  /** Note that something was torn down; what was not given away keeps its addresses until {@link #retire}. */
+  synchronized void tearDown(Tracked tracked) {
+    if (!givenAway.contains(tracked)) {
+      live.remove(tracked.firstGranule(), tracked);
+      dying.add(tracked);
+    }
+  }
+
+  /** Note that addresses are released. */
   synchronized void retire(Tracked tracked) {
-    if (dying.remove(tracked)) {
+    if (dying.remove(tracked) || givenAway.remove(tracked)) {
       if (gone.size() == REMEMBERED) {
         gone.removeFirst();
       }
@@ -58,13 +125,14 @@ final class SpaceLedger {
 
   /** Return what had an address last, torn down or wholly gone, or null. */
   synchronized @Nullable Tracked lastAt(long address) {
-    for (Tracked each : dying) {
-      if (each.holds(address)) {
-        return each;
-      }
-    }
-    for (Iterator<Tracked> latest = gone.descendingIterator(); latest.hasNext(); ) {
-      Tracked each = latest.next();
+    Tracked torn = holding(dying.iterator(), address);
+    Tracked given = torn != null ? torn : holding(givenAway.iterator(), address);
+    return given != null ? given : holding(gone.descendingIterator(), address);
+  }
+
+  private static @Nullable Tracked holding(Iterator<Tracked> these, long address) {
+    while (these.hasNext()) {
+      Tracked each = these.next();
       if (each.holds(address)) {
         return each;
       }

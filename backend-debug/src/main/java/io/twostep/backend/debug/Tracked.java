@@ -42,6 +42,9 @@ final class Tracked {
   /** Set when a teardown failed: the mapper keeps what is left in quarantine. */
   volatile boolean withheld;
 
+  /** Set when the owner of its memory took it back: its translations are gone, and its addresses wait for the driver's teardown. */
+  volatile boolean takenBack;
+
   /** The ops that made it; set before it is followed. */
   private @Nullable CheckingOps owner;
 
@@ -49,6 +52,7 @@ final class Tracked {
   int below;
 
   private final TreeMap<Long, Link> links = new TreeMap<>();
+  private boolean linkedOnce;
   private final ArrayDeque<Gone> unlinked = new ArrayDeque<>();
 
   Tracked(
@@ -90,6 +94,12 @@ final class Tracked {
 
   synchronized void add(Link link) {
     links.put(link.offset, link);
+    linkedOnce = true;
+  }
+
+  /** Tell whether anything is, or ever was, mapped or linked. */
+  synchronized boolean wasLinked() {
+    return linkedOnce;
   }
 
   synchronized List<Link> all() {

@@ -35,7 +35,9 @@ final class BrokenLayer implements LayerBackend {
     FORGETS_SYNC,
     LOSES_TRANSLATION,
     EXPOSES_EDGES,
-    CANNOT_SPLIT
+    CANNOT_SPLIT,
+    UNMAPS_AND_THROWS,
+    DENIES_TRANSLATION
   }
 
   private final boolean fromTheStart;
@@ -43,6 +45,7 @@ final class BrokenLayer implements LayerBackend {
   private boolean on;
   private @Nullable Long address;
   private @Nullable MappingState latest;
+  private @Nullable Runnable meanwhile;
 
   /** Create a layer that is honest until {@link #begin}. */
   BrokenLayer(Fault fault) {
@@ -68,6 +71,11 @@ final class BrokenLayer implements LayerBackend {
 
   void answerAddress(long dmaAddress) {
     address = dmaAddress;
+  }
+
+  /** Have something happen between what the next unmap does and its failure. */
+  void meanwhile(Runnable task) {
+    meanwhile = task;
   }
 
   private boolean does(Fault wanted) {
@@ -103,6 +111,11 @@ final class BrokenLayer implements LayerBackend {
     }
 
     @Override
+    public boolean translates() {
+      return !does(Fault.DENIES_TRANSLATION) && super.translates();
+    }
+
+    @Override
     public int classify(long phys, long length) {
       return does(Fault.BAD_KIND) ? 42 : super.classify(phys, length);
     }
@@ -114,6 +127,17 @@ final class BrokenLayer implements LayerBackend {
       }
       super.map(state, phys, length, does(Fault.EXPOSES_EDGES) ? flags | MapFlags.OWNED : flags, undo);
       answer(state);
+    }
+
+    @Override
+    public void unmap(MappingState state, Retirement batch) {
+      super.unmap(state, batch);
+      Runnable task = meanwhile;
+      meanwhile = null;
+      if (does(Fault.UNMAPS_AND_THROWS) && task != null) {
+        task.run();
+        throw new DmaMappingException(Reason.BACKEND, "too late to say so");
+      }
     }
 
     @Override
@@ -134,8 +158,10 @@ final class BrokenLayer implements LayerBackend {
         case DROPPED_FLAGS -> state.flags &= ~MapFlags.ACCESS;
         case CLAIMS_SYNC -> state.flags |= MapFlags.NEEDS_SYNC;
         case FORGETS_SYNC -> state.flags &= ~MapFlags.NEEDS_SYNC;
+        // Where a bounce layer lies below, its work is denied; where none does, map passed the edges off as a layer's own.
+        case EXPOSES_EDGES -> state.flags &= ~MapFlags.BOUNCED;
         case OVERWRITES_WORD -> latest = state;
-        case SAME_ADDRESS -> {
+        case SAME_ADDRESS, UNMAPS_AND_THROWS -> {
           if (address != null) {
             state.dmaAddress = address;
           }

@@ -3,6 +3,7 @@ package io.twostep.backend.debug;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.twostep.backend.direct.DirectBackend;
+import io.twostep.backend.iommu.FlushPolicy;
 import io.twostep.backend.iommu.IommuBackend;
 import io.twostep.backend.iommu.IommuConfig;
 import io.twostep.dma.DeviceLimits;
@@ -12,6 +13,7 @@ import io.twostep.dma.MemoryBlock;
 import io.twostep.dma.MemoryPlacement;
 import io.twostep.dma.spi.AddressSpace.Translation;
 import io.twostep.dma.spi.DeviceAddress;
+import io.twostep.dma.spi.DeviceModel;
 import io.twostep.dma.spi.DeviceSlot;
 import io.twostep.dma.spi.LayerBackend;
 import io.twostep.dma.spi.ModelHost.SlotOptions;
@@ -22,11 +24,12 @@ import io.twostep.machine.model.ModelMachinePlugin;
 import io.twostep.machine.model.ProbeDevice;
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
-/** A modelled machine with one probe device below the checker. */
+/** A modelled machine with a probe device below the checker, and more of them on request. */
 final class Rig implements AutoCloseable {
   static final String ADDRESS = "0000:01:00.0";
   static final long PAGE = 4096;
@@ -39,14 +42,29 @@ final class Rig implements AutoCloseable {
   final TerminalBackend terminal;
   final DmaStack stack;
   final DmaMapper mapper;
+  private final SlotOptions options;
   private final List<MemoryBlock> blocks = new ArrayList<>();
 
   Rig(boolean translated, DebugConfig config, SlotOptions options, DeviceLimits limits, LayerBackend... below) {
+    this(Map.of(), ADDRESS, translated ? new IommuBackend(IommuConfig.defaults()) : new DirectBackend(), config, options, limits, below);
+  }
+
+  /** Set up a machine with settings of its own, such as a tree, and the device at an address of it; an IOMMU stands before it if the terminal is one's. */
+  Rig(
+      Map<String, String> settings,
+      String address,
+      TerminalBackend terminal,
+      DebugConfig config,
+      SlotOptions options,
+      DeviceLimits limits,
+      LayerBackend... below) {
+    Map<String, String> all = new HashMap<>(settings);
+    all.put("memory", "64M");
     ModelMachinePlugin plugin = new ModelMachinePlugin();
-    machine = (ModelMachine) plugin.create(Settings.of(plugin, Map.of("memory", "64M")));
-    slot = machine.plug(new DeviceAddress(ADDRESS), device, options.withTranslation(translated ? Translation.TRANSLATED : Translation.NONE));
-    slot.busMaster(true);
-    terminal = translated ? new IommuBackend(IommuConfig.defaults()) : new DirectBackend();
+    machine = (ModelMachine) plugin.create(Settings.of(plugin, all));
+    this.options = options.withTranslation(terminal instanceof DirectBackend ? Translation.NONE : Translation.TRANSLATED);
+    slot = plug(address, device);
+    this.terminal = terminal;
     checker = new DebugBackend(config);
     List<LayerBackend> layers = new ArrayList<>(List.of(checker));
     Collections.addAll(layers, below);
@@ -54,9 +72,22 @@ final class Rig implements AutoCloseable {
     mapper = stack.attach(machine, slot, limits);
   }
 
+  /** Plug a device that stands as the first one does. */
+  DeviceSlot plug(String address, DeviceModel another) {
+    DeviceSlot plugged = machine.plug(new DeviceAddress(address), another, options);
+    plugged.busMaster(true);
+    return plugged;
+  }
+
   /** Behind an IOMMU. */
   static Rig translated(LayerBackend... below) {
     return new Rig(true, QUIET, SlotOptions.DEFAULT, DeviceLimits.UNLIMITED, below);
+  }
+
+  /** Behind an IOMMU with a lazy or strict terminal, and 256 pages of I/O addresses. */
+  static Rig narrow(FlushPolicy flush, LayerBackend... below) {
+    IommuBackend terminal = new IommuBackend(IommuConfig.defaults().withFlush(flush));
+    return new Rig(Map.of(), ADDRESS, terminal, QUIET, SlotOptions.DEFAULT, DeviceLimits.ofBits(20), below);
   }
 
   /** Where nothing translates. */
