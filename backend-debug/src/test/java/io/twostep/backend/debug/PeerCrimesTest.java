@@ -24,8 +24,12 @@ import io.twostep.dma.MemoryPlacement;
 import io.twostep.dma.PeerMemory;
 import io.twostep.dma.PhysRanges;
 import io.twostep.dma.spi.AddressSpace.Translation;
+import io.twostep.dma.spi.AttachContext;
 import io.twostep.dma.spi.DeviceAddress;
 import io.twostep.dma.spi.DeviceSlot;
+import io.twostep.dma.spi.DmaOps;
+import io.twostep.dma.spi.ForwardingOps;
+import io.twostep.dma.spi.LayerBackend;
 import io.twostep.dma.spi.ModelHost.SlotOptions;
 import io.twostep.dma.spi.Settings;
 import io.twostep.dma.spi.TerminalBackend;
@@ -43,30 +47,24 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** The checker above the peer layer: what is right is no report, whichever way a peer is reached, and what is wrong is one. */
 class PeerCrimesTest {
   private static final long PAGE = Rig.PAGE;
-  private static final String TREE =
-      """
-      host-bridge 8086:2020 bus=00-1f
-      root-port 00:01.0 bus=01-0f
-      upstream-port 01:00.0 bus=02-0f
-      downstream-port 02:00.0 bus=03
-      downstream-port 02:01.0 bus=04
-      root-port 00:02.0 bus=10
-      """;
-
   private final DebugBackend checker = new DebugBackend(Rig.QUIET);
   private final P2pBackend p2p = new P2pBackend(P2pConfig.defaults());
   private final ModelMachine machine = machine();
 
   private static ModelMachine machine() {
     ModelMachinePlugin plugin = new ModelMachinePlugin();
-    return (ModelMachine) plugin.create(Settings.of(plugin, Map.of("memory", "64M", "tree", TREE)));
+    return (ModelMachine) plugin.create(Settings.of(plugin, Map.of("memory", "64M", "tree", Ground.TREE)));
   }
 
   private DmaMapper attach(boolean translated, ProbeDevice device) {
+    return attach(translated, device, checker, p2p);
+  }
+
+  private DmaMapper attach(boolean translated, ProbeDevice device, LayerBackend... layers) {
     TerminalBackend terminal = translated ? new IommuBackend(IommuConfig.defaults()) : new DirectBackend();
-    DeviceSlot slot = machine.plug(new DeviceAddress("0000:03:00.0"), device, standing(translated));
+    DeviceSlot slot = machine.plug(new DeviceAddress(Ground.FIRST), device, standing(translated));
     slot.busMaster(true);
-    return DmaStack.of(terminal, checker, p2p).attach(machine, slot, DeviceLimits.UNLIMITED);
+    return DmaStack.of(terminal, layers).attach(machine, slot, DeviceLimits.UNLIMITED);
   }
 
   private static SlotOptions standing(boolean translated) {
@@ -89,8 +87,8 @@ class PeerCrimesTest {
   @ValueSource(booleans = {true, false})
   void everyMixOfMemoryAndPeersIsSilent(boolean translated) {
     ProbeDevice device = new ProbeDevice();
-    PeerMemory near = publish("0000:04:00.0", translated);
-    PeerMemory behind = publish("0000:10:00.0", translated);
+    PeerMemory near = publish(Ground.NEAR, translated);
+    PeerMemory behind = publish(Ground.BEHIND, translated);
     DmaMapper mapper = attach(translated, device);
     MemoryBlock block = machine.memory().allocate(4 * PAGE, MemoryPlacement.CONTIGUOUS);
     long local = block.phys(0);
@@ -149,7 +147,7 @@ class PeerCrimesTest {
 
   @Test
   void peersThatOnlyABusAddressReachesAreNotLinked() {
-    PeerMemory near = publish("0000:04:00.0", true);
+    PeerMemory near = publish(Ground.NEAR, true);
     DmaMapper mapper = attach(true, new ProbeDevice());
     IovaReservation window = mapper.newReservation();
     assertThat(window.tryAlloc(0, 4 * PAGE, TO_DEVICE, NONE)).isTrue();
@@ -157,6 +155,48 @@ class PeerCrimesTest {
     Report report = only(Rule.BUS_ADDRESS_LINKED, true);
     assertThat(report.first()).isEqualTo(near.phys());
     assertThat(report.text(8)).contains("earlier: window reserved");
+  }
+
+  /** What the mapper found when it began holds; what is found later may be about another way, which there was for a while. */
+  @Test
+  void wayThatChangesAndComesBackDuringAMapIsSilent() {
+    PeerMemory near = publish(Ground.NEAR, true);
+    DmaMapper mapper = attach(true, new ProbeDevice(), checker, new FlickeringWay(), p2p);
+    DmaMapping mapping = mapper.map(near.phys(), PAGE, BIDIRECTIONAL, NONE);
+    assertThat(mapping.needsUnmap()).isFalse();
+    mapping.close();
+    mapper.close();
+    checker.close();
+    assertThat(checker.reports(Integer.MAX_VALUE)).isEmpty();
+  }
+
+  /** Has the switch send requests up while anybody but the mapper, which comes first, asks for the way. */
+  private final class FlickeringWay implements LayerBackend {
+    @Override
+    public String name() {
+      return "flickering";
+    }
+
+    @Override
+    public DmaOps attach(AttachContext context, DmaOps next) {
+      return new ForwardingOps(next) {
+        private int asked;
+
+        @Override
+        public int classify(long phys, long length) {
+          if (asked++ == 0) {
+            return super.classify(phys, length);
+          }
+          machine.accessControl("0000:02:01.0", "rr+cr");
+          int kind = super.classify(phys, length);
+          machine.accessControl("0000:02:01.0", "none");
+          return kind;
+        }
+      };
+    }
+
+    @Override
+    public void close() {}
   }
 
   private Report only(Rule rule, boolean earlier) {

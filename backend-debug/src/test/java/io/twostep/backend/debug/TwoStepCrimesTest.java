@@ -6,15 +6,32 @@ import static io.twostep.dma.DmaDirection.TO_DEVICE;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.twostep.backend.swiotlb.SwiotlbBackend;
+import io.twostep.backend.swiotlb.SwiotlbConfig;
+import io.twostep.dma.DeviceLimits;
+import io.twostep.dma.DmaMapper;
 import io.twostep.dma.DmaMapping;
 import io.twostep.dma.DmaMappingException;
 import io.twostep.dma.DmaTransfer;
 import io.twostep.dma.InvalidationBatch;
 import io.twostep.dma.IovaReservation;
 import io.twostep.dma.MemoryBlock;
-import io.twostep.dma.MemoryPlacement;
 import io.twostep.dma.PhysRanges;
+import io.twostep.dma.SparseWindow;
+import io.twostep.dma.spi.AttachContext;
+import io.twostep.dma.spi.DmaOps;
+import io.twostep.dma.spi.ForwardingOps;
+import io.twostep.dma.spi.LayerBackend;
+import io.twostep.dma.spi.MappingState;
+import io.twostep.dma.spi.ModelHost.SlotOptions;
+import io.twostep.dma.spi.Retirement;
+import io.twostep.dma.spi.Settings;
+import io.twostep.machine.model.ProbeDevice;
+import java.lang.foreign.Arena;
+import java.util.Map;
+import java.util.concurrent.BrokenBarrierException;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CyclicBarrier;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -86,7 +103,7 @@ class TwoStepCrimesTest {
   @Test
   void aSourceThatChangesIsNamed() {
     MemoryBlock large = rig.allocate(1200 * PAGE);
-    PhysRanges shifty = new Alternating(large, 600);
+    PhysRanges shifty = new ShiftingPages(large.phys(0), 600);
     assertThatThrownBy(() -> rig.mapper.newTransfer().map(shifty, TO_DEVICE, NONE, (address, length, kind) -> true))
         .isInstanceOf(IllegalArgumentException.class);
     rig.one(Rule.SOURCE_CHANGED, true);
@@ -102,7 +119,7 @@ class TwoStepCrimesTest {
         TO_DEVICE,
         NONE,
         (address, length, kind) -> {
-          assertThatThrownBy(() -> CompletableFuture.runAsync(transfer::unmap).join()).hasCauseInstanceOf(IllegalStateException.class);
+          assertThatThrownBy(() -> CompletableFuture.runAsync(transfer::unmap, Thread.ofPlatform()::start).join()).hasCauseInstanceOf(IllegalStateException.class);
           return true;
         });
     transfer.unmap();
@@ -184,9 +201,75 @@ class TwoStepCrimesTest {
   }
 
   @Test
+  void memoryMappedInPiecesAndAsAWholeIsNotSuspicious() {
+    for (int i = 0; i < 2 * Handovers.MOST_OVERLAPS; i++) {
+      Rig.ignore(rig.mapper.map(phys + 64L * i, 64, TO_DEVICE, NONE));
+    }
+    Rig.ignore(rig.mapper.map(phys, PAGE, TO_DEVICE, NONE));
+    assertThat(rig.reports()).isEmpty();
+  }
+
+  @Test
+  void ownershipOfThePartOfALinkThatWasNotSyncedCannotMove() {
+    IovaReservation window = window(4 * PAGE);
+    window.link(0, phys, 4 * PAGE);
+    window.sync(PAGE, 2 * PAGE);
+    window.syncForCpu(PAGE, 2 * PAGE);
+    assertThat(rig.reports()).isEmpty();
+    window.syncForDevice(2 * PAGE, 2 * PAGE);
+    Report report = rig.only(Rule.SYNC_BEFORE_PUBLISH, true);
+    assertThat(report.first()).isEqualTo(window.address() + 3 * PAGE);
+    assertThat(report.length()).isEqualTo(PAGE);
+  }
+
+  /** Disjoint units of a window are linked and unlinked without a lock, also those that one call linked together. */
+  @Test
+  void unitsOfOneLinkMayBeTakenOutByTwoThreadsAtOnce() {
+    CyclicBarrier bothInUnlink = new CyclicBarrier(2);
+    try (Rig meeting = Rig.translated(new MeetingLayer(bothInUnlink))) {
+      MemoryBlock memory = meeting.allocate(2 * PAGE);
+      SparseWindow window = meeting.mapper.newWindow(2 * PAGE, PAGE, FROM_DEVICE, NONE);
+      window.link(0, memory.phys(0), 2 * PAGE, FROM_DEVICE);
+      CompletableFuture<Void> other = CompletableFuture.runAsync(() -> window.unlink(PAGE, PAGE));
+      window.unlink(0, PAGE);
+      other.join();
+      window.link(0, memory.phys(0), 2 * PAGE, FROM_DEVICE);
+      window.close();
+      assertThat(meeting.reports()).isEmpty();
+      assertThat(meeting.checker.statistics().entries()).isZero();
+    }
+  }
+
+  /** Lets no unlink through before two threads are in one. */
+  private record MeetingLayer(CyclicBarrier both) implements LayerBackend {
+    @Override
+    public String name() {
+      return "meeting";
+    }
+
+    @Override
+    public DmaOps attach(AttachContext context, DmaOps next) {
+      return new ForwardingOps(next) {
+        @Override
+        public void unlink(MappingState state, long offset, long length, Retirement batch) {
+          try {
+            both.await();
+          } catch (InterruptedException | BrokenBarrierException e) {
+            throw new IllegalStateException(e);
+          }
+          super.unlink(state, offset, length, batch);
+        }
+      };
+    }
+
+    @Override
+    public void close() {}
+  }
+
+  @Test
   void freedMemoryOfAForeignSegmentIsNoticedAtUnmap() {
-    try (Rig staged = Rig.translated(new io.twostep.backend.swiotlb.SwiotlbBackend(io.twostep.backend.swiotlb.SwiotlbConfig.defaults()))) {
-      java.lang.foreign.Arena arena = java.lang.foreign.Arena.ofShared();
+    try (Rig staged = Rig.translated(new SwiotlbBackend(SwiotlbConfig.defaults()))) {
+      Arena arena = Arena.ofShared();
       DmaMapping mapping = staged.mapper.map(arena.allocate(PAGE), TO_DEVICE, NONE);
       arena.close();
       mapping.close();
@@ -196,9 +279,8 @@ class TwoStepCrimesTest {
 
   @Test
   void manyMappingsAreSuspicious() {
-    DebugConfig few =
-        DebugConfig.of(io.twostep.dma.spi.Settings.of(new DebugBackendPlugin(), java.util.Map.of("max-live", "3", "on-error", "count")));
-    try (Rig small = new Rig(true, few, io.twostep.dma.spi.ModelHost.SlotOptions.DEFAULT, io.twostep.dma.DeviceLimits.UNLIMITED)) {
+    DebugConfig few = DebugConfig.of(Settings.of(new DebugBackendPlugin(), Map.of("max-live", "3", "on-error", "count")));
+    try (Rig small = new Rig(true, few, SlotOptions.DEFAULT, DeviceLimits.UNLIMITED)) {
       MemoryBlock memory = small.allocate(8 * PAGE);
       for (int i = 0; i < 5; i++) {
         Rig.ignore(small.mapper.map(memory.phys(i * PAGE), PAGE, TO_DEVICE, NONE));
@@ -207,39 +289,25 @@ class TwoStepCrimesTest {
     }
   }
 
+  @Test
+  void mappingsOfOneDeviceAreNotCountedForAnother() {
+    DebugConfig few = DebugConfig.of(Settings.of(new DebugBackendPlugin(), Map.of("max-live", "3", "on-error", "count")));
+    ProbeDevice other = new ProbeDevice();
+    try (Rig small = new Rig(true, few, SlotOptions.DEFAULT, DeviceLimits.UNLIMITED);
+        DmaMapper second = small.stack.attach(small.machine, small.plug("0000:02:00.0", other), DeviceLimits.UNLIMITED)) {
+      MemoryBlock memory = small.allocate(8 * PAGE);
+      for (int i = 0; i < 3; i++) {
+        Rig.ignore(small.mapper.map(memory.phys(i * PAGE), PAGE, TO_DEVICE, NONE));
+        second.map(memory.phys(i * PAGE), PAGE, TO_DEVICE, NONE).close();
+        Rig.ignore(second.map(memory.phys(i * PAGE), PAGE, TO_DEVICE, NONE));
+      }
+      assertThat(small.reports()).isEmpty();
+    }
+  }
+
   private IovaReservation window(long length) {
     IovaReservation window = rig.mapper.newReservation();
     assertThat(window.tryAlloc(phys, length, TO_DEVICE, NONE)).isTrue();
     return window;
-  }
-
-  /** Every other page of a block; from the second reading on, the last page is another one. */
-  private static final class Alternating implements PhysRanges {
-    private final MemoryBlock block;
-    private final int count;
-    private int next;
-    private int readings;
-
-    Alternating(MemoryBlock block, int count) {
-      this.block = block;
-      this.count = count;
-    }
-
-    @Override
-    public void rewind() {
-      next = 0;
-      readings++;
-    }
-
-    @Override
-    public int fill(long[] phys, long[] length) {
-      int filled = 0;
-      for (; filled < phys.length && next < count; filled++, next++) {
-        boolean other = readings > 1 && next == count - 1;
-        phys[filled] = block.phys((other ? 2L * next + 1 : 2L * next) * PAGE);
-        length[filled] = PAGE;
-      }
-      return filled;
-    }
   }
 }
