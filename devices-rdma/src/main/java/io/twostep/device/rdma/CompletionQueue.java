@@ -9,7 +9,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 
-/** Where work requests end, to be polled. One thread at a time. */
+/** Where work requests end, to be polled. One thread at a time: making and closing its queue pairs counts. */
 public final class CompletionQueue implements AutoCloseable {
   private static final Be32 CONSUMED = new Be32(0);
   private static final int RECORD_SIZE = 64;
@@ -70,8 +70,44 @@ public final class CompletionQueue implements AutoCloseable {
     users.put(queuePair.number(), queuePair);
   }
 
+  /** Take out the completions of a queue pair that was destroyed: nobody asks for them any more, and their room is promised to others. All others keep their order. */
   void remove(QueuePair queuePair) {
     users.remove(queuePair.number());
+    long end = consumed;
+    while (end - consumed < 1L << logEntries && isPosted(end)) {
+      end++;
+    }
+    long kept = end;
+    for (long entry = end - 1; entry >= consumed; entry--) {
+      if (CqeLayout.QUEUE_PAIR.get(entries, at(entry)) != queuePair.number()) {
+        move(entry, --kept);
+      }
+    }
+    consumeUpTo(kept);
+  }
+
+  private void move(long from, long to) {
+    MemorySegment.copy(entries, at(from), entries, at(to), CqeLayout.SIZE);
+    CqeLayout.KIND_OWNER.set(entries, at(to), CqeLayout.OWNER.with(CqeLayout.KIND_OWNER.get(entries, at(to)), round(to)));
+  }
+
+  private long at(long entry) {
+    return (entry & ((1L << logEntries) - 1)) * CqeLayout.SIZE;
+  }
+
+  private int round(long entry) {
+    return (int) (entry >>> logEntries) & 1;
+  }
+
+  /** Tell whether the adapter has written an entry, whose other fields may then be read. */
+  private boolean isPosted(long entry) {
+    int kindOwner = CqeLayout.KIND_OWNER.getAcquire(entries, at(entry));
+    return CqeLayout.KIND.get(kindOwner) != CqeLayout.KIND_INVALID && CqeLayout.OWNER.get(kindOwner) == round(entry);
+  }
+
+  private void consumeUpTo(long entry) {
+    consumed = entry;
+    CONSUMED.setRelease(entries, (long) CqeLayout.SIZE << logEntries, (int) consumed);
   }
 
   /** Give up to {@code most} completions to {@code sink}; returns how many. */
@@ -80,21 +116,15 @@ public final class CompletionQueue implements AutoCloseable {
       throw new IllegalStateException("%s: completion queue %d is closed".formatted(hca.name(), number));
     }
     int taken = 0;
-    while (taken < most) {
-      long at = (consumed & ((1L << logEntries) - 1)) * CqeLayout.SIZE;
-      int kindOwner = CqeLayout.KIND_OWNER.getAcquire(entries, at);
-      int round = (int) (consumed >>> logEntries) & 1;
-      int kind = CqeLayout.KIND.get(kindOwner);
-      if (kind == CqeLayout.KIND_INVALID || CqeLayout.OWNER.get(kindOwner) != round) {
-        break;
-      }
+    while (taken < most && isPosted(consumed)) {
+      long at = at(consumed);
+      int kind = CqeLayout.KIND.get(CqeLayout.KIND_OWNER.get(entries, at));
       int queue = CqeLayout.QUEUE_PAIR.get(entries, at);
       int counter = CqeLayout.WQE_COUNTER.get(entries, at);
       int extra = CqeLayout.EXTRA.get(entries, at);
       long length = CqeLayout.BYTE_COUNT.getUnsigned(entries, at);
       CompletionStatus status = CompletionStatus.of(CqeLayout.SYNDROME.get(entries, at));
-      consumed++;
-      CONSUMED.setRelease(entries, (long) CqeLayout.SIZE << logEntries, (int) consumed);
+      consumeUpTo(consumed + 1);
       taken++;
       QueuePair queuePair = users.get(queue);
       if (queuePair != null) {

@@ -381,14 +381,24 @@ public final class QueuePair implements AutoCloseable {
     hca.registers().write64(RegisterLayout.SEND_DOORBELL, number);
   }
 
-  /** Take note that a request ended; returns its id. */
+  /**
+   * Take note that a request ended; returns its id.
+   *
+   * @throws HcaException if none of that number is outstanding: a request that counts as ended makes room, and its memory may be another's
+   */
   long finished(boolean receive, int counter) {
+    int ahead = counter - (receive ? receivesDone : sendsDone) & COUNTER_MASK;
+    if (ahead >= (receive ? receives - receivesDone : sends - sendsDone)) {
+      throw new HcaException(
+          "%s: queue pair %d: the adapter says that %s %d has ended, which is not outstanding; reset the adapter"
+              .formatted(hca.name(), number, receive ? "receive" : "request", counter));
+    }
     if (receive) {
       receivesDone++;
       return receiveIds[counter & (depth - 1)];
     }
     // Silent requests before it ended too.
-    sendsDone += (counter - sendsDone & COUNTER_MASK) + 1;
+    sendsDone += ahead + 1;
     return sendIds[counter & (depth - 1)];
   }
 
@@ -397,7 +407,7 @@ public final class QueuePair implements AutoCloseable {
     hca.commands().execute(CommandLayout.OP_FAIL_QP, number);
   }
 
-  /** Destroy it; requests that have not ended never will. */
+  /** Destroy it; requests that have not ended never will, and of those that have and were not polled nobody hears. Its completion queues keep what is of others. */
   @Override
   public void close() {
     if (!closed) {

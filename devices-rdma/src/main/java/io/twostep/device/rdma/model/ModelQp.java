@@ -271,7 +271,7 @@ final class ModelQp {
     @Override
     public CompletionStatus execute(long id) {
       Wqe wqe = wqe(id);
-      if (!wqe.asSend()) {
+      if (!wqe.isValidSend()) {
         return CompletionStatus.LOCAL_OPERATION;
       }
       return wqe.isUpdate() ? updates.execute(wqe.bytes, domain, privileged) : CompletionStatus.SUCCESS;

@@ -14,6 +14,7 @@ final class Wqe {
   final MemorySegment bytes;
   private int firstSegment;
   private int endOfSegments;
+  private boolean valid;
 
   Wqe(int size) {
     bytes = MemorySegment.ofArray(new byte[size]);
@@ -36,7 +37,13 @@ final class Wqe {
         };
     endOfSegments = WqeLayout.UNITS.get(WqeLayout.QUEUE_AND_UNITS.get(bytes, 0)) * WqeLayout.UNIT;
     firstSegment = verb == Verb.LOCAL ? endOfSegments : headers * WqeLayout.UNIT;
-    return endOfSegments >= firstSegment && endOfSegments <= bytes.byteSize() && isKnown();
+    valid = endOfSegments >= firstSegment && endOfSegments <= bytes.byteSize() && isKnown();
+    return valid;
+  }
+
+  /** Tell whether it was read, and used as a send that makes sense. */
+  boolean isValidSend() {
+    return valid;
   }
 
   private int opcode() {
