@@ -8,17 +8,19 @@ final class AdapterKey {
   private final UpdateQueue updates;
   private final KeyShape shape;
   private int key;
-  private boolean used;
+  private int nextName;
 
   /** What entries may be other than absent: from one, to before another. Guarded by this. */
   private long firstPresent;
 
   private long endOfPresent;
 
-  AdapterKey(UpdateQueue updates, KeyShape shape, int key) {
+  /** Take over a key that the adapter made; {@code firstName} is what it is to be called first. */
+  AdapterKey(UpdateQueue updates, KeyShape shape, int key, int firstName) {
     this.updates = updates;
     this.shape = shape;
     this.key = key;
+    nextName = firstName;
   }
 
   KeyShape shape() {
@@ -59,13 +61,13 @@ final class AdapterKey {
     updates.await(key);
   }
 
-  /** Make the key valid under a name that it did not have for 255 uses. */
-  void enable(ProtectionDomain domain, int access, long start, long length, int logPage) {
-    int variant = MkeyLayout.VARIANT.get(key) + (used ? 1 : 0) & 0xff;
-    used = true;
+  /** Make the key valid under a name that it did not have for 255 uses, and return that: it stays the owner's, also once the key is another's. */
+  int enable(ProtectionDomain domain, int access, long start, long length, int logPage) {
+    int variant = MkeyLayout.VARIANT.get(nextName);
     updates.change(key, shape, KeyContext.MASK_ALL, new KeyContext(domain.number(), access, start, length, logPage, variant, false));
     updates.await(key);
-    key = MkeyLayout.VARIANT.with(key, variant);
+    rename();
+    return key;
   }
 
   /** Put the invalid key into a domain, whose queue pairs may change it from now on. */
@@ -74,10 +76,20 @@ final class AdapterKey {
     updates.await(key);
   }
 
-  /** Take another low byte, which a request is about to give it. */
-  void rename(int now) {
-    key = now;
-    used = true;
+  /** Take the next name, which a request gives it. */
+  void rename() {
+    key = nextName;
+    nextName = nameAfter(key);
+  }
+
+  /** Return the name that a key takes next: that after 255 others. */
+  static int nameAfter(int name) {
+    return MkeyLayout.VARIANT.with(name, MkeyLayout.VARIANT.get(name) + 1 & 0xff);
+  }
+
+  /** Return the name that it would take next. */
+  int nextName() {
+    return nextName;
   }
 
   /** Make the key useless and nobody's; when this returns the adapter reaches nothing by it. */

@@ -16,7 +16,6 @@ public final class FastKey implements MemoryKey {
   public static final int LOG_PAGE = 12;
 
   private static final long PAGE = 1L << LOG_PAGE;
-  private static final int VARIANTS = 0xff;
 
   private final Hca hca;
   private final int domain;
@@ -24,6 +23,7 @@ public final class FastKey implements MemoryKey {
   private final AdapterKey key;
   private final DmaBuffer pages;
   private final LocalDmaKey pagesKey;
+  private int name;
   private boolean closed;
 
   FastKey(Hca hca, ProtectionDomain domain, int maxPages) {
@@ -53,6 +53,7 @@ public final class FastKey implements MemoryKey {
       closePages();
       throw e;
     }
+    name = key.key();
   }
 
   private void closePages() {
@@ -77,7 +78,14 @@ public final class FastKey implements MemoryKey {
   /** Return the key of the latest registration that was posted. */
   @Override
   public int key() {
-    return key.key();
+    return name;
+  }
+
+  /** Refuse requests about a key that may be another's by now. */
+  private void requireOpen() {
+    if (closed) {
+      throw new IllegalStateException("%s: fast key 0x%x is closed; make another".formatted(hca.name(), name));
+    }
   }
 
   private static long pagesOf(long start, long length) {
@@ -86,6 +94,7 @@ public final class FastKey implements MemoryKey {
 
   /** Refuse what the key cannot be registered for. */
   void check(long start, long length) {
+    requireOpen();
     if (length <= 0 || pagesOf(start, length) > maxPages) {
       throw new IllegalArgumentException("%s: 0x%x bytes at 0x%x do not fit a key of %d pages; cut them".formatted(hca.name(), length, start, maxPages));
     }
@@ -93,17 +102,19 @@ public final class FastKey implements MemoryKey {
 
   /** Return the change that makes the key valid, under another low byte. */
   KeyUpdate registration(long start, long length, int access) {
-    key.rename((key.key() & ~VARIANTS) | (key.key() + 1 & VARIANTS));
-    int variant = MkeyLayout.VARIANT.get(key.key());
+    key.rename();
+    name = key.key();
+    int variant = MkeyLayout.VARIANT.get(name);
     KeyContext context = new KeyContext(domain, access | AccessFlags.REMOTE_INVALIDATE, start, length, LOG_PAGE, variant, false);
     long mask = KeyContext.MASK_ALL & ~KeyUpdateLayout.MASK_DOMAIN;
     return new KeyUpdate(
-        key.key(), key.shape(), KeyUpdateLayout.CHECK_FREE, mask, context, 0, (int) pagesOf(start, length), pagesKey.key(), pages.dmaAddress());
+        name, key.shape(), KeyUpdateLayout.CHECK_FREE, mask, context, 0, (int) pagesOf(start, length), pagesKey.key(), pages.dmaAddress());
   }
 
   /** Return the change that makes the key invalid. */
   KeyUpdate invalidation() {
-    return KeyUpdate.ofContext(key.key(), key.shape(), 0, KeyUpdateLayout.MASK_FREE, KeyContext.revoked(domain));
+    requireOpen();
+    return KeyUpdate.ofContext(name, key.shape(), 0, KeyUpdateLayout.MASK_FREE, KeyContext.revoked(domain));
   }
 
   /** Make the adapter forget the key, whatever was posted. */

@@ -17,6 +17,7 @@ public final class ImplicitMemory implements MemoryKey {
   private final ProtectionDomain domain;
   private final int access;
   private final AdapterKey root;
+  private final int name;
   private final ImplicitUmem umem;
   private final Faults.Memory pages;
   private final PageFaultHandler faults;
@@ -32,18 +33,18 @@ public final class ImplicitMemory implements MemoryKey {
     faults = new Faults(pages);
     root = hca.keys().take(MkeyLayout.MODE_EQUAL_PIECES, true, length >>> LOG_PIECE);
     try {
-      root.enable(domain, access, 0, length, LOG_PIECE);
+      name = root.enable(domain, access, 0, length, LOG_PIECE);
     } catch (RuntimeException e) {
       hca.keys().tryGiveBack(root, e);
       throw e;
     }
-    hca.addFaults(root.key(), faults);
-    hca.prefetch().add(root.key(), domain, pages);
+    hca.addFaults(name, faults);
+    hca.prefetch().add(name, domain, pages);
   }
 
   @Override
   public int key() {
-    return root.key();
+    return name;
   }
 
   /** Return what is linked, and in how many pieces. */
@@ -52,12 +53,12 @@ public final class ImplicitMemory implements MemoryKey {
   }
 
   @Override
-  public void close() {
+  public synchronized void close() {
     if (closed) {
       return;
     }
-    hca.prefetch().remove(root.key(), pages);
-    hca.removeFaults(root.key());
+    hca.prefetch().remove(name, pages);
+    hca.removeFaults(name);
     try {
       umem.close();
     } finally {

@@ -11,6 +11,7 @@ public final class IndirectKey implements MemoryKey {
 
   private final KeyPool pool;
   private final AdapterKey key;
+  private final int name;
   private boolean closed;
 
   IndirectKey(Hca hca, ProtectionDomain domain, long start, DataSegments pieces, int access) {
@@ -21,7 +22,7 @@ public final class IndirectKey implements MemoryKey {
     key = pool.take(MkeyLayout.MODE_PIECES, false, pieces.count());
     try {
       key.load(0, 1L << key.shape().logEntries(), word -> word(pieces, word));
-      key.enable(domain, access, start, pieces.bytes(), LOG_PAGE);
+      name = key.enable(domain, access, start, pieces.bytes(), LOG_PAGE);
     } catch (RuntimeException e) {
       pool.tryGiveBack(key, e);
       throw e;
@@ -40,12 +41,12 @@ public final class IndirectKey implements MemoryKey {
 
   @Override
   public int key() {
-    return key.key();
+    return name;
   }
 
   /** Make the adapter forget the key; the keys of the pieces must live until then. */
   @Override
-  public void close() {
+  public synchronized void close() {
     if (!closed) {
       pool.giveBack(key);
       closed = true;

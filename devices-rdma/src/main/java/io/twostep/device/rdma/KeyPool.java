@@ -7,14 +7,18 @@ import java.util.ArrayDeque;
 import java.util.HashMap;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Memory keys that are in nobody's hands, kept because a change of one costs less than a command that makes one. Thread-safe.
  *
  * <p>A key comes back only after it was revoked: until then, who knew it could use it. Up to a number of keys stay, the latest, and none that nobody has used for a time; the others are destroyed. The latest of a shape is
- * taken first, so that those beyond the need grow old.
+ * taken first, so that those beyond the need grow old. The adapter makes new keys in the place of destroyed ones, whose names go on being remembered: who knew one must not reach the new key by it.
  */
 final class KeyPool {
+  private static final Logger LOG = LoggerFactory.getLogger(KeyPool.class);
+
   private final CommandChannel commands;
   private final UpdateQueue updates;
   private final Timers timers;
@@ -24,6 +28,9 @@ final class KeyPool {
 
   /** All of them, the oldest first. */
   private final ArrayDeque<Parked> order = new ArrayDeque<>();
+
+  /** What keys that were destroyed would have been called next, by their place in the adapter. */
+  private final Map<Integer, Integer> nextNames = new HashMap<>();
 
   private long made;
 
@@ -80,8 +87,9 @@ final class KeyPool {
             });
     synchronized (this) {
       made++;
+      Integer name = nextNames.remove(MkeyLayout.INDEX.get(key));
+      return new AdapterKey(updates, shape, key, name == null ? AdapterKey.nameAfter(key) : name);
     }
-    return new AdapterKey(updates, shape, key);
   }
 
   /** Take a key back: revoke it, then keep or destroy it. */
@@ -94,7 +102,19 @@ final class KeyPool {
   /** Destroy the keys that are too many, or that nobody has used for too long. */
   void trim() {
     for (AdapterKey surplus = surplus(); surplus != null; surplus = surplus()) {
-      commands.execute(CommandLayout.OP_DESTROY_MKEY, surplus.key());
+      destroy(surplus);
+    }
+  }
+
+  /** Destroy a key that was revoked. Its name is remembered before the adapter can give the place to another key; if the adapter refuses, the place is lost, but nothing is reached by it. */
+  private void destroy(AdapterKey key) {
+    synchronized (this) {
+      nextNames.put(MkeyLayout.INDEX.get(key.key()), key.nextName());
+    }
+    try {
+      commands.execute(CommandLayout.OP_DESTROY_MKEY, key.key());
+    } catch (HcaException e) {
+      LOG.warn("key 0x{} permits nothing, and stays until the adapter is reset: {}", Integer.toHexString(key.key()), e.getMessage());
     }
   }
 
@@ -107,10 +127,11 @@ final class KeyPool {
     return oldest.key;
   }
 
-  /** Take a key back because of a failure; false if the adapter may still use it. */
+  /** Take a key back because of a failure, and destroy it, for nobody knows what the adapter made of it; false if the adapter may still use it. */
   boolean tryGiveBack(AdapterKey key, RuntimeException cause) {
     try {
-      giveBack(key);
+      key.revoke();
+      destroy(key);
       return true;
     } catch (RuntimeException e) {
       cause.addSuppressed(e);

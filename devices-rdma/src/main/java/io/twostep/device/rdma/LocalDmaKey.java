@@ -31,7 +31,7 @@ public final class LocalDmaKey implements MemoryKey {
   }
 
   @Override
-  public void close() {
+  public synchronized void close() {
     if (!closed) {
       hca.commands().execute(CommandLayout.OP_DESTROY_MKEY, key);
       closed = true;

@@ -5,7 +5,11 @@ public sealed interface MemoryKey extends AutoCloseable permits PinnedKey, OnDem
   /** Return the key, for local use and for peers alike. */
   int key();
 
-  /** Make the adapter forget the key, then let go of the memory; when this returns the adapter cannot reach it. */
+  /**
+   * Make the adapter forget the key, then let go of the memory; when this returns the adapter cannot reach it. May be repeated, and called by several threads, but for fast keys.
+   *
+   * @throws RuntimeException if the adapter may still use the memory, which stays held; it may be tried again
+   */
   @Override
   void close();
 }

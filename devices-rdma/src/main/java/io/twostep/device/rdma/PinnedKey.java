@@ -15,6 +15,7 @@ public final class PinnedKey implements MemoryKey {
   private final KeyPool pool;
   private final PinnedUmem umem;
   private final AdapterKey key;
+  private final int name;
   private boolean closed;
 
   /** Take over {@code umem}, which is closed if this fails, unless the adapter cannot be proved away from it. */
@@ -37,7 +38,7 @@ public final class PinnedKey implements MemoryKey {
     }
     try {
       key.load(0, entries, new PageCursor(extents, page));
-      key.enable(domain, access, start, umem.length(), Long.numberOfTrailingZeros(page));
+      name = key.enable(domain, access, start, umem.length(), Long.numberOfTrailingZeros(page));
     } catch (RuntimeException e) {
       if (pool.tryGiveBack(key, e)) {
         umem.close();
@@ -75,7 +76,7 @@ public final class PinnedKey implements MemoryKey {
 
   @Override
   public int key() {
-    return key.key();
+    return name;
   }
 
   /** Return the memory. */

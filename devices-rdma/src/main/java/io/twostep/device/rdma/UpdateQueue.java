@@ -4,6 +4,7 @@ import io.twostep.device.rdma.wire.CompletionStatus;
 import io.twostep.dma.DmaBuffer;
 import io.twostep.dma.DmaMapper;
 import io.twostep.dma.DmaMappingException;
+import io.twostep.dma.spi.Closing;
 import io.twostep.dma.spi.Timers;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -43,19 +44,23 @@ final class UpdateQueue {
   private long posted;
   private boolean dead;
 
+  /** A change was refused: the queue pair takes no more, and has to be made anew. */
+  private boolean failed;
+
   UpdateQueue(Hca hca, Timers timers, HcaConfig config) {
     this.hca = hca;
     this.timers = timers;
     timeoutNanos = config.commandTimeoutNanos();
     buffer = allocate(hca.mapper(), config.updateBuffer());
+    CompletionQueue made = null;
     try {
       domain = hca.newDomain();
-      completions = hca.newCompletionQueue(2 * DEPTH);
+      made = hca.newCompletionQueue(2 * DEPTH);
+      completions = made;
       bufferKey = hca.newLocalKey(domain);
       queue = newQueue();
     } catch (RuntimeException e) {
-      buffer.close();
-      throw e;
+      throw Closing.after(e, made == null ? () -> {} : made::close, buffer::close);
     }
   }
 
@@ -74,8 +79,12 @@ final class UpdateQueue {
 
   private QueuePair newQueue() {
     QueuePair made = new QueuePair(hca, domain, completions, completions, DEPTH, SEGMENTS, true);
-    made.connect(made.number(), 0, 0, Connection.DEFAULT);
-    return made;
+    try {
+      made.connect(made.number(), 0, 0, Connection.DEFAULT);
+      return made;
+    } catch (RuntimeException e) {
+      throw Closing.after(e, made::close);
+    }
   }
 
   /** Return the number of the domain that keys belong to which are nobody's. */
@@ -133,12 +142,16 @@ final class UpdateQueue {
     if (dead) {
       throw hung();
     }
-    if (queue.room() == 0) {
+    if (failed || queue.room() == 0) {
       awaitAll();
     }
+    send(update);
+    posted++;
+  }
+
+  private void send(KeyUpdate update) {
     queue.postUpdate(0, update, 0);
     outstanding.add(update);
-    posted++;
   }
 
   /**
@@ -160,16 +173,15 @@ final class UpdateQueue {
 
   private void awaitAll() {
     long begun = timers.nanoTime();
-    while (!outstanding.isEmpty()) {
+    while (failed || !outstanding.isEmpty()) {
       if (dead || timers.nanoTime() - begun > timeoutNanos) {
         dead = true;
         throw hung();
       }
-      if (completions.poll(DEPTH, this::ended) == 0) {
-        timers.pause();
-      }
-      if (outstanding.isEmpty() && !flushed.isEmpty()) {
+      if (outstanding.isEmpty()) {
         postAgain();
+      } else if (completions.poll(DEPTH, this::ended) == 0) {
+        timers.pause();
       }
     }
   }
@@ -184,36 +196,21 @@ final class UpdateQueue {
       flushed.add(update);
     } else if (status != CompletionStatus.SUCCESS) {
       refused.add(update.key());
-      recover();
     }
+    failed |= status != CompletionStatus.SUCCESS;
   }
 
-  /** Remember that the queue pair is of no use any more, even if nothing was behind what failed. */
-  private void recover() {
-    if (outstanding.isEmpty()) {
-      renew();
-    }
-  }
-
+  /** Make the queue pair anew and post what was behind the refused change; if that fails, nothing counts as done, and who comes next tries again. */
   private void postAgain() {
-    renew();
-    ArrayDeque<KeyUpdate> again = new ArrayDeque<>(flushed);
-    flushed.clear();
-    for (KeyUpdate update : again) {
-      queue.postUpdate(0, update, 0);
-      outstanding.add(update);
-    }
-  }
-
-  private void renew() {
     queue.close();
     queue = newQueue();
+    failed = false;
+    flushed.forEach(this::send);
+    flushed.clear();
   }
 
   /** Give memory back after the adapter was reset. */
   void abandon() {
-    queue.abandon();
-    completions.abandon();
-    buffer.close();
+    new Closing().then(queue::abandon).then(completions::abandon).then(buffer::close).end();
   }
 }

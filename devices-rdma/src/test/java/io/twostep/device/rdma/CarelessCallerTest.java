@@ -5,12 +5,14 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
 import io.twostep.device.rdma.TwoHosts.Done;
+import io.twostep.device.rdma.TwoHosts.Host;
 import io.twostep.device.rdma.mirror.FramePool;
 import io.twostep.device.rdma.mirror.PinBudget;
 import io.twostep.device.rdma.mirror.ProcessMemory;
 import io.twostep.device.rdma.model.WireFaults;
 import io.twostep.device.rdma.umem.OnDemandSource;
 import io.twostep.device.rdma.wire.CompletionStatus;
+import io.twostep.device.rdma.wire.MkeyLayout;
 import io.twostep.dma.MemoryBlock;
 import io.twostep.dma.MemoryPlacement;
 import java.lang.foreign.MemorySegment;
@@ -19,6 +21,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Callers who let go of things at the wrong time, and peers who ask for what is not theirs: nobody reaches memory that was given back. */
@@ -84,6 +87,63 @@ class CarelessCallerTest {
       List<CompletionStatus> ended = hosts.near.done.stream().map(Done::status).dropWhile(status -> status == CompletionStatus.SUCCESS).toList();
       assertThat(ended.getFirst()).isEqualTo(expected);
       assertThat(ended.subList(1, ended.size())).isNotEmpty().containsOnly(CompletionStatus.FLUSHED);
+    }
+  }
+
+  /** Kinds of keys that several threads may close. */
+  private enum Shared {
+    ON_DEMAND {
+      @Override
+      MemoryKey make(Host host, OnDemandSource source, long va, MemoryKey other) {
+        return host.hca().registerOnDemand(host.domain(), source, va, SIZE, ALL);
+      }
+    },
+    WHOLE_PROCESS {
+      @Override
+      MemoryKey make(Host host, OnDemandSource source, long va, MemoryKey other) {
+        return host.hca().registerAll(host.domain(), source, ALL);
+      }
+    },
+    PIECES {
+      @Override
+      MemoryKey make(Host host, OnDemandSource source, long va, MemoryKey other) {
+        return host.hca().registerPieces(host.domain(), 0, new DataSegments().add(other, NEAR, PAGE), ALL);
+      }
+    };
+
+    abstract MemoryKey make(Host host, OnDemandSource source, long va, MemoryKey other);
+  }
+
+  @ParameterizedTest
+  @EnumSource(Shared.class)
+  void keyThatTwoThreadsCloseIsGivenBackOnce(Shared kind) throws InterruptedException {
+    try (TwoHosts hosts = new TwoHosts(WireFaults.NONE);
+        FramePool frames = new FramePool(hosts.near.machine.memory(), MemoryPlacement.SCATTERED, 16L << 20);
+        ProcessMemory process = new ProcessMemory("p", frames)) {
+      Hca hca = hosts.near.hca();
+      long va = process.map(SIZE, true);
+      MemoryKey other = hosts.near.register(hosts.near.memory(PAGE), NEAR, ALL);
+      MemoryKey key = kind.make(hosts.near, new OnDemandSource(hosts.near.mapper(), process, hosts.near.machine.timers()), va, other);
+      int waiting = hca.keys().waiting();
+      List<Thread> closers = List.of(new Thread(key::close, "first"), new Thread(key::close, "second"));
+      // Whoever fills the buffer of changes keeps all others waiting until both have come.
+      hca.updates()
+          .load(
+              other.key(),
+              KeyShape.of(MkeyLayout.MODE_TABLE, false, 1),
+              0,
+              1,
+              word -> {
+                closers.forEach(Thread::start);
+                while (closers.stream().anyMatch(closer -> closer.getState() == Thread.State.RUNNABLE)) {
+                  Thread.onSpinWait();
+                }
+                return 0;
+              });
+      for (Thread closer : closers) {
+        closer.join();
+      }
+      assertThat(hca.keys().waiting()).isEqualTo(waiting + 1);
     }
   }
 

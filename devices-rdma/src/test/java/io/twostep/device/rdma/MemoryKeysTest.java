@@ -5,11 +5,15 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import io.twostep.device.rdma.TwoHosts.Done;
 import io.twostep.device.rdma.model.WireFaults;
+import io.twostep.device.rdma.wire.CommandLayout;
 import io.twostep.device.rdma.wire.CompletionStatus;
 import io.twostep.device.rdma.wire.MkeyLayout;
 import io.twostep.dma.DmaDirection;
+import io.twostep.dma.DmaMappingException;
 import io.twostep.dma.DmaTransfer;
 import io.twostep.dma.MemoryBlock;
+import io.twostep.machine.model.FailNth;
+import io.twostep.machine.model.ModelMachine;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import org.junit.jupiter.api.Test;
@@ -89,6 +93,28 @@ class MemoryKeysTest {
         assertThat(hosts.near.done).extracting(Done::status).containsExactly(CompletionStatus.SUCCESS, CompletionStatus.REMOTE_ACCESS);
       }
       assertThat(hca.keys().waiting()).isPositive();
+    }
+  }
+
+  @Test
+  void namesOfDestroyedKeysPermitNothingWhenTheAdapterMakesOthersInTheirPlace() {
+    try (TwoHosts hosts = new TwoHosts(WireFaults.NONE, 2, new HcaConfig(64, 60_000_000_000L, 4096, 0, 60_000_000_000L, 0))) {
+      hosts.connect(SMALL);
+      MemoryKey nearKey = hosts.near.register(HcaTest.random(hosts.near, 1), NEAR, ALL);
+      MemoryBlock far = HcaTest.random(hosts.far, 2);
+      Hca hca = hosts.far.hca();
+      MemoryKey first = hca.register(hosts.far.domain(), FAR, hosts.far.ranges(far), ALL);
+      int oldKey = first.key();
+      first.close();
+      hca.newLocalKey(hosts.far.domain()).close();
+      byte[] before = bytes(far);
+      try (MemoryKey now = hca.register(hosts.far.domain(), FAR, hosts.far.ranges(far), ALL)) {
+        assertThat(MkeyLayout.INDEX.get(now.key())).as("the place").isEqualTo(MkeyLayout.INDEX.get(oldKey));
+        hosts.near.pair().postWrite(1, nearKey, NEAR, 100, oldKey, FAR);
+        hosts.await(hosts.near, 1);
+        assertThat(hosts.near.done).extracting(Done::status).containsExactly(CompletionStatus.REMOTE_ACCESS);
+        assertThat(bytes(far)).isEqualTo(before);
+      }
     }
   }
 
@@ -206,6 +232,68 @@ class MemoryKeysTest {
         assertThat(hosts.near.done).extracting(Done::status).containsExactly(CompletionStatus.SUCCESS);
         hosts.far.hca().keys().giveBack(key);
       }
+    }
+  }
+
+  @Test
+  void changeBehindARefusedOneIsMadeLateIfTheQueueCouldNotBeMadeAnewAtOnce() {
+    try (TwoHosts hosts = new TwoHosts(WireFaults.NONE)) {
+      hosts.connect(SMALL);
+      UpdateQueue updates = hosts.far.hca().updates();
+      MemoryBlock far = HcaTest.random(hosts.far, 2);
+      byte[] before = bytes(far);
+      MemoryKey nearKey = hosts.near.register(HcaTest.random(hosts.near, 1), NEAR, ALL);
+      PinnedKey farKey = (PinnedKey) hosts.far.register(far, FAR, ALL);
+      AdapterKey behind = new AdapterKey(updates, KeyShape.of(MkeyLayout.MODE_TABLE, false, 16), farKey.key(), farKey.key());
+      FailNth machine = ((ModelMachine) hosts.far.machine).failNth();
+      updates.load(0x77_0000, behind.shape(), 0, 1, index -> 1);
+      updates.change(behind.key(), behind.shape(), KeyContext.MASK_REVOKE, KeyContext.revoked(updates.domain()));
+      machine.arm(FailNth.Kind.ALLOCATE, 1);
+      assertThatExceptionOfType(DmaMappingException.class).isThrownBy(() -> updates.await(0x77_0000));
+      machine.disarm();
+      updates.await(behind.key());
+      hosts.near.pair().postWrite(1, nearKey, NEAR, 100, farKey.key(), FAR);
+      hosts.await(hosts.near, 1);
+      assertThat(hosts.near.done).extracting(Done::status).as("the key was revoked").containsExactly(CompletionStatus.REMOTE_ACCESS);
+      assertThat(bytes(far)).isEqualTo(before);
+      assertThatExceptionOfType(HcaException.class).as("the refusal is still told").isThrownBy(() -> updates.await(0x77_0000));
+    }
+  }
+
+  @Test
+  void keyWithAChangeThatWasRefusedIsNotUsedAgain() {
+    try (TwoHosts hosts = new TwoHosts(WireFaults.NONE)) {
+      Hca hca = hosts.near.hca();
+      OnDemandKey first = hca.registerOnDemand(hosts.near.domain(), NEAR, 16L * PAGE, ALL, (address, demanded, length, write) -> false);
+      hca.updates().load(first.key(), KeyShape.of(MkeyLayout.MODE_TABLE, true, 16), 1 << 20, 1, index -> 1);
+      first.set(0, PAGE, 0x1000, DmaDirection.TO_DEVICE);
+      int name = first.key();
+      assertThatExceptionOfType(HcaException.class).isThrownBy(first::commit);
+      first.close();
+      hca.updates().load(name, KeyShape.of(MkeyLayout.MODE_TABLE, true, 16), 1 << 20, 1, index -> 1);
+      assertThatExceptionOfType(HcaException.class)
+          .isThrownBy(() -> hca.registerOnDemand(hosts.near.domain(), NEAR, 16L * PAGE, ALL, (address, demanded, length, write) -> false))
+          .withMessageContaining("refused");
+      long made = hca.keys().made();
+      try (OnDemandKey next = hca.registerOnDemand(hosts.near.domain(), NEAR, 16L * PAGE, ALL, (address, demanded, length, write) -> false)) {
+        assertThat(hca.keys().made()).as("the next one is new").isEqualTo(made + 1);
+        assertThat(next.key()).isNotEqualTo(name);
+      }
+    }
+  }
+
+  @Test
+  void keyThatIsClosedWhileAnotherCannotBeDestroyedIsInThePoolOnce() {
+    try (TwoHosts hosts = new TwoHosts(WireFaults.NONE, 2, new HcaConfig(64, 60_000_000_000L, 4096, 1, 60_000_000_000L, 0))) {
+      Hca hca = hosts.near.hca();
+      MemoryBlock block = hosts.near.memory(PAGE);
+      MemoryKey first = hca.register(hosts.near.domain(), NEAR, hosts.near.ranges(block), ALL);
+      MemoryKey second = hca.register(hosts.near.domain(), NEAR, hosts.near.ranges(block), ALL);
+      first.close();
+      hca.commands().execute(CommandLayout.OP_DESTROY_MKEY, first.key());
+      second.close();
+      second.close();
+      assertThat(hca.keys().waiting()).isEqualTo(1);
     }
   }
 

@@ -6,6 +6,7 @@ import io.twostep.device.rdma.wire.MkeyLayout;
 import io.twostep.device.rdma.wire.MttLayout;
 import io.twostep.dma.spi.BusMaster;
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayDeque;
 import java.util.HashMap;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -25,6 +26,7 @@ final class Translator {
   private final BusMaster bus;
   private final Map<Integer, Mkey> keys = new HashMap<>();
   private final Pieces pieces = new Pieces();
+  private final ArrayDeque<Integer> freeIndices = new ArrayDeque<>();
   private int nextIndex = FIRST_INDEX;
 
   /** The access that met an absent page last. */
@@ -40,12 +42,14 @@ final class Translator {
 
   void clear() {
     keys.clear();
+    freeIndices.clear();
     nextIndex = FIRST_INDEX;
   }
 
-  /** Return a key's index that was never used since power-on. */
+  /** Return an index that no key has: that of the key destroyed last, if one was. */
   int newIndex() {
-    return nextIndex++;
+    Integer free = freeIndices.pollLast();
+    return free != null ? free : nextIndex++;
   }
 
   void add(Mkey key) {
@@ -54,7 +58,11 @@ final class Translator {
 
   /** Forget a key; false if there is none. */
   boolean remove(int key) {
-    return keys.remove(key >>> INDEX_SHIFT) != null;
+    boolean found = keys.remove(key >>> INDEX_SHIFT) != null;
+    if (found) {
+      freeIndices.addLast(key >>> INDEX_SHIFT);
+    }
+    return found;
   }
 
   /** Return the key with the index of {@code key}, valid or not. */

@@ -70,6 +70,9 @@ public final class MkeyLayout {
   /** In KEY: that byte. */
   public static final Bits VARIANT = new Bits(7, 0);
 
+  /** In the name of a key: its place in the adapter, which the adapter chooses. */
+  public static final Bits INDEX = new Bits(31, 8);
+
   /** Domain and kind: bits below. */
   public static final Be32 DOMAIN = new Be32(0x1c);
 
