@@ -215,18 +215,4 @@ class FaultRunsTest {
       assertThatIllegalArgumentException().isThrownBy(() -> hca.prefetch(own, FaultMode.READ, good)).withMessageContaining("no on-demand memory");
     }
   }
-
-  @Test
-  void receiveIsBroughtInAsFarAsItReaches() {
-    try (TwoHosts hosts = new TwoHosts(WireFaults.NONE);
-        Side near = new Side(hosts.near, false, 0x10_0000_0000L);
-        Side far = new Side(hosts.far, false, 0x20_0000_0000L)) {
-      hosts.connect(FOUR_PACKETS_A_PAGE);
-      hosts.far.pair().postReceive(7, far.key, far.va, 16 * PAGE);
-      hosts.near.pair().postSend(1, near.key, near.va, 16 * PAGE);
-      awaitSuccess(hosts, 1);
-      assertThat(hosts.far.faults).isEqualTo(1);
-      assertThat(far.linkedPages()).isEqualTo(16);
-    }
-  }
 }

@@ -230,7 +230,7 @@ final class Commands {
     }
   }
 
-  private boolean reportFault(int subtype, int queuePair, boolean writes, boolean responder) {
+  private boolean reportFault(PageFault fault, int subtype, int queuePair, boolean writes, boolean responder) {
     if (events == null || unanswered == events.capacity()) {
       return false;
     }
@@ -238,10 +238,10 @@ final class Commands {
     MemorySegment event = events.blank();
     EqeLayout.TYPE.set(event, 0, EqeLayout.TYPE_PAGE_FAULT);
     EqeLayout.SUBTYPE.set(event, 0, subtype);
-    EqeLayout.KEY.set(event, 0, memory.faultKey());
-    EqeLayout.DEMANDED.set(event, 0, (int) memory.faultDemanded());
-    EqeLayout.LENGTH.set(event, 0, (int) memory.faultLength());
-    EqeLayout.ADDRESS.set(event, 0, memory.faultAddress());
+    EqeLayout.KEY.set(event, 0, fault.key());
+    EqeLayout.DEMANDED.set(event, 0, (int) fault.demanded());
+    EqeLayout.LENGTH.set(event, 0, (int) fault.length());
+    EqeLayout.ADDRESS.set(event, 0, fault.address());
     EqeLayout.TOKEN.set(event, 0, EqeLayout.RESPONDER.with(EqeLayout.WRITES.with(queuePair, writes ? 1 : 0), responder ? 1 : 0));
     EqeLayout.OWNER.set(event, 0, events.round());
     return events.post();

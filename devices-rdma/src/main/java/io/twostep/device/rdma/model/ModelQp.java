@@ -57,6 +57,9 @@ final class ModelQp {
 
   private boolean remoteFaultFailed;
 
+  /** The fault that the next receive met last: reported when it is known how much of the message has come. */
+  private @Nullable PageFault receiveFault;
+
   /** A queue of entries in host memory. */
   record Ring(long base, int logEntries, int logBlocks) {
     long at(long index) {
@@ -70,8 +73,8 @@ final class ModelQp {
 
   /** Takes page faults. */
   interface FaultSink {
-    /** Report the last fault of the translator; false if the host has no room for it. */
-    boolean report(int subtype, int queuePair, boolean writes, boolean responder);
+    /** Report a fault; false if the host has no room for it. */
+    boolean report(PageFault fault, int subtype, int queuePair, boolean writes, boolean responder);
   }
 
   ModelQp(
@@ -229,21 +232,28 @@ final class ModelQp {
 
   /** Report a fault of the queue pair's own memory; the requester waits for it. */
   private MemoryResult local(MemoryResult result, boolean writes) {
-    return result == MemoryResult.FAULT && !faults.report(EqeLayout.FAULT_WQE, number, writes, false) ? MemoryResult.FAILED : result;
+    return result == MemoryResult.FAULT && !faults.report(memory.fault(), EqeLayout.FAULT_WQE, number, writes, false) ? MemoryResult.FAILED : result;
   }
 
-  /** Report a fault that a peer's request met, once; the peer comes back by itself. */
-  private MemoryResult remote(MemoryResult result, int subtype, boolean writes) {
-    if (result != MemoryResult.FAULT) {
-      return result;
+  /** Report a fault that a peer's request met. */
+  private MemoryResult remote(MemoryResult result, boolean writes) {
+    MemoryResult seen = seen(result);
+    if (seen == MemoryResult.FAULT) {
+      reportRemote(memory.fault(), EqeLayout.FAULT_RDMA, writes);
     }
-    if (remoteFaultFailed) {
-      return MemoryResult.FAILED;
-    }
+    return seen;
+  }
+
+  /** Return what becomes of a peer's request: no fault is met once one could not be served. */
+  private MemoryResult seen(MemoryResult result) {
+    return result == MemoryResult.FAULT && remoteFaultFailed ? MemoryResult.FAILED : result;
+  }
+
+  /** Report a fault of the responder, unless one is unanswered: the peer comes back by itself. */
+  private void reportRemote(PageFault fault, int subtype, boolean writes) {
     if (!remoteFaultPending) {
-      remoteFaultPending = faults.report(subtype, number, writes, true);
+      remoteFaultPending = faults.report(fault, subtype, number, writes, true);
     }
-    return MemoryResult.FAULT;
   }
 
   private void transmit(Packet packet) {
@@ -311,17 +321,17 @@ final class ModelQp {
 
     @Override
     public MemoryResult write(int key, long address, MemorySegment payload, long remaining) {
-      return remote(memory.write(domain, key, address, payload, remaining, MkeyLayout.REMOTE_WRITE), EqeLayout.FAULT_RDMA, true);
+      return remote(memory.write(domain, key, address, payload, remaining, MkeyLayout.REMOTE_WRITE), true);
     }
 
     @Override
     public MemoryResult read(int key, long address, MemorySegment target, long remaining) {
-      return remote(memory.read(domain, key, address, target, remaining, MkeyLayout.REMOTE_READ), EqeLayout.FAULT_RDMA, false);
+      return remote(memory.read(domain, key, address, target, remaining, MkeyLayout.REMOTE_READ), false);
     }
 
     @Override
     public MemoryResult atomic(int key, long address, boolean compared, long compare, long swapOrAdd, long[] original) {
-      return remote(memory.atomic(domain, key, address, compared, compare, swapOrAdd, original), EqeLayout.FAULT_RDMA, true);
+      return remote(memory.atomic(domain, key, address, compared, compare, swapOrAdd, original), true);
     }
 
     @Override
@@ -336,8 +346,16 @@ final class ModelQp {
 
     @Override
     public MemoryResult scatterReceive(long offset, MemorySegment payload) {
-      MemoryResult moved = Objects.requireNonNull(receive).move(memory, domain, offset, payload, MkeyLayout.LOCAL_WRITE, true);
-      return remote(moved, EqeLayout.FAULT_WQE, true);
+      MemoryResult moved = seen(Objects.requireNonNull(receive).move(memory, domain, offset, payload, MkeyLayout.LOCAL_WRITE, true));
+      if (moved == MemoryResult.FAULT) {
+        receiveFault = memory.fault();
+      }
+      return moved;
+    }
+
+    @Override
+    public void faultReceive(long behind) {
+      reportRemote(Objects.requireNonNull(receiveFault).endingBehind(behind), EqeLayout.FAULT_WQE, true);
     }
 
     @Override

@@ -9,6 +9,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.ArrayDeque;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /** The way from keys and addresses to memory: checks the keys, goes through their entries, and moves bytes only when every page of the access is there. */
@@ -29,12 +30,7 @@ final class Translator {
   private final ArrayDeque<Integer> freeIndices = new ArrayDeque<>();
   private int nextIndex = FIRST_INDEX;
 
-  /** The access that met an absent page last. */
-  private int faultKey;
-
-  private long faultAddress;
-  private long faultDemanded;
-  private long faultLength;
+  private @Nullable PageFault fault;
 
   Translator(BusMaster bus) {
     this.bus = bus;
@@ -74,22 +70,9 @@ final class Translator {
     return keys.values().stream().anyMatch(key -> key.domain == domain);
   }
 
-  int faultKey() {
-    return faultKey;
-  }
-
-  long faultAddress() {
-    return faultAddress;
-  }
-
-  /** Return the bytes that the access itself lacks. */
-  long faultDemanded() {
-    return faultDemanded;
-  }
-
-  /** Return the bytes that the request will need of the key, at least those that the access lacks. */
-  long faultLength() {
-    return faultLength;
+  /** Return the fault that was met last. */
+  PageFault fault() {
+    return Objects.requireNonNull(fault);
   }
 
   /** Tell whether a key permits an access; absent pages do not matter. */
@@ -218,10 +201,7 @@ final class Translator {
   }
 
   private MemoryResult fault(Mkey mkey, long address, long demanded, long ahead) {
-    faultKey = mkey.key;
-    faultAddress = address;
-    faultDemanded = demanded;
-    faultLength = Math.max(demanded, Math.min(ahead, mkey.left(address)));
+    fault = new PageFault(mkey.key, address, demanded, Math.max(demanded, Math.min(ahead, mkey.left(address))));
     return MemoryResult.FAULT;
   }
 

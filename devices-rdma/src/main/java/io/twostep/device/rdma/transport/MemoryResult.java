@@ -4,7 +4,7 @@ package io.twostep.device.rdma.transport;
 public enum MemoryResult {
   /** All bytes moved. */
   DONE,
-  /** A page is absent; it was asked for, and none of the bytes counts as moved. */
+  /** A page is absent; it was asked for, or will be by {@link ResponderPort#faultReceive}, and none of the bytes counts as moved. */
   FAULT,
   /** The key does not permit it. */
   DENIED,

@@ -32,6 +32,7 @@ public final class Responder {
   private long address;
   private long remaining;
   private long received;
+  private final ReceiveFault receiveFault = new ReceiveFault();
 
   /** Whether the requester knows that it must come back to the expected number. */
   private boolean recovering;
@@ -73,6 +74,7 @@ public final class Responder {
         recovering = true;
         responses.add(new Response.Acknowledge(expectedPsn, AethLayout.KIND_NAK, AethLayout.NAK_SEQUENCE_ERROR));
       }
+      receiveFault.pass(packet);
       return;
     }
     if (distance < 0) {
@@ -112,6 +114,7 @@ public final class Responder {
     switch (port.scatterReceive(offset, packet.payload)) {
       case DONE -> {}
       case FAULT -> {
+        receiveFault.meet(packet, offset + packet.payloadLength());
         notReady(packet.psn);
         return;
       }
@@ -214,6 +217,7 @@ public final class Responder {
     message = packet.opcode.ends() ? null : packet.opcode.kind();
     if (packet.opcode.ends()) {
       messages++;
+      receiveFault.clear();
       if (packet.opcode.kind() == Kind.SEND || packet.opcode.extra() == Extra.IMMEDIATE) {
         port.completeReceive(CompletionStatus.SUCCESS, packet.opcode.code(), packet.extra, length);
       }
@@ -264,8 +268,12 @@ public final class Responder {
 
   // Answers.
 
-  /** Send up to {@code budget} answers; returns whether there are more. */
+  /** Send up to {@code budget} answers, and ask for the pages that the packets which have come lack; returns whether there are more answers. */
   public boolean step(int budget) {
+    long behind = receiveFault.takeBehind();
+    if (behind >= 0 && !failed) {
+      port.faultReceive(behind);
+    }
     for (int left = budget; left > 0; left--) {
       Response response = responses.poll();
       if (response == null) {

@@ -45,8 +45,15 @@ public interface ResponderPort {
   /** Return how many bytes the next receive takes. */
   long receiveCapacity();
 
-  /** Store bytes in the next receive from byte {@code offset} on. */
+  /** Store bytes in the next receive from byte {@code offset} on; the absent page of a {@link MemoryResult#FAULT} is asked for by {@link #faultReceive}. */
   MemoryResult scatterReceive(long offset, MemorySegment payload);
+
+  /**
+   * Ask for the pages that {@link #scatterReceive} last found absent, and for those behind them that the message needs.
+   *
+   * @param behind bytes of the message that have come behind those that were to be stored: the next receive will take them too
+   */
+  void faultReceive(long behind);
 
   /**
    * Finish the next receive.

@@ -30,6 +30,7 @@ final class End {
   final Map<Long, MemorySegment> local = new HashMap<>();
   final Set<Integer> revoked = new HashSet<>();
   final List<Packet> sent = new ArrayList<>();
+  final List<Long> receiveFaults = new ArrayList<>();
   @Nullable CompletionStatus failure;
   long atomicsExecuted;
   int bad;
@@ -204,6 +205,11 @@ final class End {
       }
       MemorySegment.copy(payload, 0, MemorySegment.ofArray(posted.getFirst()), offset, payload.byteSize());
       return MemoryResult.DONE;
+    }
+
+    @Override
+    public void faultReceive(long behind) {
+      receiveFaults.add(behind);
     }
 
     @Override
