@@ -2,8 +2,10 @@ package io.twostep.device.rdma.mirror;
 
 import io.twostep.dma.spi.Timers;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.Lock;
 import java.util.concurrent.locks.LockSupport;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The one loop that looks at pages and acts on what it saw while that still holds: begin, fault, lock, check, and again from the start if something changed.
@@ -21,10 +23,13 @@ public final class RangeFault {
   private final long limitNanos;
   private final AtomicLong retries = new AtomicLong();
 
+  /** What an earlier fault saw pages in, for the next: it has room for the most runs so far. */
+  private final AtomicReference<@Nullable PageRuns> spare = new AtomicReference<>();
+
   /** Acts on pages under the lock, while what was seen of them holds. */
   @FunctionalInterface
   public interface Commit {
-    /** Act. */
+    /** Act; {@code runs} is another's when this returns. */
     void commit(PageRuns runs);
   }
 
@@ -39,10 +44,19 @@ public final class RangeFault {
    * Look at pages, and act on them under {@code lock}.
    *
    * @param subscription covers the range; its listener takes {@code lock}, which the caller does not hold
-   * @param runs scratch of the caller
    * @throws PageFaultException if a page cannot be had, or DEADLINE; nothing was done then
    */
-  public void run(Subscription subscription, long va, long length, FaultMode mode, PageRuns runs, Lock lock, Commit commit) {
+  public void run(Subscription subscription, long va, long length, FaultMode mode, Lock lock, Commit commit) {
+    PageRuns left = spare.getAndSet(null);
+    PageRuns runs = left != null ? left : new PageRuns();
+    try {
+      lookAndCommit(subscription, va, length, mode, runs, lock, commit);
+    } finally {
+      spare.set(runs);
+    }
+  }
+
+  private void lookAndCommit(Subscription subscription, long va, long length, FaultMode mode, PageRuns runs, Lock lock, Commit commit) {
     long deadline = timers.nanoTime() + limitNanos;
     for (int attempt = 1; ; attempt++) {
       long sequence = subscription.readBegin(timers, deadline);

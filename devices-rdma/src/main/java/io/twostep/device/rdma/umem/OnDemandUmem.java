@@ -122,7 +122,7 @@ public final class OnDemandUmem implements AutoCloseable {
   }
 
   private void link(long va, long bytes, FaultMode mode) {
-    faults.run(subscription, va, bytes, mode, new PageRuns(), lock, runs -> commit(va, bytes, runs));
+    faults.run(subscription, va, bytes, mode, lock, runs -> commit(va, bytes, runs));
   }
 
   /** Link what was seen; under the lock. */

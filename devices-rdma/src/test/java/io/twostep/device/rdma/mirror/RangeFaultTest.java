@@ -7,6 +7,8 @@ import io.twostep.device.rdma.mirror.PageFaultException.Kind;
 import io.twostep.dma.MemoryPlacement;
 import io.twostep.machine.model.ModelMachine;
 import io.twostep.machine.model.ModelMachineConfig;
+import io.twostep.tck.Allocation;
+import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -49,7 +51,7 @@ class RangeFaultTest {
     };
     RangeFault faults = new RangeFault(process, machine.timers(), RangeFault.DEFAULT_LIMIT_NANOS);
     try (Subscription subscription = process.subscribe(va, 8 * PAGE, (start, length, reason) -> {})) {
-      faults.run(subscription, va, 2 * PAGE, FaultMode.WRITE, new PageRuns(), meddling, committed::add);
+      faults.run(subscription, va, 2 * PAGE, FaultMode.WRITE, meddling, committed::add);
     }
     assertThat(faults.retries()).isEqualTo(1);
     assertThat(committed).hasSize(1);
@@ -73,11 +75,29 @@ class RangeFaultTest {
       PageFaultException late =
           catchThrowableOfType(
               PageFaultException.class,
-              () -> faults.run(subscription, va, PAGE, FaultMode.READ, new PageRuns(), meddling, runs -> assertThat(runs).isNull()));
+              () -> faults.run(subscription, va, PAGE, FaultMode.READ, meddling, runs -> assertThat(runs).isNull()));
       assertThat(late.kind()).isEqualTo(Kind.DEADLINE);
       assertThat(machine.timers().nanoTime() - start).isGreaterThan(1_000_000);
     }
     assertThat(meddling.isLocked()).isFalse();
+  }
+
+  @Test
+  void laterFaultsTakeNoHeapHoweverManyRunsTheySee() {
+    int pages = 64;
+    long many = process.map(pages * PAGE, true);
+    // Every other page first: no two that lie side by side come from the pool one after the other.
+    for (int i = 0; i < pages; i++) {
+      long page = i < pages / 2 ? 2L * i : 2L * (i - pages / 2) + 1;
+      process.write(many + page * PAGE, MemorySegment.ofArray(new byte[1]), 0, 1);
+    }
+    RangeFault faults = new RangeFault(process, machine.timers(), RangeFault.DEFAULT_LIMIT_NANOS);
+    int[] fewest = {pages};
+    RangeFault.Commit commit = runs -> fewest[0] = Math.min(fewest[0], runs.count());
+    try (Subscription subscription = process.subscribe(many, pages * PAGE, (start, length, reason) -> {})) {
+      assertThat(Allocation.leastBytesOf(() -> faults.run(subscription, many, pages * PAGE, FaultMode.WRITE, lock, commit))).isZero();
+    }
+    assertThat(fewest[0]).as("runs that each fault saw").isGreaterThan(pages / 4);
   }
 
   @Test
@@ -149,7 +169,7 @@ class RangeFaultTest {
   private Kind kindOf(RangeFault faults, Subscription subscription, long at) {
     return catchThrowableOfType(
             PageFaultException.class,
-            () -> faults.run(subscription, at, PAGE, FaultMode.WRITE, new PageRuns(), lock, runs -> assertThat(runs).isNull()))
+            () -> faults.run(subscription, at, PAGE, FaultMode.WRITE, lock, runs -> assertThat(runs).isNull()))
         .kind();
   }
 }
