@@ -45,6 +45,8 @@ public final class MigratableDevice implements Driver {
 
   private boolean answering = true;
   private @Nullable SparseWindow window;
+  private long peerAddress;
+  private long peerLength;
   private @Nullable SaveStream saving;
   private @Nullable LoadStream loading;
   private @Nullable DirtySource tracking;
@@ -137,6 +139,23 @@ public final class MigratableDevice implements Driver {
       map.close();
       throw e;
     }
+  }
+
+  /**
+   * Let the guest have the device write to a peer; until then, and beyond that, it reaches its own memory and nothing else that is mapped for the device. Resets leave it as it is.
+   *
+   * @param dmaAddress the first byte, as the device reaches it: what the guest names as 0
+   * @param length bytes; 0 for none
+   */
+  public void allowPeer(long dmaAddress, long length) {
+    peerAddress = dmaAddress;
+    peerLength = length;
+    tellPeer();
+  }
+
+  private void tellPeer() {
+    commands.write(Registers.PEER_BASE, peerAddress);
+    commands.write(Registers.PEER_LENGTH, peerLength);
   }
 
   /** Return the window that the guest's memory is linked in; its first byte is guest address 0. */
@@ -333,6 +352,7 @@ public final class MigratableDevice implements Driver {
       commands.write(Registers.GUEST_BASE, window.address());
       commands.write(Registers.GUEST_LENGTH, window.length());
     }
+    tellPeer();
   }
 
   @Override

@@ -40,7 +40,7 @@ public final class GuestWorkload {
    * Start a program on a device that runs.
    *
    * @param start guest address of the program's part, on a page
-   * @param length bytes of it, whole pages, at least 16
+   * @param length bytes of it, whole pages, at least 18
    */
   public GuestWorkload(GuestMemory memory, Mmio registers, long start, long length, long seed) {
     long queueBytes = GuestQueue.bytes(ENTRIES) + GuestMemory.PAGE - 1 & -GuestMemory.PAGE;

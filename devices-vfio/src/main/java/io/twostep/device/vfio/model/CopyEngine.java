@@ -12,6 +12,9 @@ import java.util.List;
 final class CopyEngine {
   private static final int PIECE = 4096;
 
+  /** Bytes of an image before the queues. */
+  private static final int HEADER = 24;
+
   private final List<QueueState> queues = new ArrayList<>();
   private final List<InFlight> inFlight = new ArrayList<>();
   private final InternalMemory internal;
@@ -42,7 +45,15 @@ final class CopyEngine {
   /** Write a register of a queue. */
   void write(int queue, long register, long value) {
     queues.get(queue).write(register, value);
+    if (queues.get(queue).isOff()) {
+      dropCommandsOfQueuesThatAreOff();
+    }
     changed = true;
+  }
+
+  /** A queue that is off has nobody to tell of its commands, and its guest may have given their memory to something else: they end, and leave their places to others. */
+  private void dropCommandsOfQueuesThatAreOff() {
+    inFlight.removeIf(command -> queues.get(command.queue).isOff());
   }
 
   /** Tell whether its state differs from what the last tracked save saw. */
@@ -78,6 +89,7 @@ final class CopyEngine {
       }
       if (complete(bus, command)) {
         inFlight.remove(turn);
+        dropCommandsOfQueuesThatAreOff();
         pieces++;
         changed = true;
         return true;
@@ -106,6 +118,7 @@ final class CopyEngine {
         long entry = queue.submissions + (long) (queue.fetched & queue.entries - 1) * CommandLayout.SUBMISSION;
         if (bus.read(entry, buffer, 0, CommandLayout.SUBMISSION) != BusMaster.OK) {
           queue.entries = 0;
+          dropCommandsOfQueuesThatAreOff();
           continue;
         }
         queue.fetched++;
@@ -162,11 +175,11 @@ final class CopyEngine {
 
   /** Return the bytes of its state in an image. */
   int imageBytes() {
-    return 24 + queues.size() * QueueState.BYTES + inFlight.size() * InFlight.BYTES;
+    return HEADER + queues.size() * QueueState.BYTES + inFlight.size() * InFlight.BYTES;
   }
 
   static int mostImageBytes(ModelConfig config) {
-    return 24 + config.queues() * QueueState.BYTES + config.inFlight() * InFlight.BYTES;
+    return HEADER + config.queues() * QueueState.BYTES + config.inFlight() * InFlight.BYTES;
   }
 
   void save(ByteBuffer image) {
@@ -177,19 +190,23 @@ final class CopyEngine {
 
   /** Take over the state of an image; throws {@link IllegalArgumentException} for one of another device. */
   void load(ByteBuffer image) {
-    int queueCount = image.getInt();
-    int commands = image.getInt();
-    if (queueCount != queues.size() || commands < 0 || commands > mostInFlight) {
-      throw new IllegalArgumentException(queueCount + " queues and " + commands + " commands in flight are not of this device");
+    int bytes = image.remaining();
+    int queueCount = bytes < HEADER ? 0 : image.getInt();
+    int commands = bytes < HEADER ? 0 : image.getInt();
+    if (queueCount != queues.size() || commands < 0 || commands > mostInFlight || bytes < HEADER + queueCount * QueueState.BYTES + commands * InFlight.BYTES) {
+      throw new IllegalArgumentException(bytes + " bytes with " + queueCount + " queues and " + commands + " commands in flight are not of this device");
     }
     turn = image.getInt();
     nextQueue = image.getInt();
+    if (turn < 0 || turn > mostInFlight || nextQueue < 0 || nextQueue >= queueCount) {
+      throw new IllegalArgumentException("turn " + turn + " at queue " + nextQueue + " is not of this device");
+    }
     done = image.getLong();
     changed = true;
     queues.forEach(queue -> queue.load(image));
     inFlight.clear();
     for (int i = 0; i < commands; i++) {
-      inFlight.add(InFlight.load(image));
+      inFlight.add(InFlight.load(image, queueCount));
     }
   }
 

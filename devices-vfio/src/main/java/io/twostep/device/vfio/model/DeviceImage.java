@@ -50,7 +50,7 @@ final class DeviceImage {
   /**
    * Take over the state of an image and return the mailbox.
    *
-   * @throws IllegalArgumentException if it is damaged or of another kind of device; what was there is lost then
+   * @throws IllegalArgumentException if it is damaged, of another kind of device or of a state that no device can be in; what was there is lost then, and the device is as after a reset
    */
   long load(byte[] bytes) {
     ByteBuffer image = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
@@ -62,6 +62,16 @@ final class DeviceImage {
     if (crc != crc(bytes)) {
       throw new IllegalArgumentException("a damaged image");
     }
+    try {
+      return loadState(image);
+    } catch (IllegalArgumentException e) {
+      engine.reset();
+      internal.reset();
+      throw e;
+    }
+  }
+
+  private long loadState(ByteBuffer image) {
     image.getInt();
     int pages = image.getInt();
     image.getInt();

@@ -3,12 +3,14 @@ package io.twostep.device.vfio.model;
 import io.twostep.dma.spi.BusMaster;
 import java.lang.foreign.MemorySegment;
 
-/** The device's way to its guest's memory: adds the guest's base, keeps within its length, notes what is written. */
+/** The device's way to its guest's memory, and to what peers its guest may write to: adds the base of each, keeps within its length, notes what is written to the guest. */
 final class GuestBus {
   private final BusMaster bus;
   private final WriteLog log;
   long base;
   long length;
+  long peerBase;
+  long peerLength;
 
   GuestBus(BusMaster bus, WriteLog log) {
     this.bus = bus;
@@ -16,6 +18,10 @@ final class GuestBus {
   }
 
   private boolean isInside(long address, long count) {
+    return isInside(address, count, length);
+  }
+
+  private static boolean isInside(long address, long count, long length) {
     return address >= 0 && count <= length && address <= length - count;
   }
 
@@ -31,11 +37,16 @@ final class GuestBus {
     return bus.write(base + address, source, offset, count);
   }
 
-  /** Write to a peer by its own DMA address; one that is guest memory after all is noted as such. */
-  int post(long dmaAddress, MemorySegment source, long count) {
-    if (isInside(dmaAddress - base, count)) {
-      log.note(dmaAddress - base, count);
-    }
-    return bus.write(dmaAddress, source, 0, count);
+  /** Write to peers, by an address relative to theirs: a guest reaches nothing else that is mapped for the device, as its host's buffers are. */
+  int post(long address, MemorySegment source, long count) {
+    return isInside(address, count, peerLength) ? bus.write(peerBase + address, source, 0, count) : BusMaster.UNSUPPORTED_REQUEST;
+  }
+
+  /** Forget guest and peers. */
+  void clear() {
+    base = 0;
+    length = 0;
+    peerBase = 0;
+    peerLength = 0;
   }
 }

@@ -29,11 +29,19 @@ final class InFlight {
     command.target = entry.get(CommandLayout.U64, CommandLayout.TARGET);
     command.length = entry.get(CommandLayout.U64, CommandLayout.LENGTH);
     command.seed = entry.get(CommandLayout.U64, CommandLayout.SEED);
-    boolean known = command.opcode >= CommandLayout.FILL && command.opcode <= CommandLayout.POST;
-    if (!known || command.length <= 0 || command.length % Long.BYTES != 0) {
+    if (!command.isKnown()) {
       command.fail(CommandLayout.BAD_ENTRY);
     }
     return command;
+  }
+
+  private boolean isKnown() {
+    return opcode >= CommandLayout.FILL && opcode <= CommandLayout.POST && length > 0 && length % Long.BYTES == 0;
+  }
+
+  /** Tell whether a device could have come to this: done, or on its way through what it can do. */
+  private boolean isPossible() {
+    return isDone() || (isKnown() && done >= 0 && done < length && done % Long.BYTES == 0 && (done == 0 || opcode != CommandLayout.POST));
   }
 
   /** End it: nothing more is moved. */
@@ -51,7 +59,8 @@ final class InFlight {
     image.putLong(source).putLong(target).putLong(length).putLong(seed).putLong(done);
   }
 
-  static InFlight load(ByteBuffer image) {
+  /** Take a command from an image; throws {@link IllegalArgumentException} if it cannot be one of {@code queues} queues. */
+  static InFlight load(ByteBuffer image, int queues) {
     InFlight command = new InFlight();
     command.queue = image.getInt();
     command.opcode = image.getInt();
@@ -64,6 +73,9 @@ final class InFlight {
     command.length = image.getLong();
     command.seed = image.getLong();
     command.done = image.getLong();
+    if (command.queue < 0 || command.queue >= queues || !command.isPossible()) {
+      throw new IllegalArgumentException("command " + command.id + " of queue " + command.queue + " is none that this device could be at");
+    }
     return command;
   }
 }

@@ -11,7 +11,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * A device that copies and fills its guest's memory, and can be migrated while it does; reaches memory only through its bus master.
  *
- * <p>The guest submits commands to queues in its own memory. All its addresses are relative to GUEST_BASE, which the host sets, so that the same state means the same memory on any machine.
+ * <p>The guest submits commands to queues in its own memory. All its addresses are relative to GUEST_BASE, and those of peers to PEER_BASE, which the host sets, so that the same state means the same memory on any machine.
  */
 public final class MigratableModel implements DeviceModel {
   private static final Identity IDENTITY = new Identity(0x1234, 0x317e, 0x088000, 1);
@@ -99,6 +99,8 @@ public final class MigratableModel implements DeviceModel {
       case (int) Registers.GUEST_BASE -> guest().base;
       case (int) Registers.GUEST_LENGTH -> guest().length;
       case (int) Registers.MAILBOX -> mailbox;
+      case (int) Registers.PEER_BASE -> guest().peerBase;
+      case (int) Registers.PEER_LENGTH -> guest().peerLength;
       default -> 0;
     };
   }
@@ -126,6 +128,10 @@ public final class MigratableModel implements DeviceModel {
       guest().base = value;
     } else if (offset == Registers.GUEST_LENGTH) {
       guest().length = value;
+    } else if (offset == Registers.PEER_BASE) {
+      guest().peerBase = value;
+    } else if (offset == Registers.PEER_LENGTH) {
+      guest().peerLength = value;
     } else if (offset == Registers.MAILBOX) {
       if (answers()) {
         mailbox += value;
@@ -216,8 +222,7 @@ public final class MigratableModel implements DeviceModel {
     responderSuspended = false;
     mailbox = 0;
     savedMailbox = 0;
-    guest().base = 0;
-    guest().length = 0;
+    guest().clear();
   }
 
   @Override

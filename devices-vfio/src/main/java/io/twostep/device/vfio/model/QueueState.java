@@ -8,6 +8,8 @@ final class QueueState {
   /** Bytes of it in an image. */
   static final int BYTES = 40;
 
+  private static final int MOST_ENTRIES = 1 << 16;
+
   long submissions;
   long completions;
   int entries;
@@ -31,17 +33,25 @@ final class QueueState {
     switch ((int) register) {
       case (int) Registers.SUBMISSIONS -> submissions = value;
       case (int) Registers.COMPLETIONS -> completions = value;
-      case (int) Registers.ENTRIES -> entries = value > 0 && value <= 1 << 16 && Long.bitCount(value) == 1 ? (int) value : 0;
+      case (int) Registers.ENTRIES -> entries = isLength(value) ? (int) value : 0;
       case (int) Registers.TAIL -> tail = (int) value;
       case (int) Registers.HEAD -> head = (int) value;
       default -> {}
     }
   }
 
+  private static boolean isLength(long value) {
+    return value > 0 && value <= MOST_ENTRIES && Long.bitCount(value) == 1;
+  }
+
   /** A tail further ahead than the queue is long is no submission. */
   boolean hasSubmission() {
     int waiting = tail - fetched;
     return entries != 0 && waiting > 0 && waiting <= entries;
+  }
+
+  boolean isOff() {
+    return entries == 0;
   }
 
   boolean hasRoomForCompletion() {
@@ -56,6 +66,7 @@ final class QueueState {
     image.putLong(submissions).putLong(completions).putInt(entries).putInt(tail).putInt(head).putInt(fetched).putInt(completed).putInt(0);
   }
 
+  /** Take over the state of an image; throws {@link IllegalArgumentException} for a length that no queue has. */
   void load(ByteBuffer image) {
     submissions = image.getLong();
     completions = image.getLong();
@@ -65,6 +76,9 @@ final class QueueState {
     fetched = image.getInt();
     completed = image.getInt();
     image.getInt();
+    if (entries != 0 && !isLength(entries)) {
+      throw new IllegalArgumentException("a queue of " + entries + " entries is not of this device");
+    }
   }
 
   void reset() {

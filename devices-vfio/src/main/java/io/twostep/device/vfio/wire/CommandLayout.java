@@ -33,7 +33,7 @@ public final class CommandLayout {
   /** u64: guest address that is read. */
   public static final int SOURCE = 8;
 
-  /** u64: guest address that is written; of POST, the peer's DMA address. */
+  /** u64: guest address that is written; of POST, relative to {@link Registers#PEER_BASE}. */
   public static final int TARGET = 16;
 
   /** u64: bytes, a multiple of 8. */

@@ -7,6 +7,7 @@ package io.twostep.device.vfio.wire;
  * 0x000 IDENTITY       0x008 CAPABILITIES   0x010 OPCODE         0x018 STATUS
  * 0x020 ARGUMENT 0..5                       0x050 RESULT 0..2
  * 0x068 GUEST_BASE     0x070 GUEST_LENGTH   0x078 MAILBOX
+ * 0x080 PEER_BASE      0x088 PEER_LENGTH
  * 0x100 + 0x40 q: SUBMISSIONS, COMPLETIONS, ENTRIES, TAIL, HEAD
  * </pre>
  */
@@ -53,6 +54,12 @@ public final class Registers {
   /** What peers write is added up here. */
   public static final long MAILBOX = 0x078;
 
+  /** Added to every address that the guest posts to; the host's, and never part of the device's state. */
+  public static final long PEER_BASE = 0x080;
+
+  /** Bytes that the guest may post to; 0 for none. */
+  public static final long PEER_LENGTH = 0x088;
+
   /** First register of queue 0. */
   public static final long QUEUES = 0x100;
 
@@ -65,7 +72,7 @@ public final class Registers {
   /** In a queue: guest address of the completion entries. */
   public static final long COMPLETIONS = 0x08;
 
-  /** In a queue: entries of each, a power of two; 0 turns the queue off. */
+  /** In a queue: entries of each, a power of two; 0 turns the queue off and ends its commands, which complete no more. */
   public static final long ENTRIES = 0x10;
 
   /** In a queue: entries submitted, modulo 2^32; the doorbell. */

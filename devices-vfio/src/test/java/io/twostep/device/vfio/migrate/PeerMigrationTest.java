@@ -13,6 +13,7 @@ import io.twostep.device.vfio.model.ModelConfig;
 import io.twostep.device.vfio.state.MigrationFeatures;
 import io.twostep.device.vfio.wire.CommandLayout;
 import io.twostep.device.vfio.wire.Registers;
+import io.twostep.dma.spi.DeviceSlot;
 import io.twostep.dma.spi.Mmio;
 import java.util.ArrayList;
 import java.util.List;
@@ -47,7 +48,9 @@ class PeerMigrationTest {
 
   private void takeUp(Host host, boolean first) {
     queues.clear();
+    List<DeviceSlot> slots = host.machine.slots().stream().filter(slot -> slot.classCode() == 0x088000).toList();
     for (int i = 0; i < DEVICES; i++) {
+      host.devices.get(i).allowPeer(slots.get((i + 1) % DEVICES).bar(0).busAddress() + Registers.MAILBOX, Long.BYTES);
       GuestQueue queue = new GuestQueue(host.guest, host.devices.get(i).guestRegisters(), 1, i * GuestMemory.PAGE, ENTRIES);
       if (first) {
         queue.start();
@@ -61,8 +64,7 @@ class PeerMigrationTest {
     if (running) {
       for (int i = 0; i < DEVICES; i++) {
         queues.get(i).poll((id, status) -> done += status == CommandLayout.SUCCESS ? 1 : -1_000_000);
-        long mailbox = host.machine.slots().stream().filter(slot -> slot.classCode() == 0x088000).toList().get((i + 1) % DEVICES).bar(0).busAddress() + Registers.MAILBOX;
-        while (queues.get(i).trySubmit(CommandLayout.POST, posted, 0, mailbox, Long.BYTES, 1)) {
+        while (queues.get(i).trySubmit(CommandLayout.POST, posted, 0, 0, Long.BYTES, 1)) {
           posted++;
         }
       }
