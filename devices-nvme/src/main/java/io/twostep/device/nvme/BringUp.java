@@ -16,9 +16,13 @@ import io.twostep.device.nvme.wire.RegisterLayout;
 import io.twostep.device.nvme.wire.SqeLayout;
 import io.twostep.device.nvme.wire.StatusCode;
 import io.twostep.dma.DmaBuffer;
+import io.twostep.dma.DmaMappingException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** The steps that start and stop a controller, each as the specification orders it (Base 3.5, PCIe 3.1). One thread at a time. */
 final class BringUp {
+  private static final Logger LOG = LoggerFactory.getLogger(BringUp.class);
   private static final long HALF_SECOND = 500_000_000L;
 
   private final ControllerCore core;
@@ -37,20 +41,23 @@ final class BringUp {
    * @return false if it could not be proved; the bus is then closed to it
    */
   boolean tryStop() {
-    if (registers.isGone()) {
-      core.slot().busMaster(false);
+    if (!registers.isGone() && (tryDisable() || tryReset())) {
+      return true;
+    }
+    core.cutOff();
+    return false;
+  }
+
+  /** Returns false also if the function cannot be reset. */
+  private boolean tryReset() {
+    try {
+      core.slot().reset();
+      core.slot().busMaster(true);
+    } catch (DmaMappingException e) {
+      LOG.warn("{}: the controller does not stop, and cannot be reset: {}", core.name(), e.getMessage());
       return false;
     }
-    if (tryDisable()) {
-      return true;
-    }
-    core.slot().reset();
-    core.slot().busMaster(true);
-    if (!registers.isGone() && tryDisable()) {
-      return true;
-    }
-    core.slot().busMaster(false);
-    return false;
+    return !registers.isGone() && tryDisable();
   }
 
   private boolean tryDisable() {

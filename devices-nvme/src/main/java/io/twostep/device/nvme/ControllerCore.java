@@ -13,12 +13,15 @@ import io.twostep.dma.spi.DriverContext;
 import io.twostep.dma.spi.Machine;
 import io.twostep.dma.spi.Timers;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** What all parts of one controller's driver share. */
 final class ControllerCore {
   /** Why a controller that is broken is reset. */
   static final String BROKEN = "it reports a fatal status, is no longer ready, or is gone";
 
+  private static final Logger LOG = LoggerFactory.getLogger(ControllerCore.class);
   private static final int SMALLEST_PAGE_SHIFT = 12;
   private static final long SMALLEST_TRANSFER = 4096;
 
@@ -39,6 +42,9 @@ final class ControllerCore {
   private volatile @Nullable ControllerMemoryBuffer memoryBuffer;
   private volatile @Nullable String resetReason;
   private volatile Runnable service = () -> {};
+
+  /** Why the controller could not be shown to master the bus no more; null if it could, or was not to be. */
+  private volatile @Nullable DmaMappingException stillMaster;
 
   ControllerCore(DriverContext context, DmaMapper mapper, Registers registers, NvmeConfig config) {
     machine = context.machine();
@@ -76,6 +82,33 @@ final class ControllerCore {
 
   DeviceSlot slot() {
     return slot;
+  }
+
+  /** Cut the controller off the bus. That it cannot be shown to be is no reason to leave what waits for it waiting: {@link #requireCutOff} says so before memory goes. */
+  void cutOff() {
+    try {
+      slot.busMaster(false);
+      stillMaster = null;
+    } catch (DmaMappingException e) {
+      LOG.warn("{}: cannot be cut off the bus: {}", name, e.getMessage());
+      stillMaster = e;
+    }
+  }
+
+  /**
+   * Check that the controller was shown to master the bus no more, trying again if it was not.
+   *
+   * @throws DmaMappingException QUARANTINED if it may still reach memory
+   */
+  void requireCutOff() {
+    if (stillMaster != null) {
+      cutOff();
+    }
+    DmaMappingException why = stillMaster;
+    if (why != null) {
+      throw new DmaMappingException(
+          Reason.QUARANTINED, name + ": cannot be shown to have stopped, so its memory is kept; reset or remove the device, and close the machine", why);
+    }
   }
 
   String name() {

@@ -386,11 +386,11 @@ public final class NvmeController implements Driver {
     goLive();
   }
 
-  /** Give the controller up: it is stopped, cut off the bus or gone, so all memory can be let go. The caller is inside every guard. */
+  /** Give the controller up: it is stopped, cut off the bus or gone, and if that cannot be shown close keeps its memory. The caller is inside every guard. */
   private void die(String why, @Nullable RuntimeException cause) {
     LOG.error("{}: giving the controller up: {}", core.name(), why, cause);
     core.resetDone();
-    core.slot().busMaster(false);
+    core.cutOff();
     core.mapper().detach();
     core.admin().cancelAll();
     pairs.cancelAll(true);
@@ -428,6 +428,8 @@ public final class NvmeController implements Driver {
    * Shut the controller down, cancel what is in flight, and give all memory back; may be repeated.
    *
    * <p>The controller is stopped before anything is unmapped, and cut off the bus if it does not stop.
+   *
+   * @throws io.twostep.dma.DmaMappingException QUARANTINED if it cannot be shown to be: its memory is not given back then
    */
   @Override
   public void close() {
@@ -445,6 +447,7 @@ public final class NvmeController implements Driver {
         pairs.leaveAll();
       }
       become(NvmeState.DELETING_NO_IO);
+      core.requireCutOff();
       free();
     } finally {
       lifecycle.unlock();
@@ -466,7 +469,7 @@ public final class NvmeController implements Driver {
       LOG.warn("{}: the controller did not shut down in peace and is stopped all the same", core.name(), e);
     } finally {
       bringUp.tryStop();
-      core.slot().busMaster(false);
+      core.cutOff();
       core.admin().cancelAll();
       pairs.cancelAll(true);
     }

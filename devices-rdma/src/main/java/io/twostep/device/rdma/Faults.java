@@ -39,7 +39,7 @@ final class Faults implements PageFaultHandler {
     try {
       memory.fault(address, length, mode);
       return true;
-    } catch (PageFaultException | DmaMappingException | IllegalStateException | IllegalArgumentException e) {
+    } catch (PageFaultException | DmaMappingException | HcaException | IllegalStateException | IllegalArgumentException e) {
       LOG.debug("pages that the adapter asked for cannot be had", e);
       return false;
     }

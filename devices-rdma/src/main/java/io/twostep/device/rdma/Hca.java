@@ -11,12 +11,16 @@ import io.twostep.device.rdma.wire.RegisterLayout;
 import io.twostep.dma.DeviceLimits;
 import io.twostep.dma.DmaBuffer;
 import io.twostep.dma.DmaMapper;
+import io.twostep.dma.DmaMappingException;
+import io.twostep.dma.DmaMappingException.Reason;
 import io.twostep.dma.ExportedBuffer;
 import io.twostep.dma.PhysRanges;
+import io.twostep.dma.spi.Closing;
 import io.twostep.dma.spi.DeviceSlot;
 import io.twostep.dma.spi.Driver;
 import io.twostep.dma.spi.DriverContext;
 import io.twostep.dma.spi.Mmio;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -46,6 +50,9 @@ public final class Hca implements Driver {
   private long eventsTaken;
   private boolean closed;
 
+  /** The adapter was shown to master the bus no more, for good. */
+  private boolean stopped;
+
   /**
    * Bring an adapter up.
    *
@@ -63,17 +70,14 @@ public final class Hca implements Driver {
       throw new HcaException(name + ": the adapter does not reach memory by DMA, so that no mapping would protect anything; use one that masters the bus");
     }
     DmaMapper mapper = context.attach(DeviceLimits.UNLIMITED);
-    slot.busMaster(true);
     try {
+      slot.busMaster(true);
       if (!mapper.limits().coherent()) {
         throw new HcaException(name + ": the adapter does not see CPU caches, and registered memory is never synced; use a coherent slot");
       }
       return new Hca(name, context, registers, mapper, config);
     } catch (RuntimeException e) {
-      slot.busMaster(false);
-      slot.reset();
-      mapper.close();
-      throw e;
+      throw Closing.after(e, () -> slot.busMaster(false), slot::reset, mapper::close);
     }
   }
 
@@ -102,18 +106,10 @@ public final class Hca implements Driver {
           });
       updates = new UpdateQueue(this, context.timers(), config);
     } catch (RuntimeException e) {
-      slot.busMaster(false);
-      closeAll(made, commands);
-      throw e;
+      DmaBuffer half = made;
+      throw Closing.after(e, this::stop, () -> letGo(half == null ? () -> {} : half::close, commands::close));
     }
     keys = new KeyPool(commands, updates, context.timers(), config);
-  }
-
-  private static void closeAll(@Nullable DmaBuffer buffer, CommandChannel channel) {
-    if (buffer != null) {
-      buffer.close();
-    }
-    channel.close();
   }
 
   /** Return its name and address, for messages. */
@@ -255,7 +251,11 @@ public final class Hca implements Driver {
     faultHandlers.remove(key);
   }
 
-  /** Serve the page faults that the adapter reported, and let it go on; returns how many. Also gives back keys that nobody has used for long. One thread at a time. */
+  /**
+   * Serve the page faults that the adapter reported, and let it go on; returns how many. Also gives back keys that nobody has used for long. One thread at a time.
+   *
+   * @throws RuntimeException what a handler threw: its request fails, and the next call goes on behind it
+   */
   public int serviceFaults() {
     int served = 0;
     while (true) {
@@ -266,16 +266,25 @@ public final class Hca implements Driver {
         return served;
       }
       int token = EqeLayout.TOKEN.get(events.segment(), at);
-      boolean present = serve(at, EqeLayout.WRITES.isSet(token));
       eventsTaken++;
       served++;
-      commands.execute(
-          CommandLayout.OP_PAGE_FAULT_RESUME,
-          input -> {
-            CommandLayout.FAULT_TOKEN.set(input, 0, token);
-            CommandLayout.FAULT_ERROR.set(input, 0, present ? 0 : 1);
-          });
+      boolean present;
+      try {
+        present = serve(at, EqeLayout.WRITES.isSet(token));
+      } catch (RuntimeException e) {
+        throw Closing.after(e, () -> resume(token, false));
+      }
+      resume(token, present);
     }
+  }
+
+  private void resume(int token, boolean present) {
+    commands.execute(
+        CommandLayout.OP_PAGE_FAULT_RESUME,
+        input -> {
+          CommandLayout.FAULT_TOKEN.set(input, 0, token);
+          CommandLayout.FAULT_ERROR.set(input, 0, present ? 0 : 1);
+        });
   }
 
   /** Serve an event. Its key may have gone since: the adapter then tries again, and finds out by itself. */
@@ -297,15 +306,29 @@ public final class Hca implements Driver {
   @Override
   public void resume() {}
 
+  /**
+   * Stop the adapter and give back what the driver held, each whatever became of the step before.
+   *
+   * @throws RuntimeException if the adapter cannot be shown to have stopped; an IOMMU keeps it from memory then, and where none translates the driver's memory is kept
+   */
   @Override
   public void close() {
     if (!closed) {
       closed = true;
-      slot.busMaster(false);
-      slot.reset();
-      updates.abandon();
-      closeAll(events, commands);
-      mapper.close();
+      new Closing().then(this::stop).then(() -> letGo(updates::abandon, events::close, commands::close, mapper::close)).end();
     }
+  }
+
+  private void stop() {
+    slot.busMaster(false);
+    stopped = true;
+    slot.reset();
+  }
+
+  private void letGo(Runnable... steps) {
+    if (!stopped && !mapper.limits().translates()) {
+      throw new DmaMappingException(Reason.QUARANTINED, name + ": cannot be shown to have stopped, so its memory is kept; reset or remove the device, and close the machine");
+    }
+    new Closing().thenEach(List.of(steps), Runnable::run).end();
   }
 }

@@ -148,6 +148,24 @@ class CarelessCallerTest {
   }
 
   @Test
+  void handlerThatThrowsFailsItsOwnRequestAndKeepsNobodyElseWaiting() {
+    try (TwoHosts hosts = new TwoHosts(WireFaults.NONE)) {
+      hosts.connect(SMALL);
+      MemoryKey nearKey = hosts.near.register(HcaTest.random(hosts.near, 1), NEAR, ALL);
+      PageFaultHandler broken =
+          (address, demanded, length, write) -> {
+            throw new UnsupportedOperationException("broken");
+          };
+      try (OnDemandKey key = hosts.far.hca().registerOnDemand(hosts.far.domain(), FAR, SIZE, ALL, broken)) {
+        hosts.near.pair().postWrite(1, nearKey, NEAR, 8, key.key(), FAR);
+        assertThatExceptionOfType(UnsupportedOperationException.class).isThrownBy(() -> hosts.await(hosts.near, 1)).withMessage("broken");
+        hosts.await(hosts.near, 1);
+        assertThat(hosts.near.done).extracting(Done::status).containsExactly(CompletionStatus.REMOTE_OPERATION);
+      }
+    }
+  }
+
+  @Test
   void closedQueuesTakeAndGiveNothing() {
     try (TwoHosts hosts = new TwoHosts(WireFaults.NONE)) {
       Hca hca = hosts.near.hca();

@@ -14,6 +14,9 @@ final class DeviceCommands {
   private final Mmio registers;
   private final Timers timers;
 
+  /** Set when a command was given up: the device may still write where it was told to, so that nothing of it may be used again. */
+  private boolean unanswered;
+
   DeviceCommands(DeviceSlot slot, Timers timers) {
     this.slot = slot;
     this.timers = timers;
@@ -38,8 +41,11 @@ final class DeviceCommands {
     return read(Registers.RESULTS + (long) number * Long.BYTES);
   }
 
-  /** Carry out a command; throws DEVICE if the device fails it, GONE if it does not answer. */
+  /** Carry out a command; throws DEVICE if the device fails it, GONE if it does not answer, and then for every command until {@link #renew}. */
   void run(String what, int opcode, long... arguments) {
+    if (unanswered) {
+      throw new MigrationException(Kind.GONE, slot.address() + ": " + what + ": an earlier command was never answered; reset the device");
+    }
     for (int i = 0; i < arguments.length; i++) {
       registers.write64(Registers.ARGUMENTS + (long) i * Long.BYTES, arguments[i]);
     }
@@ -48,6 +54,7 @@ final class DeviceCommands {
     long status = read(Registers.STATUS);
     while (status == Registers.BUSY) {
       if (timers.nanoTime() - start > TIMEOUT_NANOS) {
+        unanswered = true;
         throw new MigrationException(Kind.GONE, slot.address() + ": " + what + ": no answer within " + TIMEOUT_NANOS / 1_000_000_000 + " s; reset the device");
       }
       timers.pause();
@@ -58,6 +65,11 @@ final class DeviceCommands {
           ? new MigrationException(Kind.GONE, slot.address() + ": " + what + ": the device is gone")
           : new MigrationException(Kind.DEVICE, slot.address() + ": " + what + " failed: " + describe(status));
     }
+  }
+
+  /** Take commands again: the device was reset, and works on none. */
+  void renew() {
+    unanswered = false;
   }
 
   private static String describe(long status) {

@@ -15,7 +15,10 @@ import io.twostep.dma.DeviceLimits;
 import io.twostep.dma.DmaAttributes;
 import io.twostep.dma.DmaDirection;
 import io.twostep.dma.DmaMapper;
+import io.twostep.dma.DmaMappingException.Reason;
+import io.twostep.dma.DmaMappingException;
 import io.twostep.dma.SparseWindow;
+import io.twostep.dma.spi.Closing;
 import io.twostep.dma.spi.DeviceSlot;
 import io.twostep.dma.spi.Driver;
 import io.twostep.dma.spi.DriverContext;
@@ -52,6 +55,9 @@ public final class MigratableDevice implements Driver {
   private @Nullable DirtySource tracking;
   private boolean closed;
 
+  /** Close has shown that the device masters the bus no more. */
+  private boolean stopped;
+
   private MigratableDevice(DriverContext context, DmaMapper mapper) {
     slot = context.slot();
     this.mapper = mapper;
@@ -60,6 +66,9 @@ public final class MigratableDevice implements Driver {
     features = MigrationFeatures.of((int) capabilities & 7);
     tracks = (capabilities & Registers.TRACKS) != 0;
     mostBytes = capabilities >>> Registers.IMAGE_SHIFT;
+    if (mostBytes <= 0 || mostBytes > Integer.MAX_VALUE) {
+      throw new MigrationException(Kind.REFUSED, slot.address() + ": says that its state takes up to " + mostBytes + " bytes; there must be some, and less than 2 GiB");
+    }
     pool = new BufferPool(mapper, context.memory());
   }
 
@@ -74,9 +83,7 @@ public final class MigratableDevice implements Driver {
       context.slot().busMaster(true);
       return new MigratableDevice(context, mapper);
     } catch (RuntimeException e) {
-      context.slot().busMaster(false);
-      mapper.close();
-      throw e;
+      throw Closing.after(e, () -> context.slot().busMaster(false), mapper::close);
     }
   }
 
@@ -343,6 +350,7 @@ public final class MigratableDevice implements Driver {
   /** Forget everything the device knew, whatever state it is in; it is RUNNING, with the guest it had and no queues. */
   public void reset() {
     slot.reset();
+    commands.renew();
     closeStreams();
     state = DeviceState.RUNNING;
     asking = true;
@@ -369,21 +377,37 @@ public final class MigratableDevice implements Driver {
     }
   }
 
-  /** Stop the device, unmap the guest, and let go. */
+  /**
+   * Stop the device, unmap the guest, and let go, each whatever became of the step before: a device that is gone does not follow.
+   *
+   * @throws DmaMappingException DETACHED if the device cannot be shown to have stopped; an IOMMU keeps it from memory then, and where none translates its buffers are kept
+   * @throws MigrationException if it did not stop to note what it writes
+   */
   @Override
   public void close() {
     if (closed) {
       return;
     }
     closed = true;
-    stopTracking();
+    new Closing().then(this::stopTracking).then(this::stop).then(this::letGo).end();
+  }
+
+  private void stop() {
     slot.busMaster(false);
+    stopped = true;
     slot.reset();
-    closeStreams();
-    pool.close();
+  }
+
+  private void letGo() {
+    if (!stopped && !mapper.limits().translates()) {
+      throw new DmaMappingException(Reason.QUARANTINED, name() + ": cannot be shown to have stopped, so its buffers are kept; reset or remove the device, and close the machine");
+    }
+    new Closing().then(this::closeStreams).then(pool::close).then(this::closeWindow).then(mapper::close).end();
+  }
+
+  private void closeWindow() {
     if (window != null) {
       window.close();
     }
-    mapper.close();
   }
 }

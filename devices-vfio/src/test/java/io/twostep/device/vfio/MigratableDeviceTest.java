@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
 import io.twostep.backend.direct.DirectBackend;
+import io.twostep.device.vfio.fixture.CommandFaults;
 import io.twostep.device.vfio.fixture.Host;
 import io.twostep.device.vfio.guest.GuestMemory;
 import io.twostep.device.vfio.guest.GuestWorkload;
@@ -15,6 +16,7 @@ import io.twostep.device.vfio.state.DeviceState;
 import io.twostep.device.vfio.state.MigrationFeatures;
 import io.twostep.device.vfio.state.StateTable;
 import io.twostep.device.vfio.stream.StreamException;
+import io.twostep.device.vfio.wire.Registers;
 import io.twostep.dma.DmaStack;
 import io.twostep.dma.spi.AddressSpace.Translation;
 import io.twostep.dma.spi.DeviceAddress;
@@ -196,6 +198,42 @@ class MigratableDeviceTest {
   }
 
   @Test
+  void aDeviceThatGaveNoAnswerTakesNoCommandUntilItIsReset() {
+    try (Busy busy = new Busy(ModelConfig.DEFAULT)) {
+      MigratableDevice device = busy.device();
+      device.setState(DeviceState.PRE_COPY);
+      busy.host.commands.hang(true);
+      assertThatExceptionOfType(MigrationException.class)
+          .isThrownBy(() -> device.setState(DeviceState.STOP_COPY))
+          .withMessageContaining("no answer within 10 s; reset the device");
+      busy.host.commands.hang(false);
+      long late = busy.host.machine.timers().nanoTime();
+      assertThatExceptionOfType(MigrationException.class)
+          .isThrownBy(() -> device.setState(DeviceState.STOP_COPY))
+          .withMessageContaining("an earlier command was never answered; reset the device");
+      assertThat(busy.host.machine.timers().nanoTime()).as("nothing was waited for").isEqualTo(late);
+      device.reset();
+      device.setState(DeviceState.STOP_COPY);
+      assertThat(busy.readAll()).isNotEmpty();
+    }
+  }
+
+  @Test
+  void aDeviceThatNeitherStopsNorAnswersIsKeptFromTheGuestsMemoryAllTheSame() {
+    try (Host host = idle(SLOW)) {
+      MigratableDevice device = host.devices.getFirst();
+      device.newDirtySource(WriteTracking.DEVICE).start();
+      host.commands.arm(1);
+      host.commands.goDeaf();
+      assertThatExceptionOfType(MigrationException.class)
+          .isThrownBy(device::close)
+          .withMessageContaining("stop tracking failed")
+          .satisfies(e -> assertThat(e.getSuppressed()).singleElement().asString().contains("0000:01:00.0: does not answer"));
+      assertThat(device.mapper().liveMappings()).isZero();
+    }
+  }
+
+  @Test
   void leavingResumingBeforeAllArrivedIsRefusedAndOnlyAResetHelps() {
     byte[] state = savedBy(SLOW.features());
     for (int length : new int[] {0, 1, 39, 40, 100, state.length / 2, state.length - 1}) {
@@ -270,6 +308,19 @@ class MigratableDeviceTest {
       }
       assertThat(busy.host.machine.stats().framesInUse()).isEqualTo(frames);
       assertThat(busy.device().buffers().windows()).as("ranges of I/O addresses for 60 saves").isLessThan(6);
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(longs = {0, 1L << 31, 0xffff_ffffL})
+  void aDeviceWhoseStateHasNoSizeThatABufferCanHaveIsRefused(long bytes) {
+    try (ModelMachine machine = ModelMachine.create(ModelMachineConfig.of(Map.of("memory", "64M")))) {
+      DeviceSlot slot = machine.plug(new DeviceAddress("0000:01:00.0"), new MigratableModel(SLOW), SlotOptions.DEFAULT.withTranslation(Translation.NONE));
+      DriverContext context = DriverContext.of(machine, slot, DmaStack.of(new DirectBackend()), Settings.defaults(new MigratableDriverPlugin()));
+      assertThatExceptionOfType(MigrationException.class)
+          .isThrownBy(() -> MigratableDevice.open(CommandFaults.lying(Registers.CAPABILITIES, bytes << Registers.IMAGE_SHIFT | 7, context)))
+          .withMessageContaining("0000:01:00.0")
+          .withMessageContaining("2 GiB");
     }
   }
 

@@ -4,8 +4,11 @@ import io.twostep.dma.DeviceLimits;
 import io.twostep.dma.DmaAttributes;
 import io.twostep.dma.DmaDirection;
 import io.twostep.dma.DmaMapper;
+import io.twostep.dma.DmaMappingException;
+import io.twostep.dma.DmaMappingException.Reason;
 import io.twostep.dma.DmaTransfer;
 import io.twostep.dma.MemoryBlock;
+import io.twostep.dma.spi.Closing;
 import io.twostep.dma.spi.DeviceSlot;
 import io.twostep.dma.spi.Driver;
 import io.twostep.dma.spi.DriverContext;
@@ -19,32 +22,44 @@ public final class CopyDriver implements Driver {
   private final DeviceSlot slot;
   private final Timers timers;
   private final Mmio registers;
+  private final DmaMapper mapper;
   private final DmaTransfer source;
   private final DmaTransfer target;
   private final DmaRanges from = new DmaRanges();
   private final DmaRanges to = new DmaRanges();
   private volatile boolean interrupted;
 
+  /** Whether the device has nothing to do, or is kept off the bus. */
+  private boolean atRest = true;
+
   /** Bring the device up; it uses 48-bit addresses. */
   public CopyDriver(DriverContext context) {
     slot = context.slot();
     timers = context.timers();
-    DmaMapper mapper = context.attach(DeviceLimits.ofBits(48));
+    registers = slot.mmio(0);
+    mapper = context.attach(DeviceLimits.ofBits(48));
     source = mapper.newTransfer();
     target = mapper.newTransfer();
-    registers = slot.mmio(0);
-    slot.interrupts().enable(0, () -> interrupted = true);
-    slot.busMaster(true);
+    try {
+      slot.interrupts().enable(0, () -> interrupted = true);
+      slot.busMaster(true);
+    } catch (RuntimeException e) {
+      throw Closing.after(e, () -> slot.busMaster(false), mapper::close);
+    }
   }
 
   /**
    * Copy a block over another of the same length.
    *
-   * @throws IllegalStateException if the device reports a failure or does not answer; it is reset then
+   * @throws IllegalStateException if the device reports a failure, does not answer and was reset, or could not be stopped before
+   * @throws DmaMappingException if a block cannot be mapped; DETACHED if the device does not answer and cannot be stopped: where nothing translates both blocks stay held then
    */
   public void copy(MemoryBlock original, MemoryBlock copy) {
     if (original.length() != copy.length()) {
       throw new IllegalArgumentException(slot.address() + ": cannot copy " + original.length() + " bytes over " + copy.length());
+    }
+    if (!atRest) {
+      throw new IllegalStateException(slot.address() + ": cannot copy: the device could not be stopped; reset or remove it");
     }
     map(source, original, DmaDirection.TO_DEVICE, DmaAttributes.NONE, from);
     try {
@@ -52,11 +67,23 @@ public final class CopyDriver implements Driver {
       try {
         copyRanges();
       } finally {
-        target.unmap();
+        giveBack(target);
       }
     } finally {
-      source.unmap();
+      giveBack(source);
     }
+  }
+
+  /** Memory goes back only when the device can reach it no more. */
+  private void giveBack(DmaTransfer transfer) {
+    if (isOutOfReach()) {
+      transfer.unmap();
+    }
+  }
+
+  /** Tell whether what is unmapped is out of the device's reach: it is at rest, or meets a fault. */
+  private boolean isOutOfReach() {
+    return atRest || mapper.limits().translates();
   }
 
   private void map(DmaTransfer transfer, MemoryBlock block, DmaDirection direction, int attributes, DmaRanges ranges) {
@@ -98,11 +125,16 @@ public final class CopyDriver implements Driver {
     }
   }
 
-  /** Memory goes back only when the device can reach it no more. */
   private void stop() {
-    slot.busMaster(false);
+    cutOff();
     slot.reset();
     slot.busMaster(true);
+  }
+
+  private void cutOff() {
+    atRest = false;
+    slot.busMaster(false);
+    atRest = true;
   }
 
   @Override
@@ -113,9 +145,13 @@ public final class CopyDriver implements Driver {
 
   @Override
   public void close() {
-    slot.busMaster(false);
-    slot.interrupts().disable(0);
-    source.close();
-    target.close();
+    new Closing().then(this::cutOff).then(() -> slot.interrupts().disable(0)).then(this::letGo).end();
+  }
+
+  private void letGo() {
+    if (!isOutOfReach()) {
+      throw new DmaMappingException(Reason.QUARANTINED, slot.address() + ": cannot be shown to have stopped, so its memory is kept; reset or remove the device, and close the machine");
+    }
+    new Closing().then(source::close).then(target::close).then(mapper::close).end();
   }
 }

@@ -32,6 +32,10 @@ public final class ExportedUmem implements AutoCloseable {
   private boolean mapping;
   private boolean lost;
   private boolean closed;
+
+  /** Nothing is left to give back. */
+  private boolean gone;
+
   private long invalidations;
   private @Nullable RuntimeException deviceFailure;
 
@@ -115,13 +119,13 @@ public final class ExportedUmem implements AutoCloseable {
       imported.unmap();
       throw new DmaMappingException(Reason.REVOKED, mapper.slot().address() + ": " + buffer + " was taken back while it was mapped; fault again");
     }
+    mapped = true;
     try {
       set(extents);
     } catch (RuntimeException e) {
       letGo(e);
       throw e;
     }
-    mapped = true;
   }
 
   private void set(DmaExtents extents) {
@@ -146,16 +150,14 @@ public final class ExportedUmem implements AutoCloseable {
     }
   }
 
-  /** Take everything from the device, then unmap; under the lock. */
+  /** Take everything from the device, then unmap; under the lock. While the device may name them, the import's I/O addresses must not become another's: taken back, it still holds those. */
   private void release() {
     try {
       table.zap(0, buffer.length() + PAGE - 1 & -PAGE);
       table.commit();
     } catch (RuntimeException e) {
       deviceFailure = e;
-      if (!mapper.limits().translates()) {
-        throw e;
-      }
+      throw e;
     }
     mapped = false;
     imported.unmap();
@@ -178,13 +180,13 @@ public final class ExportedUmem implements AutoCloseable {
   /**
    * Take the buffer from the device and detach. May be repeated.
    *
-   * @throws RuntimeException if the device could not be proved away, with nothing below that keeps it out: the import holds the memory then
+   * @throws RuntimeException if the device could not be proved away: the import goes on holding the memory, or only its I/O addresses if it was taken back; closing may be tried again
    */
   @Override
   public void close() {
     lock.lock();
     try {
-      if (closed) {
+      if (gone) {
         return;
       }
       closed = true;
@@ -192,6 +194,7 @@ public final class ExportedUmem implements AutoCloseable {
         release();
       }
       imported.close();
+      gone = true;
     } finally {
       lock.unlock();
     }

@@ -100,12 +100,16 @@ public final class ImplicitUmem implements AutoCloseable {
   private Piece create(long index) {
     Piece made = new Piece(index);
     Piece winner = pieces.putIfAbsent(index, made);
-    if (winner == null) {
-      created.incrementAndGet();
-      return made;
+    if (winner != null) {
+      made.destroy();
+      return winner;
     }
-    made.destroy();
-    return winner;
+    created.incrementAndGet();
+    // Who closes meanwhile either finds the piece in the map, or was first, and then the next look at it is in vain.
+    if (closed && pieces.remove(index, made) && made.retire()) {
+      made.destroy();
+    }
+    return made;
   }
 
   /** Write the root's slots of pieces that are new to it. */
@@ -152,7 +156,7 @@ public final class ImplicitUmem implements AutoCloseable {
   }
 
   /**
-   * Take everything from the device. No fault may be under way. May be repeated.
+   * Take everything from the device; faults under way fail. May be repeated.
    *
    * @throws RuntimeException if the device could not be proved away from some of it, which stays held; the rest is released
    */

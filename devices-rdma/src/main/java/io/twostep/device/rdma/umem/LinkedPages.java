@@ -171,6 +171,12 @@ final class LinkedPages {
     table.commit();
   }
 
+  /** Take all entries away and await the device, whatever is linked now. */
+  void zapAll(long length) {
+    table.zap(0, length);
+    table.commit();
+  }
+
   /**
    * Unlink linked pages and invalidate once for all, then tell which of them the device could write.
    *

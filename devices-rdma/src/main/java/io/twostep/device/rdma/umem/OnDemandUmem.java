@@ -9,6 +9,7 @@ import io.twostep.device.rdma.mirror.PageRuns;
 import io.twostep.device.rdma.mirror.ProcessMemory;
 import io.twostep.device.rdma.mirror.RangeFault;
 import io.twostep.device.rdma.mirror.Subscription;
+import io.twostep.dma.spi.Closing;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
@@ -35,6 +36,10 @@ public final class OnDemandUmem implements AutoCloseable {
   private final @Nullable Runnable afterChange;
   private long invalidations;
   private boolean closed;
+
+  /** Nothing is left to give back. */
+  private boolean gone;
+
   private @Nullable RuntimeException deviceFailure;
 
   /**
@@ -203,27 +208,33 @@ public final class OnDemandUmem implements AutoCloseable {
   /**
    * Take everything from the device and give the window back. May be repeated.
    *
-   * @throws RuntimeException if the device could not be proved away; the memory stays held then
+   * @throws RuntimeException if the device could not be proved away; what it may still name, memory or I/O addresses, stays held then, and closing may be tried again
    */
   @Override
   public void close() {
     subscription.close();
     lock.lock();
     try {
-      if (closed) {
+      if (gone) {
         return;
       }
       closed = true;
-      try {
-        release(0, length);
-      } finally {
-        // What is still linked now is memory that the device was not proved away from, with nothing below that keeps it out: the window holds it.
-        if (!pages.anyLinked(0, length)) {
-          pages.close();
-        }
+      Closing closing = new Closing().then(() -> release(0, length)).then(this::zapAgain);
+      if (deviceFailure == null && !pages.anyLinked(0, length)) {
+        gone = true;
+        closing.then(pages::close);
       }
+      closing.end();
     } finally {
       lock.unlock();
+    }
+  }
+
+  /** Have a device that did not take entries back do so: they may still name the window, where another's memory must not come to lie. */
+  private void zapAgain() {
+    if (deviceFailure != null) {
+      pages.zapAll(length);
+      deviceFailure = null;
     }
   }
 }

@@ -1,6 +1,7 @@
 package io.twostep.device.rdma.umem;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import io.twostep.device.rdma.AccessFlags;
@@ -27,6 +28,7 @@ class ImplicitUmemTest {
     private final Map<Long, @Nullable DevicePageTable> prepared = new HashMap<>();
     private final Map<Long, DevicePageTable> slots = new HashMap<>();
     private int open;
+    private Runnable onOpen = () -> {};
 
     Root(Rig rig) {
       this.rig = rig;
@@ -35,6 +37,7 @@ class ImplicitUmemTest {
     @Override
     public synchronized DevicePageTable open(long start, long length) {
       open++;
+      onOpen.run();
       return new TestPageTable(rig.probe);
     }
 
@@ -109,6 +112,22 @@ class ImplicitUmemTest {
   }
 
   @Test
+  void pieceThatIsMadeWhileTheWholeIsClosedGoesWithIt() {
+    try (Rig rig = Rig.translated();
+        ProcessMemory process = new ProcessMemory("p", rig.pool)) {
+      Root root = new Root(rig);
+      long va = process.map(PAGE, true);
+      ImplicitUmem umem = new OnDemandSource(rig.mapper, process, rig.machine.timers()).registerAll(ACCESS, root);
+      root.onOpen = umem::close;
+      assertThatIllegalStateException().isThrownBy(() -> umem.fault(va, 1, FaultMode.WRITE)).withMessageContaining("closed");
+      assertThat(umem.pieces()).isZero();
+      assertThat(root.open).isZero();
+      assertThat(root.at(va)).isNull();
+      assertThat(process.statistics().subscriptions()).isZero();
+    }
+  }
+
+  @Test
   void piecesReapedByAnotherThreadAreMadeAnew() throws InterruptedException {
     try (Rig rig = Rig.translated();
         ProcessMemory process = new ProcessMemory("p", rig.pool)) {
@@ -118,7 +137,7 @@ class ImplicitUmemTest {
       AtomicBoolean stop = new AtomicBoolean();
       AtomicLong migrations = new AtomicLong();
       AtomicReference<Throwable> failure = new AtomicReference<>();
-      try (ImplicitUmem umem = new OnDemandSource(rig.mapper, process, rig.machine.timers()).registerAll(ACCESS, root)) {
+      try (ImplicitUmem umem = rig.patientSource(process).registerAll(ACCESS, root)) {
         Thread changer = new Thread(() -> {
           try {
             while (!stop.get()) {

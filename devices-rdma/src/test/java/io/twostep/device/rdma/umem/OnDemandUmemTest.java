@@ -9,8 +9,14 @@ import io.twostep.device.rdma.mirror.FaultMode;
 import io.twostep.device.rdma.mirror.PageFaultException;
 import io.twostep.device.rdma.mirror.PageFaultException.Kind;
 import io.twostep.device.rdma.mirror.ProcessMemory;
+import io.twostep.dma.DmaAttributes;
+import io.twostep.dma.DmaDirection;
 import io.twostep.dma.DmaMappingException;
 import io.twostep.dma.DmaMappingException.Reason;
+import io.twostep.dma.DmaTransfer;
+import io.twostep.dma.ExportedBuffer;
+import io.twostep.dma.MemoryBlock;
+import io.twostep.dma.MemoryPlacement;
 import io.twostep.dma.spi.ModelHost.SlotOptions;
 import io.twostep.machine.model.FailNth;
 import java.lang.foreign.MemorySegment;
@@ -301,6 +307,36 @@ class OnDemandUmemTest {
       assertThatThrownBy(() -> region.rig.probe.read(address, 1)).isInstanceOf(IllegalStateException.class);
       assertThat(region.rig.pool.quarantinedFrames()).isZero();
       assertThatThrownBy(() -> region.umem.fault(region.va, PAGE, FaultMode.READ)).hasMessageContaining("reset it").hasRootCauseMessage("hung");
+      assertThatThrownBy(region.umem::close).hasMessage("hung");
+      assertThat(region.rig.mapper.liveMappings()).as("while the device's entries name the window, it is nobody else's").isEqualTo(1);
+      region.table.failCommit = null;
+      region.umem.close();
+      assertThat(region.rig.mapper.liveMappings()).isZero();
+      assertThat(region.table.size()).isZero();
+    }
+  }
+
+  @Test
+  @Tag("breaks:device-used-unmapped")
+  void exportTakenBackFromADeviceThatDoesNotLetGoLeavesItsAddressesToNobody() {
+    try (Rig rig = Rig.translated();
+        MemoryBlock block = rig.machine.memory().allocate(4 * PAGE, MemoryPlacement.CONTIGUOUS);
+        MemoryBlock other = rig.machine.memory().allocate(4 * PAGE, MemoryPlacement.CONTIGUOUS)) {
+      TestPageTable table = new TestPageTable(rig.probe);
+      try (ExportedBuffer buffer = ExportedBuffer.of(rig.machine, "frame", block.ranges());
+          ExportedUmem umem = ExportedUmem.attach(rig.mapper, buffer, ACCESS, table)) {
+        umem.fault();
+        table.failCommit = new IllegalStateException("hung");
+        assertThat(buffer.revoke().toCompletableFuture()).as("translation keeps the device out").isCompleted();
+        other.segment().fill((byte) 7);
+        try (DmaTransfer next = rig.mapper.newTransfer()) {
+          next.map(other.ranges(), DmaDirection.BIDIRECTIONAL, DmaAttributes.NONE, (dmaAddress, length, kind) -> true);
+          assertThatThrownBy(() -> table.read(0, 1)).as("the device goes on naming what it was given").isInstanceOf(IllegalStateException.class);
+        }
+        assertThatThrownBy(umem::close).hasMessage("hung");
+        table.failCommit = null;
+      }
+      assertThat(table.size()).isZero();
     }
   }
 
