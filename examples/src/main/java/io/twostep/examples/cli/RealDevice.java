@@ -17,9 +17,9 @@ final class RealDevice {
     PciFunction function =
         PciInventory.find(paths, device)
             .orElseThrow(() -> new BadInput("--device is '" + device + "'; this computer has no such PCI function; see 'twostep devices'"));
-    List<String> uses = DeviceUse.of(paths, function);
-    if (!uses.isEmpty()) {
-      throw new BadInput(device + " is in use: " + String.join("; ", uses) + "; nothing was done");
+    DeviceUse use = DeviceUse.of(paths, function);
+    if (!use.isNone()) {
+      throw new BadInput(device + " " + use + "; nothing was done");
     }
     List<String> missing = DeviceReadiness.missing(paths, function);
     if (!missing.isEmpty()) {

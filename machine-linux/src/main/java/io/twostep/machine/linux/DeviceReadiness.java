@@ -1,5 +1,6 @@
 package io.twostep.machine.linux;
 
+import io.twostep.machine.linux.pci.FileHolders;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -24,7 +25,9 @@ public final class DeviceReadiness {
       missing.add("no IOMMU translates for it: switch it on in the firmware and on the kernel's command line (intel_iommu=on)");
       return missing;
     }
-    DeviceUse.of(paths, function).forEach(use -> missing.add(use + ": that must end first"));
+    DeviceUse use = DeviceUse.of(paths, function);
+    use.uses().forEach(what -> missing.add(what + ": that must end first"));
+    missing.addAll(use.unknown());
     if (!function.isBoundToVfio()) {
       missing.add("its driver is " + (function.driver().isEmpty() ? "none" : function.driver()) + ": twostep devices --bind " + function.address());
     }
@@ -38,6 +41,7 @@ public final class DeviceReadiness {
     if (Files.exists(group) && !(Files.isReadable(group) && Files.isWritable(group))) {
       missing.add("no permission for " + group + ": run as root, or give your user the file");
     }
+    FileHolders.of(paths, group).forEach(holder -> missing.add(holder + " has its group open: end it"));
     return missing;
   }
 }

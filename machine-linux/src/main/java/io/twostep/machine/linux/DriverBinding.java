@@ -37,12 +37,12 @@ public record DriverBinding(PciFunction function, List<Step> steps) {
   /**
    * Plan to give a function to VFIO.
    *
-   * @throws IllegalStateException if that would take something away that is used, naming it
+   * @throws IllegalStateException if that would take something away that is used, naming it, or nobody can tell
    */
   public static DriverBinding toVfio(HostPaths paths, PciFunction function) {
-    List<String> uses = DeviceUse.of(paths, function);
-    if (!uses.isEmpty()) {
-      throw new IllegalStateException(function.address() + " is in use: " + String.join("; ", uses) + "; end that first");
+    DeviceUse use = DeviceUse.of(paths, function);
+    if (!use.isNone()) {
+      throw new IllegalStateException(function.address() + " " + use + "; end that first");
     }
     if (function.isBridge()) {
       throw new IllegalStateException(function.address() + " is a bridge: it stays with the kernel");

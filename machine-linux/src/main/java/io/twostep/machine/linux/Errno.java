@@ -62,6 +62,9 @@ public final class Errno {
   /** Address in use. */
   public static final int EADDRINUSE = 98;
 
+  /** Nothing is in the drive. */
+  public static final int ENOMEDIUM = 123;
+
   /** The peer reset the connection. */
   public static final int ECONNRESET = 104;
 
@@ -96,6 +99,7 @@ public final class Errno {
       case EPIPE -> "EPIPE (nobody at the other end)";
       case EOVERFLOW -> "EOVERFLOW (value too large)";
       case EADDRINUSE -> "EADDRINUSE (address in use)";
+      case ENOMEDIUM -> "ENOMEDIUM (nothing in the drive)";
       case ECONNRESET -> "ECONNRESET (connection reset by the other end)";
       case ETIMEDOUT -> "ETIMEDOUT (timed out)";
       case ECONNREFUSED -> "ECONNREFUSED (nobody listens)";

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.twostep.machine.linux.fake.FakeHost;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import org.junit.jupiter.api.BeforeEach;
@@ -51,13 +52,21 @@ class DriverBindingTest {
   }
 
   @Test
+  void folderWhoseNameIsNoUtf8HidesNoMountedFileSystem() throws IOException {
+    block("nvme0n1", "259:0");
+    String mounts = "25 1 8:2 / /media/caf\u00e9 rw - vfat /dev/sdb1 rw\n26 1 259:0 / /home rw,relatime - ext4 /dev/nvme0n1 rw\n";
+    host.write("proc/self/mountinfo", mounts.getBytes(StandardCharsets.ISO_8859_1));
+    assertThat(DeviceUse.of(host.paths(), function(DISK)).uses()).containsExactly("/dev/nvme0n1 is mounted at /home");
+  }
+
+  @Test
   void mountedFileSystemSwapAndVolumeKeepADiskWithTheKernel() throws IOException {
     block("nvme0n1", "259:0");
     block("nvme0n1p1", "259:1");
     host.write("proc/self/mountinfo", "26 1 259:1 / /home rw,relatime - ext4 /dev/nvme0n1p1 rw\n27 1 8:1 / / rw - ext4 /dev/sda1 rw\n");
     host.write("proc/swaps", "Filename Type Size Used Priority\n/dev/nvme0n1 partition 100 0 -2\n");
     Files.createDirectories(root.resolve("sys/bus/pci/devices/" + DISK + "/nvme/nvme0/nvme0n1/holders/dm-0"));
-    assertThat(DeviceUse.of(host.paths(), function(DISK)))
+    assertThat(DeviceUse.of(host.paths(), function(DISK)).uses())
         .containsExactlyInAnyOrder("/dev/nvme0n1p1 is mounted at /home", "/dev/nvme0n1 is a part of /dev/dm-0", "/dev/nvme0n1 is swap");
     assertThatThrownBy(() -> DriverBinding.toVfio(host.paths(), function(DISK)))
         .isInstanceOf(IllegalStateException.class)
@@ -71,7 +80,7 @@ class DriverBindingTest {
     Files.createDirectories(root.resolve("sys/bus/pci/devices/" + DISK + "/nvme/nvme2/nvme1c2n1"));
     host.write("sys/class/block/nvme1n1p2/dev", "259:9\n");
     host.write("proc/self/mountinfo", "26 1 259:9 / /data rw - xfs /dev/nvme1n1p2 rw\n");
-    assertThat(DeviceUse.of(host.paths(), function(DISK))).containsExactly("/dev/nvme1n1p2 is mounted at /data");
+    assertThat(DeviceUse.of(host.paths(), function(DISK)).uses()).containsExactly("/dev/nvme1n1p2 is mounted at /data");
   }
 
   @Test
@@ -86,6 +95,9 @@ class DriverBindingTest {
     ready.write("dev/vfio/vfio", "");
     ready.write("dev/vfio/3", "");
     assertThat(DeviceReadiness.missing(ready.paths(), PciInventory.find(ready.paths(), DISK).orElseThrow())).isEmpty();
+    ready.process(4711, "qemu-system-x86", "vfio/3");
+    assertThat(DeviceReadiness.missing(ready.paths(), PciInventory.find(ready.paths(), DISK).orElseThrow()))
+        .containsExactly("process 4711 (qemu-system-x86) has its group open: end it");
   }
 
   @Test
@@ -100,6 +112,7 @@ class DriverBindingTest {
     host.write(folder + "/dev", number + "\n");
     Files.createDirectories(root.resolve("sys/class/block"));
     Files.createSymbolicLink(root.resolve("sys/class/block/" + name), root.resolve(folder));
+    host.write("dev/" + name, "");
   }
 
   private PciFunction function(String address) {

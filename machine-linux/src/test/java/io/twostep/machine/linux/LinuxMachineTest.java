@@ -297,8 +297,11 @@ class LinuxMachineTest {
       assertThatThrownBy(() -> machine.slot(new DeviceAddress("0000:00:05.0"))).hasMessageContaining("its driver is e1000e").hasMessageContaining("bind");
       assertThatThrownBy(() -> machine.slot(new DeviceAddress("0000:00:06.0"))).hasMessageContaining("no IOMMU translates");
       kernel.vfio().notViable(3);
-      assertThatThrownBy(() -> machine.slot(NVME)).hasMessageContaining("IOMMU group 3 is not viable")
-          .hasMessageContaining("0000:00:03.0 (vfio-pci), 0000:00:04.0 (vfio-pci)");
+      host.function("0000:00:07.0", 0x020000, "e1000e", 3).function("0000:00:08.0", 0x060400, "pcieport", 3);
+      assertThatThrownBy(() -> machine.slot(NVME))
+          .hasMessageContaining("IOMMU group 3 is not viable")
+          .hasMessageEndingWith(
+              "0000:00:03.0 (vfio-pci), 0000:00:04.0 (vfio-pci), 0000:00:07.0 (e1000e) [./twostep devices --bind 0000:00:07.0], 0000:00:08.0 (pcieport)");
     }
   }
 
@@ -308,6 +311,12 @@ class LinuxMachineTest {
       first.slot(NVME);
       try (LinuxMachine second = open()) {
         assertThatThrownBy(() -> second.slot(NVME)).hasMessageContaining("EBUSY").hasMessageContaining("another process has the group open");
+        host.process(4711, "qemu-system-x86", "vfio/3");
+        host.process(4712, "cat", "vfio/4");
+        assertThatThrownBy(() -> second.slot(NVME))
+            .isInstanceOf(SystemCallException.class)
+            .hasMessageContaining(host.paths().vfio() + "/3: open failed: EBUSY")
+            .hasMessageEndingWith("; process 4711 (qemu-system-x86) has the group open; end it");
       }
     }
     kernel.vfio().noInterruptRemapping();

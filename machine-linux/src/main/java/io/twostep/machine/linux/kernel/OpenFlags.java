@@ -11,6 +11,9 @@ public final class OpenFlags {
   /** Read and write. */
   public static final int READ_WRITE = 2;
 
+  /** Of a block device: fail with EBUSY if anybody holds it, the kernel included. */
+  public static final int EXCLUSIVE = 0x80;
+
   /** Never block. */
   public static final int NON_BLOCKING = 0x800;
 

@@ -1,6 +1,8 @@
 package io.twostep.machine.linux.pci;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -9,10 +11,10 @@ import java.util.List;
 public final class SysfsText {
   private SysfsText() {}
 
-  /** Return a file's text without blanks around it; empty if it is not there or cannot be read. */
+  /** Return a file's text without blanks around it; empty if it is not there or cannot be read. Bytes that are no UTF-8, as names of folders may have, do not hide the rest. */
   public static String read(Path file) {
     try {
-      return Files.readString(file).strip();
+      return new String(Files.readAllBytes(file), StandardCharsets.UTF_8).strip();
     } catch (IOException e) {
       return "";
     }
@@ -35,8 +37,14 @@ public final class SysfsText {
 
   /** Return the last part of where a link points to; empty if it is not there. */
   static String linkName(Path link) {
+    String target = linkTarget(link);
+    return target.substring(target.lastIndexOf('/') + 1);
+  }
+
+  /** Return where a link points to; empty if it is not there. */
+  static String linkTarget(Path link) {
     try {
-      return Files.readSymbolicLink(link).getFileName().toString();
+      return Files.readSymbolicLink(link).toString();
     } catch (IOException e) {
       return "";
     }
@@ -46,7 +54,7 @@ public final class SysfsText {
   public static List<String> names(Path folder) {
     try (var entries = Files.list(folder)) {
       return entries.map(entry -> entry.getFileName().toString()).sorted().toList();
-    } catch (IOException e) {
+    } catch (IOException | UncheckedIOException e) {
       return List.of();
     }
   }

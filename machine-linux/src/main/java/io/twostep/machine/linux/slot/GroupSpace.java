@@ -2,17 +2,22 @@ package io.twostep.machine.linux.slot;
 
 import io.twostep.dma.spi.AddressRange;
 import io.twostep.dma.spi.AddressSpace;
+import io.twostep.dma.spi.Closing;
 import io.twostep.dma.spi.DeviceSlot;
 import io.twostep.dma.spi.Iommu;
 import io.twostep.dma.spi.MapFlags;
 import io.twostep.dma.spi.OffsetWindow;
 import io.twostep.dma.spi.SpaceOwner;
+import io.twostep.machine.linux.Errno;
 import io.twostep.machine.linux.HostPaths;
 import io.twostep.machine.linux.PciFunction;
+import io.twostep.machine.linux.SystemCallException;
 import io.twostep.machine.linux.kernel.Kernel;
 import io.twostep.machine.linux.memory.Ram;
+import io.twostep.machine.linux.pci.FileHolders;
 import io.twostep.machine.linux.vfio.VfioDevice;
 import io.twostep.machine.linux.vfio.VfioGroup;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -61,7 +66,7 @@ public final class GroupSpace implements AddressSpace, AutoCloseable {
    */
   public static GroupSpace open(Host host, int number, List<PciFunction> members, List<AddressRange> decoded, @Nullable Registered memory) {
     String name = "IOMMU group " + number;
-    VfioGroup group = VfioGroup.open(host.kernel, host.paths.vfio(), number, describe(members));
+    VfioGroup group = openGroup(host, number, members);
     try {
       MemoryLocks locks = new MemoryLocks(host.paths);
       VfioIommu iommu = new VfioIommu(name, group.container(), locks, host.faults, address -> members.stream().anyMatch(member -> member.requestsAs(address)));
@@ -78,16 +83,28 @@ public final class GroupSpace implements AddressSpace, AutoCloseable {
       }
       return new GroupSpace(name, group, iommu, List.copyOf(reserved), windows, memory != null);
     } catch (RuntimeException e) {
-      group.close();
-      throw e;
+      throw Closing.after(e, group::close);
     }
   }
 
+  private static VfioGroup openGroup(Host host, int number, List<PciFunction> members) {
+    try {
+      return VfioGroup.open(host.kernel, host.paths.vfio(), number, describe(members));
+    } catch (SystemCallException e) {
+      List<String> holders = e.errno() == Errno.EBUSY ? FileHolders.of(host.paths, Path.of(e.subject())) : List.of();
+      throw holders.isEmpty() ? e : e.explained(e.subject(), String.join(", ", holders) + " has the group open; end it");
+    }
+  }
+
+  /** Those that keep the group from being used say how to change that. */
   private static String describe(List<PciFunction> members) {
-    return members.stream()
-        .map(member -> member.address() + " (" + (member.driver().isEmpty() ? "no driver" : member.driver()) + ")")
-        .sorted()
-        .collect(Collectors.joining(", "));
+    return members.stream().map(GroupSpace::describe).sorted().collect(Collectors.joining(", "));
+  }
+
+  private static String describe(PciFunction member) {
+    String driver = member.driver().isEmpty() ? "no driver" : member.driver();
+    boolean foreign = !member.isBridge() && !member.isBoundToVfio() && !member.driver().isEmpty();
+    return member.address() + " (" + driver + ")" + (foreign ? " [./twostep devices --bind " + member.address() + "]" : "");
   }
 
   @Override

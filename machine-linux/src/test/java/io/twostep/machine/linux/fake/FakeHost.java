@@ -109,12 +109,19 @@ public final class FakeHost {
     return this;
   }
 
+  /** Have a process with a file of devices open, by its path below them. */
+  public void process(int number, String name, String device) {
+    write("proc/" + number + "/comm", name + "\n");
+    link("proc/" + number + "/fd/9", "dev/" + device);
+  }
+
   /** Write a file below the root. */
   public void write(String name, String text) {
     write(name, text.getBytes(StandardCharsets.UTF_8));
   }
 
-  private void write(String name, byte[] bytes) {
+  /** Write a file below the root whose bytes are no text. */
+  public void write(String name, byte[] bytes) {
     try {
       Files.createDirectories(root.resolve(name).getParent());
       Files.write(root.resolve(name), bytes);
