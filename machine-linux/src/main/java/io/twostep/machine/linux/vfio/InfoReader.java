@@ -1,7 +1,8 @@
 package io.twostep.machine.linux.vfio;
 
 import static java.lang.foreign.ValueLayout.JAVA_INT;
-import static java.lang.foreign.ValueLayout.JAVA_SHORT;
+import static java.lang.foreign.ValueLayout.JAVA_INT_UNALIGNED;
+import static java.lang.foreign.ValueLayout.JAVA_SHORT_UNALIGNED;
 
 import io.twostep.machine.linux.kernel.Descriptor;
 import io.twostep.machine.linux.kernel.IoctlRequest;
@@ -42,16 +43,16 @@ final class InfoReader {
     return info;
   }
 
-  /** Return where the first capability of a kind begins, or {@link #NONE}. Chains go forward only: one that does not is at its end. */
+  /** Return where the first capability of a kind begins, at any alignment before Linux 6.6, or {@link #NONE}. Chains go forward only: one that does not is at its end. */
   static long capability(MemorySegment info, long first, int id) {
     long at = Integer.toUnsignedLong((int) first);
     long behind = 0;
-    while (at > behind && at <= info.byteSize() - CapabilityLayout.SIZE && at % 8 == 0) {
-      if (Short.toUnsignedInt(info.get(JAVA_SHORT, at + CapabilityLayout.ID)) == id) {
+    while (at > behind && at <= info.byteSize() - CapabilityLayout.SIZE) {
+      if (Short.toUnsignedInt(info.get(JAVA_SHORT_UNALIGNED, at + CapabilityLayout.ID)) == id) {
         return at;
       }
       behind = at;
-      at = Integer.toUnsignedLong(info.get(JAVA_INT, at + CapabilityLayout.NEXT));
+      at = Integer.toUnsignedLong(info.get(JAVA_INT_UNALIGNED, at + CapabilityLayout.NEXT));
     }
     return NONE;
   }

@@ -1,7 +1,9 @@
 package io.twostep.machine.linux.vfio;
 
 import static java.lang.foreign.ValueLayout.JAVA_INT;
+import static java.lang.foreign.ValueLayout.JAVA_INT_UNALIGNED;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
+import static java.lang.foreign.ValueLayout.JAVA_LONG_UNALIGNED;
 
 import io.twostep.dma.spi.AddressRange;
 import java.lang.foreign.MemorySegment;
@@ -40,11 +42,11 @@ public record IommuInfo(long pageSizes, List<AddressRange> windows, long mapping
     if (at == InfoReader.NONE) {
       return List.of(UNKNOWN);
     }
-    long count = Integer.toUnsignedLong(info.get(JAVA_INT, at + IommuInfoLayout.WINDOWS));
+    long count = Integer.toUnsignedLong(info.get(JAVA_INT_UNALIGNED, at + IommuInfoLayout.WINDOWS));
     List<AddressRange> windows = new ArrayList<>();
     for (long i = 0; i < count; i++) {
       long window = at + IommuInfoLayout.FIRST_WINDOW + i * IommuInfoLayout.WINDOW_SIZE;
-      windows.add(new AddressRange(info.get(JAVA_LONG, window), info.get(JAVA_LONG, window + IommuInfoLayout.WINDOW_LAST), "IOVA window"));
+      windows.add(new AddressRange(info.get(JAVA_LONG_UNALIGNED, window), info.get(JAVA_LONG_UNALIGNED, window + IommuInfoLayout.WINDOW_LAST), "IOVA window"));
     }
     windows.sort(Comparator.comparing(AddressRange::first, Long::compareUnsigned));
     return windows;
@@ -52,7 +54,7 @@ public record IommuInfo(long pageSizes, List<AddressRange> windows, long mapping
 
   private static long mappingsLeft(MemorySegment info, long first) {
     long at = InfoReader.capability(info, first, IommuInfoLayout.CAPABILITY_MAPPINGS_LEFT);
-    return at == InfoReader.NONE ? USUAL_LIMIT : Integer.toUnsignedLong(info.get(JAVA_INT, at + IommuInfoLayout.MAPPINGS_LEFT));
+    return at == InfoReader.NONE ? USUAL_LIMIT : Integer.toUnsignedLong(info.get(JAVA_INT_UNALIGNED, at + IommuInfoLayout.MAPPINGS_LEFT));
   }
 
   /** Return the smallest page, bytes. */

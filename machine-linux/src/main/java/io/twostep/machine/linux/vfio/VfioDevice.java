@@ -1,7 +1,9 @@
 package io.twostep.machine.linux.vfio;
 
 import static java.lang.foreign.ValueLayout.JAVA_INT;
+import static java.lang.foreign.ValueLayout.JAVA_INT_UNALIGNED;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
+import static java.lang.foreign.ValueLayout.JAVA_LONG_UNALIGNED;
 
 import io.twostep.machine.linux.kernel.Descriptor;
 import io.twostep.machine.linux.kernel.Kernel;
@@ -81,9 +83,9 @@ public final class VfioDevice implements AutoCloseable {
       return List.of(new Area(0, length));
     }
     List<Area> areas = new ArrayList<>();
-    for (int i = 0; i < info.get(JAVA_INT, sparse + RegionInfoLayout.SPARSE_AREAS); i++) {
+    for (int i = 0; i < info.get(JAVA_INT_UNALIGNED, sparse + RegionInfoLayout.SPARSE_AREAS); i++) {
       long at = sparse + RegionInfoLayout.SPARSE_FIRST + i * RegionInfoLayout.SPARSE_AREA_SIZE;
-      Area area = new Area(info.get(JAVA_LONG, at), info.get(JAVA_LONG, at + 8));
+      Area area = new Area(info.get(JAVA_LONG_UNALIGNED, at), info.get(JAVA_LONG_UNALIGNED, at + 8));
       if (area.length() != 0) {
         areas.add(area);
       }

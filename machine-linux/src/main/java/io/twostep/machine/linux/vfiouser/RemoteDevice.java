@@ -94,6 +94,11 @@ final class RemoteDevice {
     }
   }
 
+  /** Tell whether the server takes descriptors; one that does not has no vectors, and asks for every byte of memory. A message of ours carries one at most. */
+  boolean takesDescriptors() {
+    return connection.server().descriptors() > 0;
+  }
+
   /** Have a vector signal an eventfd, which stays the caller's. */
   void signalBy(int kind, int vector, Descriptor event) {
     setInterrupts(new InterruptSet(InterruptSet.EVENTFD | InterruptSet.TRIGGER, kind, vector, 1), List.of(event));

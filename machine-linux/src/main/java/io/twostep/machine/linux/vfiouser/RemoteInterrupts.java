@@ -32,7 +32,7 @@ final class RemoteInterrupts implements Interrupts, AutoCloseable {
     this.device = device;
     this.config = config;
     this.loop = loop;
-    int count = (info.flags() & InterruptInfo.EVENTFD) == 0 ? 0 : Math.min(info.count(), MOST_VECTORS);
+    int count = (info.flags() & InterruptInfo.EVENTFD) == 0 || !device.takesDescriptors() ? 0 : Math.min(info.count(), MOST_VECTORS);
     events = new @Nullable Descriptor[count];
     watches = new EventLoop.@Nullable Watch[count];
   }

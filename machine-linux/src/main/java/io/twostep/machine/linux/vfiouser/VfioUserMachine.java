@@ -85,12 +85,13 @@ public final class VfioUserMachine implements Machine {
     this.memory = memory;
     RemoteDevice device = new RemoteDevice(connection);
     int maps = Math.min(config.maps(), connection.server().maps());
-    iommu = new RemoteIommu(DEVICE, connection, device, memory, config.descriptors(), maps, config.addressBits());
+    boolean passes = config.descriptors() && device.takesDescriptors();
+    iommu = new RemoteIommu(DEVICE, connection, device, memory, passes, maps, config.addressBits());
     connection.serve(iommu);
     slot = new RemoteSlot(kernel, loop, DEVICE, config.trusted(), connection, device);
     try {
       space = new RemoteSpace("server " + config.socket(), config.translated() ? iommu : null, mapAll(memory), slot);
-      if (config.descriptors()) {
+      if (passes) {
         lookAfter();
       } else {
         EventLoop.Watch watch = loop.watch(connection.descriptor(), connection::answerPending);

@@ -2,6 +2,7 @@ package io.twostep.machine.linux.fake;
 
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
+import static java.lang.foreign.ValueLayout.JAVA_LONG_UNALIGNED;
 import static java.lang.foreign.ValueLayout.JAVA_SHORT;
 
 import io.twostep.machine.linux.Errno;
@@ -274,26 +275,26 @@ public final class FakeVfio {
       return 0;
     }
 
-    /** Two windows around the interrupt window, and the mappings left; only the size if there is no room. */
+    /** The mappings left, and two windows around the interrupt window, which lie where they fall, as before Linux 6.6; only the size if there is no room. */
     private void info(MemorySegment data) {
       requireSize(data, 24);
       int given = data.get(JAVA_INT, 0);
-      data.set(JAVA_INT, 0, 24 + 48 + 16);
+      data.set(JAVA_INT, 0, 24 + 12 + 48);
       data.set(JAVA_INT, 4, 3);
       data.set(JAVA_LONG, 8, 0xfffffffffffff000L);
       data.set(JAVA_INT, 16, 0);
-      if (given < 24 + 48 + 16) {
+      if (given < 24 + 12 + 48) {
         return;
       }
       data.set(JAVA_INT, 16, 24);
-      header(data, 24, 1, 72);
-      data.set(JAVA_INT, 32, 2);
-      data.set(JAVA_LONG, 40, 0);
-      data.set(JAVA_LONG, 48, 0xfedfffffL);
-      data.set(JAVA_LONG, 56, 0xfef00000L);
-      data.set(JAVA_LONG, 64, lastIova);
-      header(data, 72, 3, 0);
-      data.set(JAVA_INT, 80, mostMappings - mappings.size());
+      header(data, 24, 3, 36);
+      data.set(JAVA_INT, 32, mostMappings - mappings.size());
+      header(data, 36, 1, 0);
+      data.set(JAVA_INT, 44, 2);
+      data.set(JAVA_LONG_UNALIGNED, 52, 0);
+      data.set(JAVA_LONG_UNALIGNED, 60, 0xfedfffffL);
+      data.set(JAVA_LONG_UNALIGNED, 68, 0xfef00000L);
+      data.set(JAVA_LONG_UNALIGNED, 76, lastIova);
     }
 
     private void header(MemorySegment data, long at, int id, int next) {

@@ -2,6 +2,7 @@ package io.twostep.machine.linux.vfio;
 
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
+import static java.lang.foreign.ValueLayout.JAVA_LONG_UNALIGNED;
 import static java.lang.foreign.ValueLayout.JAVA_SHORT;
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -62,6 +63,23 @@ class VfioLayoutTest {
     assertThat(read.windows().getLast().last()).isEqualTo((1L << 48) - 1);
     assertThat(read.mappingsLeft()).isEqualTo(65535);
     assertThat(read.granule()).isEqualTo(4096);
+  }
+
+  @Test
+  void capabilitiesAreReadWhereTheyFallAsBeforeLinuxSixSix() {
+    MemorySegment info = Arena.ofAuto().allocate(24 + 12 + 32, 8);
+    info.set(JAVA_INT, 4, 2);
+    info.set(JAVA_INT, 16, 24);
+    info.set(JAVA_SHORT, 24, (short) 3);
+    info.set(JAVA_INT, 28, 36);
+    info.set(JAVA_INT, 32, 77);
+    info.set(JAVA_SHORT, 36, (short) 1);
+    info.set(JAVA_INT, 44, 1);
+    info.set(JAVA_LONG_UNALIGNED, 52, 0x1000);
+    info.set(JAVA_LONG_UNALIGNED, 60, (1L << 57) - 1);
+    IommuInfo read = IommuInfo.of(info);
+    assertThat(read.mappingsLeft()).isEqualTo(77);
+    assertThat(read.windows()).singleElement().satisfies(w -> assertThat(new long[] {w.first(), w.last()}).containsExactly(0x1000, (1L << 57) - 1));
   }
 
   @Test

@@ -32,7 +32,11 @@ final class RawClient implements AutoCloseable {
   }
 
   RawClient negotiate() {
-    int length = new Version(0, 1, Capabilities.DEFAULT).write(socket.outgoing());
+    return negotiate(Capabilities.DEFAULT);
+  }
+
+  RawClient negotiate(Capabilities ours) {
+    int length = new Version(0, 1, ours).write(socket.outgoing());
     say(Command.VERSION, Header.COMMAND, length);
     hear();
     return this;

@@ -7,6 +7,7 @@ import io.twostep.dma.DmaMappingException;
 import io.twostep.dma.DmaMappingException.Reason;
 import io.twostep.dma.MemoryBlock;
 import io.twostep.dma.MemoryPlacement;
+import io.twostep.dma.spi.DeviceSlot;
 import io.twostep.dma.spi.FaultRecord;
 import io.twostep.dma.spi.HostManagedIommu;
 import io.twostep.machine.linux.Errno;
@@ -35,6 +36,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
@@ -142,6 +144,30 @@ class ServerThatLiesTest {
     Arrays.fill(all, file);
     send.accept(all);
     KERNEL.close(file);
+  }
+
+  @Test
+  void serverThatTakesNoDescriptorsGetsNone() {
+    List<Integer> carried = new CopyOnWriteArrayList<>();
+    for (int command : new int[] {Command.DMA_MAP, Command.DEVICE_SET_IRQS}) {
+      server.on(
+          command,
+          (message, wire) -> {
+            carried.add(message.descriptors().size());
+            ScriptedServer.answerWell(message, wire);
+          });
+    }
+    server.on(Command.VERSION, (message, wire) -> wire.reply(message, new Version(0, 1, new Capabilities(0, 1 << 20, 16, 4096)).write(wire.payload())));
+    server.start();
+    try (VfioUserMachine machine = open();
+        MemoryBlock block = machine.memory().allocate(4096, MemoryPlacement.CONTIGUOUS)) {
+      DeviceSlot slot = machine.slot(VfioUserMachine.DEVICE);
+      HostManagedIommu iommu = (HostManagedIommu) machine.addressSpaceFor(slot).iommu();
+      iommu.map(0x10000, block.phys(0), 4096, 1);
+      iommu.unmap(0x10000, 4096);
+      assertThat(slot.interrupts().count()).as("vectors, which signal by descriptors").isZero();
+    }
+    assertThat(carried).containsOnly(0).isNotEmpty();
   }
 
   @ParameterizedTest(name = "{0}")

@@ -1,5 +1,6 @@
 package io.twostep.machine.linux.vfiouser.protocol;
 
+import java.math.BigInteger;
 import java.util.Map;
 
 /**
@@ -30,19 +31,32 @@ public record Capabilities(int descriptors, int transfer, int maps, long granule
       throw new ProtocolException("VERSION: \"capabilities\" is no JSON object");
     }
     return new Capabilities(
-        (int) number(given, "max_msg_fds", DEFAULT.descriptors, 0, MOST_DESCRIPTORS),
-        (int) number(given, "max_data_xfer_size", DEFAULT.transfer, 1, Integer.MAX_VALUE),
-        (int) number(given, "max_dma_maps", DEFAULT.maps, 0, Integer.MAX_VALUE),
-        Long.lowestOneBit(number(given, "pgsizes", DEFAULT.granule, 1, Long.MAX_VALUE)));
+        number(given, "max_msg_fds", DEFAULT.descriptors, 0, MOST_DESCRIPTORS),
+        number(given, "max_data_xfer_size", DEFAULT.transfer, 1, Integer.MAX_VALUE),
+        number(given, "max_dma_maps", DEFAULT.maps, 0, Integer.MAX_VALUE),
+        granule(given));
+  }
+
+  /** Return the smallest of the page sizes, which come as 64 bits. */
+  private static long granule(Map<?, ?> given) {
+    BigInteger sizes = whole(given, "pgsizes", DEFAULT.granule, 1);
+    if (sizes.bitLength() > Long.SIZE) {
+      throw new ProtocolException("VERSION: capability \"pgsizes\" is %s; it has 64 bits".formatted(sizes));
+    }
+    return Long.lowestOneBit(sizes.longValue());
   }
 
   /** Return a number between {@code least} and {@code most}: what is above counts as {@code most}. */
-  private static long number(Map<?, ?> given, String name, long absent, long least, long most) {
+  private static int number(Map<?, ?> given, String name, long absent, long least, int most) {
+    return whole(given, name, absent, least).min(BigInteger.valueOf(most)).intValue();
+  }
+
+  private static BigInteger whole(Map<?, ?> given, String name, long absent, long least) {
     if (!given.containsKey(name)) {
-      return absent;
+      return BigInteger.valueOf(absent);
     }
-    if (given.get(name) instanceof Long value && value >= least) {
-      return Math.min(value, most);
+    if (given.get(name) instanceof BigInteger value && value.compareTo(BigInteger.valueOf(least)) >= 0) {
+      return value;
     }
     throw new ProtocolException("VERSION: capability \"%s\" is %s; it is a whole number from %d on".formatted(name, given.get(name), least));
   }

@@ -1,5 +1,6 @@
 package io.twostep.machine.linux.vfiouser.protocol;
 
+import java.math.BigInteger;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -7,12 +8,13 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Reads JSON text (RFC 8259) from a stranger: objects as maps, arrays as lists, whole numbers as Long, others as Double, null as null.
+ * Reads JSON text (RFC 8259) from a stranger: objects as maps, arrays as lists, whole numbers as BigInteger, others as Double, null as null.
  *
- * <p>Depth is bounded, so that no text overflows the stack.
+ * <p>Depth is bounded, so that no text overflows the stack, and so are the digits of whole numbers, so that none takes long to read: longer ones are read as others are.
  */
 final class JsonReader {
   private static final int DEEPEST = 32;
+  private static final int MOST_DIGITS = 40;
 
   private final String text;
   private int at;
@@ -145,14 +147,10 @@ final class JsonReader {
       at++;
     }
     String number = text.substring(start, at);
-    try {
-      if (number.matches("-?(0|[1-9][0-9]*)")) {
-        return Long.valueOf(number);
-      }
-      if (number.matches("-?(0|[1-9][0-9]*)(\\.[0-9]+)?([eE][+-]?[0-9]+)?")) {
-        return Double.valueOf(number);
-      }
-    } catch (NumberFormatException e) {
+    if (number.matches("-?(0|[1-9][0-9]{0,%d})".formatted(MOST_DIGITS - 1))) {
+      return new BigInteger(number);
+    }
+    if (number.matches("-?(0|[1-9][0-9]*)(\\.[0-9]+)?([eE][+-]?[0-9]+)?")) {
       return Double.valueOf(number);
     }
     at = start;

@@ -56,6 +56,11 @@ public record RegionInfo(int flags, int index, long size, long offset, List<Area
     return new RegionInfo(0, index, 0, 0, List.of());
   }
 
+  /** Return the same region as one that can only be reached by message. */
+  public RegionInfo withoutMap() {
+    return new RegionInfo(flags & ~MAP, index, size, 0, List.of());
+  }
+
   /**
    * Read the index that a command asks for.
    *

@@ -109,7 +109,7 @@ final class Session implements AutoCloseable {
   /** Registers that are written by store have to be looked at: often at first, then less and less. */
   private void rest() {
     long nanos = device.runner().untilNext();
-    if (device.shared() != null && negotiated) {
+    if (commands.sharesRegisters()) {
       long look = ++idle < SPINS ? 0 : idle < SPINS + NAPS ? NAP_NANOS : LONG_NAP_NANOS;
       nanos = nanos < 0 ? look : Math.min(nanos, look);
     }
@@ -167,6 +167,7 @@ final class Session implements AutoCloseable {
         wrong = "wants version " + asked.major() + "." + asked.minor();
         if (asked.major() == Version.MAJOR) {
           messages.limit(asked.capabilities().transfer());
+          commands.limit(asked.capabilities().descriptors());
           length = new Version(Version.MAJOR, Math.min(asked.minor(), Version.MINOR), ours()).write(socket.outgoing());
           errno = 0;
         }

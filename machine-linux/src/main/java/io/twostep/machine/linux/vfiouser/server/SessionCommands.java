@@ -35,6 +35,9 @@ final class SessionCommands {
   private final MemorySegment out;
   private List<Descriptor> passed = List.of();
 
+  /** Whether registers can be passed to the client: there are some to pass, and it takes as many descriptors as a message of ours carries at the most, one. */
+  private boolean sharesRegisters;
+
   SessionCommands(ServedDevice device, ClientRuns runs, ClientEvents events, MessageSocket socket) {
     this.device = device;
     this.runs = runs;
@@ -71,6 +74,16 @@ final class SessionCommands {
     };
   }
 
+  /** Take note of how many descriptors the client takes with a message; none until then. */
+  void limit(int descriptors) {
+    sharesRegisters = device.shared() != null && descriptors > 0;
+  }
+
+  /** Tell whether the client can write registers by store. */
+  boolean sharesRegisters() {
+    return sharesRegisters;
+  }
+
   /** Return the descriptors that go along with the reply to the last command; still the server's. */
   List<Descriptor> passed() {
     return passed;
@@ -101,9 +114,12 @@ final class SessionCommands {
 
   private int regionInfo(MemorySegment payload) {
     RegionInfo info = device.region(RegionInfo.readIndex(payload));
-    int written = info.write(out, RegionInfo.room(payload));
     SharedRegisters shared = device.shared();
-    passed = shared != null && written > RegionInfo.SIZE ? List.of(shared.file()) : List.of();
+    if (shared == null || !sharesRegisters) {
+      return info.withoutMap().write(out, RegionInfo.SIZE);
+    }
+    int written = info.write(out, RegionInfo.room(payload));
+    passed = written > RegionInfo.SIZE ? List.of(shared.file()) : List.of();
     return written;
   }
 

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.math.BigInteger;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.HexFormat;
@@ -83,6 +84,9 @@ class MessagesTest {
     assertThat(version("{}")).isEqualTo(new Version(0, 7, Capabilities.DEFAULT));
     assertThat(version("{\"capabilities\":{\"max_msg_fds\":9999999999}}").capabilities().descriptors()).isEqualTo(253);
     assertThat(version("{\"capabilities\":{\"pgsizes\":2101248}}").capabilities().granule()).as("the smallest of some sizes").isEqualTo(4096);
+    assertThat(version("{\"capabilities\":{\"pgsizes\":18446744073709486080}}").capabilities().granule()).as("all sizes from 64 KiB on").isEqualTo(65536);
+    assertThat(version("{\"capabilities\":{\"pgsizes\":9223372036854775808}}").capabilities().granule()).isEqualTo(Long.MIN_VALUE);
+    assertThat(version("{\"capabilities\":{\"max_dma_maps\":99999999999999999999}}").capabilities().maps()).isEqualTo(Integer.MAX_VALUE);
   }
 
   private static Version version(String json) {
@@ -98,7 +102,7 @@ class MessagesTest {
       strings = {
         "", "{", "}", "[]", "1", "null", "{\"a\":}", "{\"a\" 1}", "{\"a\":1,}", "{a:1}", "{} x", "{\"a\":tru}", "{\"a\":01}", "{\"a\":\"\\x\"}",
         "{\"a\":\"\\u00g0\"}", "{\"a\":\"\n\"}", "{\"a\":\"", "{\"capabilities\":[]}", "{\"capabilities\":{\"max_msg_fds\":-1}}",
-        "{\"capabilities\":{\"max_msg_fds\":\"8\"}}", "{\"capabilities\":{\"max_data_xfer_size\":0}}", "{\"capabilities\":{\"pgsizes\":0.5}}",
+        "{\"capabilities\":{\"max_msg_fds\":\"8\"}}", "{\"capabilities\":{\"max_data_xfer_size\":0}}", "{\"capabilities\":{\"pgsizes\":0.5}}", "{\"capabilities\":{\"pgsizes\":18446744073709551616}}",
         "{\"capabilities\":{\"max_dma_maps\":null}}"
       })
   void versionWithTextThatIsNotWhatItShouldBeIsRefused(String json) {
@@ -116,7 +120,7 @@ class MessagesTest {
   @Test
   void jsonStringsAndNumbersAreReadAsTheyAre() {
     assertThat(JsonReader.parse(" [\"a\\n\\u0041\\\\\", -7, 0, 1.25, 1e2, true, false, null, 99999999999999999999] "))
-        .isEqualTo(Arrays.asList("a\nA\\", -7L, 0L, 1.25, 100.0, true, false, null, 1e20));
+        .isEqualTo(Arrays.asList("a\nA\\", BigInteger.valueOf(-7), BigInteger.ZERO, 1.25, 100.0, true, false, null, new BigInteger("99999999999999999999")));
   }
 
   @Test
