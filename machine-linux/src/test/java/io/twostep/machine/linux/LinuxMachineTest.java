@@ -21,6 +21,7 @@ import io.twostep.machine.linux.LinuxMachineConfig.Addressing;
 import io.twostep.machine.linux.fake.FakeDevice;
 import io.twostep.machine.linux.fake.FakeHost;
 import io.twostep.machine.linux.fake.FakeKernel;
+import io.twostep.machine.linux.fake.HandlerThatDisables;
 import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -208,6 +209,13 @@ class LinuxMachineTest {
       device.interrupt(1);
       assertThat(second.await(30, TimeUnit.SECONDS)).isTrue();
       assertThatThrownBy(() -> interrupts.enable(4, () -> {})).isInstanceOf(IndexOutOfBoundsException.class);
+    }
+  }
+
+  @Test
+  void handlerMayDisableAVectorWhileAnotherThreadDisablesItsOwn() throws Exception {
+    try (LinuxMachine machine = open()) {
+      HandlerThatDisables.check(machine.slot(NVME).interrupts(), () -> device.interrupt(0));
     }
   }
 

@@ -29,6 +29,10 @@ public final class EventLoop implements Timers, AutoCloseable {
   private static final long SLEEP_NANOS = 50_000;
   private static final long NEW_WAIT_NANOS = 1_000_000;
   private static final long LONGEST_WAIT_NANOS = 1_000_000_000;
+
+  /** Times that lie less than half the clock's range apart can be compared. */
+  private static final long LONGEST_DELAY_NANOS = Long.MAX_VALUE / 4;
+
   private static final MemorySegment ONE = Arena.global().allocateFrom(ValueLayout.JAVA_LONG, 1);
   private static final ThreadLocal<MemorySegment> COUNT = ThreadLocal.withInitial(() -> Arena.ofAuto().allocate(ValueLayout.JAVA_LONG));
 
@@ -64,7 +68,7 @@ public final class EventLoop implements Timers, AutoCloseable {
       if (active) {
         try {
           handler.run();
-        } catch (RuntimeException e) {
+        } catch (RuntimeException | Error e) {
           LOG.warn("{}: what was to be done failed", descriptor.name(), e);
         }
       }
@@ -78,8 +82,10 @@ public final class EventLoop implements Timers, AutoCloseable {
       synchronized (EventLoop.this) {
         watches.remove(this);
         polled = new Polled(wake, watches);
+        if (!closed) {
+          wakeUp();
+        }
       }
-      wakeUp();
     }
   }
 
@@ -101,7 +107,7 @@ public final class EventLoop implements Timers, AutoCloseable {
   @Override
   public synchronized Timer schedule(long delayNanos, Runnable task) {
     requireOpen();
-    Alarm alarm = new Alarm(System.nanoTime() + delayNanos, task);
+    Alarm alarm = new Alarm(System.nanoTime() + Math.clamp(delayNanos, 0, LONGEST_DELAY_NANOS), task);
     alarms.add(alarm);
     start();
     return () -> {
@@ -216,7 +222,7 @@ public final class EventLoop implements Timers, AutoCloseable {
       }
       try {
         due.task.run();
-      } catch (RuntimeException e) {
+      } catch (RuntimeException | Error e) {
         LOG.warn("a timer's task failed", e);
       }
     }

@@ -1,5 +1,6 @@
 package io.twostep.machine.linux.slot;
 
+import io.twostep.dma.spi.Closing;
 import io.twostep.dma.spi.FaultRecord;
 import io.twostep.dma.spi.Iommu.FaultListener;
 import io.twostep.machine.linux.Errno;
@@ -58,10 +59,14 @@ public final class KernelFaults implements AutoCloseable {
   private void open() {
     try {
       Descriptor opened = kernel.open(path, OpenFlags.READ_ONLY | OpenFlags.NON_BLOCKING);
-      // Going to the end skips what was logged before.
-      kernel.size(opened);
-      log = opened;
-      watch = loop.watch(opened, () -> read(opened));
+      try {
+        // Going to the end skips what was logged before.
+        kernel.size(opened);
+        watch = loop.watch(opened, () -> read(opened));
+        log = opened;
+      } catch (RuntimeException e) {
+        throw Closing.after(e, () -> kernel.close(opened));
+      }
     } catch (SystemCallException e) {
       LOG.warn("refused accesses of devices will not be told: {}", e.getMessage());
     }
@@ -109,14 +114,19 @@ public final class KernelFaults implements AutoCloseable {
     }
   }
 
+  /** Read no more. The reader is waited for without the lock: it may be about to close the log itself. */
   @Override
-  public synchronized void close() {
-    tried = true;
-    EventLoop.Watch watching = watch;
-    Descriptor opened = log;
-    if (watching != null && opened != null) {
+  public void close() {
+    EventLoop.Watch watching;
+    Descriptor opened;
+    synchronized (this) {
+      tried = true;
+      watching = watch;
+      opened = log;
       watch = null;
       log = null;
+    }
+    if (watching != null && opened != null) {
       watching.cancel();
       kernel.close(opened);
     }

@@ -1,5 +1,6 @@
 package io.twostep.machine.linux.vfio;
 
+import io.twostep.dma.spi.Closing;
 import io.twostep.dma.spi.Interrupts;
 import io.twostep.machine.linux.kernel.Descriptor;
 import io.twostep.machine.linux.kernel.Kernel;
@@ -46,23 +47,31 @@ public final class VfioInterrupts implements Interrupts, AutoCloseable {
   }
 
   @Override
-  public synchronized void enable(int vector, Runnable handler) {
+  public void enable(int vector, Runnable handler) {
     Objects.checkIndex(vector, count);
     Objects.requireNonNull(handler, "handler");
-    disable(vector);
+    while (!tryEnable(vector, handler)) {
+      disable(vector);
+    }
+  }
+
+  /** Returns false if the vector has a handler. */
+  private synchronized boolean tryEnable(int vector, Runnable handler) {
+    if (vectors[vector] != null) {
+      return false;
+    }
     Descriptor event = kernel.eventfd(device + " interrupt " + vector);
     try {
       EventLoop.Watch watch = loop.watch(event, () -> deliver(event, handler));
       try {
         wire(vector, event);
       } catch (RuntimeException e) {
-        watch.cancel();
-        throw e;
+        throw Closing.after(e, watch::cancel);
       }
       vectors[vector] = new Vector(event, watch);
+      return true;
     } catch (RuntimeException e) {
-      kernel.close(event);
-      throw e;
+      throw Closing.after(e, () -> kernel.close(event));
     }
   }
 
@@ -85,38 +94,47 @@ public final class VfioInterrupts implements Interrupts, AutoCloseable {
     set = true;
   }
 
+  /** A handler that runs is waited for without the lock: it may be about to enable or disable a vector itself. */
   @Override
-  public synchronized void disable(int vector) {
-    Vector old = vectors[Objects.checkIndex(vector, count)];
-    if (old == null) {
+  public void disable(int vector) {
+    Vector old = at(Objects.checkIndex(vector, count));
+    if (old != null) {
+      old.watch.cancel();
+      remove(vector, old);
+    }
+  }
+
+  private synchronized @Nullable Vector at(int vector) {
+    return vectors[vector];
+  }
+
+  private synchronized void remove(int vector, Vector old) {
+    if (vectors[vector] != old) {
       return;
     }
     vectors[vector] = null;
-    try {
-      device.signal(index, vector, List.of(Descriptor.NONE));
-    } finally {
-      old.watch.cancel();
-      kernel.close(old.event);
+    Closing closing = new Closing();
+    if (set) {
+      closing.then(() -> device.signal(index, vector, List.of(Descriptor.NONE)));
     }
+    closing.then(() -> kernel.close(old.event)).end();
   }
 
   /** Stop delivering, on every vector. */
   @Override
-  public synchronized void close() {
-    try {
-      if (set) {
-        set = false;
-        device.silence(index);
-      }
-    } finally {
-      for (int i = 0; i < count; i++) {
-        Vector old = vectors[i];
-        if (old != null) {
-          vectors[i] = null;
-          old.watch.cancel();
-          kernel.close(old.event);
-        }
-      }
+  public void close() {
+    Closing closing = new Closing().then(this::silence);
+    for (int i = 0; i < count; i++) {
+      int vector = i;
+      closing.then(() -> disable(vector));
+    }
+    closing.end();
+  }
+
+  private synchronized void silence() {
+    if (set) {
+      set = false;
+      device.silence(index);
     }
   }
 }

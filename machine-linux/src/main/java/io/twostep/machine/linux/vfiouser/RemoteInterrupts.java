@@ -2,11 +2,14 @@ package io.twostep.machine.linux.vfiouser;
 
 import io.twostep.dma.DmaMappingException;
 import io.twostep.dma.DmaMappingException.Reason;
+import io.twostep.dma.spi.Closing;
 import io.twostep.dma.spi.Interrupts;
 import io.twostep.machine.linux.kernel.Descriptor;
 import io.twostep.machine.linux.kernel.Kernel;
 import io.twostep.machine.linux.run.EventLoop;
 import io.twostep.machine.linux.vfiouser.protocol.InterruptInfo;
+import java.util.Arrays;
+import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
@@ -43,10 +46,19 @@ final class RemoteInterrupts implements Interrupts, AutoCloseable {
   }
 
   @Override
-  public synchronized void enable(int vector, Runnable handler) {
+  public void enable(int vector, Runnable handler) {
     Objects.checkIndex(vector, events.length);
     Objects.requireNonNull(handler, "handler");
-    disable(vector);
+    while (!tryEnable(vector, handler)) {
+      disable(vector);
+    }
+  }
+
+  /** Returns false if the vector has a handler. */
+  private synchronized boolean tryEnable(int vector, Runnable handler) {
+    if (watches[vector] != null) {
+      return false;
+    }
     Descriptor event = events[vector];
     if (event == null) {
       event = attach(vector);
@@ -59,6 +71,7 @@ final class RemoteInterrupts implements Interrupts, AutoCloseable {
               EventLoop.take(kernel, counter);
               handler.run();
             });
+    return true;
   }
 
   private Descriptor attach(int vector) {
@@ -67,19 +80,30 @@ final class RemoteInterrupts implements Interrupts, AutoCloseable {
       config.enableVectors();
       device.signalBy(InterruptInfo.MSIX, vector, event);
     } catch (RuntimeException e) {
-      kernel.close(event);
-      throw e instanceof RefusedException ? new DmaMappingException(Reason.BACKEND, e.getMessage() + ", for interrupt vector " + vector, e) : e;
+      RuntimeException told = e instanceof RefusedException ? new DmaMappingException(Reason.BACKEND, e.getMessage() + ", for interrupt vector " + vector, e) : e;
+      throw Closing.after(told, () -> kernel.close(event));
     }
     events[vector] = event;
     return event;
   }
 
+  /** A handler that runs is waited for without the lock: it may be about to enable or disable a vector itself. */
   @Override
-  public synchronized void disable(int vector) {
-    EventLoop.Watch watch = watches[Objects.checkIndex(vector, watches.length)];
+  public void disable(int vector) {
+    EventLoop.Watch watch = at(Objects.checkIndex(vector, watches.length));
     if (watch != null) {
-      watches[vector] = null;
       watch.cancel();
+      remove(vector, watch);
+    }
+  }
+
+  private synchronized EventLoop.@Nullable Watch at(int vector) {
+    return watches[vector];
+  }
+
+  private synchronized void remove(int vector, EventLoop.Watch watch) {
+    if (watches[vector] == watch) {
+      watches[vector] = null;
     }
   }
 
@@ -96,25 +120,23 @@ final class RemoteInterrupts implements Interrupts, AutoCloseable {
 
   /** Have the server signal nothing any more, if it listens, and close the eventfds; may be repeated. */
   @Override
-  public synchronized void close() {
-    boolean attached = false;
+  public void close() {
     for (int i = 0; i < events.length; i++) {
       disable(i);
-      attached |= events[i] != null;
     }
-    if (attached) {
+    detachAll();
+  }
+
+  private synchronized void detachAll() {
+    List<Descriptor> attached = Arrays.stream(events).filter(Objects::nonNull).toList();
+    Arrays.fill(events, null);
+    if (!attached.isEmpty()) {
       try {
         device.signalNone(InterruptInfo.MSIX);
       } catch (DmaMappingException | RefusedException e) {
         // A signal that comes later meets a counter that nobody reads.
       }
     }
-    for (int i = 0; i < events.length; i++) {
-      Descriptor event = events[i];
-      if (event != null) {
-        events[i] = null;
-        kernel.close(event);
-      }
-    }
+    new Closing().thenEach(attached, kernel::close).end();
   }
 }

@@ -17,10 +17,14 @@ import java.util.Objects;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The kernel's words about refused accesses. */
+@Timeout(600)
 class KernelFaultsTest {
+  private static final String FAULT = "3,9,1,-;DMAR: [DMA Read] Request device [0001:3b:00.1] fault addr ffffe000 [fault reason 04] Access beyond MGAW\n";
+
   @TempDir Path root;
 
   @Test
@@ -70,6 +74,51 @@ class KernelFaultsTest {
   }
 
   @Test
+  void logThatCannotBeReadFromItsEndIsLetGo() throws Exception {
+    Files.createDirectories(root.resolve("dev"));
+    Path log = Files.writeString(root.resolve("dev/kmsg"), "");
+    WatchedKernel kernel = new WatchedKernel(Wrong.CALL_FAILS);
+    try (EventLoop loop = new EventLoop(kernel, "test");
+        KernelFaults faults = new KernelFaults(kernel, HostPaths.under(root), loop)) {
+      kernel.nthCall().pickFirst("lseek " + log, Errno.EIO);
+      faults.listen(device -> true, fault -> {});
+      assertThat(kernel.nthCall().picked()).isEqualTo("lseek " + log);
+      assertThat(kernel.isOpen(log.toString())).isFalse();
+    }
+    assertThat(kernel.leaks()).isEmpty();
+  }
+
+  @Test
+  void listenerMayAddAnotherWhileTheMachineCloses() throws Exception {
+    Files.createDirectories(root.resolve("dev"));
+    Path log = Files.writeString(root.resolve("dev/kmsg"), "");
+    WatchedKernel kernel = new WatchedKernel(Wrong.CALL_FAILS);
+    try (EventLoop loop = new EventLoop(kernel, "test");
+        KernelFaults faults = new KernelFaults(kernel, HostPaths.under(root), loop)) {
+      CountDownLatch heard = new CountDownLatch(1);
+      Thread closing = new Thread(faults::close);
+      closing.setDaemon(true);
+      CountDownLatch held = hold(loop);
+      faults.listen(
+          device -> true,
+          fault -> {
+            heard.countDown();
+            while (closing.getState() != Thread.State.BLOCKED) {
+              Thread.onSpinWait();
+            }
+            faults.listen(device -> false, nothing -> {});
+          });
+      Files.writeString(log, FAULT);
+      held.countDown();
+      heard.await();
+      closing.start();
+      closing.join(20_000);
+      assertThat(closing.isAlive()).as("waits for a listener that waits for it").isFalse();
+    }
+    assertThat(kernel.leaks()).isEmpty();
+  }
+
+  @Test
   void recordThatWasOverwrittenIsSkippedAndALogThatCannotBeReadIsLetGo() throws Exception {
     Files.createDirectories(root.resolve("dev"));
     for (int errno : new int[] {Errno.EPIPE, Errno.EIO}) {
@@ -78,17 +127,9 @@ class KernelFaultsTest {
       CountDownLatch heard = new CountDownLatch(1);
       try (EventLoop loop = new EventLoop(kernel, "test");
           KernelFaults faults = new KernelFaults(kernel, HostPaths.under(root), loop)) {
-        CountDownLatch holding = new CountDownLatch(1);
-        CountDownLatch held = new CountDownLatch(1);
-        loop.schedule(
-            0,
-            () -> {
-              holding.countDown();
-              await(held);
-            });
-        holding.await();
+        CountDownLatch held = hold(loop);
         faults.listen(device -> true, fault -> heard.countDown());
-        Files.writeString(log, "3,9,1,-;DMAR: [DMA Read] Request device [0001:3b:00.1] fault addr ffffe000 [fault reason 04] Access beyond MGAW\n");
+        Files.writeString(log, FAULT);
         kernel.nthCall().pickFirst("read " + log, errno);
         held.countDown();
         assertThat(heard.await(errno == Errno.EPIPE ? 30 : 0, TimeUnit.SECONDS)).isEqualTo(errno == Errno.EPIPE);
@@ -100,6 +141,20 @@ class KernelFaultsTest {
       assertThat(heard.getCount()).isEqualTo(errno == Errno.EPIPE ? 0 : 1);
       assertThat(kernel.leaks()).isEmpty();
     }
+  }
+
+  /** Keep the machine's thread from looking until what this returns is counted down: a file ends where a log waits for more. */
+  private static CountDownLatch hold(EventLoop loop) throws InterruptedException {
+    CountDownLatch holding = new CountDownLatch(1);
+    CountDownLatch held = new CountDownLatch(1);
+    loop.schedule(
+        0,
+        () -> {
+          holding.countDown();
+          await(held);
+        });
+    holding.await();
+    return held;
   }
 
   private static void await(CountDownLatch latch) {

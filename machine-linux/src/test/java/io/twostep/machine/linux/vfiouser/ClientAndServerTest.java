@@ -9,6 +9,7 @@ import io.twostep.dma.spi.DeviceSlot;
 import io.twostep.dma.spi.DeviceSlot.Bar;
 import io.twostep.dma.spi.HostManagedIommu;
 import io.twostep.dma.spi.Mmio;
+import io.twostep.machine.linux.fake.HandlerThatDisables;
 import io.twostep.machine.linux.vfiouser.server.SharedWindow;
 import io.twostep.machine.linux.vfiouser.server.VfioUserServerConfig;
 import java.lang.foreign.ValueLayout;
@@ -85,6 +86,17 @@ class ClientAndServerTest {
     registers.write64(CopyDevice.TARGET, target);
     registers.write64(CopyDevice.LENGTH, length);
     registers.write32(CopyDevice.DOORBELL, 1);
+  }
+
+  @Test
+  void handlerMayDisableAVectorWhileAnotherThreadDisablesItsOwn() throws Exception {
+    try (ServedHere _ = new ServedHere(server(false), device);
+        VfioUserMachine machine = VfioUserMachine.open(client())) {
+      DeviceSlot slot = machine.slot(VfioUserMachine.DEVICE);
+      slot.busMaster(true);
+      // A copy of nothing signals vector 0.
+      HandlerThatDisables.check(slot.interrupts(), () -> copy(slot.mmio(0), 0, 0, 0));
+    }
   }
 
   @Test

@@ -1,0 +1,53 @@
+package io.twostep.machine.linux.run;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.twostep.machine.linux.kernel.Descriptor;
+import io.twostep.machine.linux.kernel.Kernel;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+
+/** The machine's thread, on the real kernel. */
+class EventLoopTest {
+  private static final Kernel KERNEL = Kernel.host();
+
+  @Test
+  void handlerAndTaskThatFailWithAnErrorDoNotEndTheThreadForOthers() throws Exception {
+    Descriptor event = KERNEL.eventfd("event");
+    try (EventLoop loop = new EventLoop(KERNEL, "test")) {
+      CountDownLatch called = new CountDownLatch(2);
+      loop.watch(
+          event,
+          () -> {
+            EventLoop.take(KERNEL, event);
+            called.countDown();
+            throw new InternalError("a BAR went away");
+          });
+      EventLoop.signal(KERNEL, event);
+      loop.schedule(
+          0,
+          () -> {
+            called.countDown();
+            throw new AssertionError("a task's mistake");
+          });
+      assertThat(called.await(20, TimeUnit.SECONDS)).isTrue();
+      CountDownLatch after = new CountDownLatch(1);
+      loop.schedule(0, after::countDown);
+      assertThat(after.await(20, TimeUnit.SECONDS)).isTrue();
+    } finally {
+      KERNEL.close(event);
+    }
+  }
+
+  @Test
+  void timerForTheEndOfTimeKeepsNoOtherWaiting() throws Exception {
+    try (EventLoop loop = new EventLoop(KERNEL, "test")) {
+      loop.schedule(Long.MAX_VALUE, () -> {});
+      CountDownLatch due = new CountDownLatch(2);
+      loop.schedule(-1_000_000_000_000L, due::countDown);
+      loop.schedule(0, due::countDown);
+      assertThat(due.await(20, TimeUnit.SECONDS)).isTrue();
+    }
+  }
+}
