@@ -42,6 +42,10 @@ public final class Ram implements AutoCloseable {
     Descriptor file = options.shared() ? memoryFile(kernel, options.page(), length) : newFile(kernel, options);
     try {
       kernel.truncate(file, length);
+      if (options.shared()) {
+        // Whoever is given the file could make it shorter under us.
+        kernel.sealSize(file);
+      }
       return new Ram(kernel, mmap(kernel, options, length, MapOptions.SHARED, file), file);
     } catch (RuntimeException e) {
       kernel.close(file);
@@ -59,7 +63,7 @@ public final class Ram implements AutoCloseable {
 
   private static Descriptor memoryFile(Kernel kernel, PageSize page, long length) {
     try {
-      return kernel.memfd("twostep memory", page == PageSize.SMALL ? 0 : MapOptions.MEMFD_HUGE | size(page));
+      return kernel.memfd("twostep memory", MapOptions.MEMFD_SEALABLE | (page == PageSize.SMALL ? 0 : MapOptions.MEMFD_HUGE | size(page)));
     } catch (SystemCallException e) {
       throw HugePages.explain(e, page, length);
     }

@@ -5,7 +5,7 @@ import io.twostep.machine.linux.kernel.Kernel;
 import io.twostep.machine.linux.kernel.MapOptions;
 import java.lang.foreign.MemorySegment;
 
-/** A file in memory, mapped here and by whoever is given its descriptor. Its pages are never anybody else's. */
+/** A file in memory, mapped here and by whoever is given its descriptor. Its pages are never anybody else's, and nobody can make it shorter under us. */
 final class SharedFile {
   private final Kernel kernel;
   private final Descriptor file;
@@ -15,9 +15,10 @@ final class SharedFile {
   /** Make a file of zeros; they take no memory until they are touched. */
   SharedFile(Kernel kernel, String name, long length) {
     this.kernel = kernel;
-    file = kernel.memfd(name, 0);
+    file = kernel.memfd(name, MapOptions.MEMFD_SEALABLE);
     try {
       kernel.truncate(file, length);
+      kernel.sealSize(file);
       mapped = kernel.mmap(length, MapOptions.READ | MapOptions.WRITE, MapOptions.SHARED, file, 0);
     } catch (RuntimeException e) {
       kernel.close(file);

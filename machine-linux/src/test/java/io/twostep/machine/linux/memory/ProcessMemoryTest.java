@@ -153,6 +153,7 @@ class ProcessMemoryTest {
       MemorySegment other = real.mmap(LENGTH, MapOptions.READ, MapOptions.SHARED, memory.ram().file(), 0);
       block.segment().set(ValueLayout.JAVA_LONG, 0, 99);
       assertThat(other.get(ValueLayout.JAVA_LONG, block.phys(0) - memory.ram().first())).isEqualTo(99);
+      assertThatThrownBy(() -> real.truncate(memory.ram().file(), 0)).as("nobody can take it away").hasMessageContaining("EPERM");
       real.munmap(other);
     }
   }
@@ -204,8 +205,8 @@ class ProcessMemoryTest {
   @CsvSource({
     "HUGE_2M, 21, false, 'mmap of 0x200000 bytes, protection 3, flags 0x54040022'",
     "HUGE_1G, 30, false, 'mmap of 0x40000000 bytes, protection 3, flags 0x78040022'",
-    "HUGE_2M, 21, true, 'memfd with flags 0x54000004;mmap of 0x200000 bytes, protection 3, flags 0x1'",
-    "HUGE_1G, 30, true, 'memfd with flags 0x78000004;mmap of 0x40000000 bytes, protection 3, flags 0x1'"
+    "HUGE_2M, 21, true, 'memfd with flags 0x54000006;mmap of 0x200000 bytes, protection 3, flags 0x1'",
+    "HUGE_1G, 30, true, 'memfd with flags 0x78000006;mmap of 0x40000000 bytes, protection 3, flags 0x1'"
   })
   void hugePagesAreAskedForByTheKernelsFlagsAndGivenBack(PageSize page, int shift, boolean shared, String calls) {
     kernel.setAside(shift, 1);

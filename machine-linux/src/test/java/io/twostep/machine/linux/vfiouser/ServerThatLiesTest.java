@@ -2,6 +2,7 @@ package io.twostep.machine.linux.vfiouser;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.catchThrowable;
 
 import io.twostep.dma.DmaMappingException;
 import io.twostep.dma.DmaMappingException.Reason;
@@ -39,6 +40,7 @@ import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
@@ -265,6 +267,27 @@ class ServerThatLiesTest {
       iommu.map(0x10000, block.phys(0), 0x2000, 3);
       assertThat(iommu.unmap(0x10000, 0x2000)).as("more than was asked is a lie").isZero();
       assertThat(machine.lost()).contains("confirmed 0x10000+0x4000");
+    }
+  }
+
+  @Test
+  void memoryThatAServerWasGivenCannotBeTakenAway() {
+    AtomicReference<Throwable> refused = new AtomicReference<>();
+    server
+        .on(
+            Command.DMA_MAP,
+            (message, wire) -> {
+              refused.set(catchThrowable(() -> KERNEL.truncate(message.descriptors().getFirst(), 0)));
+              wire.reply(message, 0);
+            })
+        .start();
+    try (VfioUserMachine machine = open();
+        MemoryBlock block = machine.memory().allocate(4096, MemoryPlacement.CONTIGUOUS)) {
+      HostManagedIommu iommu = (HostManagedIommu) machine.addressSpaceFor(machine.slots().getFirst()).iommu();
+      iommu.map(0x10000, block.phys(0), 4096, 3);
+      block.segment().fill((byte) 1);
+      assertThat(refused.get()).hasMessageContaining("EPERM");
+      iommu.unmap(0x10000, 4096);
     }
   }
 
