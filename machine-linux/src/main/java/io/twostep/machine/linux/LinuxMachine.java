@@ -4,6 +4,7 @@ import io.twostep.dma.DmaMappingException;
 import io.twostep.dma.DmaMappingException.Reason;
 import io.twostep.dma.spi.AddressRange;
 import io.twostep.dma.spi.AddressSpace;
+import io.twostep.dma.spi.Closing;
 import io.twostep.dma.spi.DeviceAddress;
 import io.twostep.dma.spi.DeviceSlot;
 import io.twostep.dma.spi.Machine;
@@ -29,7 +30,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -67,8 +67,7 @@ public final class LinuxMachine implements Machine {
       faults = new KernelFaults(kernel, config.paths(), loop);
       shared = new VfioSlot.Shared(kernel, loop, windows, config.trusted(), config.vectors());
     } catch (RuntimeException e) {
-      ram.close();
-      throw e;
+      throw Closing.after(e, ram::close);
     }
   }
 
@@ -130,18 +129,16 @@ public final class LinuxMachine implements Machine {
     requireUsable(function);
     GroupSpace open = groups.get(function.group());
     GroupSpace space = open == null ? openGroup(function) : open;
+    VfioSlot slot;
     try {
-      VfioSlot slot = VfioSlot.open(function, space, shared);
-      groups.put(function.group(), space);
-      slots.put(address.text(), slot);
-      fabric.join(slot);
-      return slot;
+      slot = VfioSlot.open(function, space, shared);
     } catch (RuntimeException e) {
-      if (open == null) {
-        space.close();
-      }
-      throw e;
+      throw open == null ? Closing.after(e, space::close) : e;
     }
+    groups.put(function.group(), space);
+    slots.put(address.text(), slot);
+    fabric.join(slot);
+    return slot;
   }
 
   private IllegalArgumentException absent(DeviceAddress address) {
@@ -192,7 +189,7 @@ public final class LinuxMachine implements Machine {
   }
 
   @Override
-  public AddressSpace addressSpaceFor(DeviceSlot slot) {
+  public synchronized AddressSpace addressSpaceFor(DeviceSlot slot) {
     if (slot instanceof VfioSlot mine && slots.get(slot.address().text()) == mine) {
       return mine.space();
     }
@@ -223,20 +220,16 @@ public final class LinuxMachine implements Machine {
       }
       closed = true;
     }
-    List<String> running = new ArrayList<>();
-    List<AutoCloseable> parts = new ArrayList<>();
-    for (VfioSlot slot : slots.values()) {
-      if (!slot.tryStop()) {
-        running.add(slot.address().text());
-      }
-      parts.add(slot::close);
-    }
-    parts.addAll(groups.values());
-    parts.add(faults);
-    parts.add(loop);
+    List<String> running = slots.values().stream().filter(slot -> !slot.tryStop()).map(slot -> slot.address().text()).toList();
     quarantined = !running.isEmpty();
-    parts.add(quarantined ? memory::quarantine : memory);
-    RuntimeException failure = closeAll(parts);
+    RuntimeException failure =
+        new Closing()
+            .thenEach(slots.values(), VfioSlot::close)
+            .thenEach(groups.values(), GroupSpace::close)
+            .then(faults::close)
+            .then(loop::close)
+            .then(quarantined ? memory::quarantine : memory::close)
+            .failure();
     if (quarantined) {
       LOG.warn("devices {} could not be shown to have stopped: {} bytes of memory stay mapped", running, config.memory());
       DmaMappingException left =
@@ -251,23 +244,6 @@ public final class LinuxMachine implements Machine {
     if (failure != null) {
       throw failure;
     }
-  }
-
-  private static @Nullable RuntimeException closeAll(List<AutoCloseable> parts) {
-    RuntimeException failure = null;
-    for (AutoCloseable part : parts) {
-      try {
-        part.close();
-      } catch (Exception e) {
-        RuntimeException unchecked = e instanceof RuntimeException same ? same : new IllegalStateException(e);
-        if (failure == null) {
-          failure = unchecked;
-        } else {
-          failure.addSuppressed(unchecked);
-        }
-      }
-    }
-    return failure;
   }
 
   @Override

@@ -41,9 +41,9 @@ public final class DeviceWindows {
     insert(new Window(first, length, region, null));
   }
 
-  /** Take out a BAR or a published part. */
+  /** Take out a BAR, and what of it is published. */
   public synchronized void remove(long first, long length) {
-    windows = Arrays.stream(windows).filter(w -> w.first != first || w.length != length).toArray(Window[]::new);
+    windows = Arrays.stream(windows).filter(w -> Long.compareUnsigned(w.first - first, length) >= 0).toArray(Window[]::new);
   }
 
   /** Take out a published part. */

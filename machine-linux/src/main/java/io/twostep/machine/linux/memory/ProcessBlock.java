@@ -20,6 +20,9 @@ final class ProcessBlock implements MemoryBlock {
   private @Nullable Arena arena;
   private boolean closed;
 
+  /** Its segment is gone, and no other one is made: the memory may be unmapped. */
+  private boolean ended;
+
   ProcessBlock(ProcessMemory memory, String name, long phys, long length, long frames) {
     this.memory = memory;
     this.phys = phys;
@@ -35,10 +38,10 @@ final class ProcessBlock implements MemoryBlock {
 
   @Override
   public synchronized MemorySegment segment() {
-    MemorySegment view = segment;
-    if (closed || (view != null && !view.scope().isAlive())) {
+    if (ended) {
       throw new IllegalStateException(region.name() + " is closed, or its machine is");
     }
+    MemorySegment view = segment;
     if (view == null) {
       arena = Arena.ofShared();
       view = memory.view(phys, length, arena);
@@ -74,8 +77,9 @@ final class ProcessBlock implements MemoryBlock {
     memory.release(this);
   }
 
-  /** End the life of the segment, so that nobody reads what is no longer the block's. */
+  /** End the life of the segment, made or not, so that nobody reads what is no longer the block's. */
   synchronized void endView() {
+    ended = true;
     Arena lifetime = arena;
     if (lifetime != null) {
       arena = null;

@@ -1,5 +1,6 @@
 package io.twostep.machine.linux.memory;
 
+import io.twostep.dma.spi.Closing;
 import io.twostep.machine.linux.Errno;
 import io.twostep.machine.linux.SystemCallException;
 import io.twostep.machine.linux.kernel.Descriptor;
@@ -48,8 +49,7 @@ public final class Ram implements AutoCloseable {
       }
       return new Ram(kernel, mmap(kernel, options, length, MapOptions.SHARED, file), file);
     } catch (RuntimeException e) {
-      kernel.close(file);
-      throw e;
+      throw Closing.after(e, () -> kernel.close(file));
     }
   }
 
@@ -112,6 +112,14 @@ public final class Ram implements AutoCloseable {
     return file;
   }
 
+  private void unmap() {
+    try {
+      kernel.munmap(all);
+    } catch (SystemCallException e) {
+      throw e.explained("memory of %d bytes at 0x%x".formatted(length(), first()), "it stays mapped until this process ends");
+    }
+  }
+
   /** Unmap it. Nothing may use it any more, no device either. */
   @Override
   public synchronized void close() {
@@ -119,12 +127,10 @@ public final class Ram implements AutoCloseable {
       return;
     }
     closed = true;
-    try {
-      kernel.munmap(all);
-    } finally {
-      if (file != Descriptor.NONE) {
-        kernel.close(file);
-      }
+    Closing closing = new Closing().then(this::unmap);
+    if (file != Descriptor.NONE) {
+      closing.then(() -> kernel.close(file));
     }
+    closing.end();
   }
 }

@@ -40,9 +40,9 @@ public record RamOptions(long length, PageSize page, boolean shared, String path
   /** Check that the parts fit. */
   public RamOptions {
     if (length <= 0 || length > Long.MAX_VALUE - page.bytes()) {
-      throw new IllegalArgumentException("cannot make memory of " + length + " bytes: the length must be positive");
+      throw new IllegalArgumentException("cannot make memory of " + length + " bytes: from 1 to " + (Long.MAX_VALUE - page.bytes()) + " can be asked for");
     }
-    if (!path.isEmpty() && page != PageSize.SMALL && shared) {
+    if (!path.isEmpty() && shared) {
       throw new IllegalArgumentException("memory lies in the file " + path + " or is shared as a memory file, not both");
     }
   }

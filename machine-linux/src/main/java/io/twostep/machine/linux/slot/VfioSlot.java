@@ -2,6 +2,7 @@ package io.twostep.machine.linux.slot;
 
 import io.twostep.dma.DmaMappingException;
 import io.twostep.dma.DmaMappingException.Reason;
+import io.twostep.dma.spi.Closing;
 import io.twostep.dma.spi.ConfigSpace;
 import io.twostep.dma.spi.DeviceAddress;
 import io.twostep.dma.spi.DeviceSlot;
@@ -78,8 +79,7 @@ public final class VfioSlot implements DeviceSlot {
       space.join(slot);
       return slot;
     } catch (RuntimeException e) {
-      device.close();
-      throw e;
+      throw Closing.after(e, device::close);
     }
   }
 
@@ -262,31 +262,26 @@ public final class VfioSlot implements DeviceSlot {
       }
       closed = true;
     }
-    try {
-      interrupts.close();
-    } finally {
-      arena.close();
-      unmapAll();
-    }
+    new Closing().then(interrupts::close).then(this::unmapAll).then(device::close).end();
   }
 
+  /** What a native call holds cannot be unmapped under it: then the arena throws, and all stays mapped. */
   private void unmapAll() {
-    try {
-      for (MemorySegment view : mapped) {
-        if (view != null) {
-          MemorySegment raw = MemorySegment.ofAddress(view.address());
-          windows.remove(view.address(), view.byteSize());
-          unmap(raw, view.byteSize());
-        }
+    arena.close();
+    Closing closing = new Closing();
+    for (MemorySegment view : mapped) {
+      if (view != null) {
+        windows.remove(view.address(), view.byteSize());
+        closing.then(() -> unmap(view));
       }
-    } finally {
-      device.close();
     }
+    closing.end();
   }
 
+  /** The view has died with its arena; what it saw is still mapped. */
   @SuppressWarnings("restricted")
-  private void unmap(MemorySegment raw, long length) {
-    device.unmap(raw.reinterpret(length));
+  private void unmap(MemorySegment view) {
+    device.unmap(MemorySegment.ofAddress(view.address()).reinterpret(view.byteSize()));
   }
 
   @Override

@@ -3,6 +3,7 @@ package io.twostep.machine.linux.vfio;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
+import io.twostep.dma.spi.Closing;
 import io.twostep.machine.linux.Errno;
 import io.twostep.machine.linux.SystemCallException;
 import io.twostep.machine.linux.kernel.Descriptor;
@@ -49,8 +50,7 @@ public final class VfioContainer implements AutoCloseable {
       }
       return new VfioContainer(kernel, descriptor);
     } catch (RuntimeException e) {
-      kernel.close(descriptor);
-      throw e;
+      throw Closing.after(e, () -> kernel.close(descriptor));
     }
   }
 
@@ -88,7 +88,8 @@ public final class VfioContainer implements AutoCloseable {
   }
 
   /** Ask what the IOMMU can do, and what is left of it. */
-  public IommuInfo info() {
+  public synchronized IommuInfo info() {
+    requireOpen();
     try (Arena scratch = Arena.ofConfined()) {
       return IommuInfo.of(InfoReader.read(kernel, descriptor, VfioRequests.IOMMU_GET_INFO, scratch, IommuInfoLayout.SIZE, -1));
     }
@@ -101,9 +102,7 @@ public final class VfioContainer implements AutoCloseable {
    * @param deviceWrites whether devices may write it
    */
   public synchronized void map(long iova, long phys, long length, boolean deviceReads, boolean deviceWrites) {
-    if (closed) {
-      throw new IllegalStateException(descriptor.name() + ": the container is closed");
-    }
+    requireOpen();
     map.set(JAVA_INT, MapLayout.FLAGS, (deviceReads ? MapLayout.READ : 0) | (deviceWrites ? MapLayout.WRITE : 0));
     map.set(JAVA_LONG, MapLayout.MAP_PHYS, phys);
     map.set(JAVA_LONG, MapLayout.MAP_IOVA, iova);
@@ -121,6 +120,12 @@ public final class VfioContainer implements AutoCloseable {
     unmap.set(JAVA_LONG, MapLayout.UNMAP_LENGTH, length);
     kernel.ioctl(descriptor, VfioRequests.IOMMU_UNMAP_DMA, unmap);
     return unmap.get(JAVA_LONG, MapLayout.UNMAP_LENGTH);
+  }
+
+  private void requireOpen() {
+    if (closed) {
+      throw new IllegalStateException(descriptor.name() + ": the container is closed");
+    }
   }
 
   @Override

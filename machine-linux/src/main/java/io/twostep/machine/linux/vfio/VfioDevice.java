@@ -5,7 +5,11 @@ import static java.lang.foreign.ValueLayout.JAVA_INT_UNALIGNED;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 import static java.lang.foreign.ValueLayout.JAVA_LONG_UNALIGNED;
 
+import io.twostep.dma.spi.Closing;
+import io.twostep.machine.linux.Errno;
+import io.twostep.machine.linux.SystemCallException;
 import io.twostep.machine.linux.kernel.Descriptor;
+import io.twostep.machine.linux.kernel.IoctlRequest;
 import io.twostep.machine.linux.kernel.Kernel;
 import io.twostep.machine.linux.kernel.MapOptions;
 import io.twostep.machine.linux.vfio.VfioRegion.Area;
@@ -14,14 +18,25 @@ import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import java.util.concurrent.locks.ReentrantReadWriteLock;
+import java.util.function.Supplier;
 
-/** A PCI function that the kernel has handed over: its regions, interrupts and reset. Closing it stops its bus mastering, in the kernel. Thread-safe. */
+/**
+ * A PCI function that the kernel has handed over: its regions, interrupts and reset. Closing it stops its bus mastering, in the kernel. Thread-safe.
+ *
+ * <p>Once it is closed whatever is asked of it fails with EBADF, here: the kernel may have given its number to another file.
+ */
 public final class VfioDevice implements AutoCloseable {
   private final Kernel kernel;
   private final Descriptor descriptor;
   private final boolean canReset;
   private final int regions;
   private final int interrupts;
+
+  /** Held shared while the descriptor is used, and alone when it is closed. */
+  private final ReentrantReadWriteLock use = new ReentrantReadWriteLock();
+
+  private boolean closed;
 
   private VfioDevice(Kernel kernel, Descriptor descriptor, int flags, int regions, int interrupts) {
     this.kernel = kernel;
@@ -42,9 +57,28 @@ public final class VfioDevice implements AutoCloseable {
       }
       return new VfioDevice(kernel, descriptor, flags, regions, info.get(JAVA_INT, DeviceInfoLayout.INTERRUPTS));
     } catch (RuntimeException e) {
-      kernel.close(descriptor);
-      throw e;
+      throw Closing.after(e, () -> kernel.close(descriptor));
     }
+  }
+
+  private <T> T use(String call, Supplier<T> used) {
+    use.readLock().lock();
+    try {
+      if (closed) {
+        throw new SystemCallException(call, descriptor.name(), Errno.EBADF, "it was closed with its machine; open it again");
+      }
+      return used.get();
+    } finally {
+      use.readLock().unlock();
+    }
+  }
+
+  private int request(IoctlRequest request, MemorySegment structure) {
+    return use(request.name(), () -> kernel.ioctl(descriptor, request, structure));
+  }
+
+  private MemorySegment info(IoctlRequest request, Arena arena, long size, int index) {
+    return use(request.name(), () -> InfoReader.read(kernel, descriptor, request, arena, size, index));
   }
 
   /** Tell whether {@link #reset} works. */
@@ -54,7 +88,7 @@ public final class VfioDevice implements AutoCloseable {
 
   /** Reset the function; its configuration space is restored as it was. */
   public void reset() {
-    kernel.ioctl(descriptor, VfioRequests.DEVICE_RESET, 0);
+    use(VfioRequests.DEVICE_RESET.name(), () -> kernel.ioctl(descriptor, VfioRequests.DEVICE_RESET, 0));
   }
 
   /** Return the configuration space. */
@@ -66,7 +100,7 @@ public final class VfioDevice implements AutoCloseable {
   public VfioRegion region(int index) {
     Objects.checkIndex(index, regions);
     try (Arena arena = Arena.ofConfined()) {
-      MemorySegment info = InfoReader.read(kernel, descriptor, VfioRequests.DEVICE_GET_REGION_INFO, arena, RegionInfoLayout.SIZE, index);
+      MemorySegment info = info(VfioRequests.DEVICE_GET_REGION_INFO, arena, RegionInfoLayout.SIZE, index);
       long length = info.get(JAVA_LONG, RegionInfoLayout.LENGTH);
       return new VfioRegion(index, length, info.get(JAVA_LONG, RegionInfoLayout.OFFSET), mappable(info, length));
     }
@@ -95,22 +129,27 @@ public final class VfioDevice implements AutoCloseable {
 
   /** Map a part of a region; {@link #unmap} ends it. */
   public MemorySegment map(VfioRegion region, Area area) {
-    return kernel.mmap(area.length(), MapOptions.READ | MapOptions.WRITE, MapOptions.SHARED, descriptor, region.offset() + area.offset());
+    return use("mmap", () -> kernel.mmap(area.length(), MapOptions.READ | MapOptions.WRITE, MapOptions.SHARED, descriptor, region.offset() + area.offset()));
   }
 
   /** Unmap what {@link #map} returned. */
   public void unmap(MemorySegment mapped) {
-    kernel.munmap(mapped);
+    try {
+      kernel.munmap(mapped);
+    } catch (SystemCallException e) {
+      throw e.explained(
+          "%s: BAR mapped at 0x%x+0x%x".formatted(descriptor.name(), mapped.address(), mapped.byteSize()), "it stays so, and the device with this process, until the process ends");
+    }
   }
 
   /** Read a part of a region in one access of the buffer's width; returns false if the device does not answer with as many bytes. */
   public boolean read(VfioRegion region, long offset, MemorySegment buffer) {
-    return kernel.pread(descriptor, buffer, region.offset() + offset) == buffer.byteSize();
+    return use("pread", () -> kernel.pread(descriptor, buffer, region.offset() + offset)) == buffer.byteSize();
   }
 
   /** Write a part of a region in one access of the buffer's width; returns false if the device does not take as many bytes. */
   public boolean write(VfioRegion region, long offset, MemorySegment buffer) {
-    return kernel.pwrite(descriptor, buffer, region.offset() + offset) == buffer.byteSize();
+    return use("pwrite", () -> kernel.pwrite(descriptor, buffer, region.offset() + offset)) == buffer.byteSize();
   }
 
   /** Return how many vectors an interrupt index has that can signal eventfds; 0 for none. */
@@ -119,35 +158,41 @@ public final class VfioDevice implements AutoCloseable {
       return 0;
     }
     try (Arena arena = Arena.ofConfined()) {
-      MemorySegment info = InfoReader.read(kernel, descriptor, VfioRequests.DEVICE_GET_IRQ_INFO, arena, InterruptLayout.INFO_SIZE, index);
+      MemorySegment info = info(VfioRequests.DEVICE_GET_IRQ_INFO, arena, InterruptLayout.INFO_SIZE, index);
       return (info.get(JAVA_INT, InterruptLayout.FLAGS) & InterruptLayout.EVENTFD) == 0 ? 0 : info.get(JAVA_INT, InterruptLayout.INFO_COUNT);
     }
   }
 
-  /** Signal eventfds from now on, {@link Descriptor#NONE} for vectors that signal nobody. */
+  /**
+   * Signal eventfds from now on, {@link Descriptor#NONE} for vectors that signal nobody.
+   *
+   * @throws IllegalStateException if the kernel has not so many vectors to give: it says how many it has, and sets up none
+   */
   void signal(int index, int first, List<Descriptor> events) {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment set = set(arena, InterruptLayout.DATA_EVENTFD | InterruptLayout.ACTION_TRIGGER, index, first, events.size(), 4L * events.size());
       for (int i = 0; i < events.size(); i++) {
         set.set(JAVA_INT, InterruptLayout.SET_DATA + 4L * i, events.get(i).number());
       }
-      kernel.ioctl(descriptor, VfioRequests.DEVICE_SET_IRQS, set);
+      int left = request(VfioRequests.DEVICE_SET_IRQS, set);
+      if (left > 0) {
+        throw new IllegalStateException(
+            "%s: of %d interrupt vectors the kernel has %d to give; set 'vectors' to %d".formatted(descriptor.name(), events.size(), left, left));
+      }
     }
   }
 
   /** Signal nobody any more on any vector of an index. */
   void silence(int index) {
     try (Arena arena = Arena.ofConfined()) {
-      kernel.ioctl(
-          descriptor, VfioRequests.DEVICE_SET_IRQS, set(arena, InterruptLayout.DATA_NONE | InterruptLayout.ACTION_TRIGGER, index, 0, 0, 0));
+      request(VfioRequests.DEVICE_SET_IRQS, set(arena, InterruptLayout.DATA_NONE | InterruptLayout.ACTION_TRIGGER, index, 0, 0, 0));
     }
   }
 
   /** Let the line interrupt again, which masks itself whenever it fires. */
   void unmaskLine() {
     try (Arena arena = Arena.ofConfined()) {
-      kernel.ioctl(
-          descriptor,
+      request(
           VfioRequests.DEVICE_SET_IRQS,
           set(arena, InterruptLayout.DATA_NONE | InterruptLayout.ACTION_UNMASK, InterruptLayout.INDEX_INTX, 0, 1, 0));
     }
@@ -165,7 +210,15 @@ public final class VfioDevice implements AutoCloseable {
 
   @Override
   public void close() {
-    kernel.close(descriptor);
+    use.writeLock().lock();
+    try {
+      if (!closed) {
+        closed = true;
+        kernel.close(descriptor);
+      }
+    } finally {
+      use.writeLock().unlock();
+    }
   }
 
   @Override

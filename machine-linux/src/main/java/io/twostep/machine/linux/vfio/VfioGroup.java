@@ -2,6 +2,7 @@ package io.twostep.machine.linux.vfio;
 
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 
+import io.twostep.dma.spi.Closing;
 import io.twostep.machine.linux.Errno;
 import io.twostep.machine.linux.SystemCallException;
 import io.twostep.machine.linux.kernel.Descriptor;
@@ -40,12 +41,10 @@ public final class VfioGroup implements AutoCloseable {
         join(kernel, descriptor, container);
         return new VfioGroup(kernel, descriptor, container);
       } catch (RuntimeException e) {
-        kernel.close(descriptor);
-        throw e;
+        throw Closing.after(e, () -> kernel.close(descriptor));
       }
     } catch (RuntimeException e) {
-      container.close();
-      throw e;
+      throw Closing.after(e, container::close);
     }
   }
 
@@ -81,8 +80,7 @@ public final class VfioGroup implements AutoCloseable {
     try {
       container.setIommu();
     } catch (RuntimeException e) {
-      kernel.ioctl(descriptor, VfioRequests.GROUP_UNSET_CONTAINER, 0);
-      throw e;
+      throw Closing.after(e, () -> kernel.ioctl(descriptor, VfioRequests.GROUP_UNSET_CONTAINER, 0));
     }
   }
 
@@ -104,10 +102,6 @@ public final class VfioGroup implements AutoCloseable {
 
   @Override
   public void close() {
-    try {
-      kernel.close(descriptor);
-    } finally {
-      container.close();
-    }
+    new Closing().then(() -> kernel.close(descriptor)).then(container::close).end();
   }
 }

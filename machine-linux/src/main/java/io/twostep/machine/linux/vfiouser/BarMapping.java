@@ -1,5 +1,7 @@
 package io.twostep.machine.linux.vfiouser;
 
+import io.twostep.dma.spi.Closing;
+import io.twostep.machine.linux.SystemCallException;
 import io.twostep.machine.linux.kernel.Descriptor;
 import io.twostep.machine.linux.kernel.Kernel;
 import io.twostep.machine.linux.kernel.MapOptions;
@@ -14,15 +16,18 @@ import java.util.Map;
 /** The parts of a BAR that this process has mapped. */
 final class BarMapping implements AutoCloseable {
   private final Kernel kernel;
+  private final String name;
   private final Map<Area, MemorySegment> parts = new LinkedHashMap<>();
 
   /**
    * Map what a region offers; the descriptor is no longer needed then.
    *
+   * @param name names device and BAR in messages
    * @throws ProtocolException if the descriptor has not what the region says: touching it would be a bus error
    */
-  BarMapping(Kernel kernel, RegionInfo info, Descriptor file) {
+  BarMapping(Kernel kernel, String name, RegionInfo info, Descriptor file) {
     this.kernel = kernel;
+    this.name = name;
     if (file.equals(Descriptor.NONE)) {
       return;
     }
@@ -35,8 +40,7 @@ final class BarMapping implements AutoCloseable {
             area, kernel.mmap(area.size(), MapOptions.READ | MapOptions.WRITE, MapOptions.SHARED, file, info.offset() + area.offset()));
       }
     } catch (RuntimeException e) {
-      close();
-      throw e;
+      throw Closing.after(e, this::close);
     }
   }
 
@@ -52,9 +56,18 @@ final class BarMapping implements AutoCloseable {
     return parts;
   }
 
+  private void unmap(MemorySegment part) {
+    try {
+      kernel.munmap(part);
+    } catch (SystemCallException e) {
+      throw e.explained(name, "0x%x bytes of it stay mapped until this process ends".formatted(part.byteSize()));
+    }
+  }
+
   @Override
   public void close() {
-    parts.values().forEach(kernel::munmap);
+    Closing closing = new Closing().thenEach(parts.values(), this::unmap);
     parts.clear();
+    closing.end();
   }
 }

@@ -2,6 +2,7 @@ package io.twostep.machine.linux.vfiouser;
 
 import io.twostep.dma.DmaMappingException;
 import io.twostep.dma.DmaMappingException.Reason;
+import io.twostep.dma.spi.Closing;
 import io.twostep.machine.linux.Errno;
 import io.twostep.machine.linux.SystemCallException;
 import io.twostep.machine.linux.kernel.Descriptor;
@@ -77,16 +78,14 @@ final class Connection implements AutoCloseable {
     try {
       connect(kernel, socket, path, nanoTime, nanoTime.getAsLong() + timeoutNanos);
     } catch (RuntimeException e) {
-      kernel.close(socket);
-      throw e;
+      throw Closing.after(e, () -> kernel.close(socket));
     }
     MessageSocket messages = new MessageSocket(kernel, socket, nanoTime, TRANSFER, MOST_DESCRIPTORS);
     Connection connection = new Connection(device, messages, timeoutNanos, nanoTime);
     try {
       connection.negotiate();
     } catch (RuntimeException e) {
-      connection.close();
-      throw e;
+      throw Closing.after(e, connection::close);
     }
     return connection;
   }
@@ -343,8 +342,10 @@ final class Connection implements AutoCloseable {
       if (lostBecause == null) {
         lostBecause = why;
         LOG.warn("{}", why);
-        onLost.run();
-        socket.close();
+        RuntimeException left = new Closing().then(onLost).then(socket::close).failure();
+        if (left != null) {
+          LOG.warn("{}: {}", device, left.getMessage());
+        }
       }
     } finally {
       unlock();
@@ -357,11 +358,12 @@ final class Connection implements AutoCloseable {
   public void close() {
     lock();
     try {
+      Closing closing = new Closing();
       if (lostBecause == null) {
         lostBecause = device + ": the machine is closed";
-        onLost.run();
+        closing.then(onLost);
       }
-      socket.close();
+      closing.then(socket::close).end();
     } finally {
       unlock();
     }

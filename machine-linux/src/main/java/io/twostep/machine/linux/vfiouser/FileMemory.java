@@ -4,6 +4,7 @@ import io.twostep.dma.DmaMappingException;
 import io.twostep.dma.DmaMappingException.Reason;
 import io.twostep.dma.MemoryBlock;
 import io.twostep.dma.MemoryPlacement;
+import io.twostep.dma.spi.Closing;
 import io.twostep.dma.spi.MemoryRegion;
 import io.twostep.machine.linux.SystemCallException;
 import io.twostep.machine.linux.kernel.Kernel;
@@ -94,14 +95,13 @@ final class FileMemory implements DeviceMemory {
     blocksMade++;
     SharedFile file;
     try {
-      file = new SharedFile(kernel, name(), frames + alignment - frame);
+      file = new SharedFile(kernel, device + " " + name(), frames + alignment - frame);
     } catch (SystemCallException e) {
       throw noMemory(length, highestPhys, e);
     }
     long first = file.address() + alignment - 1 & -alignment;
     if (Long.compareUnsigned(first + (frames - 1), highestPhys) > 0) {
-      file.close();
-      throw noMemory(length, highestPhys, null);
+      throw Closing.after(noMemory(length, highestPhys, null), file::close);
     }
     return new FileBlock(this, file, name(), first, frames, length);
   }
@@ -200,7 +200,12 @@ final class FileMemory implements DeviceMemory {
     closed = true;
     List<FileBlock> left = new ArrayList<>(index.blocks());
     index = BlockIndex.EMPTY;
-    left.forEach(FileBlock::end);
-    left.forEach(block -> block.file().close());
+    new Closing().thenEach(left, FileMemory::end).end();
+  }
+
+  /** A block that a native call holds cannot be unmapped under it: then its end throws, and it stays. */
+  private static void end(FileBlock block) {
+    block.end();
+    block.file().close();
   }
 }

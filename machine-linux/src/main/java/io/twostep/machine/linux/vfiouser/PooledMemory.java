@@ -16,12 +16,14 @@ import org.jspecify.annotations.Nullable;
 /** Memory in one file, which a server is given once and whole. Once the server is lost it hands out nothing: the server may still hold it. */
 final class PooledMemory extends ForwardingMemory implements DeviceMemory {
   private final ProcessMemory memory;
+  private final String device;
   private final Runnable requireAlive;
   private final FileRun run;
 
-  private PooledMemory(ProcessMemory memory, Runnable requireAlive) {
+  private PooledMemory(ProcessMemory memory, String device, Runnable requireAlive) {
     super(memory);
     this.memory = memory;
+    this.device = device;
     this.requireAlive = requireAlive;
     run = new FileRun(List.of(memory.ram().file()), 0, memory.segment(memory.ram().first(), memory.ram().length()));
   }
@@ -40,7 +42,7 @@ final class PooledMemory extends ForwardingMemory implements DeviceMemory {
     } catch (SystemCallException e) {
       throw e.explained(device + ": memory of " + length + " bytes", "set a smaller 'memory'");
     }
-    return new PooledMemory(new ProcessMemory(ram, new DeviceWindows()), requireAlive);
+    return new PooledMemory(new ProcessMemory(ram, new DeviceWindows()), device, requireAlive);
   }
 
   /** Return the address of the first byte. */
@@ -66,6 +68,10 @@ final class PooledMemory extends ForwardingMemory implements DeviceMemory {
 
   @Override
   public void close() {
-    memory.close();
+    try {
+      memory.close();
+    } catch (SystemCallException e) {
+      throw e.explained(device + ": " + e.subject(), "what is still mapped stays so until this process ends");
+    }
   }
 }

@@ -84,9 +84,16 @@ final class RemoteIommu implements HostManagedIommu, Connection.Target {
         done += mapRun(iova + done, phys + done, length - done, access);
       }
     } catch (RuntimeException e) {
-      unmapRuns(iova, done);
-      throw e;
+      throw undone(iova, done, e);
     }
+  }
+
+  /** Take back what a failing call has mapped. A server that does not let go of it knows more than the caller, who takes all of it for unmapped: it is lost. */
+  private RuntimeException undone(long iova, long length, RuntimeException failure) {
+    if (unmapRuns(iova, length) == length || connection.isLost()) {
+      return failure;
+    }
+    return connection.lose("keeps 0x%x+0x%x, which it was asked to let go of when a part of the same map failed: %s".formatted(iova, length, failure.getMessage()), failure);
   }
 
   /** A range that spans adjacent blocks spans files, and is a run for each. Returns the bytes of the first. */
@@ -97,12 +104,12 @@ final class RemoteIommu implements HostManagedIommu, Connection.Target {
     }
     long within = phys - file.bytes().address();
     long length = Math.min(most, file.bytes().byteSize() - within);
-    if (mappingSlots() <= 0) {
-      throw new DmaMappingException(
-          Reason.MAPPING_SLOTS,
-          "%s: no slot is left for 0x%x+0x%x: %d mappings live, which is all that 'dma-maps' and the server allow; unmap some".formatted(connection.device(), iova, length, slots));
-    }
     synchronized (runs) {
+      if (runs.count() >= slots) {
+        throw new DmaMappingException(
+            Reason.MAPPING_SLOTS,
+            "%s: no slot is left for 0x%x+0x%x: %d mappings live, which is all that 'dma-maps' and the server allow; unmap some".formatted(connection.device(), iova, length, slots));
+      }
       if (!runs.tryAdd(iova, length, access, file.bytes(), within)) {
         throw new DmaMappingException(Reason.ALREADY_LINKED, "%s: part of 0x%x+0x%x is mapped already".formatted(connection.device(), iova, length));
       }

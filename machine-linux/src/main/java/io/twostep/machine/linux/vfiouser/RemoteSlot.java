@@ -2,6 +2,7 @@ package io.twostep.machine.linux.vfiouser;
 
 import io.twostep.dma.DmaMappingException;
 import io.twostep.dma.DmaMappingException.Reason;
+import io.twostep.dma.spi.Closing;
 import io.twostep.dma.spi.ConfigSpace;
 import io.twostep.dma.spi.DeviceAddress;
 import io.twostep.dma.spi.DeviceSlot;
@@ -69,14 +70,11 @@ final class RemoteSlot implements DeviceSlot, AutoCloseable {
       config = new RemoteConfig(connection, device, configLength(kernel));
       interrupts = new RemoteInterrupts(kernel, connection.device(), device, config, loop, device.interrupts(InterruptInfo.MSIX));
     } catch (RefusedException | ProtocolException e) {
-      unmap();
-      throw connection.lose(e instanceof RefusedException ? "does not say what it serves" : e.getMessage(), e);
+      throw Closing.after(connection.lose(e instanceof RefusedException ? "does not say what it serves" : e.getMessage(), e), this::unmap);
     } catch (SystemCallException e) {
-      unmap();
-      throw connection.lose("passed a descriptor that cannot be mapped: " + e.getMessage(), e);
+      throw Closing.after(connection.lose("passed a descriptor that cannot be mapped: " + e.getMessage(), e), this::unmap);
     } catch (RuntimeException e) {
-      unmap();
-      throw e;
+      throw Closing.after(e, this::unmap);
     }
   }
 
@@ -93,11 +91,12 @@ final class RemoteSlot implements DeviceSlot, AutoCloseable {
 
   private Bar open(Kernel kernel, int index, RemoteDevice.Region region) {
     RegionInfo info = region.info();
+    String name = connection.device() + " BAR " + index;
     try {
       if (info.size() == 0) {
         return Bar.NONE;
       }
-      BarMapping mapping = new BarMapping(kernel, info, region.file());
+      BarMapping mapping = new BarMapping(kernel, name, info, region.file());
       mappings[index] = mapping;
       MemorySegment whole = mapping.parts().get(new Area(0, info.size()));
       if (whole != null) {
@@ -110,7 +109,7 @@ final class RemoteSlot implements DeviceSlot, AutoCloseable {
           .forEach(
               (area, part) ->
                   areas.put(
-                      area, new BarMmio(ofSlot(part), connection.device() + " BAR " + index, cause -> connection.lose("took away the memory behind BAR " + index, cause))));
+                      area, new BarMmio(ofSlot(part), name, cause -> connection.lose("took away the memory behind BAR " + index, cause))));
       registers[index] = new RemoteRegisters(connection, device, index, info.size(), areas);
       return new Bar(Bar.Kind.REGISTERS, 0, busAddress(index), info.size());
     } finally {
@@ -212,19 +211,20 @@ final class RemoteSlot implements DeviceSlot, AutoCloseable {
   /** Take interrupts and BARs away. */
   @Override
   public void close() {
-    interrupts.close();
-    unmap();
+    new Closing().then(interrupts::close).then(this::unmap).end();
   }
 
   private void unmap() {
     if (arena.scope().isAlive()) {
       arena.close();
     }
+    Closing closing = new Closing();
     for (BarMapping mapping : mappings) {
       if (mapping != null) {
-        mapping.close();
+        closing.then(mapping::close);
       }
     }
+    closing.end();
   }
 
   @Override

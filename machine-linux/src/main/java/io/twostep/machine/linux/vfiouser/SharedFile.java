@@ -1,5 +1,7 @@
 package io.twostep.machine.linux.vfiouser;
 
+import io.twostep.dma.spi.Closing;
+import io.twostep.machine.linux.SystemCallException;
 import io.twostep.machine.linux.kernel.Descriptor;
 import io.twostep.machine.linux.kernel.Kernel;
 import io.twostep.machine.linux.kernel.MapOptions;
@@ -21,8 +23,7 @@ final class SharedFile {
       kernel.sealSize(file);
       mapped = kernel.mmap(length, MapOptions.READ | MapOptions.WRITE, MapOptions.SHARED, file, 0);
     } catch (RuntimeException e) {
-      kernel.close(file);
-      throw e;
+      throw Closing.after(e, () -> kernel.close(file));
     }
   }
 
@@ -43,12 +44,19 @@ final class SharedFile {
     return mapped;
   }
 
+  private void unmap() {
+    try {
+      kernel.munmap(mapped);
+    } catch (SystemCallException e) {
+      throw e.explained(file.name(), "its " + length() + " bytes stay mapped until this process ends");
+    }
+  }
+
   /** Unmap and close; may be repeated. */
   void close() {
     if (!closed) {
       closed = true;
-      kernel.munmap(mapped);
-      kernel.close(file);
+      new Closing().then(this::unmap).then(() -> kernel.close(file)).end();
     }
   }
 }

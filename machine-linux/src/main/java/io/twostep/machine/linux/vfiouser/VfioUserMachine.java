@@ -1,6 +1,7 @@
 package io.twostep.machine.linux.vfiouser;
 
 import io.twostep.dma.spi.AddressSpace;
+import io.twostep.dma.spi.Closing;
 import io.twostep.dma.spi.DeviceAddress;
 import io.twostep.dma.spi.DeviceSlot;
 import io.twostep.dma.spi.Machine;
@@ -12,6 +13,7 @@ import io.twostep.machine.linux.SystemCallException;
 import io.twostep.machine.linux.kernel.Kernel;
 import io.twostep.machine.linux.run.EventLoop;
 import io.twostep.machine.linux.vfiouser.protocol.DmaMap;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
@@ -58,24 +60,18 @@ public final class VfioUserMachine implements Machine {
     } catch (SystemCallException e) {
       throw e.explained(name, e.errno() == Errno.EAGAIN ? "the server takes no client now: end the other one" : "start the server, and name the socket that it listens at");
     }
-    EventLoop loop = null;
-    DeviceMemory memory = null;
+    List<Runnable> opened = new ArrayList<>(List.of(connection::close));
     try {
-      loop = new EventLoop(kernel, name);
-      memory =
+      EventLoop loop = new EventLoop(kernel, name);
+      opened.add(loop::close);
+      DeviceMemory memory =
           config.translated()
               ? new FileMemory(kernel, name, config.memory(), connection::requireAlive)
               : PooledMemory.open(kernel, name, config.memory(), connection::requireAlive);
+      opened.add(memory::close);
       return new VfioUserMachine(config, kernel, loop, connection, memory);
     } catch (RuntimeException e) {
-      connection.close();
-      if (loop != null) {
-        loop.close();
-      }
-      if (memory != null) {
-        memory.close();
-      }
-      throw e;
+      throw Closing.after(e, opened.toArray(Runnable[]::new));
     }
   }
 
@@ -98,8 +94,7 @@ public final class VfioUserMachine implements Machine {
         connection.onLost(watch::cancel);
       }
     } catch (RuntimeException e) {
-      slot.close();
-      throw e;
+      throw Closing.after(e, slot::close);
     }
   }
 
@@ -162,10 +157,6 @@ public final class VfioUserMachine implements Machine {
       }
       closed = true;
     }
-    slot.busMaster(false);
-    slot.close();
-    connection.close();
-    loop.close();
-    memory.close();
+    new Closing().then(() -> slot.busMaster(false)).then(slot::close).then(connection::close).then(loop::close).then(memory::close).end();
   }
 }

@@ -25,6 +25,10 @@ public final class FakeDevice {
   private final int[] events = new int[VECTORS];
   private byte[] config = new byte[256];
   private boolean gone;
+  private Registers registers;
+  private int accesses;
+  private int lossAt;
+  private Loss loss = Loss.ONE_ACCESS;
   private boolean deaf;
   private boolean resettable = true;
   private boolean mappable = true;
@@ -37,6 +41,41 @@ public final class FakeDevice {
     bars[0] = Arena.ofAuto().allocate(BAR_LENGTH, 4096);
     bars[2] = Arena.ofAuto().allocate(BAR_LENGTH, 4096);
     Arrays.fill(events, -1);
+  }
+
+  /** What answers for BAR 0 instead of memory; asked 4 or 8 bytes at a time. */
+  public interface Registers {
+    long read(long offset, int width);
+
+    void write(long offset, int width, long value);
+  }
+
+  /** What of a device stops answering. */
+  public enum Loss {
+    /** One access is a bus error, and no other. */
+    ONE_ACCESS,
+    /** The decoding of its BARs is off from an access on. */
+    DECODING,
+    /** It is gone from an access on. */
+    DEVICE
+  }
+
+  /** Have something else answer for BAR 0, which can be reached by calls only then. */
+  public void answerWith(Registers newRegisters) {
+    registers = newRegisters;
+    mappable = false;
+  }
+
+  /** Count accesses to BARs and configuration space anew, and lose what is said at the {@code n}-th, the first being 1; 0 for never. */
+  public void loseAt(int n, Loss what) {
+    accesses = 0;
+    lossAt = n;
+    loss = what;
+  }
+
+  /** Tell whether there were as many accesses as it took to lose something. */
+  public boolean isLost() {
+    return lossAt != 0 && accesses >= lossAt;
   }
 
   /** Pull the device out: it reads nothing and takes nothing. */
@@ -136,9 +175,30 @@ public final class FakeDevice {
     return Stream.of(bars).filter(Objects::nonNull).anyMatch(bar -> phys >= bar.address() && phys + length <= bar.address() + BAR_LENGTH);
   }
 
+  private void access(String call, boolean bar) {
+    accesses++;
+    boolean lost =
+        switch (loss) {
+          case ONE_ACCESS -> accesses == lossAt;
+          case DECODING -> bar && isLost();
+          case DEVICE -> isLost();
+        };
+    if (gone || lost) {
+      throw new SystemCallException(call, address, Errno.EIO);
+    }
+  }
+
   long read(MemorySegment buffer, long offset) {
-    if (gone) {
-      throw new SystemCallException("pread", address, Errno.EIO);
+    access("pread", offset < CONFIG_OFFSET);
+    Registers answering = registers;
+    if (offset < BAR_LENGTH && answering != null) {
+      long value = answering.read(offset, (int) buffer.byteSize());
+      if (buffer.byteSize() == 4) {
+        buffer.set(ValueLayout.JAVA_INT, 0, (int) value);
+      } else {
+        buffer.set(ValueLayout.JAVA_LONG, 0, value);
+      }
+      return buffer.byteSize();
     }
     if (offset < CONFIG_OFFSET) {
       buffer.copyFrom(register(offset, buffer.byteSize()));
@@ -150,8 +210,11 @@ public final class FakeDevice {
   }
 
   long write(MemorySegment buffer, long offset) {
-    if (gone) {
-      throw new SystemCallException("pwrite", address, Errno.EIO);
+    access("pwrite", offset < CONFIG_OFFSET);
+    Registers answering = registers;
+    if (offset < BAR_LENGTH && answering != null) {
+      answering.write(offset, (int) buffer.byteSize(), buffer.byteSize() == 4 ? buffer.get(ValueLayout.JAVA_INT, 0) : buffer.get(ValueLayout.JAVA_LONG, 0));
+      return buffer.byteSize();
     }
     if (offset < CONFIG_OFFSET) {
       register(offset, buffer.byteSize()).copyFrom(buffer);
@@ -168,8 +231,12 @@ public final class FakeDevice {
     return buffer.byteSize();
   }
 
-  /** The kernel stops the device when its descriptor goes. */
+  /** The kernel stops the device when its descriptor goes, if that can be reached. */
   void closed() {
+    if (loss == Loss.DEVICE && isLost()) {
+      kernel.note(address + " closed out of reach");
+      return;
+    }
     if (isMaster()) {
       kernel.note(address + " bus master off by the kernel");
     }

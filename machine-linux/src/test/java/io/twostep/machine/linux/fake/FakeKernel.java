@@ -72,7 +72,7 @@ public final class FakeKernel implements Kernel {
 
   /** Unmap what a machine left mapped on purpose. */
   public synchronized void forget() {
-    mapped.forEach((at, length) -> real.munmap(MemorySegment.ofAddress(at).reinterpret(length)));
+    mapped.forEach((at, length) -> unmap(MemorySegment.ofAddress(at).reinterpret(length)));
     mapped.clear();
   }
 
@@ -87,7 +87,7 @@ public final class FakeKernel implements Kernel {
   synchronized Object object(int number) {
     Object object = open.get(number);
     if (object == null) {
-      throw new SystemCallException("fake", Integer.toString(number), Errno.EBADF);
+      throw new AssertionError("descriptor " + number + " was closed: its number may be another file's by now");
     }
     return object;
   }
@@ -119,18 +119,24 @@ public final class FakeKernel implements Kernel {
     return new Descriptor(add(vfio.open(path)), path);
   }
 
+  /** The descriptor is gone also when this fails, as on Linux. */
   @Override
   public void close(Descriptor descriptor) {
     Object object;
     synchronized (this) {
-      if (events.remove(descriptor.number()) != null) {
-        real.close(descriptor);
-        return;
+      if (events.remove(descriptor.number()) == null) {
+        object = object(descriptor);
+        open.remove(descriptor.number());
+      } else {
+        object = null;
       }
-      object = object(descriptor);
-      open.remove(descriptor.number());
     }
-    vfio.closed(object);
+    if (object == null) {
+      real.close(descriptor);
+    } else {
+      vfio.closed(object);
+    }
+    step("close", descriptor.name());
   }
 
   @Override
@@ -208,14 +214,21 @@ public final class FakeKernel implements Kernel {
     return hugeFiles.getOrDefault(file.number(), 0);
   }
 
+  /** What fails to be unmapped stays mapped. */
   @Override
   public void munmap(MemorySegment segment) {
+    step("munmap", "0x" + Long.toHexString(segment.address()));
     synchronized (this) {
       if (!Long.valueOf(segment.byteSize()).equals(mapped.remove(segment.address()))) {
         throw new SystemCallException("munmap", "0x" + Long.toHexString(segment.address()), Errno.EINVAL);
       }
     }
     hugePages.giveBack(segment.address());
+    unmap(segment);
+  }
+
+  /** A device's memory is the device's, mapped or not. */
+  private void unmap(MemorySegment segment) {
     if (!vfio.ownsMemory(segment.address())) {
       note("memory unmapped");
       real.munmap(segment);

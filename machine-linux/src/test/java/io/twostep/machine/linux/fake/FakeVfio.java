@@ -25,6 +25,7 @@ public final class FakeVfio {
   private long lastIova = (1L << 39) - 1;
   private long unmapShortBy;
   private boolean interruptRemapping = true;
+  private int vectorsLeft = Integer.MAX_VALUE;
 
   FakeVfio(FakeKernel kernel) {
     this.kernel = kernel;
@@ -46,6 +47,11 @@ public final class FakeVfio {
   /** Have interrupts not remapped. */
   public void noInterruptRemapping() {
     interruptRemapping = false;
+  }
+
+  /** Set how many interrupt vectors there are to give. */
+  public void vectorsLeft(int count) {
+    vectorsLeft = count;
   }
 
   /** Set how many bytes may be pinned. */
@@ -143,7 +149,12 @@ public final class FakeVfio {
         data.set(JAVA_INT, 4, 1);
         data.set(JAVA_INT, 12, data.get(JAVA_INT, 8) == 2 ? FakeDevice.VECTORS : 0);
       }
-      case 0x3b6e -> interrupts(device, data);
+      case 0x3b6e -> {
+        if (data.get(JAVA_INT, 16) > vectorsLeft) {
+          return vectorsLeft;
+        }
+        interrupts(device, data);
+      }
       case 0x3b6f -> {
         if (!device.resettable()) {
           throw refused(request.name(), device.toString(), Errno.ENOTTY);

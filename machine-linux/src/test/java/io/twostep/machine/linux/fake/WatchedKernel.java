@@ -1,5 +1,7 @@
 package io.twostep.machine.linux.fake;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import io.twostep.machine.linux.Errno;
 import io.twostep.machine.linux.kernel.Descriptor;
 import io.twostep.machine.linux.kernel.IoctlRequest;
@@ -69,6 +71,22 @@ public final class WatchedKernel implements Kernel {
     return text.toString();
   }
 
+  /** Check that nothing is open or mapped but, where an unmap is what failed, what that was about; which is unmapped then. */
+  public void requireNothingLeft(String after) {
+    if (after.contains(": munmap ")) {
+      assertThat(leaks()).as(after).matches("mapping of \\d+ bytes; ");
+      forget();
+    }
+    assertThat(leaks()).as(after).isEmpty();
+  }
+
+  /** Unmap what could not be unmapped on purpose. */
+  @SuppressWarnings("restricted")
+  public synchronized void forget() {
+    mapped.forEach((at, length) -> real.munmap(MemorySegment.ofAddress(at).reinterpret(length)));
+    mapped.clear();
+  }
+
   private void step(String call, String subject) {
     if (wrong == Wrong.CALL_FAILS) {
       nthCall.failIfPicked(call, subject);
@@ -91,6 +109,7 @@ public final class WatchedKernel implements Kernel {
     return opened(real.open(path, flags));
   }
 
+  /** The descriptor is gone also when this fails, as on Linux. */
   @Override
   public void close(Descriptor descriptor) {
     synchronized (this) {
@@ -99,6 +118,7 @@ public final class WatchedKernel implements Kernel {
       }
     }
     real.close(descriptor);
+    step("close", descriptor.name());
   }
 
   @Override
@@ -165,8 +185,10 @@ public final class WatchedKernel implements Kernel {
     return segment;
   }
 
+  /** What fails to be unmapped stays mapped. */
   @Override
   public void munmap(MemorySegment segment) {
+    step("munmap", "0x" + Long.toHexString(segment.address()));
     synchronized (this) {
       if (mapped.remove(segment.address()) == null) {
         throw new AssertionError("0x" + Long.toHexString(segment.address()) + " is unmapped twice");

@@ -71,6 +71,21 @@ class ProcessMemoryTest {
   }
 
   @Test
+  void blockThatNobodyLookedAtBeforeItsMachineClosedIsNoWayToUnmappedMemory() {
+    ProcessMemory memory = memory();
+    MemoryBlock block = memory.allocate(4096, MemoryPlacement.SCATTERED);
+    memory.close();
+    assertThatThrownBy(block::segment).isInstanceOf(IllegalStateException.class).hasMessageContaining("its machine is");
+    assertThat(kernel.leaks()).isEmpty();
+  }
+
+  @Test
+  void memoryIsSharedOrLiesInAFile() {
+    assertThatThrownBy(() -> new RamOptions(LENGTH, PageSize.SMALL, true, "/tmp/ram")).isInstanceOf(IllegalArgumentException.class).hasMessageContaining("not both");
+    assertThatThrownBy(() -> new RamOptions(Long.MAX_VALUE, PageSize.SMALL, false, "")).hasMessageContaining("from 1 to " + (Long.MAX_VALUE - 4096));
+  }
+
+  @Test
   void reusedMemoryIsZeroAgainAndTheOldSegmentIsDead() {
     try (ProcessMemory memory = memory()) {
       MemoryBlock block = memory.allocate(LENGTH, MemoryPlacement.SCATTERED);

@@ -100,6 +100,17 @@ class ClientAndServerTest {
   }
 
   @Test
+  void modelThatFailsAtAStoredRegisterCostsNobodyHisSession() throws Exception {
+    try (ServedHere _ = new ServedHere(server(false).withShared(new SharedWindow(0, 0, 0x1000)), device);
+        VfioUserMachine machine = VfioUserMachine.open(client())) {
+      DeviceSlot slot = machine.slot(VfioUserMachine.DEVICE);
+      slot.mmio(0).write32(CopyDevice.FAIL, 1);
+      assertThat(slot.deviceId()).as("what was stored before a message is seen before it").isEqualTo(0x0777_1b36);
+      assertThat(machine.lost()).isNull();
+    }
+  }
+
+  @Test
   void slotShowsWhatTheModelIs() throws Exception {
     try (ServedHere _ = new ServedHere(server(false), device);
         VfioUserMachine machine = VfioUserMachine.open(client())) {

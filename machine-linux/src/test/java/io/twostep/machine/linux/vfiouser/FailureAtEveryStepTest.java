@@ -62,7 +62,7 @@ class FailureAtEveryStepTest {
   }
 
   private static void nothingIsLeft(WatchedKernel kernel, String after) {
-    assertThat(kernel.leaks()).as(after).isEmpty();
+    kernel.requireNothingLeft(after);
     assertThat(Thread.getAllStackTraces().keySet()).as(after).filteredOn(thread -> thread.getName().equals("twostep-machine")).hasSizeLessThanOrEqualTo(1);
   }
 

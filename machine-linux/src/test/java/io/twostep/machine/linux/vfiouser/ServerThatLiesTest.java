@@ -271,6 +271,20 @@ class ServerThatLiesTest {
   }
 
   @Test
+  void serverThatKeepsTheBeginningOfAMapWhoseRestFailedIsLost() {
+    server.on(Command.DMA_UNMAP, (message, wire) -> wire.refuse(message, Errno.EBUSY)).start();
+    try (VfioUserMachine machine = open();
+        MemoryBlock block = machine.memory().allocate(4096, MemoryPlacement.CONTIGUOUS)) {
+      HostManagedIommu iommu = (HostManagedIommu) machine.addressSpaceFor(machine.slots().getFirst()).iommu();
+      assertThatThrownBy(() -> iommu.map(0x10000, block.phys(0), 8192, 3))
+          .isInstanceOfSatisfying(DmaMappingException.class, e -> assertThat(e.reason()).isEqualTo(Reason.DETACHED))
+          .hasMessageContaining("keeps 0x10000+0x1000, which it was asked to let go of when a part of the same map failed: ")
+          .hasMessageContaining("no memory at 0x%x".formatted(block.phys(0) + 4096));
+      assertThat(machine.lost()).contains("keeps 0x10000+0x1000");
+    }
+  }
+
+  @Test
   void memoryThatAServerWasGivenCannotBeTakenAway() {
     AtomicReference<Throwable> refused = new AtomicReference<>();
     server

@@ -11,6 +11,8 @@ import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Sends and receives whole messages over a UNIX socket; never waits longer than it is told.
@@ -21,6 +23,7 @@ public final class MessageSocket implements AutoCloseable {
   /** Bytes that a message has at most beside its data: header, the longest structure, the longest VERSION text. */
   private static final int OVERHEAD = 64 << 10;
 
+  private static final Logger LOG = LoggerFactory.getLogger(MessageSocket.class);
   private static final long LONGEST_NAP_NANOS = 20_000_000;
 
   private final Kernel kernel;
@@ -201,10 +204,14 @@ public final class MessageSocket implements AutoCloseable {
     }
   }
 
-  /** Close descriptors that came along and are of no use. */
+  /** Close descriptors that came along and are of no use. Never fails: what the close of a stranger's file says is the stranger's affair. */
   public void closeAll(List<Descriptor> descriptors) {
     for (int i = 0; i < descriptors.size(); i++) {
-      kernel.close(descriptors.get(i));
+      try {
+        kernel.close(descriptors.get(i));
+      } catch (SystemCallException e) {
+        LOG.debug("{}", e.getMessage());
+      }
     }
   }
 

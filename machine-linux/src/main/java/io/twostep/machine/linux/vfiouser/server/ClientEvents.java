@@ -1,5 +1,6 @@
 package io.twostep.machine.linux.vfiouser.server;
 
+import io.twostep.dma.spi.Closing;
 import io.twostep.machine.linux.kernel.Descriptor;
 import io.twostep.machine.linux.kernel.Kernel;
 import io.twostep.machine.linux.kernel.PollEvents;
@@ -10,9 +11,12 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** The client's eventfds, one for each vector at most. Not thread-safe. */
 final class ClientEvents implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(ClientEvents.class);
   private static final String EVENTFD = "anon_inode:[eventfd]";
 
   private final Kernel kernel;
@@ -36,9 +40,20 @@ final class ClientEvents implements AutoCloseable {
     for (Descriptor descriptor : given) {
       requireEventfd(descriptor);
     }
+    Closing closing = new Closing();
     for (int i = 0; i < given.size(); i++) {
-      detach(first + i);
-      events[first + i] = given.get(i);
+      int vector = first + i;
+      closing.then(() -> detach(vector));
+      events[vector] = given.get(i);
+    }
+    tellOf(closing);
+  }
+
+  /** Those that are given are owned whatever became of those that were there. */
+  private static void tellOf(Closing closing) {
+    RuntimeException failure = closing.failure();
+    if (failure != null) {
+      LOG.warn("an eventfd of the client's: {}", failure.getMessage());
     }
   }
 
@@ -73,8 +88,11 @@ final class ClientEvents implements AutoCloseable {
   /** Let go of all; may be repeated. */
   @Override
   public void close() {
+    Closing closing = new Closing();
     for (int i = 0; i < events.length; i++) {
-      detach(i);
+      int vector = i;
+      closing.then(() -> detach(vector));
     }
+    closing.end();
   }
 }

@@ -1,5 +1,6 @@
 package io.twostep.machine.linux.vfiouser.server;
 
+import io.twostep.dma.spi.Closing;
 import io.twostep.machine.linux.Errno;
 import io.twostep.machine.linux.SystemCallException;
 import io.twostep.machine.linux.kernel.Descriptor;
@@ -40,8 +41,7 @@ final class ClientRuns implements AutoCloseable {
     }
     MemorySegment memory = file.equals(Descriptor.NONE) ? null : mmap(map, file);
     if (!runs.tryAdd(map.iova(), map.size(), map.flags(), memory, 0)) {
-      release(memory);
-      throw new ProtocolException(Errno.EEXIST, map + " overlaps another map");
+      throw Closing.after(new ProtocolException(Errno.EEXIST, map + " overlaps another map"), () -> release(memory));
     }
   }
 
@@ -91,9 +91,12 @@ final class ClientRuns implements AutoCloseable {
   /** Take all maps away; may be repeated. */
   @Override
   public void close() {
+    Closing closing = new Closing();
     for (int i = 0; i < runs.count(); i++) {
-      release(runs.memory(i));
+      MemorySegment memory = runs.memory(i);
+      closing.then(() -> release(memory));
     }
     runs.clear();
+    closing.end();
   }
 }

@@ -1,5 +1,6 @@
 package io.twostep.machine.linux.vfiouser.server;
 
+import io.twostep.dma.spi.Closing;
 import io.twostep.dma.spi.DeviceModel;
 import io.twostep.dma.spi.DeviceModel.BarSpec;
 import io.twostep.machine.linux.kernel.Kernel;
@@ -132,12 +133,10 @@ final class ServedDevice implements AutoCloseable {
 
   @Override
   public void close() {
-    try {
-      model.close();
-    } finally {
-      if (shared != null) {
-        shared.close();
-      }
+    Closing closing = new Closing().then(model::close);
+    if (shared != null) {
+      closing.then(shared::close);
     }
+    closing.end();
   }
 }

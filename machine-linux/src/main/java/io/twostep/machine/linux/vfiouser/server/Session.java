@@ -1,5 +1,6 @@
 package io.twostep.machine.linux.vfiouser.server;
 
+import io.twostep.dma.spi.Closing;
 import io.twostep.machine.linux.Errno;
 import io.twostep.machine.linux.SystemCallException;
 import io.twostep.machine.linux.kernel.Descriptor;
@@ -205,10 +206,10 @@ final class Session implements AutoCloseable {
     try {
       device.forgetClient();
     } finally {
-      messages.close();
-      runs.close();
-      events.close();
-      socket.close();
+      RuntimeException left = new Closing().then(messages::close).then(runs::close).then(events::close).then(socket::close).failure();
+      if (left != null) {
+        LOG.warn("not all of the client's could be given back: {}", left.getMessage());
+      }
     }
   }
 }

@@ -1,5 +1,6 @@
 package io.twostep.machine.linux.vfiouser.server;
 
+import io.twostep.dma.spi.Closing;
 import io.twostep.dma.spi.DeviceModel;
 import io.twostep.machine.linux.Errno;
 import io.twostep.machine.linux.SystemCallException;
@@ -69,19 +70,17 @@ public final class VfioUserServer implements AutoCloseable {
     try {
       device = new ServedDevice(kernel, model, config, nanoTime);
     } catch (RuntimeException e) {
-      model.close();
-      throw e;
+      throw Closing.after(e, model::close);
     }
-    Descriptor listener = null;
     try {
-      listener = listener(kernel, config.socket());
-      return new VfioUserServer(kernel, config, nanoTime, listener, kernel.eventfd("stop of " + config.socket()), device);
-    } catch (RuntimeException e) {
-      if (listener != null) {
-        kernel.close(listener);
+      Descriptor listener = listener(kernel, config.socket());
+      try {
+        return new VfioUserServer(kernel, config, nanoTime, listener, kernel.eventfd("stop of " + config.socket()), device);
+      } catch (RuntimeException e) {
+        throw Closing.after(e, () -> kernel.close(listener));
       }
-      device.close();
-      throw e;
+    } catch (RuntimeException e) {
+      throw Closing.after(e, device::close);
     }
   }
 
@@ -93,8 +92,7 @@ public final class VfioUserServer implements AutoCloseable {
       kernel.listen(socket, BACKLOG);
       return socket;
     } catch (RuntimeException e) {
-      kernel.close(socket);
-      throw e;
+      throw Closing.after(e, () -> kernel.close(socket));
     }
   }
 
@@ -201,10 +199,12 @@ public final class VfioUserServer implements AutoCloseable {
         }
         closed = true;
       }
-      kernel.close(listener);
-      kernel.close(stop);
-      delete(config.socket());
-      device.close();
+      new Closing()
+          .then(() -> kernel.close(listener))
+          .then(() -> kernel.close(stop))
+          .then(() -> delete(config.socket()))
+          .then(device::close)
+          .end();
     } finally {
       serving.unlock();
     }
