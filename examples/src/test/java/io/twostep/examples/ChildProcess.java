@@ -2,12 +2,20 @@ package io.twostep.examples;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.twostep.device.nvme.NvmeController;
+import io.twostep.dma.DmaMapper;
+import io.twostep.machine.linux.vfiouser.VfioUserMachine;
+import io.twostep.platform.Platform;
+import java.io.File;
 import java.io.IOException;
 import java.net.URISyntaxException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import picocli.CommandLine;
 
 /** What tests of a JVM of its own need: programs of this JDK, and where classes lie. */
 public final class ChildProcess {
@@ -32,6 +40,20 @@ public final class ChildProcess {
     Ended ended = run(command);
     assertThat(ended.status()).as("%s: %s", command, ended.output()).isZero();
     return ended.output();
+  }
+
+  /** Return the command line in a JVM of its own, with these options of Java's, ready to be started; what it says on the error output is the test's. */
+  public static ProcessBuilder twostep(List<String> options, String... arguments) throws ClassNotFoundException {
+    String places =
+        Stream.of(Twostep.class, DmaMapper.class, NvmeController.class, VfioUserMachine.class, Platform.class, CommandLine.class, Class.forName("org.slf4j.Logger"))
+            .map(ChildProcess::place)
+            .distinct()
+            .collect(Collectors.joining(File.pathSeparator));
+    List<String> command = new ArrayList<>(List.of(tool("java"), "-XX:TieredStopAtLevel=1", "--enable-native-access=ALL-UNNAMED"));
+    command.addAll(options);
+    command.addAll(List.of("-cp", places, Twostep.class.getName()));
+    command.addAll(List.of(arguments));
+    return new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT);
   }
 
   /** Return the jar or folder that a class was loaded from. */

@@ -63,11 +63,7 @@ final class Arguments {
 
   /** Read a seed, any whole number of 64 bits, as the machine's setting; nothing for nothing. */
   static Map<String, String> seed(String text) {
-    try {
-      return text.isEmpty() ? Map.of() : Map.of("seed", Long.toString(Long.parseLong(text.trim())));
-    } catch (NumberFormatException e) {
-      throw new BadInput("--seed is '" + text + "'; it must be a whole number");
-    }
+    return text.isEmpty() ? Map.of() : Map.of("seed", Long.toString(seedNumber(text)));
   }
 
   /** Read a seed, any whole number of 64 bits. */
@@ -87,6 +83,11 @@ final class Arguments {
     return text;
   }
 
+  /** Read words that are separated by commas; what is empty stays, for whoever knows the words to refuse. */
+  static List<String> words(String text) {
+    return Arrays.stream(text.split(",", -1)).map(String::strip).toList();
+  }
+
   /** Read a strategy, or all. */
   static List<Strategy> strategies(String text) {
     List<String> words = new ArrayList<>(Arrays.stream(Strategy.values()).map(Strategy::text).toList());
@@ -104,14 +105,21 @@ final class Arguments {
     return file;
   }
 
-  /** Check that a file can be read. */
-  static Path readable(String text) {
-    Path file;
+  /** Read a path. */
+  static Path path(String text) {
+    if (text.isEmpty()) {
+      throw new BadInput("an empty name is no path");
+    }
     try {
-      file = Path.of(text);
+      return Path.of(text);
     } catch (InvalidPathException e) {
       throw new BadInput("'" + text + "' is no path: " + e.getReason());
     }
+  }
+
+  /** Check that a file can be read. */
+  static Path readable(String text) {
+    Path file = path(text);
     if (!Files.exists(file)) {
       throw new BadInput(text + " does not exist");
     }
@@ -126,12 +134,7 @@ final class Arguments {
 
   /** Check that a file can be written: its folder is there, and it is no folder itself. */
   static Path output(String text) {
-    Path file;
-    try {
-      file = Path.of(text);
-    } catch (InvalidPathException e) {
-      throw new BadInput("'" + text + "' is no path: " + e.getReason());
-    }
+    Path file = path(text);
     if (Files.isDirectory(file)) {
       throw new BadInput(text + " is a folder; name a file in it");
     }

@@ -8,14 +8,11 @@ import java.io.IOException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.concurrent.Callable;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Spec;
 
 /** Writes down where memory really lies, for {@code compare}. */
 @Command(
@@ -27,7 +24,7 @@ import picocli.CommandLine.Spec;
       "Exit status: 0 if the layout was written, 2 for bad input or a missing privilege."
     },
     mixinStandardHelpOptions = true)
-final class CaptureCommand implements Callable<Integer> {
+final class CaptureCommand extends CommandWork {
   private static final Pattern RANGE = Pattern.compile("(?:0x)?([0-9a-fA-F]{1,16})-(?:0x)?([0-9a-fA-F]{1,16})");
 
   @Option(names = "--file", paramLabel = "FILE", description = "A file, mapped into memory and read.")
@@ -51,13 +48,8 @@ final class CaptureCommand implements Callable<Integer> {
   @Option(names = "--json", description = "With -o: print one JSON object about what was written.")
   private boolean json;
 
-  @Spec private @Nullable CommandSpec spec;
-
   @Override
   public Integer call() throws IOException {
-    if (spec == null) {
-      throw new IllegalStateException("runs only as a command");
-    }
     check();
     if (!Files.exists(Path.of("/proc/self/pagemap"))) {
       throw new BadInput("this system has no /proc/self/pagemap; capture needs Linux with a page map");
@@ -67,12 +59,12 @@ final class CaptureCommand implements Callable<Integer> {
     Captured found = found(source);
     String layout = text(source, found);
     if (written == null) {
-      spec.commandLine().getOut().print(layout);
-      spec.commandLine().getOut().flush();
+      out().print(layout);
+      out().flush();
       return CommandLineMain.DONE;
     }
     Arguments.write(written, layout);
-    spec.commandLine().getOut().println(json ? json(source, found, written.toString()) : summary(source, found) + ", written to " + written);
+    out().println(json ? json(source, found, written.toString()) : summary(source, found) + ", written to " + written);
     return CommandLineMain.DONE;
   }
 

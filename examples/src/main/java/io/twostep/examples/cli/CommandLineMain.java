@@ -34,6 +34,20 @@ public final class CommandLineMain {
   public static int run(PrintStream out, PrintStream err, String... arguments) {
     PrintWriter outWriter = new PrintWriter(out, true, StandardCharsets.UTF_8);
     PrintWriter errWriter = new PrintWriter(err, true, StandardCharsets.UTF_8);
+    CommandLine commands = commands();
+    commands.setOut(outWriter).setErr(errWriter).setColorScheme(CommandLine.Help.defaultColorScheme(Ansi.OFF));
+    commands.setParameterExceptionHandler((e, args) -> refuse(errWriter, describe(e)));
+    commands.setExecutionExceptionHandler((e, command, parsed) -> fail(errWriter, e));
+    try {
+      return commands.execute(arguments);
+    } catch (OutOfMemoryError e) {
+      errWriter.printf("twostep: failed: Java's heap of %d MiB is too small for this; set TWOSTEP_JAVA_OPTIONS=-Xmx4g, or more%n", Runtime.getRuntime().maxMemory() >> 20);
+      return FAILED;
+    }
+  }
+
+  /** Make all commands, other modules' too. */
+  static CommandLine commands() {
     CommandLine commands = new CommandLine(new Root());
     commands.addSubcommand(new NvmeCommand());
     commands.addSubcommand(new PeerCommand());
@@ -50,15 +64,7 @@ public final class CommandLineMain {
       source.commands().forEach(commands::addSubcommand);
     }
     commands.getSubcommands().values().forEach(command -> command.getCommandSpec().versionProvider(new VersionText()));
-    commands.setOut(outWriter).setErr(errWriter).setColorScheme(CommandLine.Help.defaultColorScheme(Ansi.OFF));
-    commands.setParameterExceptionHandler((e, args) -> refuse(errWriter, describe(e)));
-    commands.setExecutionExceptionHandler((e, command, parsed) -> fail(errWriter, e));
-    try {
-      return commands.execute(arguments);
-    } catch (OutOfMemoryError e) {
-      errWriter.printf("twostep: failed: Java's heap of %d MiB is too small for this; set TWOSTEP_JAVA_OPTIONS=-Xmx4g, or more%n", Runtime.getRuntime().maxMemory() >> 20);
-      return FAILED;
-    }
+    return commands;
   }
 
   private static int refuse(PrintWriter err, String message) {

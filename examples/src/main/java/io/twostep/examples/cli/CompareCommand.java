@@ -10,13 +10,10 @@ import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Spec;
 
 /** Maps the same buffers by every strategy on every stack, and says what each cost. */
 @Command(
@@ -26,7 +23,7 @@ import picocli.CommandLine.Spec;
       "Exit status: 0 if every byte was read as it is, 1 if not, 2 for bad input."
     },
     mixinStandardHelpOptions = true)
-final class CompareCommand implements Callable<Integer> {
+final class CompareCommand extends CommandWork {
   private static final long MOST_IO_SIZE = 16L << 20;
   private static final long LEAST_COMPARED = 4096;
   private static final long MOST_COMPARED = 1L << 20;
@@ -49,19 +46,14 @@ final class CompareCommand implements Callable<Integer> {
   @Option(names = "--html", paramLabel = "OUT", description = "Write a report with pictures to a file, request sizes from 4 KiB to 1 MiB compared too.")
   private @Nullable String html;
 
-  @Spec private @Nullable CommandSpec spec;
-
   @Override
   public Integer call() throws IOException {
-    if (spec == null) {
-      throw new IllegalStateException("runs only as a command");
-    }
     long bytes = Arguments.bytes("--io-size", ioSize, 512, MOST_IO_SIZE, 512);
     int times = Arguments.number("--rounds", rounds, 1, 1000);
     Path report = html == null ? null : Arguments.output(html);
-    PrintWriter out = spec.commandLine().getOut();
-    StepLine progress = new StepLine(spec.commandLine().getErr());
-    try (Comparing comparing = source.open(Long.parseLong(Arguments.seed(seed).getOrDefault("seed", "1")), progress)) {
+    PrintWriter out = out();
+    StepLine progress = new StepLine(err());
+    try (Comparing comparing = source.open(Arguments.seedNumber(seed), progress)) {
       Comparison result = comparing.run(bytes, Effort.of(times));
       progress.end();
       out.println(json ? CompareReport.json(result) : CompareReport.text(result));

@@ -8,12 +8,9 @@ import io.twostep.machine.linux.PciInventory;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Spec;
 
 /** Lists this computer's PCI functions and what is missing to use each. */
 @Command(
@@ -23,7 +20,7 @@ import picocli.CommandLine.Spec;
       "Exit status: 0, or 2 for bad input."
     },
     mixinStandardHelpOptions = true)
-final class DevicesCommand implements Callable<Integer> {
+final class DevicesCommand extends CommandWork {
   @Option(names = "--bind", paramLabel = "ADDRESS", description = "Say what would give this function to VFIO; with --yes, do it.")
   private @Nullable String bind;
 
@@ -39,14 +36,9 @@ final class DevicesCommand implements Callable<Integer> {
   @Option(names = "--root", paramLabel = "FOLDER", description = "Where sys, proc and dev are. Default: /.", hidden = true)
   private String root = "/";
 
-  @Spec private @Nullable CommandSpec spec;
-
   @Override
   public Integer call() {
-    if (spec == null) {
-      throw new IllegalStateException("runs only as a command");
-    }
-    PrintWriter out = spec.commandLine().getOut();
+    PrintWriter out = out();
     HostPaths paths = HostPaths.under(Path.of(root));
     if (bind != null && unbind != null) {
       throw new BadInput("--bind and --unbind exclude each other; give one");

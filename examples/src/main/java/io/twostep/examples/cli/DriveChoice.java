@@ -8,7 +8,6 @@ import io.twostep.machine.linux.vfiouser.VfioUserMachine;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -59,7 +58,7 @@ record DriveChoice(String machine, String device, String socket) {
     }
     return backends == null
         ? Stacks.ofThisComputer()
-        : List.of(Stacks.onThisComputer(Arrays.stream(backends.split(",", -1)).map(String::strip).toList()));
+        : List.of(Stacks.onThisComputer(Arguments.words(backends)));
   }
 
   /** Refuse a drive that is in use or cannot be used, and any write that was not asked for, naming what would be lost. */

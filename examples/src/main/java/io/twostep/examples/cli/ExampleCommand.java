@@ -4,38 +4,29 @@ import java.io.IOException;
 import java.nio.file.NoSuchFileException;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.Callable;
-import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Parameters;
-import picocli.CommandLine.Spec;
 
 /** Runs the small mains, each of which shows one idea. */
 @Command(
     name = "example",
     description = {"Run one of the small mains that show one idea each, or, without NAME, list them.", "Exit status: 0 if it did what it shows, 1 if not, 2 for bad input."},
     mixinStandardHelpOptions = true)
-final class ExampleCommand implements Callable<Integer> {
+final class ExampleCommand extends CommandWork {
   @Parameters(paramLabel = "NAME", arity = "0..1", description = "Which one.")
   private String name = "";
 
   @Parameters(index = "1..*", paramLabel = "ARGUMENT", description = "What it is given.")
   private List<String> arguments = new ArrayList<>();
 
-  @Spec private @Nullable CommandSpec spec;
-
   @Override
   public Integer call() {
-    if (spec == null) {
-      throw new IllegalStateException("runs only as a command");
-    }
     if (name.isEmpty()) {
       TextTable table = new TextTable("");
       for (SmallMain each : SmallMain.ALL) {
         table.row(each.name(), each.arguments(), each.idea());
       }
-      spec.commandLine().getOut().println(String.join(System.lineSeparator(), table.lines()));
+      out().println(String.join(System.lineSeparator(), table.lines()));
       return CommandLineMain.DONE;
     }
     SmallMain chosen = SmallMain.of(name);

@@ -1,17 +1,15 @@
 package io.twostep.examples.cli;
 
+import io.twostep.examples.temporary.AtEnd;
 import io.twostep.examples.temporary.TemporaryPath;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Spec;
 
 /** Boots a guest with an emulated IOMMU and controllers, and runs the driver in it through VFIO. */
 @Command(
@@ -21,7 +19,7 @@ import picocli.CommandLine.Spec;
       "Exit status: 0 if everything passed, 1 if not, 2 for bad input, 3 if something is missing and nothing was run."
     },
     mixinStandardHelpOptions = true)
-final class GuestTestCommand implements Callable<Integer> {
+final class GuestTestCommand extends CommandWork {
   @Option(names = "--bits", paramLabel = "LIST", description = "Address bits of the IOMMU, one boot for each: 48, 39 or both. Default: 48,39; 48 for figures.")
   private @Nullable String bits;
 
@@ -36,13 +34,8 @@ final class GuestTestCommand implements Callable<Integer> {
   @Option(names = "--json", description = "Print the figures as one JSON object; everything else goes to the error output.")
   private boolean json;
 
-  @Spec private @Nullable CommandSpec spec;
-
   @Override
   public Integer call() throws IOException, InterruptedException {
-    if (spec == null) {
-      throw new IllegalStateException("runs only as a command");
-    }
     if (json && !figures) {
       throw new BadInput("--json prints figures; add --figures");
     }
@@ -50,8 +43,8 @@ final class GuestTestCommand implements Callable<Integer> {
       throw new BadInput("--figures measures and --scenario proves; give one");
     }
     List<String> widths = new ArrayList<>();
-    for (String width : (bits != null ? bits : figures ? "48" : "48,39").split(",", -1)) {
-      widths.add(Arguments.choice("--bits", width.strip(), List.of("48", "39")));
+    for (String width : Arguments.words(bits != null ? bits : figures ? "48" : "48,39")) {
+      widths.add(Arguments.choice("--bits", width, List.of("48", "39")));
     }
     if (figures && widths.size() != 1) {
       throw new BadInput("figures are taken in one boot; give one width with --bits");
@@ -59,7 +52,7 @@ final class GuestTestCommand implements Callable<Integer> {
     try (TemporaryPath measured = TemporaryPath.file("twostep-figures-", ".json")) {
       int status = boot(widths, measured.path());
       if (json && status == CommandLineMain.DONE) {
-        spec.commandLine().getOut().println(Files.readString(measured.path()).strip());
+        out().println(Files.readString(measured.path()).strip());
       }
       return status;
     }
@@ -85,6 +78,16 @@ final class GuestTestCommand implements Callable<Integer> {
     if (json) {
       guest.redirectOutput(Path.of("/dev/stderr").toFile());
     }
-    return guest.start().waitFor();
+    try (AtEnd _ = AtEnd.run("end of the guest", GuestTestCommand::endTheGuest)) {
+      return guest.start().waitFor();
+    }
+  }
+
+  /** End the script before what it started, so that it starts nothing else. */
+  private static void endTheGuest() {
+    ProcessHandle command = ProcessHandle.current();
+    List<ProcessHandle> started = command.descendants().toList();
+    command.children().forEach(ProcessHandle::destroy);
+    started.forEach(ProcessHandle::destroy);
   }
 }

@@ -6,12 +6,9 @@ import io.twostep.examples.migrate.MigrateResult;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
-import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Spec;
 
 /** Moves a guest whose devices never rest from one modelled machine to another. */
 @Command(
@@ -21,7 +18,7 @@ import picocli.CommandLine.Spec;
       "Exit status: 0 if nothing was lost, 1 if something was, 2 for bad input."
     },
     mixinStandardHelpOptions = true)
-final class MigrateCommand implements Callable<Integer> {
+final class MigrateCommand extends CommandWork {
   private static final long LEAST_MEMORY = 4L << 20;
   private static final long MOST_MEMORY = 64L << 30;
   private static final long MOST_RATE = 64L << 30;
@@ -48,13 +45,8 @@ final class MigrateCommand implements Callable<Integer> {
   @Option(names = "--json", description = "Print one JSON object.")
   private boolean json;
 
-  @Spec private @Nullable CommandSpec spec;
-
   @Override
   public Integer call() {
-    if (spec == null) {
-      throw new IllegalStateException("runs only as a command");
-    }
     int count = Arguments.number("--devices", devices, 1, MOST_DEVICES);
     MigrateOptions options =
         new MigrateOptions(
@@ -63,9 +55,8 @@ final class MigrateCommand implements Callable<Integer> {
             Arguments.nanos("--downtime", downtime),
             count,
             abortAt == null ? -1 : Arguments.number("--abort-at", abortAt, 0, 100));
-    MigrateResult result = run(options, spec.commandLine().getErr());
-    PrintWriter out = spec.commandLine().getOut();
-    out.println(json ? MigrateReport.json(result) : MigrateReport.text(options, result));
+    MigrateResult result = run(options, err());
+    out().println(json ? MigrateReport.json(result) : MigrateReport.text(options, result));
     return result.verified() ? CommandLineMain.DONE : CommandLineMain.FAILED;
   }
 

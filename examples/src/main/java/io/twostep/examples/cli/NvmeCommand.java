@@ -1,7 +1,5 @@
 package io.twostep.examples.cli;
 
-import io.twostep.device.nvme.NvmeErrorKind;
-import io.twostep.device.nvme.NvmeException;
 import io.twostep.examples.nvme.Comparison;
 import io.twostep.examples.nvme.NvmeWorkload;
 import io.twostep.examples.nvme.StackChoice;
@@ -11,18 +9,12 @@ import io.twostep.platform.Platform;
 import io.twostep.platform.PluginListing;
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.io.UncheckedIOException;
 import java.nio.file.Files;
-import java.nio.file.Path;
-import java.util.Arrays;
 import java.util.List;
-import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
-import picocli.CommandLine.Spec;
 
 /** Stores a file on an NVMe namespace and reads it back, by every stack and strategy asked for. */
 @Command(
@@ -32,7 +24,7 @@ import picocli.CommandLine.Spec;
       "Exit status: 0 if every byte came back, 1 if not, 2 for bad input."
     },
     mixinStandardHelpOptions = true)
-final class NvmeCommand implements Callable<Integer> {
+final class NvmeCommand extends CommandWork {
   private static final long MOST_IO_SIZE = 16L << 20;
 
   @Parameters(paramLabel = "FILE", description = "The file, of any size.")
@@ -77,13 +69,8 @@ final class NvmeCommand implements Callable<Integer> {
   @Option(names = "--json", description = "Print one JSON object.")
   private boolean json;
 
-  @Spec private @Nullable CommandSpec spec;
-
   @Override
   public Integer call() {
-    if (spec == null) {
-      throw new IllegalStateException("runs only as a command");
-    }
     PluginListing plugins = Platform.plugins();
     DriveChoice drive = new DriveChoice(machine, device, socket);
     NvmeWorkload work = workload(drive);
@@ -92,9 +79,8 @@ final class NvmeCommand implements Callable<Integer> {
     if (!drive.isModelled()) {
       drive.requireConsent(work, stacks.getFirst(), destroy);
     }
-    PrintWriter out = spec.commandLine().getOut();
-    Comparison result = run(work, stacks, strategies, spec.commandLine().getErr());
-    out.println(json ? NvmeReport.json(file, result) : NvmeReport.table(file, result));
+    Comparison result = FileWork.on(work.file(), () -> run(work, stacks, strategies, err()));
+    out().println(json ? NvmeReport.json(file, result) : NvmeReport.table(file, result));
     return result.isVerified() ? CommandLineMain.DONE : CommandLineMain.FAILED;
   }
 
@@ -119,31 +105,19 @@ final class NvmeCommand implements Callable<Integer> {
     if (chosen == null) {
       return Stacks.all(plugins.plugins(), flush, granule);
     }
-    List<String> names = Arrays.stream(chosen.split(",", -1)).map(String::strip).toList();
+    List<String> names = Arguments.words(chosen);
+    if (!names.contains(Stacks.IOMMU) && !(flush + granule).isEmpty()) {
+      throw new BadInput("--flush and --granule are for backend " + Stacks.IOMMU + ", which is not in the stack " + chosen + "; leave them out");
+    }
     return List.of(Stacks.of(names, flush, granule));
   }
 
-  private static Comparison run(NvmeWorkload work, List<StackChoice> stacks, List<Strategy> strategies, PrintWriter err) {
+  private static Comparison run(NvmeWorkload work, List<StackChoice> stacks, List<Strategy> strategies, PrintWriter err) throws IOException {
+    ProgressLine progress = new ProgressLine(err, Files.size(work.file()), stacks.size() * strategies.size());
     try {
-      ProgressLine progress = new ProgressLine(err, Files.size(work.file()), stacks.size() * strategies.size());
-      try {
-        return Comparison.run(work, stacks, strategies, (stack, strategy) -> progress.begin(stack.label() + ", " + strategy.text()));
-      } finally {
-        progress.end();
-      }
-    } catch (IOException e) {
-      throw new BadInput(describe(work.file(), e));
-    } catch (UncheckedIOException e) {
-      throw new BadInput(e.getMessage() + ": " + e.getCause());
-    } catch (NvmeException e) {
-      if (e.kind() != NvmeErrorKind.NO_SPACE) {
-        throw e;
-      }
-      throw new BadInput("no space for the blocks of " + work.file() + " in " + Arguments.temporaryFolder() + ": " + Arguments.ANOTHER_FOLDER);
+      return Comparison.run(work, stacks, strategies, (stack, strategy) -> progress.begin(stack.label() + ", " + strategy.text()));
+    } finally {
+      progress.end();
     }
-  }
-
-  private static String describe(Path file, IOException e) {
-    return "working on " + file + " failed: " + (e.getMessage() == null ? e.toString() : e.getMessage());
   }
 }

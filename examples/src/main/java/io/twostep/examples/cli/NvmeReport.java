@@ -88,7 +88,7 @@ final class NvmeReport {
     }
     lines.add(
         result.isVerified()
-            ? "Every byte came back in all " + result.runs().size() + " runs."
+            ? "Every byte came back in " + RunCount.all(result.runs().size()) + "."
             : "Bytes were LOST in " + result.runs().stream().filter(run -> !run.verified()).count() + " of " + result.runs().size() + " runs.");
     return String.join(System.lineSeparator(), lines);
   }

@@ -1,25 +1,18 @@
 package io.twostep.examples.cli;
 
-import io.twostep.device.nvme.NvmeErrorKind;
-import io.twostep.device.nvme.NvmeException;
 import io.twostep.examples.nvme.PeerCopy;
 import io.twostep.examples.nvme.PeerCopyResult;
 import io.twostep.examples.nvme.PeerTree;
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.concurrent.Callable;
-import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
-import picocli.CommandLine.Spec;
 
 /** Copies a file between two NVMe controllers through the memory of one of them. */
 @Command(
@@ -30,7 +23,7 @@ import picocli.CommandLine.Spec;
       "Exit status: 0 if every byte arrived, 1 if not, 2 for bad input."
     },
     mixinStandardHelpOptions = true)
-final class PeerCommand implements Callable<Integer> {
+final class PeerCommand extends CommandWork {
   /** Stores beside the file: one on the first controller, two copies on the second. */
   private static final int STORES = 3;
 
@@ -43,44 +36,28 @@ final class PeerCommand implements Callable<Integer> {
   @Option(names = "--json", description = "Print one JSON object.")
   private boolean json;
 
-  @Spec private @Nullable CommandSpec spec;
-
   @Override
   public Integer call() {
-    if (spec == null) {
-      throw new IllegalStateException("runs only as a command");
-    }
     List<String> words = new ArrayList<>(PeerTree.texts());
     words.add("all");
     Arguments.choice("--path", path, words);
     List<PeerTree> trees = Arrays.stream(PeerTree.values()).filter(tree -> path.equals("all") || path.equals(tree.text())).toList();
-    List<PeerCopyResult> results = run(Arguments.file(file, STORES), trees, spec.commandLine().getErr());
-    PrintWriter out = spec.commandLine().getOut();
-    out.println(json ? PeerReport.json(results) : PeerReport.text(file, results));
+    Path path = Arguments.file(file, STORES);
+    List<PeerCopyResult> results = FileWork.on(path, () -> run(path, trees, err()));
+    out().println(json ? PeerReport.json(results) : PeerReport.text(file, results));
     return PeerReport.isVerified(results) ? CommandLineMain.DONE : CommandLineMain.FAILED;
   }
 
-  private static List<PeerCopyResult> run(Path file, List<PeerTree> trees, PrintWriter err) {
+  private static List<PeerCopyResult> run(Path file, List<PeerTree> trees, PrintWriter err) throws IOException {
+    ProgressLine progress = new ProgressLine(err, Files.size(file), trees.size());
     try {
-      ProgressLine progress = new ProgressLine(err, Files.size(file), trees.size());
-      try {
-        List<PeerCopyResult> results = new ArrayList<>();
-        for (PeerTree tree : trees) {
-          results.add(PeerCopy.run(file, tree, progress.begin(tree.text())));
-        }
-        return results;
-      } finally {
-        progress.end();
+      List<PeerCopyResult> results = new ArrayList<>();
+      for (PeerTree tree : trees) {
+        results.add(PeerCopy.run(file, tree, progress.begin(tree.text())));
       }
-    } catch (IOException e) {
-      throw new BadInput("working on " + file + " failed: " + (e.getMessage() == null ? e.toString() : e.getMessage()));
-    } catch (UncheckedIOException e) {
-      throw new BadInput(e.getMessage() + ": " + e.getCause());
-    } catch (NvmeException e) {
-      if (e.kind() != NvmeErrorKind.NO_SPACE) {
-        throw e;
-      }
-      throw new BadInput("no space for the blocks of " + file + " in " + Arguments.temporaryFolder() + ": " + Arguments.ANOTHER_FOLDER);
+      return results;
+    } finally {
+      progress.end();
     }
   }
 }

@@ -5,43 +5,33 @@ import io.twostep.platform.Platform;
 import io.twostep.platform.PluginInfo;
 import io.twostep.platform.PluginListing;
 import io.twostep.platform.PluginSource;
-import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Spec;
 
 /** Lists what was found: machines, backends, device models and drivers, with their settings. */
 @Command(
     name = "plugins",
     description = {"List the plugins that were found, with their settings.", "Exit status: 0, or 2 if something that should hold plugins does not, after the list."},
     mixinStandardHelpOptions = true)
-final class PluginsCommand implements Callable<Integer> {
+final class PluginsCommand extends CommandWork {
   @Option(names = "--json", description = "Print one JSON object.")
   private boolean json;
 
   @Option(names = "--folder", paramLabel = "FOLDER", description = "Look into the jars of this folder too.")
   private @Nullable Path folder;
 
-  @Spec private @Nullable CommandSpec spec;
-
   @Override
   public Integer call() {
-    if (spec == null) {
-      throw new IllegalStateException("runs only as a command");
-    }
     List<PluginSource> sources = new ArrayList<>(List.of(PluginSource.installed()));
     if (folder != null) {
       sources.add(PluginSource.jars(folder));
     }
     PluginListing listing = Platform.plugins(sources.toArray(PluginSource[]::new));
-    PrintWriter out = spec.commandLine().getOut();
-    out.println(json ? json(listing.plugins()) : table(listing.plugins()));
+    out().println(json ? json(listing.plugins()) : table(listing.plugins()));
     if (!listing.problems().isEmpty()) {
       throw new BadInput(String.join("; ", listing.problems()));
     }

@@ -10,13 +10,9 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.concurrent.Callable;
-import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
-import picocli.CommandLine.Spec;
 
 /** Moves a file between two hosts by RDMA while its memory comes and goes. */
 @Command(
@@ -26,7 +22,7 @@ import picocli.CommandLine.Spec;
       "Exit status: 0 if every byte arrived and came back, 1 if not, 2 for bad input."
     },
     mixinStandardHelpOptions = true)
-final class RdmaCommand implements Callable<Integer> {
+final class RdmaCommand extends CommandWork {
   /** A page event takes about as long as moving this much. */
   private static final long BYTES_PER_EVENT = 4096;
 
@@ -48,41 +44,32 @@ final class RdmaCommand implements Callable<Integer> {
   @Option(names = "--json", description = "Print one JSON object.")
   private boolean json;
 
-  @Spec private @Nullable CommandSpec spec;
-
   @Override
   public Integer call() {
-    if (spec == null) {
-      throw new IllegalStateException("runs only as a command");
-    }
     List<String> words = new ArrayList<>(RdmaMode.texts());
     words.add("all");
     Arguments.choice("--mode", mode, words);
     long events = Arguments.number("--churn", churn, 0, Integer.MAX_VALUE);
     long drawn = Arguments.seedNumber(seed);
     List<RdmaMode> modes = Arrays.stream(RdmaMode.values()).filter(each -> mode.equals("all") || mode.equals(each.text())).toList();
-    List<RdmaResult> results = run(Arguments.readable(file), modes, events, drawn, spec.commandLine().getErr());
-    PrintWriter out = spec.commandLine().getOut();
-    out.println(json ? RdmaReport.json(results) : RdmaReport.text(file, results));
+    Path path = Arguments.readable(file);
+    List<RdmaResult> results = FileWork.on(path, () -> run(path, modes, events, drawn, err()));
+    out().println(json ? RdmaReport.json(results) : RdmaReport.text(file, results));
     return RdmaReport.isVerified(results) ? CommandLineMain.DONE : CommandLineMain.FAILED;
   }
 
-  private static List<RdmaResult> run(Path file, List<RdmaMode> modes, long events, long seed, PrintWriter err) {
+  private static List<RdmaResult> run(Path file, List<RdmaMode> modes, long events, long seed, PrintWriter err) throws IOException {
+    long size = Files.size(file);
+    String unit = RdmaTransfer.countsEvents(size, events) ? "page events" : "bytes";
+    ProgressLine progress = new ProgressLine(err, Math.max(size, events * BYTES_PER_EVENT), modes.size());
     try {
-      long size = Files.size(file);
-      String unit = RdmaTransfer.countsEvents(size, events) ? "page events" : "bytes";
-      ProgressLine progress = new ProgressLine(err, Math.max(size, events * BYTES_PER_EVENT), modes.size());
-      try {
-        List<RdmaResult> results = new ArrayList<>();
-        for (RdmaMode each : modes) {
-          results.add(RdmaTransfer.run(file, each, events, seed, progress.begin(each.text(), unit)));
-        }
-        return results;
-      } finally {
-        progress.end();
+      List<RdmaResult> results = new ArrayList<>();
+      for (RdmaMode each : modes) {
+        results.add(RdmaTransfer.run(file, each, events, seed, progress.begin(each.text(), unit)));
       }
-    } catch (IOException e) {
-      throw new BadInput("working on " + file + " failed: " + (e.getMessage() == null ? e.toString() : e.getMessage()));
+      return results;
+    } finally {
+      progress.end();
     }
   }
 }

@@ -2,26 +2,23 @@ package io.twostep.examples.cli;
 
 import io.twostep.examples.serve.NvmeServer;
 import java.nio.file.Files;
-import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
-import picocli.CommandLine.Spec;
 
 /** Serves a device model over a UNIX socket until it is told to stop. */
 @Command(
     name = "serve",
     description = {
       "Serve a device model over a UNIX socket, by the vfio-user protocol: one client after another, until the process is told to stop (Ctrl-C, SIGTERM).",
-      "A FILE is the drive: what clients write is written to it. Without one the drive is memory, and gone at the end."
+      "A FILE is the drive: what clients write is written to it. Without one the drive is memory, and gone at the end.",
+      "Exit status: that of the signal that ended it, 1 if serving failed, 2 for bad input."
     },
     mixinStandardHelpOptions = true)
-final class ServeCommand implements Callable<Integer> {
+final class ServeCommand extends CommandWork {
   private static final List<String> DEVICES = List.of("nvme");
 
   @Parameters(paramLabel = "DEVICE", description = "What to serve: nvme.")
@@ -36,33 +33,23 @@ final class ServeCommand implements Callable<Integer> {
   @Option(names = "--size", paramLabel = "SIZE", description = "Bytes of a namespace in memory, where no FILE is given. Default: 1G.")
   private @Nullable String size;
 
-  @Spec private @Nullable CommandSpec spec;
-
   @Override
   public Integer call() {
-    if (spec == null) {
-      throw new IllegalStateException("runs only as a command");
-    }
     Arguments.choice("DEVICE", device, DEVICES);
     if (size != null && !files.isEmpty()) {
       throw new BadInput("--size is for a drive in memory; a FILE has a size of its own; leave one of them out");
     }
     long bytes = Arguments.bytes("--size", size == null ? "1G" : size, NvmeServer.BLOCK, 1L << 40, NvmeServer.BLOCK);
     List<Path> drives = files.stream().map(file -> Arguments.file(file, 0)).toList();
-    try (NvmeServer server = NvmeServer.listen(path(socket), drives, bytes)) {
-      spec.commandLine().getOut().println(server.description());
+    try (NvmeServer server = NvmeServer.listen(socket(socket), drives, bytes)) {
+      out().println(server.description());
       server.serveUntilTold();
     }
     return CommandLineMain.DONE;
   }
 
-  private static Path path(String text) {
-    Path path;
-    try {
-      path = Path.of(text);
-    } catch (InvalidPathException e) {
-      throw new BadInput("--socket is '" + text + "', which is no path: " + e.getReason());
-    }
+  private static Path socket(String text) {
+    Path path = Arguments.path(text);
     Path folder = path.toAbsolutePath().getParent();
     if (folder == null || !Files.isDirectory(folder) || Files.isDirectory(path)) {
       throw new BadInput("--socket is " + text + "; it must name a socket in a folder that is there");

@@ -9,7 +9,8 @@ import java.util.Map;
 
 /** The stacks there are to try. */
 public final class Stacks {
-  private static final String IOMMU = "iommu";
+  /** Name of the backend that translates. */
+  public static final String IOMMU = "iommu";
   private static final String SWIOTLB = "swiotlb";
 
   /** The checker changes nothing for the device: it is tried where it is asked for. */

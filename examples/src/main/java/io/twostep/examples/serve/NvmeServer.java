@@ -3,6 +3,7 @@ package io.twostep.examples.serve;
 import io.twostep.device.nvme.model.NamespaceConfig;
 import io.twostep.device.nvme.model.NvmeControllerModel;
 import io.twostep.device.nvme.model.NvmeModelConfig;
+import io.twostep.examples.temporary.AtEnd;
 import io.twostep.machine.linux.vfiouser.server.SharedWindow;
 import io.twostep.machine.linux.vfiouser.server.VfioUserServer;
 import io.twostep.machine.linux.vfiouser.server.VfioUserServerConfig;
@@ -72,16 +73,8 @@ public final class NvmeServer implements AutoCloseable {
 
   /** Serve until {@link #close}, or until the process is told to end: then what was written is kept, and the socket goes. */
   public void serveUntilTold() {
-    Thread end = new Thread(server::close, "end of service");
-    Runtime.getRuntime().addShutdownHook(end);
-    try {
+    try (AtEnd _ = AtEnd.run("end of service", server::close)) {
       server.serve();
-    } finally {
-      try {
-        Runtime.getRuntime().removeShutdownHook(end);
-      } catch (IllegalStateException e) {
-        // The end is what brought us here.
-      }
     }
   }
 

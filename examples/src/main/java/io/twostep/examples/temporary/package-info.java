@@ -1,4 +1,4 @@
-/** Files and folders that are gone when the work is, also when it is interrupted. */
+/** What is gone when the work is, also when it is interrupted. */
 @NullMarked
 package io.twostep.examples.temporary;
 

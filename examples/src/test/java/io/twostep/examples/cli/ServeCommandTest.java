@@ -3,29 +3,24 @@ package io.twostep.examples.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.twostep.device.nvme.NvmeController;
-import io.twostep.dma.DmaMapper;
 import io.twostep.dma.MemoryBlock;
 import io.twostep.dma.MemoryPlacement;
-import io.twostep.examples.Twostep;
+import io.twostep.examples.ChildProcess;
 import io.twostep.machine.linux.vfiouser.VfioUserMachine;
 import io.twostep.platform.Platform;
 import java.io.BufferedReader;
-import java.io.File;
 import java.io.InputStreamReader;
-import java.net.URISyntaxException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
-import java.util.stream.Collectors;
-import java.util.stream.Stream;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
-import picocli.CommandLine;
 
 /** {@code twostep serve}, in a process of its own. */
-@Timeout(120)
+@Timeout(600)
 class ServeCommandTest {
   @TempDir Path folder;
 
@@ -33,7 +28,7 @@ class ServeCommandTest {
   void whatAClientWroteIsInTheFileAndTheSocketIsGoneOnceTheServerWasToldToEnd() throws Exception {
     Path drive = Files.write(folder.resolve("drive"), new byte[1 << 20]);
     Path socket = folder.resolve("s");
-    Process server = start("serve", "nvme", "--socket", socket.toString(), "--file", drive.toString());
+    Process server = ChildProcess.twostep(List.of(), "serve", "nvme", "--socket", socket.toString(), "--file", drive.toString()).start();
     try (BufferedReader out = new BufferedReader(new InputStreamReader(server.getInputStream(), StandardCharsets.UTF_8))) {
       assertThat(out.readLine()).isEqualTo("serving nvme at " + socket + ": " + drive + " (1048576 bytes)");
       byte[] bytes = new byte[4096];
@@ -65,27 +60,6 @@ class ServeCommandTest {
         MemoryBlock block = platform.memory().allocate(bytes.length, MemoryPlacement.SCATTERED)) {
       block.segment().asByteBuffer().put(bytes);
       platform.open(device, NvmeController.class).namespaces().getFirst().write(8, block);
-    }
-  }
-
-  private static Process start(String... arguments) throws Exception {
-    String places =
-        Stream.of(Twostep.class, DmaMapper.class, NvmeController.class, VfioUserMachine.class, Platform.class, CommandLine.class, Class.forName("org.slf4j.Logger"))
-            .map(ServeCommandTest::place)
-            .distinct()
-            .collect(Collectors.joining(File.pathSeparator));
-    String java = Path.of(System.getProperty("java.home"), "bin", "java").toString();
-    ProcessBuilder builder =
-        new ProcessBuilder(java, "-XX:TieredStopAtLevel=1", "--enable-native-access=ALL-UNNAMED", "-cp", places, Twostep.class.getName());
-    builder.command().addAll(Arrays.asList(arguments));
-    return builder.redirectError(ProcessBuilder.Redirect.INHERIT).start();
-  }
-
-  private static String place(Class<?> member) {
-    try {
-      return Path.of(member.getProtectionDomain().getCodeSource().getLocation().toURI()).toString();
-    } catch (URISyntaxException e) {
-      throw new IllegalStateException(e);
     }
   }
 

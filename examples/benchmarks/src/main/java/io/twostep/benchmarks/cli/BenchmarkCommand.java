@@ -6,6 +6,7 @@ import io.twostep.benchmarks.flow.RdmaFigures;
 import io.twostep.benchmarks.flow.Turns;
 import io.twostep.benchmarks.growth.Growth;
 import io.twostep.examples.cli.BadInput;
+import io.twostep.examples.cli.CommandWork;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
@@ -13,13 +14,10 @@ import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
-import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
-import picocli.CommandLine.Spec;
 
 /** Measures what mapping costs on this machine. */
 @Command(
@@ -29,7 +27,7 @@ import picocli.CommandLine.Spec;
       "Exit status: 0 if everything was measured, 1 if not, 2 for bad input."
     },
     mixinStandardHelpOptions = true)
-final class BenchmarkCommand implements Callable<Integer> {
+final class BenchmarkCommand extends CommandWork {
   private static final int CHECKED_PAGES = 64;
 
   @Parameters(arity = "0..1", paramLabel = "FILTER", description = "Part of a flow's name, or a regular expression for JMH. Default: everything.")
@@ -51,23 +49,21 @@ final class BenchmarkCommand implements Callable<Integer> {
   private boolean rdma;
 
   @Option(names = "--out", paramLabel = "FOLDER", description = "With --growth: where tables and pictures go. Default: growth.")
-  private String folder = "growth";
+  private @Nullable String folder;
 
   @Option(names = "--json", description = "Print one JSON object per case and line.")
   private boolean json;
 
-  @Spec private @Nullable CommandSpec spec;
-
   @Override
   public Integer call() throws IOException, InterruptedException {
-    if (spec == null) {
-      throw new IllegalStateException("runs only as a command");
-    }
     if (afterAll && (json || !flows)) {
       throw new BadInput("--after-all adds a column to the table of --flows; leave --json out, and give --flows");
     }
     if (rdma && (growth || flows || checker || !filter.isEmpty())) {
-      throw new BadInput("--rdma measures what it measures; leave --growth, --flows, --checker and FILTER out");
+      throw new BadInput("--rdma measures two pairs; leave --growth, --flows, --checker and FILTER out");
+    }
+    if (folder != null && !growth) {
+      throw new BadInput("--out is where --growth writes; add --growth, or leave it out");
     }
     if (growth && (flows || json)) {
       throw new BadInput("--growth writes tables and pictures; leave --flows and --json out");
@@ -75,8 +71,8 @@ final class BenchmarkCommand implements Callable<Integer> {
     if (checker && (flows || growth || !filter.isEmpty())) {
       throw new BadInput("--checker measures one thing; leave --flows, --growth and FILTER out");
     }
-    PrintWriter out = spec.commandLine().getOut();
-    PrintWriter err = spec.commandLine().getErr();
+    PrintWriter out = out();
+    PrintWriter err = err();
     if (checker) {
       new CheckerReport(out, json).print(CheckerCost.measure(CHECKED_PAGES, CheckerCost.FULL));
       return 0;
@@ -104,20 +100,21 @@ final class BenchmarkCommand implements Callable<Integer> {
   }
 
   private Path outputFolder() {
+    String name = folder == null ? "growth" : folder;
     try {
-      Path path = Path.of(folder);
+      Path path = Path.of(name);
       if (Files.exists(path) && !Files.isDirectory(path)) {
-        throw new BadInput(folder + " is a file; --out must be a folder");
+        throw new BadInput(name + " is a file; --out must be a folder");
       }
       Files.createDirectories(path);
       if (!Files.isWritable(path)) {
-        throw new BadInput("nothing can be written into " + folder + "; choose another --out");
+        throw new BadInput("nothing can be written into " + name + "; choose another --out");
       }
       return path;
     } catch (InvalidPathException e) {
-      throw new BadInput("'" + folder + "' is no path: " + e.getReason());
+      throw new BadInput("'" + name + "' is no path: " + e.getReason());
     } catch (IOException e) {
-      throw new BadInput("the folder " + folder + " cannot be made; choose another --out");
+      throw new BadInput("the folder " + name + " cannot be made; choose another --out");
     }
   }
 

@@ -5,7 +5,10 @@ import io.twostep.examples.cli.Environment;
 import io.twostep.examples.cli.JsonText;
 import io.twostep.examples.cli.TextTable;
 import java.io.IOException;
+import java.io.OutputStream;
+import java.io.PrintStream;
 import java.io.PrintWriter;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
@@ -16,9 +19,11 @@ import org.openjdk.jmh.infra.BenchmarkParams;
 import org.openjdk.jmh.profile.GCProfiler;
 import org.openjdk.jmh.results.Result;
 import org.openjdk.jmh.results.RunResult;
-import org.openjdk.jmh.runner.NoBenchmarksException;
+import org.openjdk.jmh.runner.BenchmarkList;
 import org.openjdk.jmh.runner.Runner;
 import org.openjdk.jmh.runner.RunnerException;
+import org.openjdk.jmh.runner.format.OutputFormat;
+import org.openjdk.jmh.runner.format.OutputFormatFactory;
 import org.openjdk.jmh.runner.options.ChainedOptionsBuilder;
 import org.openjdk.jmh.runner.options.OptionsBuilder;
 import org.openjdk.jmh.runner.options.VerboseMode;
@@ -48,8 +53,6 @@ final class JmhReport {
     Collection<RunResult> results;
     try {
       results = new Runner(options.build()).run();
-    } catch (NoBenchmarksException e) {
-      throw new BadInput("no benchmark matches '" + filter + "'; FILTER is a regular expression for names such as MapPageBenchmark; --flows and --growth have names of their own");
     } catch (RunnerException e) {
       throw new IOException("JMH could not measure: " + e.getMessage(), e);
     }
@@ -63,10 +66,15 @@ final class JmhReport {
 
   private static String checked(String filter) {
     try {
-      return Pattern.compile(filter).pattern();
+      Pattern.compile(filter);
     } catch (PatternSyntaxException e) {
       throw new BadInput("'" + filter + "' is no regular expression: " + e.getDescription());
     }
+    OutputFormat silent = OutputFormatFactory.createFormatInstance(new PrintStream(OutputStream.nullOutputStream(), false, StandardCharsets.UTF_8), VerboseMode.SILENT);
+    if (BenchmarkList.defaultList().find(silent, List.of(filter), List.of()).isEmpty()) {
+      throw new BadInput("no benchmark matches '" + filter + "'; FILTER is a regular expression for names such as MapPageBenchmark; --flows and --growth have names of their own");
+    }
+    return filter;
   }
 
   private static String json(RunResult result) {

@@ -58,13 +58,13 @@ public final class CountingIommu implements TableWalkingIommu {
     long table = root;
     for (int level = depth - 1; ; level--) {
       int shift = 12 + 9 * level;
-      long entry = tables.get(ENTRY, table - base + (iova >>> shift & 511) * 8);
+      long entry = tables.get(ENTRY, table - base + ((iova >>> shift) & 511) * 8);
       if ((entry & 3) == 0) {
         throw new IllegalStateException("0x" + Long.toHexString(iova) + " is not mapped");
       }
       long address = entry & ADDRESS;
       if (level == 0 || (entry & LARGE) != 0) {
-        return address | iova & (1L << shift) - 1;
+        return address | (iova & ((1L << shift) - 1));
       }
       table = address;
     }

@@ -44,13 +44,15 @@ class BenchmarkCommandTest {
     assertThat(run("benchmark", "--growth", "--out", "/proc/none")).isEqualTo(2);
     assertThat(run("benchmark", "--growth", "--flows")).isEqualTo(2);
     assertThat(run("benchmark", "--rdma", "--flows")).isEqualTo(2);
+    assertThat(run("benchmark", "--flows", "--out", "growth")).isEqualTo(2);
     assertThat(err.toString(StandardCharsets.UTF_8).lines())
         .containsExactly(
             "twostep: no study is called 'weight'; there are [requests, live, threads, age, memory]",
             "twostep: /proc/version is a file; --out must be a folder",
             "twostep: the folder /proc/none cannot be made; choose another --out",
             "twostep: --growth writes tables and pictures; leave --flows and --json out",
-            "twostep: --rdma measures what it measures; leave --growth, --flows, --checker and FILTER out");
+            "twostep: --rdma measures two pairs; leave --growth, --flows, --checker and FILTER out",
+            "twostep: --out is where --growth writes; add --growth, or leave it out");
   }
 
   @Test
@@ -73,6 +75,6 @@ class BenchmarkCommandTest {
   @Test
   void refusesAFilterThatNoBenchmarkMatches() {
     assertThat(run("benchmark", "NoSuchBenchmark")).isEqualTo(2);
-    assertThat(err.toString(StandardCharsets.UTF_8)).contains("twostep: no benchmark matches 'NoSuchBenchmark'");
+    assertThat(err.toString(StandardCharsets.UTF_8)).contains("twostep: no benchmark matches 'NoSuchBenchmark'").hasLineCount(1);
   }
 }

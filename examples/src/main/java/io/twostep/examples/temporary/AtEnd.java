@@ -1,0 +1,26 @@
+package io.twostep.examples.temporary;
+
+/** Something to do when the JVM is told to end; until closed, which is when there is nothing left to do. */
+public final class AtEnd implements AutoCloseable {
+  private final Thread hook;
+
+  private AtEnd(Thread hook) {
+    this.hook = hook;
+  }
+
+  /** Have {@code work} done, on a thread of its own, if the JVM is told to end before this is closed. */
+  public static AtEnd run(String name, Runnable work) {
+    Thread hook = new Thread(work, name);
+    Runtime.getRuntime().addShutdownHook(hook);
+    return new AtEnd(hook);
+  }
+
+  @Override
+  public void close() {
+    try {
+      Runtime.getRuntime().removeShutdownHook(hook);
+    } catch (IllegalStateException e) {
+      // The end is what brought us here.
+    }
+  }
+}
