@@ -162,10 +162,26 @@ public final class ModelMachine implements ModelHost {
       slots.add(slot);
       slots.sort(Comparator.comparing(ModelSlot::place));
       everPlugged.add(slot);
-      slot.connect();
+      connect(slot);
       return slot;
     } finally {
       lock.exit();
+    }
+  }
+
+  /** Connect a slot, or leave no trace of it. */
+  private void connect(ModelSlot slot) {
+    try {
+      slot.connect();
+    } catch (RuntimeException e) {
+      slots.remove(slot);
+      everPlugged.remove(slot);
+      try {
+        slot.remove();
+      } catch (RuntimeException inClose) {
+        e.addSuppressed(inClose);
+      }
+      throw e;
     }
   }
 

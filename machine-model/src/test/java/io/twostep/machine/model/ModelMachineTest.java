@@ -116,6 +116,21 @@ class ModelMachineTest {
   }
 
   @Test
+  void aModelThatFailsToConnectLeavesItsAddressToAnother() {
+    TestDevice broken =
+        new TestDevice() {
+          @Override
+          public void connect(BusMaster bus, Signals signals) {
+            throw new IllegalStateException("broken model");
+          }
+        };
+    assertThatThrownBy(() -> machine.plug(Machines.FIRST, broken, SlotOptions.DEFAULT)).hasMessage("broken model");
+    assertThat(machine.slots()).isEmpty();
+    assertThat(broken.closed).isTrue();
+    assertThat(machine.plug(Machines.FIRST, device, SlotOptions.DEFAULT).config().read(0, 2)).isEqualTo(device.identity().vendor());
+  }
+
+  @Test
   void refusesAnAddressThatIsTakenOrMalformed() {
     machine.plug(Machines.FIRST, device, SlotOptions.DEFAULT);
     assertThatThrownBy(() -> machine.plug(Machines.FIRST, new TestDevice(), SlotOptions.DEFAULT))

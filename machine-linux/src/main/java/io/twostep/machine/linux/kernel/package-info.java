@@ -1,9 +1,8 @@
 /**
  * The narrow door to the Linux kernel: the system calls that the rest of the module needs, as an interface, and one implementation by the Foreign Function and
- * Memory API. No policy lives here: nothing retries, chooses or remembers; {@link io.twostep.machine.linux.kernel.Closing} gives back what calls handed out.
+ * Memory API. No policy lives here: nothing retries, chooses or remembers; {@link io.twostep.dma.spi.Closing} gives back what calls handed out.
  */
 @NullMarked
 package io.twostep.machine.linux.kernel;
 
-import io.twostep.dma.spi.Closing;
 import org.jspecify.annotations.NullMarked;
