@@ -2,6 +2,7 @@ package io.twostep.examples.cli;
 
 import io.twostep.dma.DmaMappingException;
 import io.twostep.dma.spi.Names;
+import io.twostep.examples.temporary.AtEnd;
 import io.twostep.platform.PlatformException;
 import java.io.PrintStream;
 import java.io.PrintWriter;
@@ -37,7 +38,7 @@ public final class CommandLineMain {
     CommandLine commands = commands();
     commands.setOut(outWriter).setErr(errWriter).setColorScheme(CommandLine.Help.defaultColorScheme(Ansi.OFF));
     commands.setParameterExceptionHandler((e, args) -> refuse(errWriter, describe(e)));
-    commands.setExecutionExceptionHandler((e, command, parsed) -> fail(errWriter, e));
+    commands.setExecutionExceptionHandler((e, command, parsed) -> AtEnd.hasBegun() ? FAILED : fail(errWriter, e));
     try {
       return commands.execute(arguments);
     } catch (OutOfMemoryError e) {

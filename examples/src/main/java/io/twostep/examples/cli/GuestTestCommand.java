@@ -49,7 +49,7 @@ final class GuestTestCommand extends CommandWork {
     if (figures && widths.size() != 1) {
       throw new BadInput("figures are taken in one boot; give one width with --bits");
     }
-    try (TemporaryPath measured = TemporaryPath.file("twostep-figures-", ".json")) {
+    try (TemporaryPath measured = TemporaryPath.file("twostep-figures-", "figures.json")) {
       int status = boot(widths, measured.path());
       if (json && status == CommandLineMain.DONE) {
         out().println(Files.readString(measured.path()).strip());

@@ -43,7 +43,7 @@ public final class LiveMigration {
    * @throws IOException if the socket or the temporary folder cannot be used
    */
   public static MigrateResult run(MigrateOptions options, ProgressListener listener) throws IOException {
-    try (TemporaryPath folder = TemporaryPath.folder("twostep-migrate");
+    try (TemporaryPath folder = TemporaryPath.folder("twostep-migrate-");
         MigrationHost near = new MigrationHost(options);
         MigrationHost far = new MigrationHost(options);
         ServerSocketChannel server = ServerSocketChannel.open().bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0));

@@ -59,8 +59,8 @@ public final class PeerCopy {
     long size = Files.size(file);
     byte[] digest = Digests.of(file, size);
     long room = Math.max(1, blocksOf(size));
-    try (TemporaryPath from = TemporaryPath.file("twostep-from-", ".img");
-        TemporaryPath to = TemporaryPath.file("twostep-to-", ".img");
+    try (TemporaryPath from = TemporaryPath.file("twostep-from-", "blocks.img");
+        TemporaryPath to = TemporaryPath.file("twostep-to-", "blocks.img");
         PeerPair pair = new PeerPair(tree, from.path(), room, to.path(), 2 * room, above)) {
       return new PeerCopy(pair, size, listener).run(file, tree, digest);
     }

@@ -33,7 +33,7 @@ final class StrategyRun {
     Meter meter = new Meter();
     @Nullable DebugBackend checker;
     RunResult result;
-    try (TemporaryPath store = TemporaryPath.file("twostep-namespace-", ".img");
+    try (TemporaryPath store = TemporaryPath.file("twostep-namespace-", "blocks.img");
         Assembled on = new Assembled(work, stack, strategy, store.path(), namespaceSize(), meter);
         FileChannel file = FileChannel.open(work.file(), StandardOpenOption.READ)) {
       Machine machine = on.platform.machine();
@@ -74,7 +74,7 @@ final class StrategyRun {
       return WarmTimes.NONE;
     }
     long size = Math.min(fileSize, work.ioSize() * work.queueDepth() * work.queues());
-    try (TemporaryPath store = TemporaryPath.file("twostep-namespace-", ".img");
+    try (TemporaryPath store = TemporaryPath.file("twostep-namespace-", "blocks.img");
         Assembled on = new Assembled(work, stack, strategy, store.path(), namespaceSize(), null);
         FileTransfer transfer = new FileTransfer(on.controller, on.platform.machine(), work, size, (what, done, total) -> {})) {
       return WarmTimes.measure(transfer);

@@ -15,6 +15,18 @@ public final class AtEnd implements AutoCloseable {
     return new AtEnd(hook);
   }
 
+  /** Tell whether the JVM was told to end. What fails from then on fails for want of what is being cleared away. */
+  public static boolean hasBegun() {
+    Thread none = new Thread(() -> {}, "none");
+    try {
+      Runtime.getRuntime().addShutdownHook(none);
+      Runtime.getRuntime().removeShutdownHook(none);
+      return false;
+    } catch (IllegalStateException e) {
+      return true;
+    }
+  }
+
   @Override
   public void close() {
     try {

@@ -118,7 +118,7 @@ class ComparisonTest {
 
   private static List<Path> stores(Path folder) throws Exception {
     try (Stream<Path> files = Files.list(folder)) {
-      return files.filter(file -> file.getFileName().toString().startsWith("twostep-namespace-")).sorted().toList();
+      return files.filter(file -> file.getFileName().toString().startsWith("twostep-namespace-" + ProcessHandle.current().pid() + "-")).sorted().toList();
     }
   }
 
