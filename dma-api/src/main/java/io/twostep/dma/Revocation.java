@@ -6,8 +6,10 @@ import io.twostep.dma.spi.Importer;
 import io.twostep.dma.spi.MemoryRegion;
 import io.twostep.dma.spi.Revocable;
 import io.twostep.dma.spi.Timers;
+import java.util.ArrayList;
 import java.util.Collections;
 import java.util.IdentityHashMap;
+import java.util.List;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
@@ -108,7 +110,7 @@ final class Revocation {
   private @Nullable RuntimeException stopAll() {
     Set<Importer> asked = Collections.newSetFromMap(new IdentityHashMap<>());
     Set<DeviceSlot> stopped = Collections.newSetFromMap(new IdentityHashMap<>());
-    IdentityHashMap<Importer, RuntimeException> failures = new IdentityHashMap<>();
+    List<NotStopped> failures = new ArrayList<>();
     for (Importer importer = next(asked); importer != null; importer = next(asked)) {
       try {
         importer.stop();
@@ -116,13 +118,16 @@ final class Revocation {
           stopped.add(importer.device());
         }
       } catch (RuntimeException e) {
-        failures.put(importer, e);
+        failures.add(new NotStopped(importer, e));
       }
     }
     // A device that was stopped for one of its mappings reaches nothing by any other.
-    failures.keySet().removeIf(importer -> stopsItsDevice(importer) && stopped.contains(importer.device()));
-    return failures.values().stream().reduce(DmaHandle::join).orElse(null);
+    failures.removeIf(one -> stopsItsDevice(one.importer) && stopped.contains(one.importer.device()));
+    return failures.stream().map(NotStopped::failure).reduce(DmaHandle::join).orElse(null);
   }
+
+  /** An importer that could not be stopped, and why. */
+  private record NotStopped(Importer importer, RuntimeException failure) {}
 
   /** Tell importers that are devices from a buffer that lends the memory on, whose own importers are asked themselves. */
   private static boolean stopsItsDevice(Importer importer) {

@@ -1,6 +1,8 @@
 package io.twostep.backend.debug;
 
 import java.util.ArrayList;
+import java.util.Collections;
+import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
@@ -92,9 +94,11 @@ final class Reports {
     return total;
   }
 
-  /** Return how many reports there were by rule; rules without any are missing. */
+  /** Return how many reports there were by rule, in the order of the rules; rules without any are missing. */
   Map<Rule, Long> counts() {
-    return Map.copyOf(counts);
+    EnumMap<Rule, Long> sorted = new EnumMap<>(Rule.class);
+    sorted.putAll(counts);
+    return Collections.unmodifiableMap(sorted);
   }
 
   synchronized List<Report> kept() {

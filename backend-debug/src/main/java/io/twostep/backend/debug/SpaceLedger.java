@@ -1,11 +1,11 @@
 package io.twostep.backend.debug;
 
 import java.util.ArrayDeque;
-import java.util.HashSet;
 import java.util.Iterator;
+import java.util.LinkedHashSet;
 import java.util.Map;
 import java.util.NavigableMap;
-import java.util.Set;
+import java.util.SequencedSet;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
@@ -16,10 +16,10 @@ final class SpaceLedger {
   private final TreeMap<Long, Tracked> live = new TreeMap<>(Long::compareUnsigned);
 
   /** What was torn down and keeps its addresses until its batch releases them. */
-  private final Set<Tracked> dying = new HashSet<>();
+  private final SequencedSet<Tracked> dying = new LinkedHashSet<>();
 
   /** What is being torn down, or was, and whose addresses a lazy terminal may hand out already. */
-  private final Set<Tracked> givenAway = new HashSet<>();
+  private final SequencedSet<Tracked> givenAway = new LinkedHashSet<>();
 
   /** What was given away since the latest flush that was heard of. */
   private final TreeMap<Long, Tracked> unflushed = new TreeMap<>(Long::compareUnsigned);
@@ -41,7 +41,7 @@ final class SpaceLedger {
 
   /** Return what was torn down and still keeps addresses of the range, or null. */
   synchronized @Nullable Tracked waiting(long first, long last) {
-    for (Tracked each : dying) {
+    for (Tracked each : dying.reversed()) {
       if (Long.compareUnsigned(each.firstGranule(), last) <= 0 && Long.compareUnsigned(each.lastByte(), first) >= 0) {
         return each;
       }
@@ -125,8 +125,8 @@ final class SpaceLedger {
 
   /** Return what had an address last, torn down or wholly gone, or null. */
   synchronized @Nullable Tracked lastAt(long address) {
-    Tracked torn = holding(dying.iterator(), address);
-    Tracked given = torn != null ? torn : holding(givenAway.iterator(), address);
+    Tracked torn = holding(dying.reversed().iterator(), address);
+    Tracked given = torn != null ? torn : holding(givenAway.reversed().iterator(), address);
     return given != null ? given : holding(gone.descendingIterator(), address);
   }
 

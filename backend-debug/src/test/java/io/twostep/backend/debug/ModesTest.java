@@ -16,6 +16,7 @@ import io.twostep.dma.spi.DmaOps;
 import io.twostep.dma.spi.ModelHost.SlotOptions;
 import io.twostep.dma.spi.Settings;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 
@@ -61,6 +62,15 @@ class ModesTest {
       assertThat(rig.checker.statistics().byRule()).containsExactly(Map.entry(Rule.NEVER_MAPPED, 5L));
       assertThat(rig.checker.statistics().verdict()).isEqualTo("checker: 0 mappings followed, 5 reports {NEVER_MAPPED=5}");
     }
+  }
+
+  @Test
+  void reportsAreCountedInTheOrderOfTheRulesWhicheverCameFirst() {
+    Reports reports = new Reports(DebugConfig.of(Settings.of(new DebugBackendPlugin(), Map.of("on-error", "count"))));
+    for (Rule rule : List.of(Rule.values()).reversed()) {
+      reports.note(rule, "0000:01:00.0", 0, 1, "", null);
+    }
+    assertThat(reports.counts().keySet()).containsExactly(Rule.values());
   }
 
   @Test

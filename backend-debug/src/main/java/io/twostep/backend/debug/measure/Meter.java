@@ -2,6 +2,7 @@ package io.twostep.backend.debug.measure;
 
 import io.twostep.dma.spi.AttachContext;
 import io.twostep.dma.spi.DmaOps;
+import java.util.Collections;
 import java.util.EnumMap;
 import java.util.HashSet;
 import java.util.Map;
@@ -90,6 +91,6 @@ public final class Meter {
         sum.sum(Counters.SYNC),
         sum.sum(Counters.TEARDOWN),
         sum.sum(Counters.FAILURES),
-        Map.copyOf(latencies));
+        Collections.unmodifiableMap(latencies));
   }
 }
