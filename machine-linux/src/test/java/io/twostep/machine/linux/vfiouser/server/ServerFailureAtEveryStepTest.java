@@ -26,6 +26,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** A server's whole life, in which every step goes wrong once: it costs the client of the day its session at most, the next one is served, and nothing stays open or mapped. */
 @Timeout(600)
@@ -46,6 +47,26 @@ class ServerFailureAtEveryStepTest {
             .sweep(Errno.EMFILE, () -> served(kernel, descriptors), after -> kernel.requireNothingLeft("seed %d, %s".formatted(kernel.seed(), after)));
     assertThat(steps).isGreaterThan(wrong == Wrong.CALL_FAILS ? 60 : 20);
     assertThat(OpenFiles.count()).isEqualTo(before);
+  }
+
+  @ParameterizedTest
+  @ValueSource(booleans = {true, false})
+  void memoryThatTheKernelDidNotUnmapIsUnmappedWhenTheClientAsksAgainOrLeaves(boolean again) {
+    WatchedKernel kernel = new WatchedKernel(Wrong.CALL_FAILS);
+    VfioUserServerConfig config = VfioUserServerConfig.of(folder.resolve("s"));
+    try (ServedHere _ = new ServedHere(VfioUserServer.listen(config, new CopyDevice(), kernel, System::nanoTime));
+        VfioUserMachine machine = VfioUserMachine.open(VfioUserConfig.of(config.socket()).withMemory(1 << 20));
+        MemoryBlock block = machine.memory().allocate(LENGTH, MemoryPlacement.CONTIGUOUS)) {
+      HostManagedIommu iommu = (HostManagedIommu) machine.addressSpaceFor(machine.slots().getFirst()).iommu();
+      iommu.map(0x10000, block.phys(0), LENGTH, MapFlags.DEVICE_READS);
+      kernel.nthCall().pickFirst("munmap " + kernel.latestMapping(), Errno.ENOMEM);
+      assertThat(iommu.unmap(0x10000, LENGTH)).as("confirmed").isZero();
+      assertThat(kernel.nthCall().picked()).startsWith("munmap ");
+      if (again) {
+        assertThat(iommu.unmap(0x10000, LENGTH)).isEqualTo(LENGTH);
+      }
+    }
+    kernel.requireNothingLeft("an unmap that was tried again");
   }
 
   private boolean served(WatchedKernel kernel, boolean descriptors) {
