@@ -25,7 +25,7 @@ public final class WatchedKernel implements Kernel {
 
   /** What goes wrong at the call that is picked. */
   public enum Wrong {
-    /** Any call fails. */
+    /** Any call fails, but for a look that finds nothing. */
     CALL_FAILS,
     /** A message is about to be sent or received, and the other end is gone. */
     OTHER_END_DIES,
@@ -224,16 +224,24 @@ public final class WatchedKernel implements Kernel {
     return opened(real.memfd(name, flags));
   }
 
+  /** Counted only if something is ready: how often somebody looks who finds nothing is up to the scheduler. */
   @Override
   public int poll(List<Descriptor> descriptors, short[] events, short[] ready, long timeoutNanos) {
-    step("ppoll", descriptors.size() + " descriptors");
-    return real.poll(descriptors, events, ready, timeoutNanos);
+    int found = real.poll(descriptors, events, ready, timeoutNanos);
+    if (found != 0) {
+      step("ppoll", descriptors.size() + " descriptors");
+    }
+    return found;
   }
 
+  /** Counted only if something is ready, as above. */
   @Override
   public short poll(Descriptor descriptor, short events, long timeoutNanos) {
-    step("ppoll", descriptor.name());
-    return real.poll(descriptor, events, timeoutNanos);
+    short found = real.poll(descriptor, events, timeoutNanos);
+    if (found != 0) {
+      step("ppoll", descriptor.name());
+    }
+    return found;
   }
 
   @Override
