@@ -58,6 +58,25 @@ class MeasuresTest {
   }
 
   @Test
+  void bytesOfRunsOfEveryCountAreCounted() {
+    try (Rig rig = measured(EVERY_CALL)) {
+      MemoryBlock block = rig.allocate(36 * PAGE);
+      DmaTransfer transfer = rig.mapper.newTransfer();
+      long bytes = 0;
+      for (int count = 1; count <= 9; count++) {
+        long[] ranges = new long[2 * count];
+        for (int i = 0; i < count; i++) {
+          ranges[2 * i] = block.phys(4 * i * PAGE);
+          ranges[2 * i + 1] = (1 + i % 3) * PAGE;
+          bytes += ranges[2 * i + 1];
+        }
+        request(transfer, PhysRanges.of(ranges));
+        assertThat(rig.checker.statistics().measures().bytes()).as("%d ranges", count).isEqualTo(bytes);
+      }
+    }
+  }
+
+  @Test
   void bouncedBytesAndSyncsAreCounted() {
     try (Rig rig = new Rig(false, EVERY_CALL, SlotOptions.DEFAULT, DeviceLimits.UNLIMITED, new SwiotlbBackend(SwiotlbConfig.defaults().withForce(true)))) {
       MemoryBlock block = rig.allocate(PAGE);

@@ -17,7 +17,7 @@ public final class Meter {
   private final Map<Call, AtomicHistogram> histograms = new EnumMap<>(Call.class);
   private final Set<Counters> open = new HashSet<>();
   private final Counters closed = new Counters();
-  private final long sampleMask;
+  private final int sample;
 
   /**
    * Create a meter that has measured nothing.
@@ -25,7 +25,7 @@ public final class Meter {
    * @param sample one call in so many is timed, rounded up to a power of two; 0 for none
    */
   public Meter(int sample) {
-    sampleMask = sample == 0 ? -1 : Long.highestOneBit(Math.max(1, 2L * sample - 1)) - 1;
+    this.sample = sample;
     for (Call call : Call.values()) {
       histograms.put(call, new AtomicHistogram(LONGEST_NANOS, DIGITS));
     }
@@ -37,12 +37,7 @@ public final class Meter {
     synchronized (open) {
       open.add(counters);
     }
-    return new MeasuringOps(next, context, this, counters);
-  }
-
-  /** Tell whether the call that follows {@code earlier} others is timed. */
-  boolean isTimed(long earlier) {
-    return sampleMask >= 0 && (earlier & sampleMask) == 0;
+    return new CountingOps(next, context, this, counters, sample);
   }
 
   void timed(Call call, long nanos) {
