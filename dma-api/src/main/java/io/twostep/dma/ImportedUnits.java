@@ -61,15 +61,19 @@ final class ImportedUnits {
     if (!RegionPins.tryPin(lease.region(), pins, holds)) {
       throw lost(buffer);
     }
+    Run run = new Run(offset, length, buffer, lease, false);
     WindowScratch scratch = WindowScratch.take();
     try {
-      // Among the scratch's pins the buffer is let go of, or withheld, together with whatever a failure undoes.
-      scratch.pins.adopt(lease.region(), pins, holds, 0);
       long linked = window.link(scratch, offset, ranges, linkFlags, sink);
-      if (linked > 0) {
-        record(scratch, offset, length, buffer, lease);
+      if (!tryAdd(run)) {
+        throw lost(buffer);
       }
       return linked;
+    } catch (RuntimeException e) {
+      undo(scratch, run, e);
+      // Outside the monitor, as in takenBack().
+      window.settle(scratch, e);
+      return SparseWindow.failed(e);
     } finally {
       scratch.giveBack();
     }
@@ -87,28 +91,35 @@ final class ImportedUnits {
     }
   }
 
-  private void record(WindowScratch scratch, long offset, long length, ImportedBuffer buffer, ExportLease lease) {
-    if (tryAdd(offset, length, buffer, lease)) {
-      scratch.pins.forgetTo(0);
-    } else {
-      DmaMappingException lost = lost(buffer);
-      window.undoLink(scratch, offset, lost);
-      throw lost;
-    }
-  }
-
   private DmaMappingException lost(ImportedBuffer buffer) {
     return buffer.exported().revoked(window.stack().device + ": link()");
   }
 
   /** Record units that were just linked; false, and nothing is recorded, if the buffer was taken back since. */
-  private synchronized boolean tryAdd(long offset, long length, ImportedBuffer buffer, ExportLease lease) {
-    if (lease.account().isRevoked()) {
+  private synchronized boolean tryAdd(Run run) {
+    if (run.lease.account().isRevoked()) {
       return false;
     }
-    within(offset, offset + length).clear();
-    put(new Run(offset, length, buffer, lease, false));
+    replace(run);
     return true;
+  }
+
+  /** Take out what a failing call linked of a run; units that do not go keep the buffer, and are recorded even if it was taken back: through them the device reaches it. */
+  private synchronized void undo(WindowScratch scratch, Run run, RuntimeException cause) {
+    long stayed = window.tryTakeOut(scratch, run.offset, cause) ? run.offset : scratch.linkedTo;
+    if (stayed != run.offset) {
+      replace(run.part(run.offset, stayed));
+    }
+    if (stayed != run.end()) {
+      // Among the scratch's pins the buffer is let go of, or withheld, together with the memory of these units.
+      scratch.pins.adopt(run.lease.region(), (run.end() - stayed) / window.unit(), holds, 0);
+    }
+  }
+
+  /** Put a run in the place of what was taken back there. */
+  private void replace(Run run) {
+    within(run.offset, run.end()).clear();
+    put(run);
   }
 
   /** Put a run in a place where there is none, joined with its neighbours. */

@@ -115,6 +115,9 @@ public final class SparseWindow extends DmaHandle {
     WindowScratch scratch = WindowScratch.take();
     try {
       return link(scratch, offset, source, linkFlags, sink);
+    } catch (RuntimeException e) {
+      undoLink(scratch, offset, e);
+      return failed(e);
     } finally {
       scratch.giveBack();
     }
@@ -153,28 +156,28 @@ public final class SparseWindow extends DmaHandle {
     }
   }
 
-  /** Link what a source gives, and undo all of it if that fails. */
+  /** Link what a source gives; what a failure leaves linked or held is for {@link #tryTakeOut} and {@link #settle}. */
   long link(WindowScratch scratch, long offset, PhysRanges source, int linkFlags, @Nullable DmaSink sink) {
     scratch.linkedTo = offset;
-    try {
-      source.rewind();
-      for (int count = source.fill(scratch.phys, scratch.length);
-          count > 0;
-          count = source.fill(scratch.phys, scratch.length)) {
-        linkRun(scratch, count, linkFlags, sink);
-      }
-      if (direct == null && scratch.linkedTo != offset) {
-        publish(scratch, offset, sink);
-      }
-      holds.requireNotTakenBack(scratch, offset);
-      return (scratch.linkedTo - offset) / unit;
-    } catch (RuntimeException e) {
-      undoLink(scratch, offset, e);
-      if (e instanceof SinkRefused) {
-        return -1;
-      }
-      throw e;
+    source.rewind();
+    for (int count = source.fill(scratch.phys, scratch.length);
+        count > 0;
+        count = source.fill(scratch.phys, scratch.length)) {
+      linkRun(scratch, count, linkFlags, sink);
     }
+    if (direct == null && scratch.linkedTo != offset) {
+      publish(scratch, offset, sink);
+    }
+    holds.requireNotTakenBack(scratch, offset);
+    return (scratch.linkedTo - offset) / unit;
+  }
+
+  /** Return what a link that failed comes to: a sink that refuses is a result. */
+  static long failed(RuntimeException cause) {
+    if (cause instanceof SinkRefused) {
+      return -1;
+    }
+    throw cause;
   }
 
   /** Link one physical range; as {@link #link(long, PhysRanges, DmaDirection, DmaSink)}. Returns the address of its first byte. */
@@ -310,18 +313,26 @@ public final class SparseWindow extends DmaHandle {
   }
 
   /** Take out again what a call has linked, and let go of what the scratch holds; what goes wrong on the way is added to {@code cause}. */
-  void undoLink(WindowScratch scratch, long offset, RuntimeException cause) {
+  private void undoLink(WindowScratch scratch, long offset, RuntimeException cause) {
+    tryTakeOut(scratch, offset, cause);
+    settle(scratch, cause);
+  }
+
+  /** Take out again what a call has linked; where that fails all of it stays, with what holds its memory, and false is returned. */
+  boolean tryTakeOut(WindowScratch scratch, long offset, RuntimeException cause) {
     try {
       if (scratch.linkedTo != offset) {
         clearUnits(scratch, offset, scratch.linkedTo - offset, scratch.retirement);
       }
+      return true;
     } catch (RuntimeException e) {
       cause.addSuppressed(e);
+      return false;
     }
-    settle(scratch, cause);
   }
 
-  private void settle(WindowScratch scratch, RuntimeException cause) {
+  /** Complete and let go, for a call that failed; what goes wrong is added to {@code cause}. */
+  void settle(WindowScratch scratch, RuntimeException cause) {
     try {
       settle(scratch);
     } catch (RuntimeException e) {

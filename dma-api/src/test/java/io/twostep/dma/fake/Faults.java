@@ -3,12 +3,13 @@ package io.twostep.dma.fake;
 import io.twostep.dma.DmaMappingException;
 import io.twostep.dma.DmaMappingException.Reason;
 
-/** Counts the calls that may fail and lets one of them do so. */
+/** Counts the calls that may fail and lets one of them do so, or all from one on. */
 public final class Faults {
   private long calls;
   private long failAt = -1;
   private boolean failed;
   private boolean asError;
+  private boolean lasting;
 
   /** Let the n-th call from now on fail, counted from 0. */
   public void failAt(long n) {
@@ -16,6 +17,13 @@ public final class Faults {
     failAt = n;
     failed = false;
     asError = false;
+    lasting = false;
+  }
+
+  /** Let the n-th call from now on and all that follow fail, counted from 0, until {@link #off}. */
+  public void failFrom(long n) {
+    failAt(n);
+    lasting = true;
   }
 
   /** Let the n-th call from now on end in an {@link Error}, which nobody handles. */
@@ -27,6 +35,7 @@ public final class Faults {
   /** Let every call pass. */
   public void off() {
     failAt = -1;
+    lasting = false;
   }
 
   /** Tell whether the call that was to fail has come; remembered until the next {@link #failAt}. */
@@ -36,7 +45,8 @@ public final class Faults {
 
   /** Pass, or fail. */
   public void hit(String what) {
-    if (calls++ == failAt) {
+    long call = calls++;
+    if (call == failAt || (lasting && call > failAt)) {
       failed = true;
       if (asError) {
         throw new AssertionError("injected error of " + what);
