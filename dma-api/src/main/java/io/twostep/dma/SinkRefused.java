@@ -5,6 +5,6 @@ final class SinkRefused extends RuntimeException {
   private static final long serialVersionUID = 1;
 
   SinkRefused(String device, long entries) {
-    super(device + ": the sink refused entry " + entries, null, false, false);
+    super(device + ": the sink refused entry " + entries, null, true, false);
   }
 }

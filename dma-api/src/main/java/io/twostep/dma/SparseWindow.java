@@ -106,7 +106,8 @@ public final class SparseWindow extends DmaHandle {
    * @param sink is given one entry per unit, in order; null if the window's address is enough
    * @return units linked; -1 if the sink refused one and everything of this call is undone
    * @throws DmaMappingException ALREADY_LINKED, MISALIGNED, NOT_BACKED, BUS_ADDRESS, PEER_UNREACHABLE, TABLE_MEMORY, UNSUPPORTED where a unit would have to be
-   *     bounced, or REVOKED if peer memory of it was taken back, be it during the call: what {@link #onRevoke} does not find linked is not linked later. Nothing of this call stays linked then
+   *     bounced, or REVOKED if peer memory of it was taken back, be it during the call: what {@link #onRevoke} does not find linked is not linked later; QUARANTINED if the sink refused and that could not be undone.
+   *     Nothing of this call stays linked then, but for units that could not be taken out again, as a suppressed exception says: these are linked and held until they are unlinked, or the window is closed
    * @throws IllegalArgumentException for ranges that leave the window or do not lie on units
    */
   public long link(long offset, PhysRanges source, DmaDirection access, @Nullable DmaSink sink) {
@@ -172,12 +173,16 @@ public final class SparseWindow extends DmaHandle {
     return (scratch.linkedTo - offset) / unit;
   }
 
-  /** Return what a link that failed comes to: a sink that refuses is a result. */
+  /** Return what a link that failed comes to: a sink that refuses is a result, unless the device may still reach what was linked. */
   static long failed(RuntimeException cause) {
-    if (cause instanceof SinkRefused) {
+    if (!(cause instanceof SinkRefused)) {
+      throw cause;
+    }
+    Throwable[] left = cause.getSuppressed();
+    if (left.length == 0) {
       return -1;
     }
-    throw cause;
+    throw new DmaMappingException(Reason.QUARANTINED, cause.getMessage() + ", and what was linked could not be undone; see isLinked", left[0]);
   }
 
   /** Link one physical range; as {@link #link(long, PhysRanges, DmaDirection, DmaSink)}. Returns the address of its first byte. */

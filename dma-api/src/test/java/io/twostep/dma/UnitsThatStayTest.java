@@ -105,19 +105,17 @@ class UnitsThatStayTest {
 
     /** Link units that the device reaches when the sink refuses the first and unlinking fails. */
     void refuseAndKeep(long offset, long length) {
-      long linked =
-          window.link(
-              offset,
-              imported,
-              0,
-              length,
-              TO_DEVICE,
-              (dmaAddress, bytes, kind) -> {
-                rig.faults.failAt(0);
-                return false;
-              });
-      assertThat(rig.faults.hasFailed()).isTrue();
-      assertThat(linked).isEqualTo(-1);
+      DmaSink refusing =
+          (dmaAddress, bytes, kind) -> {
+            rig.faults.failAt(0);
+            return false;
+          };
+      assertThatThrownBy(() -> window.link(offset, imported, 0, length, TO_DEVICE, refusing))
+          .as("not -1: it is not undone")
+          .isInstanceOfSatisfying(DmaMappingException.class, e -> assertThat(e.reason()).isEqualTo(Reason.QUARANTINED))
+          .hasMessageContaining("the sink refused entry")
+          .cause()
+          .hasMessageContaining("injected failure of unlink");
       rig.faults.off();
     }
 
