@@ -18,7 +18,7 @@ final class FrameList {
     return count;
   }
 
-  /** Take one share off each; what becomes free is reused only if {@code proved}. */
+  /** Take one share off each; what becomes free, now or later, is reused only if {@code proved}. */
   void release(FramePool pool, boolean proved) {
     pool.release(frames, count, proved);
     count = 0;

@@ -6,6 +6,7 @@ import io.twostep.dma.MemoryPlacement;
 import io.twostep.dma.spi.PhysicalMemory;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
+import java.util.BitSet;
 
 /**
  * The frames that processes share: small ones and huge ones, each with a count of those who map it and of those who pinned it.
@@ -32,6 +33,10 @@ public final class FramePool implements AutoCloseable {
   private int[] pins = new int[0];
   private final FreeFrames small = new FreeFrames();
   private final FreeFrames huge = new FreeFrames();
+
+  /** Frames that a device was not proved away from when one of their holders let go; others may hold them on, and let go later. */
+  private final BitSet unproved = new BitSet();
+
   private long inUse;
   private long quarantined;
 
@@ -150,31 +155,34 @@ public final class FramePool implements AutoCloseable {
     int step = chunkOf(frame).huge ? HUGE_FRAMES : 1;
     for (int f = frame; f < frame + count; f += step) {
       pins[f]--;
-      freeIfUnused(f, true);
+      freeIfUnused(f);
     }
   }
 
-  /** Take one share off each frame; what becomes free is reused only if {@code proved}. */
+  /** Take one share off each frame; what becomes free, now or later, is reused only if {@code proved}. */
   synchronized void release(int[] frames, int count, boolean proved) {
     for (int i = 0; i < count; i++) {
       if (frames[i] != zeroFrame) {
+        if (!proved) {
+          unproved.set(frames[i]);
+        }
         shares[frames[i]]--;
-        freeIfUnused(frames[i], proved);
+        freeIfUnused(frames[i]);
       }
     }
   }
 
-  private void freeIfUnused(int frame, boolean proved) {
+  private void freeIfUnused(int frame) {
     if (shares[frame] != 0 || pins[frame] != 0) {
       return;
     }
     boolean isHuge = chunkOf(frame).huge;
     long frames = isHuge ? HUGE_FRAMES : 1;
     inUse -= frames;
-    if (proved) {
-      (isHuge ? huge : small).push(frame);
-    } else {
+    if (unproved.get(frame)) {
       quarantined += frames;
+    } else {
+      (isHuge ? huge : small).push(frame);
     }
   }
 
