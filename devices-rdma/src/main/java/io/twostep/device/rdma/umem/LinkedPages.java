@@ -142,6 +142,9 @@ final class LinkedPages {
         writable.set(page, next);
         table.set(offset, length, window.address() + offset, DmaDirection.BIDIRECTIONAL);
       } else {
+        // Until they are linked again nobody would take the device's entries away.
+        table.zap(offset, length);
+        table.commit();
         window.unlink(offset, length);
         linked.clear(page, next);
         count.addAndGet(page - next);
