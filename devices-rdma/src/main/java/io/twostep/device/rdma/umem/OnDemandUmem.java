@@ -189,7 +189,7 @@ public final class OnDemandUmem implements AutoCloseable {
         long mask = pages.pageSize() - 1;
         long from = (va - start) & ~mask;
         long to = (va - start + bytes + mask) & ~mask;
-        if (!closed && release(from, to - from)) {
+        if (!gone && release(from, to - from)) {
           invalidations++;
         }
       } finally {
@@ -212,7 +212,17 @@ public final class OnDemandUmem implements AutoCloseable {
    */
   @Override
   public void close() {
-    subscription.close();
+    try {
+      release();
+    } finally {
+      if (isGone()) {
+        // Not before: until then the process must not reuse what the device may still reach.
+        subscription.close();
+      }
+    }
+  }
+
+  private void release() {
     lock.lock();
     try {
       if (gone) {
@@ -225,6 +235,15 @@ public final class OnDemandUmem implements AutoCloseable {
         closing.then(pages::close);
       }
       closing.end();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private boolean isGone() {
+    lock.lock();
+    try {
+      return gone;
     } finally {
       lock.unlock();
     }

@@ -356,4 +356,24 @@ class OnDemandUmemTest {
     process.close();
     rig.machine.close();
   }
+
+  @Test
+  void withoutTranslationPageThatDeviceDoesNotGiveBackAtCloseIsNeverReused() {
+    Rig rig = new Rig(false, SlotOptions.DEFAULT);
+    ProcessMemory process = new ProcessMemory("p", rig.pool);
+    long va = process.map(2 * PAGE, true);
+    TestPageTable table = new TestPageTable(rig.probe);
+    OnDemandUmem umem = new OnDemandSource(rig.mapper, process, rig.machine.timers()).register(va, 2 * PAGE, ACCESS, table);
+    umem.fault(va, 2 * PAGE, FaultMode.WRITE);
+    table.failCommit = new IllegalStateException("hung");
+    assertThatThrownBy(umem::close).hasMessage("hung");
+    process.discard(va, PAGE);
+    assertThat(rig.pool.quarantinedFrames()).isEqualTo(1);
+    table.failCommit = null;
+    umem.close();
+    process.close();
+    assertThat(process.statistics().subscriptions()).isZero();
+    assertThat(rig.pool.quarantinedFrames()).as("the device has let go of the second page").isEqualTo(1);
+    rig.close();
+  }
 }
