@@ -21,6 +21,7 @@ public final class ImplicitMemory implements MemoryKey {
   private final ImplicitUmem umem;
   private final Faults.Memory pages;
   private final PageFaultHandler faults;
+  private volatile boolean rootGone;
   private boolean closed;
 
   ImplicitMemory(Hca hca, ProtectionDomain domain, OnDemandSource source, int access) {
@@ -58,12 +59,21 @@ public final class ImplicitMemory implements MemoryKey {
       return;
     }
     hca.prefetch().remove(name, pages);
-    hca.removeFaults(name);
+    if (!rootGone) {
+      hca.removeFaults(name);
+    }
     try {
       umem.close();
     } finally {
+      giveRootBack();
+    }
+    closed = true;
+  }
+
+  private void giveRootBack() {
+    if (!rootGone) {
       hca.keys().giveBack(root);
-      closed = true;
+      rootGone = true;
     }
   }
 
@@ -74,15 +84,20 @@ public final class ImplicitMemory implements MemoryKey {
       return new OnDemandKey(hca, domain, start, length, access & ~AccessFlags.REMOTE_INVALIDATE, faults);
     }
 
+    /** Nothing reaches pieces by a root that was given back, and it may be another's. */
     @Override
     public void connect(long start, @Nullable DevicePageTable piece) {
-      long key = piece instanceof OnDemandKey child ? child.key() & LOW : 0;
-      root.load(start >>> LOG_PIECE, 1, word -> word == 0 ? key : key == 0 ? 0 : start);
+      if (!rootGone) {
+        long key = piece instanceof OnDemandKey child ? child.key() & LOW : 0;
+        root.load(start >>> LOG_PIECE, 1, word -> word == 0 ? key : key == 0 ? 0 : start);
+      }
     }
 
     @Override
     public void commit() {
-      root.commit();
+      if (!rootGone) {
+        root.commit();
+      }
     }
 
     @Override

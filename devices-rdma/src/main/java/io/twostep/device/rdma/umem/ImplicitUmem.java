@@ -3,8 +3,11 @@ package io.twostep.device.rdma.umem;
 import io.twostep.device.rdma.mirror.FaultMode;
 import io.twostep.device.rdma.mirror.ProcessMemory;
 import io.twostep.dma.DmaMappingException;
+import io.twostep.dma.spi.Closing;
 import java.util.ArrayList;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.ReentrantLock;
@@ -25,6 +28,10 @@ public final class ImplicitUmem implements AutoCloseable {
   private final int access;
   private final ImplicitPageTables tables;
   private final ConcurrentHashMap<Long, Piece> pieces = new ConcurrentHashMap<>();
+
+  /** Pieces that are given up: each is in here before it leaves the map, so that close finds it, and until the device has let go of it. */
+  private final Set<Piece> leaving = ConcurrentHashMap.newKeySet();
+
   private final ReentrantLock rootLock = new ReentrantLock();
   private final AtomicLong created = new AtomicLong();
   private volatile boolean closed;
@@ -76,7 +83,7 @@ public final class ImplicitUmem implements AutoCloseable {
       }
       connect(used);
     } finally {
-      used.forEach(this::release);
+      new Closing().thenEach(used, this::release).end();
     }
   }
 
@@ -101,13 +108,13 @@ public final class ImplicitUmem implements AutoCloseable {
     Piece made = new Piece(index);
     Piece winner = pieces.putIfAbsent(index, made);
     if (winner != null) {
-      made.destroy();
+      giveUp(made);
       return winner;
     }
     created.incrementAndGet();
     // Who closes meanwhile either finds the piece in the map, or was first, and then the next look at it is in vain.
-    if (closed && pieces.remove(index, made) && made.retire()) {
-      made.destroy();
+    if (closed) {
+      giveUp(made);
     }
     return made;
   }
@@ -119,6 +126,7 @@ public final class ImplicitUmem implements AutoCloseable {
       boolean any = false;
       for (Piece piece : used) {
         if (!piece.connected && pieces.get(piece.index) == piece) {
+          piece.named = true;
           tables.connect(piece.umem.start(), piece.table);
           any = true;
         }
@@ -138,56 +146,46 @@ public final class ImplicitUmem implements AutoCloseable {
   }
 
   private void reapIfEmpty(Piece piece) {
-    if (!piece.tryRetire()) {
-      return;
+    if (piece.tryRetire()) {
+      giveUp(piece);
     }
+  }
+
+  /** Take a piece from the device and give it back; one that the device does not let go of is left for {@link #close}. */
+  private void giveUp(Piece piece) {
+    piece.retire();
+    leaving.add(piece);
     pieces.remove(piece.index, piece);
-    rootLock.lock();
-    try {
-      if (piece.connected) {
-        Piece now = pieces.get(piece.index);
-        tables.connect(piece.umem.start(), now == null ? null : now.table);
-        tables.commit();
-      }
-    } finally {
-      rootLock.unlock();
-    }
     piece.destroy();
+    leaving.remove(piece);
   }
 
   /**
    * Take everything from the device; faults under way fail. May be repeated.
    *
-   * @throws RuntimeException if the device could not be proved away from some of it, which stays held; the rest is released
+   * @throws RuntimeException if the device could not be proved away from some of it, which stays held; the rest is released, and closing may be tried again
    */
   @Override
   public void close() {
     closed = true;
-    RuntimeException failure = null;
-    for (Piece piece : pieces.values()) {
-      try {
-        pieces.remove(piece.index, piece);
-        if (piece.retire()) {
-          disconnect(piece);
-          piece.destroy();
-        }
-      } catch (RuntimeException e) {
-        if (failure != null) {
-          e.addSuppressed(failure);
-        }
-        failure = e;
-      }
-    }
-    if (failure != null) {
-      throw failure;
-    }
+    Set<Piece> all = new LinkedHashSet<>(pieces.values());
+    all.addAll(leaving);
+    new Closing().thenEach(all, this::giveUp).end();
   }
 
+  /** Write the root's slot of a piece that is out of the map. */
   private void disconnect(Piece piece) {
     rootLock.lock();
     try {
-      tables.connect(piece.umem.start(), null);
-      tables.commit();
+      if (piece.named) {
+        Piece now = pieces.get(piece.index);
+        if (now != null) {
+          now.named = true;
+        }
+        tables.connect(piece.umem.start(), now == null ? null : now.table);
+        tables.commit();
+        piece.named = false;
+      }
     } finally {
       rootLock.unlock();
     }
@@ -199,11 +197,15 @@ public final class ImplicitUmem implements AutoCloseable {
     final DevicePageTable table;
     final OnDemandUmem umem;
 
-    /** Whether the root has named it; guarded by the root's lock. */
+    /** Whether the root names it for sure; guarded by the root's lock. */
     boolean connected;
+
+    /** Whether the root may name it, because the device was told to, whatever became of that; guarded by the root's lock. */
+    boolean named;
 
     private int users;
     private boolean retired;
+    private boolean destroyed;
 
     Piece(long index) {
       this.index = index;
@@ -236,18 +238,23 @@ public final class ImplicitUmem implements AutoCloseable {
 
     /** Let no fault use it any more if none does and nothing is linked; true for the one who has to destroy it. */
     synchronized boolean tryRetire() {
-      return !retired && users == 0 && umem.linkedPages() == 0 && retire();
+      boolean idle = !retired && users == 0 && umem.linkedPages() == 0;
+      retired |= idle;
+      return idle;
     }
 
-    synchronized boolean retire() {
-      boolean first = !retired;
+    synchronized void retire() {
       retired = true;
-      return first;
     }
 
-    void destroy() {
-      umem.close();
-      tables.close(table);
+    /** Have the device let go of it, then give it back; whoever comes second waits, and goes on where a failure ended. */
+    synchronized void destroy() {
+      if (!destroyed) {
+        disconnect(this);
+        umem.close();
+        tables.close(table);
+        destroyed = true;
+      }
     }
   }
 }

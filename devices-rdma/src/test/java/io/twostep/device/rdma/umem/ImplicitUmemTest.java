@@ -29,6 +29,8 @@ class ImplicitUmemTest {
     private final Map<Long, DevicePageTable> slots = new HashMap<>();
     private int open;
     private Runnable onOpen = () -> {};
+    private Runnable onDisconnect = () -> {};
+    private @Nullable RuntimeException failCommit;
 
     Root(Rig rig) {
       this.rig = rig;
@@ -43,11 +45,16 @@ class ImplicitUmemTest {
 
     @Override
     public synchronized void connect(long start, @Nullable DevicePageTable piece) {
+      if (piece == null) {
+        onDisconnect.run();
+      }
       prepared.put(start, piece);
     }
 
     @Override
     public synchronized void commit() {
+      RuntimeException failure = failCommit;
+      // What was prepared may be in use all the same: the device was not heard of in time.
       prepared.forEach((start, piece) -> {
         if (piece == null) {
           slots.remove(start);
@@ -56,6 +63,9 @@ class ImplicitUmemTest {
         }
       });
       prepared.clear();
+      if (failure != null) {
+        throw failure;
+      }
     }
 
     @Override
@@ -166,6 +176,75 @@ class ImplicitUmemTest {
         umem.fault(va, 1, FaultMode.READ);
         assertThat(root.at(va).read(va & (ImplicitUmem.PIECE - 1), 1)).containsExactly(7);
       }
+      assertThat(root.open).isZero();
+    }
+  }
+
+  @Test
+  void pieceThatTheRootMayNameAfterAFailureIsTakenOutOfItBeforeItGoes() {
+    try (Rig rig = Rig.translated();
+        ProcessMemory process = new ProcessMemory("p", rig.pool)) {
+      Root root = new Root(rig);
+      long va = process.map(PAGE, true);
+      try (ImplicitUmem umem = new OnDemandSource(rig.mapper, process, rig.machine.timers()).registerAll(ACCESS, root)) {
+        root.failCommit = new IllegalStateException("hung");
+        assertThatIllegalStateException().isThrownBy(() -> umem.fault(va, 1, FaultMode.WRITE)).withMessage("hung");
+        root.failCommit = null;
+        assertThat(root.at(va)).isNotNull();
+        process.discard(va, PAGE);
+        assertThat(umem.pieces()).isZero();
+        assertThat(root.at(va)).isNull();
+        assertThat(root.open).isZero();
+        umem.fault(va, 1, FaultMode.WRITE);
+        assertThat(root.at(va)).isNotNull();
+      }
+    }
+  }
+
+  @Test
+  void pieceThatTheDeviceDoesNotLetGoOfIsLeftForClose() {
+    try (Rig rig = Rig.translated();
+        ProcessMemory process = new ProcessMemory("p", rig.pool)) {
+      Root root = new Root(rig);
+      long va = process.map(PAGE, true);
+      ImplicitUmem umem = new OnDemandSource(rig.mapper, process, rig.machine.timers()).registerAll(ACCESS, root);
+      umem.fault(va, 1, FaultMode.WRITE);
+      root.failCommit = new IllegalStateException("hung");
+      process.discard(va, PAGE);
+      assertThat(umem.pieces()).isZero();
+      assertThat(root.open).isEqualTo(1);
+      assertThatIllegalStateException().isThrownBy(umem::close).withMessage("hung");
+      assertThat(root.open).isEqualTo(1);
+      root.failCommit = null;
+      umem.close();
+      assertThat(root.open).isZero();
+      assertThat(process.statistics().subscriptions()).isZero();
+    }
+  }
+
+  @Test
+  void closeAwaitsAPieceThatAChangeIsGivingUp() throws InterruptedException {
+    try (Rig rig = Rig.translated();
+        ProcessMemory process = new ProcessMemory("p", rig.pool)) {
+      Root root = new Root(rig);
+      long va = process.map(PAGE, true);
+      ImplicitUmem umem = new OnDemandSource(rig.mapper, process, rig.machine.timers()).registerAll(ACCESS, root);
+      umem.fault(va, 1, FaultMode.WRITE);
+      Thread closer = new Thread(umem::close);
+      AtomicReference<Thread.State> met = new AtomicReference<>();
+      root.onDisconnect =
+          () -> {
+            closer.start();
+            Thread.State state = closer.getState();
+            while (state == Thread.State.NEW || state == Thread.State.RUNNABLE) {
+              Thread.onSpinWait();
+              state = closer.getState();
+            }
+            met.set(state);
+          };
+      process.discard(va, PAGE);
+      closer.join();
+      assertThat(met.get()).as("the root is its owner's until close returns").isNotNull().isNotEqualTo(Thread.State.TERMINATED);
       assertThat(root.open).isZero();
     }
   }
