@@ -79,7 +79,7 @@ final class LinkBatch implements PhysRanges, DmaSink {
     length += pages;
   }
 
-  /** Link the pages and make them usable; nothing is linked if that fails. */
+  /** Link the pages and make them usable; nothing is linked if that fails, unless that could not be undone. */
   void link() {
     addresses = 0;
     if (translates && count == 1) {

@@ -118,17 +118,35 @@ final class LinkedPages {
     if (pending.isEmpty()) {
       return;
     }
-    pending.link();
     int from = page(pending.offset());
     int to = page(pending.offset() + pending.length());
+    try {
+      pending.link();
+    } catch (RuntimeException e) {
+      noteLeftovers(from, to);
+      throw e;
+    }
+    note(from, to);
+    everLinked.add(to - from);
+    pending.setEntries();
+    pending.clear();
+  }
+
+  /** Note pages of a link that failed and could not be undone: translation leads to them until they are unlinked. */
+  private void noteLeftovers(int from, int to) {
+    for (int page = from; page < to; page++) {
+      if (window.isLinked((long) page << shift)) {
+        note(page, page + 1);
+      }
+    }
+  }
+
+  private void note(int from, int to) {
     linked.set(from, to);
     if (pending.access().deviceWrites()) {
       writable.set(from, to);
     }
     count.addAndGet(to - from);
-    everLinked.add(to - from);
-    pending.setEntries();
-    pending.clear();
   }
 
   /** Let the device write pages that it could only read: the process may by now, and they are the same ones. */

@@ -177,7 +177,13 @@ public final class OnDemandUmem implements AutoCloseable {
         throw e;
       }
     }
-    pages.unlink(offset, bytes, (from, dirty) -> process.markDirty(start + from, dirty));
+    try {
+      pages.unlink(offset, bytes, (from, dirty) -> process.markDirty(start + from, dirty));
+    } catch (RuntimeException e) {
+      // The window may lead to where pages were: it must not be taken for where they are.
+      deviceFailure = e;
+      throw e;
+    }
     return true;
   }
 

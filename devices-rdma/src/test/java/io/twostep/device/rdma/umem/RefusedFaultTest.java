@@ -1,20 +1,33 @@
 package io.twostep.device.rdma.umem;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import io.twostep.device.rdma.AccessFlags;
 import io.twostep.device.rdma.mirror.FaultMode;
 import io.twostep.device.rdma.mirror.PageFaultException;
 import io.twostep.device.rdma.mirror.ProcessMemory;
+import io.twostep.dma.DmaMappingException;
+import io.twostep.dma.DmaMappingException.Reason;
+import io.twostep.dma.DmaStack;
+import io.twostep.dma.spi.AttachContext;
+import io.twostep.dma.spi.DmaOps;
+import io.twostep.dma.spi.ForwardingOps;
+import io.twostep.dma.spi.LayerBackend;
+import io.twostep.dma.spi.MappingState;
 import io.twostep.dma.spi.ModelHost.SlotOptions;
+import io.twostep.dma.spi.Retirement;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Faults that fail when a part of what they ask for is done: the device keeps no entry that nobody would take away. */
+/** Faults that fail when a part of what they ask for is done, and pages that the host does not unlink: the device reaches nothing that is not the process's, and keeps no entry that nobody would take away. */
 class RefusedFaultTest {
-  private static final int ACCESS = AccessFlags.LOCAL_WRITE | AccessFlags.REMOTE_WRITE | AccessFlags.REMOTE_READ | AccessFlags.HUGE_PAGES;
+  private static final long PAGE = 4096;
+  private static final int ACCESS = AccessFlags.LOCAL_WRITE | AccessFlags.REMOTE_WRITE | AccessFlags.REMOTE_READ;
 
   @ParameterizedTest
   @ValueSource(booleans = {true, false})
@@ -27,7 +40,7 @@ class RefusedFaultTest {
       write(process, va);
       ProcessMemory child = process.fork();
       TestPageTable table = new TestPageTable(rig.probe);
-      try (OnDemandUmem umem = new OnDemandSource(rig.mapper, process, rig.machine.timers()).register(va, 2 * huge, ACCESS, table)) {
+      try (OnDemandUmem umem = new OnDemandSource(rig.mapper, process, rig.machine.timers()).register(va, 2 * huge, ACCESS | AccessFlags.HUGE_PAGES, table)) {
         child.close();
         write(process, va);
         write(process, va + huge);
@@ -35,6 +48,94 @@ class RefusedFaultTest {
         assertThat(refused.kind()).isEqualTo(PageFaultException.Kind.PAGE_SIZE);
         process.discard(va, huge);
         assertThat(table.read(0, 1)).as("read of a frame that is free").isNull();
+      }
+    }
+  }
+
+  /** A host that refuses some calls. */
+  private static final class RefusingHost implements LayerBackend {
+    private int publishes;
+    private int unlinks;
+
+    @Override
+    public String name() {
+      return "refusing host";
+    }
+
+    @Override
+    public DmaOps attach(AttachContext context, DmaOps next) {
+      return new ForwardingOps(next) {
+        @Override
+        public void publish(MappingState state, long offset, long length, Retirement undo) {
+          if (publishes-- > 0) {
+            throw new DmaMappingException(Reason.PIN_LIMIT, "no more is pinned");
+          }
+          next.publish(state, offset, length, undo);
+        }
+
+        @Override
+        public void unlink(MappingState state, long offset, long length, Retirement batch) {
+          if (unlinks-- > 0) {
+            throw new DmaMappingException(Reason.QUARANTINED, "not confirmed");
+          }
+          next.unlink(state, offset, length, batch);
+        }
+      };
+    }
+
+    @Override
+    public void close() {}
+  }
+
+  @Test
+  void aPageThatTheHostDidNotUnlinkIsNotTakenForTheOneThatFollowedIt() {
+    RefusingHost host = new RefusingHost();
+    try (Rig rig = Rig.translated();
+        ProcessMemory process = new ProcessMemory("p", rig.pool)) {
+      rig.mapper.restack(DmaStack.of(rig.iommu, host));
+      long va = process.map(PAGE, true);
+      TestPageTable table = new TestPageTable(rig.probe);
+      try (OnDemandUmem umem = new OnDemandSource(rig.mapper, process, rig.machine.timers()).register(va, PAGE, ACCESS, table)) {
+        umem.fault(va, PAGE, FaultMode.WRITE);
+        host.unlinks = 1;
+        process.migrate(va, PAGE);
+        assertThat(rig.pool.quarantinedFrames()).isEqualTo(1);
+        assertThatIllegalStateException().isThrownBy(() -> umem.fault(va, PAGE, FaultMode.WRITE)).withMessageContaining("register anew");
+        assertThat(table.write(0, new byte[] {42})).as("write to the frame where the page was").isFalse();
+      }
+      table = new TestPageTable(rig.probe);
+      try (OnDemandUmem anew = new OnDemandSource(rig.mapper, process, rig.machine.timers()).register(va, PAGE, ACCESS, table)) {
+        assertThat(table.write(0, new byte[] {42})).isTrue();
+        assertThat(anew.linkedPages()).isEqualTo(1);
+      }
+      MemorySegment seen = MemorySegment.ofArray(new byte[1]);
+      process.read(va, seen, 0, 1);
+      assertThat(seen.get(ValueLayout.JAVA_BYTE, 0)).isEqualTo((byte) 42);
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 2})
+  void aPageWhoseLinkCouldNotBeUndoneGoesLater(int refusedUnlinks) {
+    RefusingHost host = new RefusingHost();
+    try (Rig rig = Rig.translated();
+        ProcessMemory process = new ProcessMemory("p", rig.pool)) {
+      rig.mapper.restack(DmaStack.of(rig.iommu, host));
+      long va = process.map(PAGE, true);
+      TestPageTable table = new TestPageTable(rig.probe);
+      try (OnDemandUmem umem = new OnDemandSource(rig.mapper, process, rig.machine.timers()).register(va, PAGE, ACCESS, table)) {
+        host.publishes = 1;
+        host.unlinks = refusedUnlinks;
+        DmaMappingException refused = catchThrowableOfType(DmaMappingException.class, () -> umem.fault(va, PAGE, FaultMode.WRITE));
+        assertThat(refused.reason()).isEqualTo(Reason.PIN_LIMIT);
+        assertThat(umem.linkedPages()).isEqualTo(refusedUnlinks - 1);
+        process.migrate(va, PAGE);
+        assertThat(umem.linkedPages()).isZero();
+        assertThat(rig.pool.quarantinedFrames()).isZero();
+        if (refusedUnlinks == 1) {
+          umem.fault(va, PAGE, FaultMode.WRITE);
+          assertThat(table.write(0, new byte[] {42})).isTrue();
+        }
       }
     }
   }

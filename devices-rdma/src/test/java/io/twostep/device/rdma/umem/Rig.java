@@ -27,7 +27,7 @@ final class Rig implements AutoCloseable {
   final FramePool pool;
   final DeviceSlot slot;
   final DmaMapper mapper;
-  private final IommuBackend iommu = new IommuBackend(IommuConfig.defaults());
+  final IommuBackend iommu = new IommuBackend(IommuConfig.defaults());
 
   Rig(boolean translated, SlotOptions options) {
     machine = ModelMachine.create(ModelMachineConfig.of(Map.of("memory", "1G", "iotlb", "adversarial")));
