@@ -37,7 +37,8 @@ public final class PinnedUmem implements AutoCloseable {
    * @param access {@link AccessFlags}
    * @param budget pays for the pinned pages
    * @throws io.twostep.device.rdma.mirror.PageFaultException if a page cannot be had; nothing is held then
-   * @throws DmaMappingException PIN_LIMIT, COHERENCE_REQUIRED, or why the range cannot be mapped; nothing is held then
+   * @throws DmaMappingException PIN_LIMIT, COHERENCE_REQUIRED, or why the range cannot be mapped; nothing is held then, unless the device could not be proved away,
+   *     as a suppressed exception says: the pages stay pinned
    */
   public static PinnedUmem register(DmaMapper mapper, ProcessMemory process, long va, long length, int access, PinBudget budget) {
     int checked = AccessFlags.check(access);
@@ -45,9 +46,16 @@ public final class PinnedUmem implements AutoCloseable {
     try {
       return map(mapper, pinned.ranges(), checked, pinned);
     } catch (RuntimeException e) {
-      pinned.close();
+      if (isUndone(e)) {
+        pinned.close();
+      }
       throw e;
     }
+  }
+
+  /** Tell whether nothing of a failed map is left with the device: what could not be taken down is suppressed in the failure. */
+  private static boolean isUndone(RuntimeException failure) {
+    return failure.getSuppressed().length == 0;
   }
 
   /** Map memory of the machine, peers' included, that its owner keeps in place until this is closed; as {@link #register}. */

@@ -8,11 +8,19 @@ import io.twostep.device.rdma.mirror.PinBudget;
 import io.twostep.device.rdma.mirror.ProcessMemory;
 import io.twostep.dma.DmaMappingException;
 import io.twostep.dma.DmaMappingException.Reason;
+import io.twostep.dma.DmaStack;
+import io.twostep.dma.spi.AttachContext;
+import io.twostep.dma.spi.DmaOps;
+import io.twostep.dma.spi.ForwardingOps;
+import io.twostep.dma.spi.LayerBackend;
+import io.twostep.dma.spi.MappingState;
 import io.twostep.dma.spi.ModelHost.SlotOptions;
+import io.twostep.dma.spi.Retirement;
 import io.twostep.machine.model.FailNth;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.Random;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -136,5 +144,54 @@ class PinnedUmemTest {
       at += extents.length(i);
     }
     return true;
+  }
+
+  /** Fails once everything is visible to the device, and takes nothing down. */
+  private static final class StubbornHost implements LayerBackend {
+    private long visible;
+
+    @Override
+    public String name() {
+      return "stubborn host";
+    }
+
+    @Override
+    public DmaOps attach(AttachContext context, DmaOps next) {
+      return new ForwardingOps(next) {
+        @Override
+        public void publish(MappingState state, long offset, long length, Retirement undo) {
+          next.publish(state, offset, length, undo);
+          visible = state.dmaAddress;
+          throw new DmaMappingException(Reason.PIN_LIMIT, "no more is pinned");
+        }
+
+        @Override
+        public void release(MappingState state, Retirement batch) {
+          throw new DmaMappingException(Reason.QUARANTINED, "not confirmed");
+        }
+      };
+    }
+
+    @Override
+    public void close() {}
+  }
+
+  @Test
+  @Tag("breaks:device-used-unknown-address")
+  void pagesThatTheDeviceReachesAfterARefusalThatCouldNotBeUndoneStayPinned() {
+    StubbornHost host = new StubbornHost();
+    Rig rig = Rig.translated();
+    rig.mapper.restack(DmaStack.of(rig.iommu, host));
+    ProcessMemory process = new ProcessMemory("p", rig.pool);
+    long va = process.map(2 * PAGE, true);
+    PinBudget budget = PinBudget.unlimited();
+    DmaMappingException refused =
+        catchThrowableOfType(DmaMappingException.class, () -> PinnedUmem.register(rig.mapper, process, va, 2 * PAGE, ACCESS, budget));
+    assertThat(refused.reason()).isEqualTo(Reason.PIN_LIMIT);
+    rig.probe.write(host.visible, new byte[] {42});
+    process.close();
+    assertThat(rig.pool.framesInUse()).as("the device reaches them").isEqualTo(2);
+    assertThat(budget.used()).isEqualTo(2 * PAGE);
+    rig.machine.close();
   }
 }
