@@ -47,6 +47,7 @@ final class AdminQueue implements AutoCloseable {
   private final int[] status = new int[TAGS];
   private final long[] result = new long[TAGS];
   private final boolean[] isAbort = new boolean[TAGS];
+  private final long[] abortSentAt = new long[TAGS];
   private final ArrayDeque<NvmeEvent> events = new ArrayDeque<>();
 
   private int abortsOutstanding;
@@ -198,12 +199,33 @@ final class AdminQueue implements AutoCloseable {
       }
       AdminCommand abort = new AdminCommand("abort", AdminOpcode.ABORT).word(10, queueId | commandId << 16);
       isAbort[tag] = true;
+      abortSentAt[tag] = timers.nanoTime();
       abortsOutstanding++;
       abortsSent++;
       abort.write(submissions.entries(), submissions.slot(), tags.issue(tag));
       submissions.advance();
       submissions.ring();
       return true;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Tell whether waiting for room for an abort is in vain: a command ran out of time, be it an abort, which nobody waits for. */
+  boolean isHung() {
+    lock.lock();
+    try {
+      if (broken) {
+        return true;
+      }
+      reap();
+      long now = timers.nanoTime();
+      for (int tag = 0; tag < TAGS; tag++) {
+        if (isAbort[tag] && now - abortSentAt[tag] >= timeoutNanos) {
+          return true;
+        }
+      }
+      return false;
     } finally {
       lock.unlock();
     }

@@ -69,11 +69,13 @@ final class CommandDeadlines {
     }
     if (request.aborted) {
       core.wantReset("a command on queue " + queueId + " did not complete after its abort");
+    } else if (core.tryAbort(queueId, tags.idOf(request.tag))) {
+      counters.timeouts++;
+      request.aborted = true;
+      request.deadline = later(now);
+    } else if (core.admin().isHung()) {
+      core.wantReset("a command on queue " + queueId + " is late and cannot be aborted: admin commands hang");
     } else {
-      if (core.tryAbort(queueId, tags.idOf(request.tag))) {
-        counters.timeouts++;
-        request.aborted = true;
-      }
       request.deadline = later(now);
     }
   }

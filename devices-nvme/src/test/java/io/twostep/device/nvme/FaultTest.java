@@ -261,4 +261,53 @@ class FaultTest {
     assertThat(controller.mapper().liveMappings()).isZero();
     assertThatThrownBy(() -> namespace.submit(bios[0])).isInstanceOf(NvmeException.class).hasMessageContaining("GONE");
   }
+
+  /** Let time pass until a request is over, but not much longer than an I/O and an admin command may hang: 30 and 60 seconds. */
+  private void awaitWithinTimeouts(NvmeQueue queue, NvmeBio bio) {
+    long end = rig.machine.timers().nanoTime() + 100 * SECOND;
+    while (!bio.isDone() && rig.machine.timers().nanoTime() < end) {
+      letTimePass(queue);
+    }
+    assertThat(bio.isDone()).isTrue();
+    bio.check();
+  }
+
+  @Test
+  void commandThatHangsWhileAdminCommandsHangEndsInAReset() {
+    rig.model.faults().onCommand(0, 1, Kind.HOLD);
+    assertThatThrownBy(controller::rescan).hasMessageContaining("did not complete within");
+    rig.model.faults().onCommand(ANY, 1, Kind.HOLD);
+    MemoryBlock back = rig.memory(4096);
+    NvmeBio bio = new NvmeBio().read(namespace, 8, 8, back.ranges());
+    awaitWithinTimeouts(namespace.submit(bio), bio);
+    assertThat(back.segment().mismatch(memory.segment())).isEqualTo(-1);
+    assertThat(controller.statistics().aborts()).isZero();
+    assertThat(controller.statistics().resets()).isEqualTo(1);
+    assertThat(controller.rescan()).hasSize(1);
+  }
+
+  @Test
+  void commandThatHangsWhileEveryAbortHangsEndsInAReset() {
+    int aborts = NvmeModelConfig.DEFAULT.abortLimit() + 1;
+    NvmeQueue queue = controller.queues().getFirst();
+    NvmeBio[] late = new NvmeBio[aborts];
+    for (int i = 0; i < aborts; i++) {
+      rig.model.faults().onCommand(ANY, i + 1, Kind.DELAY, 45 * SECOND);
+      rig.model.faults().onCommand(0, i + 1, Kind.HOLD);
+    }
+    for (int i = 0; i < aborts; i++) {
+      late[i] = new NvmeBio().read(namespace, 8, 8, rig.memory(4096).ranges());
+      namespace.submit(late[i]);
+    }
+    for (NvmeBio bio : late) {
+      awaitWithinTimeouts(queue, bio);
+    }
+    assertThat(controller.statistics().aborts()).isEqualTo(aborts);
+    assertThat(controller.statistics().resets()).isZero();
+    rig.model.faults().onCommand(ANY, 1, Kind.HOLD);
+    NvmeBio bio = new NvmeBio().read(namespace, 8, 8, rig.memory(4096).ranges());
+    namespace.submit(bio);
+    awaitWithinTimeouts(queue, bio);
+    assertThat(controller.statistics().resets()).isEqualTo(1);
+  }
 }
