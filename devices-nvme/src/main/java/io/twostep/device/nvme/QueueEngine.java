@@ -79,7 +79,9 @@ final class QueueEngine implements AutoCloseable {
 
   /** Tell the controller of every command it does not know of yet. */
   void ring() {
-    submissions.ring();
+    if (running) {
+      submissions.ring();
+    }
   }
 
   private boolean admit(NvmeBio bio) {
@@ -157,21 +159,23 @@ final class QueueEngine implements AutoCloseable {
 
   /** Take completions, send what waits, and now and then look at the clock; returns how many completions were found. */
   int poll() {
+    if (!running) {
+      // What the stopped controller completed is taken by cancelAll; after close even the rings are gone.
+      return 0;
+    }
     int found = reap();
     if (found != 0) {
       completeBatch();
     }
-    if (running) {
-      if (retrying != null) {
-        retry();
-      }
-      if (waiting != null) {
-        continueWaiting();
-      }
-      submissions.ring();
-      if (found == 0 && (++idlePolls & IDLE_POLLS - 1) == 0 && outstanding != 0) {
-        found = checkDeadlines();
-      }
+    if (retrying != null) {
+      retry();
+    }
+    if (waiting != null) {
+      continueWaiting();
+    }
+    submissions.ring();
+    if (found == 0 && (++idlePolls & IDLE_POLLS - 1) == 0 && outstanding != 0) {
+      found = checkDeadlines();
     }
     return found;
   }

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.twostep.device.nvme.model.FaultPlan;
 import io.twostep.device.nvme.model.FaultPlan.Kind;
 import io.twostep.device.nvme.model.NvmeModelConfig;
+import io.twostep.device.nvme.wire.DoorbellLayout;
 import io.twostep.device.nvme.wire.StatusCode;
 import io.twostep.dma.MemoryBlock;
 import org.assertj.core.api.InstanceOfAssertFactories;
@@ -309,5 +310,22 @@ class FaultTest {
     namespace.submit(bio);
     awaitWithinTimeouts(queue, bio);
     assertThat(controller.statistics().resets()).isEqualTo(1);
+  }
+
+  @Test
+  void queueThatIsPolledAndRungAfterItsControllerWasClosedTouchesNothing() {
+    NvmeQueue queue = controller.queues().getFirst();
+    NvmeBio unsent = new NvmeBio().read(namespace, 8, 8, rig.memory(4096).ranges());
+    assertThat(queue.trySubmit(unsent, false)).isTrue();
+    controller.close();
+    rig.registers.onWrite(
+        (int) DoorbellLayout.submissionTail(queue.id(), 0),
+        () -> {
+          throw new AssertionError("a doorbell was rung");
+        });
+    queue.ring();
+    assertThat(queue.poll()).isZero();
+    assertThat(controller.poll()).isZero();
+    assertThat(unsent.isDone()).isTrue();
   }
 }
