@@ -51,7 +51,9 @@ final class CommandWriter {
   }
 
   private static int protection(NvmeBio bio, NvmeNamespace namespace) {
-    int control = ReadWriteCommandLayout.PRACT.with(0, namespace.controllerProtects(bio) ? 1 : 0);
+    // Zeroes come without metadata of the host's, so nobody but the controller can make their tuples.
+    boolean inserts = bio.operation() == NvmeOperation.WRITE_ZEROES || namespace.controllerProtects(bio);
+    int control = ReadWriteCommandLayout.PRACT.with(0, inserts ? 1 : 0);
     int checks = bio.checks() == NvmeBio.CHECK_DEFAULT ? namespace.defaultChecks() : bio.checks();
     control = ReadWriteCommandLayout.PRCHK_GUARD.with(control, (checks & NvmeBio.CHECK_GUARD) != 0 ? 1 : 0);
     control = ReadWriteCommandLayout.PRCHK_APPLICATION.with(control, (checks & NvmeBio.CHECK_APPLICATION) != 0 ? 1 : 0);

@@ -3,6 +3,7 @@ package io.twostep.device.nvme;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.twostep.device.nvme.model.NamespaceConfig;
 import io.twostep.device.nvme.model.NamespaceConfig.ProtectionGuard;
 import io.twostep.device.nvme.model.NvmeModelConfig;
 import io.twostep.device.nvme.model.NvmeModelConfig.SglSupport;
@@ -16,6 +17,8 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import org.assertj.core.api.InstanceOfAssertFactories;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** What ordinary callers do with a namespace, and what they are told when it cannot be done. */
 class NvmeNamespaceTest {
@@ -233,6 +236,18 @@ class NvmeNamespaceTest {
       NvmeNamespace namespace = controller.namespace(1);
       assertThatThrownBy(() -> namespace.read(0, rig.memory(4096))).hasMessageContaining("16 bytes of metadata");
       assertThatThrownBy(namespace::openChannel).isInstanceOf(UnsupportedOperationException.class);
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"16, false, 1, CRC16", "16, true, 1, CRC16", "32, false, 2, CRC64", "32, true, 3, CRC64", "8, true, 1, CRC16"})
+  void zeroedBlocksOfAProtectedFormatPassTheirChecks(int metadata, boolean extended, int type, ProtectionGuard guard) {
+    NamespaceConfig format = ControllerMatrixTest.protectedBlocks(512, metadata, extended, type, guard);
+    try (Rig rig = new Rig(NvmeModelConfig.DEFAULT.with(c -> c.namespaces(List.of(format))));
+        NvmeController controller = rig.open()) {
+      NvmeNamespace namespace = controller.namespace(1);
+      namespace.writeZeroes(8, 8);
+      namespace.verify(8, 8);
     }
   }
 
