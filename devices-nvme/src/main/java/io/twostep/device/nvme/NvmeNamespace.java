@@ -352,15 +352,15 @@ public final class NvmeNamespace {
   long maxBlocks(NvmeOperation operation, long bytesPerBlock, long maxBytes) {
     return switch (operation) {
       case READ, WRITE, COMPARE -> Math.min(Math.max(1, maxBytes / bytesPerBlock), ReadWriteCommandLayout.MAX_BLOCKS);
-      case WRITE_ZEROES -> wholeBlocksOf(core.limits().writeZeroesBytes());
-      case VERIFY -> wholeBlocksOf(core.limits().verifyBytes());
+      case WRITE_ZEROES -> wholeBlocksOf(core.limits().writeZeroesBytes(), bytesPerBlock);
+      case VERIFY -> wholeBlocksOf(core.limits().verifyBytes(), bytesPerBlock);
       case TRIM -> core.limits().trimRanges() * core.limits().trimRangeBlocks();
       case FLUSH -> 0;
     };
   }
 
-  private long wholeBlocksOf(long limit) {
-    return Math.clamp(limit / blockSize(), 1, ReadWriteCommandLayout.MAX_BLOCKS);
+  private static long wholeBlocksOf(long limit, long bytesPerBlock) {
+    return Math.clamp(limit / bytesPerBlock, 1, ReadWriteCommandLayout.MAX_BLOCKS);
   }
 
   long maxTrimRangeBlocks() {

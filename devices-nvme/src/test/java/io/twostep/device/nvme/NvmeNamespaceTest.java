@@ -251,6 +251,16 @@ class NvmeNamespaceTest {
     }
   }
 
+  @Test
+  void limitsOfCommandsWithoutDataCountMetadataThatFollowsTheBlocks() {
+    NamespaceConfig extended = ControllerMatrixTest.protectedBlocks(512, 16, true, 0, ProtectionGuard.CRC16);
+    try (Rig rig = new Rig(NvmeModelConfig.DEFAULT.with(c -> c.namespaces(List.of(extended)).writeZeroesLimit(2).verifyLimit(3)));
+        NvmeController controller = rig.open()) {
+      controller.namespace(1).writeZeroes(0, 200);
+      controller.namespace(1).verify(0, 200);
+    }
+  }
+
   private static NvmeModelConfig protectedBy(int metadata, int type) {
     return NvmeModelConfig.DEFAULT.with(
         c -> c.namespaces(List.of(ControllerMatrixTest.protectedBlocks(512, metadata, false, type, ProtectionGuard.CRC16))));
