@@ -51,7 +51,8 @@ final class DoneList {
       NvmeBio following = bio.next;
       try {
         bio.finish();
-      } catch (RuntimeException e) {
+      } catch (Throwable e) {
+        // Errors too: whoever polls waits for a request of his own, and those behind this one end here or never.
         LOG.error("{}: the callback of a finished request threw", controller, e);
       }
       bio = following;

@@ -261,6 +261,28 @@ class NvmeNamespaceTest {
     }
   }
 
+  @Test
+  void callbackThatFailsCostsNoOtherRequestItsEnd() {
+    try (Rig rig = new Rig(NvmeModelConfig.DEFAULT);
+        NvmeController controller = rig.open()) {
+      NvmeNamespace namespace = controller.namespace(1);
+      NvmeQueue queue = controller.queues().getFirst();
+      NvmeBio failing =
+          new NvmeBio()
+              .flush(namespace)
+              .onDone(
+                  bio -> {
+                    throw new AssertionError("thrown on purpose");
+                  });
+      NvmeBio innocent = new NvmeBio().flush(namespace);
+      assertThat(queue.trySubmit(failing, false)).isTrue();
+      assertThat(queue.trySubmit(innocent)).isTrue();
+      queue.await(innocent);
+      innocent.check();
+      assertThat(failing.isDone()).isTrue();
+    }
+  }
+
   private static NvmeModelConfig protectedBy(int metadata, int type) {
     return NvmeModelConfig.DEFAULT.with(
         c -> c.namespaces(List.of(ControllerMatrixTest.protectedBlocks(512, metadata, false, type, ProtectionGuard.CRC16))));
