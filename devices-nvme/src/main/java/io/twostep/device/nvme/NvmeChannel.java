@@ -214,6 +214,7 @@ public final class NvmeChannel implements SeekableByteChannel {
   /** Do nothing but move a position that is behind {@code newSize}: the size of a namespace is fixed, so only sizes that change nothing are accepted. */
   @Override
   public SeekableByteChannel truncate(long newSize) throws IOException {
+    requirePosition(newSize);
     lock.lock();
     try {
       requireOpen();
@@ -221,6 +222,7 @@ public final class NvmeChannel implements SeekableByteChannel {
         throw new UnsupportedOperationException(
             namespace.controller().name() + ": namespace " + namespace.id() + " cannot be truncated to " + newSize + " bytes");
       }
+      position = Math.min(position, newSize);
       return this;
     } finally {
       lock.unlock();

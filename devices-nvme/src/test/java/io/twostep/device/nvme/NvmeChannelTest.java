@@ -77,4 +77,21 @@ class NvmeChannelTest {
       assertThatThrownBy(channel::size).isInstanceOf(ClosedChannelException.class);
     }
   }
+
+  @Test
+  void truncatingToTheSizeOrBeyondMovesAPositionThatIsBehindItAndNothingElse() throws IOException {
+    try (Rig rig = new Rig(config(512));
+        NvmeController controller = rig.open();
+        NvmeChannel channel = controller.namespace(1).openChannel()) {
+      long size = channel.size();
+      channel.position(size + 1000).truncate(size + 10);
+      assertThat(channel.position()).isEqualTo(size + 10);
+      channel.truncate(size);
+      assertThat(channel.position()).isEqualTo(size);
+      channel.position(3).truncate(size);
+      assertThat(channel.position()).isEqualTo(3);
+      assertThat(channel.size()).isEqualTo(size);
+      assertThatThrownBy(() -> channel.truncate(-1)).isInstanceOf(IllegalArgumentException.class);
+    }
+  }
 }
