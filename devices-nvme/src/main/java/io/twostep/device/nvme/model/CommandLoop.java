@@ -163,11 +163,14 @@ final class CommandLoop {
       fail("submission queue " + queue.id + " cannot be read");
       return burst;
     }
-    for (int i = 0; i < burst && state.isWorking(); i++) {
+    int taken = 0;
+    // One command can take more than one entry: an abort ends what it aborts as well.
+    while (taken < burst && state.isWorking() && queue.completions.free() > queue.completions.owed) {
       queue.head = queue.head + 1 == queue.entries ? 0 : queue.head + 1;
-      take(queue, (long) i * SqeLayout.SIZE);
+      take(queue, (long) taken * SqeLayout.SIZE);
+      taken++;
     }
-    return burst;
+    return taken;
   }
 
   /** Take a tail that was read from a shadow; false if there is nothing to go on with. */

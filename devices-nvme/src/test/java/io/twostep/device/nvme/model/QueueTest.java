@@ -9,6 +9,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.twostep.device.nvme.Seeds;
 import io.twostep.device.nvme.model.TinyHost.Cqe;
 import io.twostep.device.nvme.model.TinyHost.Queue;
+import io.twostep.device.nvme.wire.AbortCommandLayout;
 import io.twostep.device.nvme.wire.AdminOpcode;
 import io.twostep.device.nvme.wire.CcLayout;
 import io.twostep.device.nvme.wire.DoorbellLayout;
@@ -359,5 +360,30 @@ class QueueTest {
       host.ringTail(queue);
     }
     return ring;
+  }
+
+  @Test
+  void completionQueueWithoutRoomForAllThatOneBurstNeedsIsNotOverrun() {
+    List<Integer> expected = new ArrayList<>();
+    MemorySegment request = host.command(AdminOpcode.ASYNC_EVENT_REQUEST, 0);
+    host.submit(host.admin, request);
+    MemorySegment abort = host.command(AdminOpcode.ABORT, 0);
+    AbortCommandLayout.COMMAND_ID.set(abort, 0, SqeLayout.COMMAND_ID.get(request, 0));
+    expected.add(SqeLayout.COMMAND_ID.get(request, 0));
+    expected.add(SqeLayout.COMMAND_ID.get(abort, 0));
+    host.put(host.admin, abort);
+    // As many as the queue has room for, of which the abort has two entries.
+    for (int i = 1; i < host.admin.entries - 1; i++) {
+      MemorySegment command = host.command(AdminOpcode.KEEP_ALIVE, 0);
+      expected.add(SqeLayout.COMMAND_ID.get(command, 0));
+      host.put(host.admin, command);
+    }
+    host.ringTail(host.admin);
+    host.run();
+    List<Integer> found = new ArrayList<>(host.reap(host.admin).stream().map(Cqe::commandId).toList());
+    assertThat(found).hasSize(host.admin.entries - 1);
+    found.addAll(host.reap(host.admin).stream().map(Cqe::commandId).toList());
+    assertThat(found).isEqualTo(expected);
+    assertThat(host.model.violations()).isEmpty();
   }
 }
