@@ -105,6 +105,21 @@ final class HostBuffer {
     return StatusCode.SUCCESS;
   }
 
+  /** Forget the copies of blocks that change while the memory is away. */
+  void drop(Namespace namespace, long lba, long blocks) {
+    long last = lastUnit(namespace, lba, blocks);
+    if (last - firstUnit(namespace, lba) >= held.length) {
+      Arrays.fill(held, 0);
+      return;
+    }
+    for (long unit = firstUnit(namespace, lba); unit <= last; unit++) {
+      int slot = slotOf(namespace, unit);
+      if (held[slot] == name(namespace, unit)) {
+        held[slot] = 0;
+      }
+    }
+  }
+
   /** Keep copies of blocks as they are now. */
   void keep(Namespace namespace, long lba, long blocks) {
     long last = lastUnit(namespace, lba, blocks);

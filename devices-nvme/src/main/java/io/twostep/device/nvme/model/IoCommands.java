@@ -115,9 +115,11 @@ final class IoCommands {
     if ((command.forced || !features.isCacheEnabled()) && changesMedium(opcode) && status == StatusCode.SUCCESS) {
       namespace.settle(command.lba, command.blocks);
     }
+    // Also after a failure: part of it may have been written.
     if (hostBuffer.isEnabled()) {
-      // Also after a failure: part of it may have been written.
       hostBuffer.keep(namespace, command.lba, command.blocks);
+    } else if (changesMedium(opcode)) {
+      hostBuffer.drop(namespace, command.lba, command.blocks);
     }
     count(namespace, opcode, status);
     return status;
@@ -201,6 +203,8 @@ final class IoCommands {
         namespace.deallocate(DsmRangeLayout.SLBA.get(ranges, range), blocks);
         if (hostBuffer.isEnabled()) {
           hostBuffer.keep(namespace, DsmRangeLayout.SLBA.get(ranges, range), blocks);
+        } else {
+          hostBuffer.drop(namespace, DsmRangeLayout.SLBA.get(ranges, range), blocks);
         }
       }
     }

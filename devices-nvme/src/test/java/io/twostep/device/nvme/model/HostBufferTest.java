@@ -167,4 +167,17 @@ class HostBufferTest {
     }
     assertThatThrownBy(() -> NvmeModelConfig.DEFAULT.with(c -> c.hmbPreferred(PAGE + 1))).hasMessageContaining("4 KiB");
   }
+
+  @Test
+  void blocksWrittenWhileTheMemoryIsAwayHaveNoCopyWhenItComesBack() {
+    lendTwoPieces(ENABLE);
+    Queue queue = host.createQueue(1, 16);
+    writeAndFind(queue);
+    assertThat(lend(0, 0, 0, 0)).isZero();
+    host.at(DATA, PAGE).fill((byte) 7);
+    assertThat(host.execute(queue, prp(host.io(NvmOpcode.WRITE, 0, 8), DATA, 0)).code()).isZero();
+    lendTwoPieces(ENABLE_AGAIN);
+    assertThat(read(queue)).isZero();
+    assertThat(host.model.violations()).isEmpty();
+  }
 }
