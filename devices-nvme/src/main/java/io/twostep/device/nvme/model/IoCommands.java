@@ -196,6 +196,16 @@ final class IoCommands {
     if (status != StatusCode.SUCCESS || !DsmCommandLayout.DEALLOCATE.isSet(DsmCommandLayout.ATTRIBUTES.get(sqe, base))) {
       return status;
     }
+    try {
+      deallocate(namespace, count);
+      return StatusCode.SUCCESS;
+    } catch (InternalError e) {
+      // As in move.
+      return StatusCode.CAPACITY_EXCEEDED;
+    }
+  }
+
+  private void deallocate(Namespace namespace, int count) {
     for (int i = 0; i < count; i++) {
       long range = (long) i * DsmRangeLayout.SIZE;
       long blocks = DsmRangeLayout.NLB.getUnsigned(ranges, range);
@@ -208,7 +218,6 @@ final class IoCommands {
         }
       }
     }
-    return StatusCode.SUCCESS;
   }
 
   private int checkRanges(Namespace namespace, int count) {

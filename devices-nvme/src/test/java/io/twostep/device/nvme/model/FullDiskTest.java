@@ -5,9 +5,12 @@ import static io.twostep.device.nvme.model.TinyHost.prp;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.twostep.device.nvme.model.TinyHost.Queue;
+import io.twostep.device.nvme.wire.DsmCommandLayout;
+import io.twostep.device.nvme.wire.DsmRangeLayout;
 import io.twostep.device.nvme.wire.NvmOpcode;
 import io.twostep.device.nvme.wire.StatusCode;
 import java.io.IOException;
+import java.lang.foreign.MemorySegment;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -32,8 +35,19 @@ class FullDiskTest {
       assertThat(host.execute(queue, prp(host.io(NvmOpcode.WRITE, BLOCKS - 8, 8), DATA, 0)).code()).isEqualTo(StatusCode.CAPACITY_EXCEEDED);
       assertThat(host.execute(queue, host.io(NvmOpcode.WRITE_ZEROES, BLOCKS - 8, 8)).code()).isEqualTo(StatusCode.CAPACITY_EXCEEDED);
       assertThat(host.execute(queue, prp(host.io(NvmOpcode.READ, BLOCKS - 8, 8), DATA, 0)).code()).isEqualTo(StatusCode.UNRECOVERED_READ_ERROR);
+      assertThat(host.execute(queue, trim(host, BLOCKS - 8, 8)).code()).isEqualTo(StatusCode.CAPACITY_EXCEEDED);
       assertThat(host.execute(queue, prp(host.io(NvmOpcode.WRITE, 0, 8), DATA, 0)).code()).isZero();
       assertThat(host.execute(queue, prp(host.io(NvmOpcode.READ, 0, 8), DATA, 0)).code()).isZero();
     }
+  }
+
+  private static MemorySegment trim(TinyHost host, long lba, int blocks) {
+    MemorySegment range = host.at(DATA, DsmRangeLayout.SIZE);
+    DsmRangeLayout.ATTRIBUTES.set(range, 0, 0);
+    DsmRangeLayout.NLB.set(range, 0, blocks);
+    DsmRangeLayout.SLBA.set(range, 0, lba);
+    MemorySegment sqe = prp(host.command(NvmOpcode.DATASET_MANAGEMENT, 1), DATA, 0);
+    DsmCommandLayout.ATTRIBUTES.set(sqe, 0, DsmCommandLayout.DEALLOCATE.with(0, 1));
+    return sqe;
   }
 }
