@@ -29,13 +29,18 @@ public final class NvmeQueue {
 
   private volatile boolean interruptPending;
 
+  /** Make a queue that its controller does not know yet; {@code memory} is owned, also if this throws. */
   NvmeQueue(ControllerCore core, int id, int depth, TransferRules rules, SubmissionMemory memory) {
     this.core = core;
     this.id = id;
     this.depth = depth;
     timers = core.timers();
     rings = new RingMemory(core, id, depth, memory);
-    engine = new QueueEngine(core, id, depth, rules, rings);
+    try {
+      engine = new QueueEngine(core, id, depth, rules, rings);
+    } catch (RuntimeException e) {
+      throw Closing.after(e, rings::close);
+    }
   }
 
   /** Return the queue's number, from 1. */

@@ -12,6 +12,8 @@ import io.twostep.dma.InvalidationBatch;
 import io.twostep.dma.spi.Closing;
 import io.twostep.dma.spi.Timers;
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -61,11 +63,16 @@ final class QueueEngine implements AutoCloseable {
     lists = new CoherentListPages(core.mapper(), core.pageSize());
     batch = core.mapper().newBatch();
     tags = new Tags(depth - 1);
-    requests = new IoRequest[depth - 1];
     BioScan scan = new BioScan();
-    for (int tag = 0; tag < requests.length; tag++) {
-      requests[tag] = new IoRequest(tag, core, rules, lists, scan);
+    List<IoRequest> made = new ArrayList<>();
+    try {
+      for (int tag = 0; tag < depth - 1; tag++) {
+        made.add(new IoRequest(tag, core, rules, lists, scan));
+      }
+    } catch (RuntimeException e) {
+      throw Closing.after(e, new Closing().thenEach(made, IoRequest::close)::end);
     }
+    requests = made.toArray(new IoRequest[0]);
     deadlines = new CommandDeadlines(core, id, tags, requests, counters);
   }
 

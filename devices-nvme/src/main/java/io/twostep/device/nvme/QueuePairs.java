@@ -43,23 +43,13 @@ final class QueuePairs implements AutoCloseable {
     QueuePlacement placement = QueuePlacement.of(core, count);
     int vectorCount = vectorCount();
     for (int id = 1; id <= count; id++) {
-      queues.add(makeQueue(id, placement, rules));
+      queues.add(new NvmeQueue(core, id, placement.depth(), rules, placement.submissionMemory(id)));
       vectors.add(vectorCount == 0 ? -1 : Math.min(id, vectorCount - 1));
     }
     if (core.config().shadowDoorbells() && core.facts().hasShadowDoorbells() && count != 0) {
       long length = Math.max(core.pageSize(), ShadowDoorbellLayout.length(count, core.doorbellStride()));
       shadow = core.mapper().allocateCoherent(length);
       shadowEvents = core.mapper().allocateCoherent(length);
-    }
-  }
-
-  private NvmeQueue makeQueue(int id, QueuePlacement placement, TransferRules rules) {
-    SubmissionMemory memory = placement.submissionMemory(id);
-    try {
-      return new NvmeQueue(core, id, placement.depth(), rules, memory);
-    } catch (RuntimeException e) {
-      memory.close();
-      throw e;
     }
   }
 

@@ -19,13 +19,17 @@ final class RingMemory implements AutoCloseable {
   private final SubmissionQueue submissions;
   private final CompletionQueue completions;
 
-  /** Make the rings; {@code memory} is owned from when this returns. */
+  /** Make the rings; {@code memory} is owned, also if this throws. */
   RingMemory(ControllerCore core, int id, int depth, SubmissionMemory memory) {
     this.id = id;
     stride = core.doorbellStride();
     submissionMemory = memory;
     // A queue begins on a page of the controller: coherent memory is aligned to its own size.
-    completionMemory = core.mapper().allocateCoherent(Math.max(core.pageSize(), depth * CqeLayout.SIZE));
+    try {
+      completionMemory = core.mapper().allocateCoherent(Math.max(core.pageSize(), depth * CqeLayout.SIZE));
+    } catch (RuntimeException e) {
+      throw Closing.after(e, memory::close);
+    }
     Doorbell tail = new Doorbell(core.registers().mmio(), DoorbellLayout.submissionTail(id, stride));
     Doorbell head = new Doorbell(core.registers().mmio(), DoorbellLayout.completionHead(id, stride));
     submissions = submissionMemory.queue(depth, tail);

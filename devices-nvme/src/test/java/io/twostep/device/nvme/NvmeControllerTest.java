@@ -7,8 +7,13 @@ import io.twostep.device.nvme.model.FaultPlan;
 import io.twostep.device.nvme.model.NamespaceConfig;
 import io.twostep.device.nvme.model.NvmeModelConfig;
 import io.twostep.device.nvme.wire.StatusCode;
+import io.twostep.dma.DmaDirection;
+import io.twostep.dma.DmaMapper;
 import io.twostep.dma.DmaMappingException;
+import io.twostep.dma.DmaSink;
+import io.twostep.dma.InvalidationBatch;
 import io.twostep.dma.MemoryBlock;
+import io.twostep.dma.PhysRanges;
 import io.twostep.dma.spi.DmaPlugin;
 import io.twostep.machine.model.FailNth;
 import io.twostep.machine.model.ModelMachine;
@@ -237,6 +242,50 @@ class NvmeControllerTest {
         assertThat(rig.mappers).allSatisfy(mapper -> assertThat(mapper.liveMappings()).isZero());
         assertThat(nth).isLessThan(50);
       }
+    }
+  }
+
+  @Test
+  void mappingStrategyThatFailsLeavesNothing() {
+    int[] open = new int[1];
+    RequestMapper failing =
+        new RequestMapper() {
+          @Override
+          public String name() {
+            return "failing";
+          }
+
+          @Override
+          public RequestMapping newMapping(DmaMapper mapper, long maxBytes) {
+            if (open[0] == 5) {
+              throw new IllegalStateException("on purpose");
+            }
+            open[0]++;
+            return new RequestMapping() {
+              @Override
+              public long map(PhysRanges source, DmaDirection direction, int attributes, DmaSink sink) {
+                return -1;
+              }
+
+              @Override
+              public void unmap(InvalidationBatch batch) {}
+
+              @Override
+              public void close() {
+                open[0]--;
+              }
+            };
+          }
+
+          @Override
+          public boolean merges() {
+            return false;
+          }
+        };
+    try (Rig rig = new Rig(NvmeModelConfig.DEFAULT)) {
+      assertThatThrownBy(() -> rig.open(NvmeConfig.DEFAULT.withRequestMapper(failing))).hasMessage("on purpose");
+      assertThat(rig.mappers).allSatisfy(mapper -> assertThat(mapper.liveMappings()).isZero());
+      assertThat(open[0]).as("mappings that were made and not closed").isZero();
     }
   }
 }
