@@ -65,6 +65,9 @@ final class ControllerCore {
     }
     pageSize = pageSize(cap, config.pageSize());
     maxQueueEntries = (int) CapLayout.MQES.get(cap) + 1;
+    if (maxQueueEntries == 1) {
+      throw NvmeException.ofController(name, NvmeErrorKind.PROTOCOL, "the controller says that its queues have one entry (CAP.MQES 0); they have two at least");
+    }
     admin = new AdminQueue(name, registers, timers, mapper, config.adminTimeoutNanos(), doorbellStride, pageSize);
   }
 

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.twostep.device.nvme.model.FaultPlan;
 import io.twostep.device.nvme.model.FaultPlan.Kind;
 import io.twostep.device.nvme.model.NvmeModelConfig;
+import io.twostep.device.nvme.wire.CapLayout;
 import io.twostep.device.nvme.wire.RegisterLayout;
 import io.twostep.device.nvme.wire.SqeLayout;
 import io.twostep.dma.DmaMappingException;
@@ -22,6 +23,7 @@ class HostileDeviceTest {
   private static final int ANY = FaultPlan.ANY_IO_QUEUE;
   private static final int IN_FLIGHT = 40;
   private static final int BAR = 2;
+
   private static final long SECOND = 1_000_000_000L;
 
   /** With the queue in the controller, so that a test can see the commands. */
@@ -190,6 +192,15 @@ class HostileDeviceTest {
       }
       assertThat(controller.statistics().resets()).isZero();
       assertThat(controller.statistics().droppedCompletions()).as("all but those for which the queue had no room").isBetween(1800L, 2000L);
+    }
+  }
+
+  @Test
+  void queuesOfOneEntryAreRefusedByTheDevicesName() {
+    try (Rig rig = new Rig(CONTROLLER)) {
+      int lower = RegisterLayout.CAP.offset();
+      rig.registers.lie(lower, CapLayout.MQES.with(rig.registers.truth(lower), 0));
+      assertThatThrownBy(rig::open).isInstanceOf(NvmeException.class).hasMessageContaining("0000:01:00.0").hasMessageContaining("MQES");
     }
   }
 }
