@@ -68,8 +68,8 @@ public final class NvmeController implements Driver {
     try {
       controller = new NvmeController(context, mapper, registers, config);
     } catch (RuntimeException e) {
-      mapper.close();
-      throw e;
+      // Nothing has stopped it yet, and whoever had it before may have left it running.
+      throw Closing.after(e, () -> context.slot().busMaster(false), mapper::close);
     }
     try {
       controller.bringUp();

@@ -203,4 +203,15 @@ class HostileDeviceTest {
       assertThatThrownBy(rig::open).isInstanceOf(NvmeException.class).hasMessageContaining("0000:01:00.0").hasMessageContaining("MQES");
     }
   }
+
+  @Test
+  void controllerThatIsRefusedBeforeItIsStoppedDoesNotMasterTheBus() {
+    try (Rig rig = new Rig(CONTROLLER)) {
+      int upper = RegisterLayout.CAP.offset() + Integer.BYTES;
+      // DSTRD, the four lowest bits: doorbells so far apart that the BAR does not hold them.
+      rig.registers.lie(upper, rig.registers.truth(upper) | 0xf);
+      assertThatThrownBy(rig::open).isInstanceOf(NvmeException.class).hasMessageContaining("doorbells");
+      assertThat(rig.registers.isMaster()).isFalse();
+    }
+  }
 }

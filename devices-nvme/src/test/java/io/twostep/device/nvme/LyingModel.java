@@ -3,16 +3,21 @@ package io.twostep.device.nvme;
 import io.twostep.dma.spi.BusMaster;
 import io.twostep.dma.spi.DeviceModel;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 
-/** A controller whose registers say what a test wants; everything else is the model's. Registers are told and read in 32 bits. */
+/** A controller whose registers and descriptions say what a test wants; everything else is the model's. Registers are told and read in 32 bits. */
 final class LyingModel implements DeviceModel {
+  private static final int PAGE = 4096;
+
   private final DeviceModel honest;
   private final Map<Long, Integer> lies = new ConcurrentHashMap<>();
   private final Map<Long, Runnable> watched = new ConcurrentHashMap<>();
+  private final Map<Integer, Byte> liesInPages = new ConcurrentHashMap<>();
   private volatile boolean silent;
+  private volatile BusMaster bus;
 
   LyingModel(DeviceModel honest) {
     this.honest = honest;
@@ -21,6 +26,16 @@ final class LyingModel implements DeviceModel {
   /** Let the register at {@code offset} read {@code value} from now on. */
   void lie(int offset, int value) {
     lies.put((long) offset, value);
+  }
+
+  /** Let the byte at {@code offset} of whatever is written as a whole page, such as every identify structure, be {@code value} from now on. */
+  void lieInPages(int offset, int value) {
+    liesInPages.put(offset, (byte) value);
+  }
+
+  /** Tell whether the controller may master the bus. */
+  boolean isMaster() {
+    return bus.read(0, MemorySegment.ofArray(new byte[1]), 0, 1) != BusMaster.NOT_MASTER;
   }
 
   /** Let every register read all ones from now on, while the device goes on working. */
@@ -72,8 +87,29 @@ final class LyingModel implements DeviceModel {
   }
 
   @Override
-  public void connect(BusMaster bus, Signals signals) {
-    honest.connect(bus, signals);
+  public void connect(BusMaster to, Signals signals) {
+    bus = to;
+    honest.connect(
+        new BusMaster() {
+          @Override
+          public int read(long dmaAddress, MemorySegment target, long offset, long length) {
+            return to.read(dmaAddress, target, offset, length);
+          }
+
+          @Override
+          public int write(long dmaAddress, MemorySegment source, long offset, long length) {
+            return liesInPages.isEmpty() || length != PAGE
+                ? to.write(dmaAddress, source, offset, length)
+                : to.write(dmaAddress, lied(source.asSlice(offset, length)), 0, length);
+          }
+        },
+        signals);
+  }
+
+  private MemorySegment lied(MemorySegment page) {
+    byte[] bytes = page.toArray(ValueLayout.JAVA_BYTE);
+    liesInPages.forEach((at, value) -> bytes[at] = value);
+    return MemorySegment.ofArray(bytes);
   }
 
   @Override
