@@ -20,8 +20,29 @@ import org.jspecify.annotations.Nullable;
  */
 record NamespaceFormat(
     long blocks, int blockSize, int metadataSize, boolean extended, @Nullable ProtectionFormat protection) {
+  private static final int SMALLEST_SHIFT = 9;
+  private static final int LARGEST_SHIFT = 30;
+
   /**
-   * Read the format.
+   * Say what is wrong with a description; null if nothing is.
+   *
+   * @param data Identify Namespace
+   */
+  static @Nullable String wrongWith(MemorySegment data) {
+    int index = IdentifyNamespaceLayout.formatIndex(IdentifyNamespaceLayout.FLBAS.get(data, 0));
+    int shift = LbaFormatLayout.LBADS.get(LbaFormatLayout.WORD.get(data, IdentifyNamespaceLayout.lbaFormat(index)));
+    long blocks = IdentifyNamespaceLayout.NSZE.get(data, 0);
+    if (shift < SMALLEST_SHIFT || shift > LARGEST_SHIFT) {
+      return "blocks of 2^LBADS bytes, LBADS " + shift + ", which is not " + SMALLEST_SHIFT + " to " + LARGEST_SHIFT;
+    }
+    if (Long.compareUnsigned(blocks, Long.MAX_VALUE >> shift) > 0) {
+      return "0x" + Long.toHexString(blocks) + " blocks of " + (1 << shift) + " bytes, which are 2^63 bytes or more";
+    }
+    return null;
+  }
+
+  /**
+   * Read the format, with which nothing is wrong.
    *
    * @param data Identify Namespace
    * @param nvm the NVM command set's own data of the namespace; null if the controller has none

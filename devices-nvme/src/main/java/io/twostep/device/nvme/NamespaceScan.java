@@ -1,6 +1,7 @@
 package io.twostep.device.nvme;
 
 import io.twostep.device.nvme.wire.IdentifyCommandLayout;
+import io.twostep.device.nvme.wire.IdentifyNamespaceLayout;
 import io.twostep.dma.DmaBuffer;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -73,10 +74,17 @@ final class NamespaceScan {
     }
     MemorySegment data =
         MemorySegment.ofArray(buffer.segment().asSlice(0, IdentifyCommandLayout.DATA_SIZE).toArray(ValueLayout.JAVA_LONG));
+    if (IdentifyNamespaceLayout.NSZE.get(data, 0) == 0) {
+      return null;
+    }
+    String wrong = NamespaceFormat.wrongWith(data);
+    if (wrong != null) {
+      throw NvmeException.ofController(core.name(), NvmeErrorKind.PROTOCOL, "namespace " + Integer.toUnsignedString(id) + " has " + wrong);
+    }
     AdminCommand ofCommandSet =
         BringUp.identify("identify NVM namespace", IdentifyCommandLayout.CNS_COMMAND_SET_NAMESPACE, buffer).namespace(id);
     boolean known = core.admin().executeIfSupported(ofCommandSet);
     NamespaceFormat format = NamespaceFormat.of(data, known ? buffer.segment() : null);
-    return format.blocks() == 0 ? null : new NvmeNamespace(controller, core, id, format);
+    return new NvmeNamespace(controller, core, id, format);
   }
 }

@@ -7,6 +7,7 @@ import io.twostep.device.nvme.model.FaultPlan;
 import io.twostep.device.nvme.model.FaultPlan.Kind;
 import io.twostep.device.nvme.model.NvmeModelConfig;
 import io.twostep.device.nvme.wire.CapLayout;
+import io.twostep.device.nvme.wire.IdentifyNamespaceLayout;
 import io.twostep.device.nvme.wire.RegisterLayout;
 import io.twostep.device.nvme.wire.SqeLayout;
 import io.twostep.dma.DmaMappingException;
@@ -17,12 +18,17 @@ import java.util.Map;
 import java.util.random.RandomGenerator;
 import org.assertj.core.api.InstanceOfAssertFactories;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Lets the controller lie about its registers and its completions, at start and with requests under way; all memory comes back whatever it says. */
 class HostileDeviceTest {
   private static final int ANY = FaultPlan.ANY_IO_QUEUE;
   private static final int IN_FLIGHT = 40;
   private static final int BAR = 2;
+
+  /** The byte of an LBA format that holds the block size as a power of two. */
+  private static final int LBADS = 2;
 
   private static final long SECOND = 1_000_000_000L;
 
@@ -212,6 +218,27 @@ class HostileDeviceTest {
       rig.registers.lie(upper, rig.registers.truth(upper) | 0xf);
       assertThatThrownBy(rig::open).isInstanceOf(NvmeException.class).hasMessageContaining("doorbells");
       assertThat(rig.registers.isMaster()).isFalse();
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {0, 8, 31, 32, 41, 255})
+  void blocksOfSizesThatCannotBeAreRefusedByDeviceAndNamespace(int shift) {
+    try (Rig rig = new Rig(CONTROLLER)) {
+      rig.registers.lieInPages((int) IdentifyNamespaceLayout.lbaFormat(0) + LBADS, shift);
+      assertThatThrownBy(rig::open)
+          .isInstanceOf(NvmeException.class)
+          .hasMessageContaining("0000:01:00.0")
+          .hasMessageContaining("namespace 1")
+          .hasMessageContaining("LBADS " + shift);
+    }
+  }
+
+  @Test
+  void moreBlocksThanBytesCanBeCountedAreRefused() {
+    try (Rig rig = new Rig(CONTROLLER)) {
+      rig.registers.lieInPages(IdentifyNamespaceLayout.NSZE.offset() + 6, 0x40);
+      assertThatThrownBy(rig::open).isInstanceOf(NvmeException.class).hasMessageContaining("namespace 1").hasMessageContaining("0x40");
     }
   }
 }
