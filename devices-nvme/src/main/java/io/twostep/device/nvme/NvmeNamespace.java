@@ -354,7 +354,7 @@ public final class NvmeNamespace {
       case READ, WRITE, COMPARE -> Math.min(Math.max(1, maxBytes / bytesPerBlock), ReadWriteCommandLayout.MAX_BLOCKS);
       case WRITE_ZEROES -> wholeBlocksOf(core.limits().writeZeroesBytes(), bytesPerBlock);
       case VERIFY -> wholeBlocksOf(core.limits().verifyBytes(), bytesPerBlock);
-      case TRIM -> core.limits().trimRanges() * core.limits().trimRangeBlocks();
+      case TRIM -> Math.min(core.limits().trimRanges() * core.limits().trimRangeBlocks(), core.limits().trimBlocks());
       case FLUSH -> 0;
     };
   }

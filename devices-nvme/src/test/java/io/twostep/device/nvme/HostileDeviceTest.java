@@ -8,6 +8,7 @@ import io.twostep.device.nvme.model.FaultPlan.Kind;
 import io.twostep.device.nvme.model.NvmeModelConfig;
 import io.twostep.device.nvme.wire.CapLayout;
 import io.twostep.device.nvme.wire.IdentifyNamespaceLayout;
+import io.twostep.device.nvme.wire.NvmControllerLayout;
 import io.twostep.device.nvme.wire.RegisterLayout;
 import io.twostep.device.nvme.wire.SqeLayout;
 import io.twostep.dma.DmaMappingException;
@@ -239,6 +240,17 @@ class HostileDeviceTest {
     try (Rig rig = new Rig(CONTROLLER)) {
       rig.registers.lieInPages(IdentifyNamespaceLayout.NSZE.offset() + 6, 0x40);
       assertThatThrownBy(rig::open).isInstanceOf(NvmeException.class).hasMessageContaining("namespace 1").hasMessageContaining("0x40");
+    }
+  }
+
+  @Test
+  void trimIsSplitAtTheMostBlocksOfAllRangesTogether() {
+    try (Rig rig = new Rig(CONTROLLER)) {
+      rig.registers.lieInPages(NvmControllerLayout.DMSL.offset(), 100);
+      try (NvmeController controller = rig.open()) {
+        controller.namespace(1).trim(0, 250);
+        assertThat(controller.statistics().commands()).isEqualTo(3);
+      }
     }
   }
 }
