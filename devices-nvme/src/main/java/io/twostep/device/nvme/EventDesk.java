@@ -63,7 +63,8 @@ final class EventDesk {
   void tell(NvmeEvent event) {
     try {
       listener.accept(event);
-    } catch (RuntimeException e) {
+    } catch (Throwable e) {
+      // Errors too: whoever polls waits for a request of his own.
       LOG.error("{}: the listener for events threw at {}", core.name(), event, e);
     }
   }

@@ -183,4 +183,16 @@ class AsyncEventTest {
     assertThat(told).contains(TOO_HOT);
     assertThat(controller.state()).isEqualTo(NvmeState.LIVE);
   }
+
+  @Test
+  void listenerThatFailsBadlyCostsNoPollItsAnswer() {
+    controller.onEvent(
+        event -> {
+          told.add(event);
+          throw new AssertionError("thrown on purpose");
+        });
+    report(NAMESPACES);
+    goOn();
+    assertThat(told).containsExactly(NAMESPACES);
+  }
 }
