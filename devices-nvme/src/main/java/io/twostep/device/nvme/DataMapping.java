@@ -139,6 +139,7 @@ final class DataMapping implements AutoCloseable {
     prp.release();
     sgl.release();
     slice.clear();
+    failure = BuildFailure.NONE;
     if (mapped) {
       mapped = false;
       mapping.unmap(batch);

@@ -29,6 +29,7 @@ final class MetadataMapping implements AutoCloseable {
   private int perBlock;
   private boolean mapped;
   private long entries;
+  private BuildFailure failure = BuildFailure.NONE;
 
   MetadataMapping(ControllerCore core, TransferRules rules, ListPages lists) {
     this.rules = rules.forMetadata();
@@ -69,7 +70,11 @@ final class MetadataMapping implements AutoCloseable {
       return tryMap(direction, flatSink) && storeFlat(sqes, base);
     }
     list.begin(bytes);
-    return tryMap(direction, listSink) && list.finish(sqes, base);
+    if (tryMap(direction, listSink) && list.finish(sqes, base)) {
+      return true;
+    }
+    failure = list.failure();
+    return false;
   }
 
   private boolean tryMap(DmaDirection direction, DmaSink sink) {
@@ -84,7 +89,7 @@ final class MetadataMapping implements AutoCloseable {
   }
 
   boolean lacksMemory() {
-    return list.failure() == BuildFailure.NO_LIST_MEMORY;
+    return failure == BuildFailure.NO_LIST_MEMORY;
   }
 
   long entries() {
@@ -99,6 +104,7 @@ final class MetadataMapping implements AutoCloseable {
   void release(InvalidationBatch batch) {
     list.release();
     slice.clear();
+    failure = BuildFailure.NONE;
     if (mapped) {
       mapped = false;
       transfer.unmap(batch);

@@ -7,8 +7,11 @@ import io.twostep.device.nvme.model.NamespaceConfig;
 import io.twostep.device.nvme.model.NamespaceConfig.ProtectionGuard;
 import io.twostep.device.nvme.model.NvmeModelConfig;
 import io.twostep.device.nvme.model.NvmeModelConfig.SglSupport;
+import io.twostep.dma.DmaMappingException;
 import io.twostep.dma.MemoryBlock;
 import io.twostep.dma.PhysRanges;
+import io.twostep.machine.model.FailNth;
+import io.twostep.machine.model.ModelMachine;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
@@ -280,6 +283,22 @@ class NvmeNamespaceTest {
       queue.await(innocent);
       innocent.check();
       assertThat(failing.isDone()).isTrue();
+    }
+  }
+
+  @Test
+  void memoryThatOneRequestLackedIsNotWhatTheNextIsRefusedFor() {
+    try (Rig rig = new Rig(NvmeModelConfig.DEFAULT.with(c -> c.sgl(SglSupport.NONE)));
+        NvmeController controller = rig.open()) {
+      NvmeNamespace namespace = controller.namespace(1);
+      MemoryBlock memory = rig.memory(64 << 10);
+      FailNth failures = ((ModelMachine) rig.machine).failNth();
+      failures.arm(FailNth.Kind.ALLOCATE, 1);
+      assertThatThrownBy(() -> namespace.read(0, memory)).isInstanceOf(DmaMappingException.class).hasMessageContaining("descriptor lists");
+      failures.disarm();
+      assertThatThrownBy(() -> namespace.read(0, 1, new BioVector().add(memory.phys(0) + 1, 512)))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessageContaining("fit neither pages of 4096 bytes");
     }
   }
 
