@@ -425,6 +425,10 @@ public final class NvmeNamespace {
   private void move(NvmeOperation operation, long lba, MemorySegment segment) {
     long count = wholeBlocks(segment.byteSize());
     requireBlocks(operation, lba, count);
+    if (operation == NvmeOperation.READ && segment.isReadOnly()) {
+      throw new IllegalArgumentException(
+          core.name() + ": " + count + " blocks from 0x" + Long.toHexString(lba) + " of namespace " + id + " cannot be read into a read-only segment");
+    }
     SegmentRanges ranges = new SegmentRanges(controller.memory(), segment);
     if (ranges.isMachineMemory()) {
       run(new NvmeBio().set(operation, this, lba, count, ranges));

@@ -13,6 +13,7 @@ import io.twostep.dma.PhysRanges;
 import io.twostep.machine.model.FailNth;
 import io.twostep.machine.model.ModelMachine;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
@@ -299,6 +300,24 @@ class NvmeNamespaceTest {
       assertThatThrownBy(() -> namespace.read(0, 1, new BioVector().add(memory.phys(0) + 1, 512)))
           .isInstanceOf(IllegalArgumentException.class)
           .hasMessageContaining("fit neither pages of 4096 bytes");
+    }
+  }
+
+  @Test
+  void memoryThatIsForReadingOnlyIsNotReadInto() {
+    try (Rig rig = new Rig(NvmeModelConfig.DEFAULT);
+        NvmeController controller = rig.open()) {
+      NvmeNamespace namespace = controller.namespace(1);
+      MemoryBlock memory = rig.random(4096, Seeds.random());
+      byte[] before = memory.segment().toArray(ValueLayout.JAVA_BYTE);
+      MemorySegment readOnly = memory.segment().asReadOnly();
+      assertThatThrownBy(() -> namespace.read(8, readOnly))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessageContaining("0000:01:00.0")
+          .hasMessageContaining("read-only");
+      assertThat(memory.segment().toArray(ValueLayout.JAVA_BYTE)).isEqualTo(before);
+      namespace.write(8, readOnly);
+      namespace.compare(8, readOnly);
     }
   }
 
