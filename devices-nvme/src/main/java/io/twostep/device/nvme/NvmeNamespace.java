@@ -75,7 +75,12 @@ public final class NvmeNamespace {
     return protection == null ? 0 : protection.type();
   }
 
-  /** Return the bytes that {@code blocks} blocks take in the data memory of a request without metadata of its own. */
+  /**
+   * Return the bytes that {@code blocks} blocks take in the data memory of a request without metadata of its own.
+   *
+   * <p>Where the controller inserts and strips the metadata it is not among them. It does so for reads and writes: a comparison always takes it, behind each
+   * block if {@link #isExtended}.
+   */
   public long dataBytes(long blocks) {
     return Math.multiplyExact(blocks, (long) (format.extended() && !controllerProtectable ? extendedSize() : blockSize()));
   }
