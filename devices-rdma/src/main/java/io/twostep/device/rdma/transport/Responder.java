@@ -168,7 +168,7 @@ public final class Responder {
   }
 
   private void takeRead(Packet packet) {
-    if (packet.length > RcConfig.MAX_MESSAGE || responses.answers() >= config.readsIn()) {
+    if (packet.length > RcConfig.MAX_MESSAGE || responses.firstAnswers() >= config.readsIn()) {
       refuse(packet.psn, AethLayout.NAK_INVALID_REQUEST, CompletionStatus.LOCAL_OPERATION);
     } else if (packet.length > 0 && !port.permits(packet.key, packet.address, packet.length, Access.READ)) {
       refuse(packet.psn, AethLayout.NAK_REMOTE_ACCESS, CompletionStatus.LOCAL_ACCESS);
@@ -180,7 +180,7 @@ public final class Responder {
   }
 
   private void takeAtomic(Packet packet) {
-    if ((packet.address & (ATOMIC_LENGTH - 1)) != 0 || responses.answers() >= config.readsIn()) {
+    if ((packet.address & (ATOMIC_LENGTH - 1)) != 0 || responses.firstAnswers() >= config.readsIn()) {
       refuse(packet.psn, AethLayout.NAK_INVALID_REQUEST, CompletionStatus.LOCAL_OPERATION);
       return;
     }
@@ -192,7 +192,7 @@ public final class Responder {
     switch (port.atomic(packet.key, packet.address, compared, packet.compare, packet.swapOrAdd, original)) {
       case DONE -> {
         atomics.add(packet, original[0]);
-        responses.add(new Response.Original(packet.psn, original[0]));
+        responses.add(new Response.Original(packet.psn, original[0], false));
         expectedPsn = Psn.add(expectedPsn, 1);
         messages++;
       }
@@ -241,7 +241,7 @@ public final class Responder {
         Long found = atomics.find(packet);
         if (found != null) {
           responses.forgetFrom(packet.psn);
-          responses.add(new Response.Original(packet.psn, found));
+          responses.add(new Response.Original(packet.psn, found, true));
         }
       }
       default -> throw new IllegalArgumentException(packet + " is no request");

@@ -8,8 +8,12 @@ sealed interface Response {
   /** An acknowledgement, positive or not. */
   record Acknowledge(int psn, int kind, int code) implements Response {}
 
-  /** What an atomic found. */
-  record Original(int psn, long value) implements Response {}
+  /**
+   * What an atomic found.
+   *
+   * @param again whether it answers a request that came before
+   */
+  record Original(int psn, long value, boolean again) implements Response {}
 
   /**
    * The rest of the answer to a READ.

@@ -43,6 +43,21 @@ final class ResponseQueue {
     return count;
   }
 
+  /** Return how many READs and atomics wait that came once: a late copy of another, which was answered long ago, is none of those that its sender may have under way. */
+  int firstAnswers() {
+    int count = 0;
+    for (Response response : responses) {
+      boolean first =
+          switch (response) {
+            case Response.Acknowledge acknowledge -> false;
+            case Response.Original found -> !found.again();
+            case Response.Data data -> !data.again();
+          };
+      count += first ? 1 : 0;
+    }
+    return count;
+  }
+
   boolean isEmpty() {
     return responses.isEmpty();
   }

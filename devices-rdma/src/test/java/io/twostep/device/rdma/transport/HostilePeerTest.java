@@ -131,4 +131,36 @@ class HostilePeerTest {
     assertThat(statuses(pair)).containsExactly(CompletionStatus.SUCCESS);
     assertThat(pair.near.local.get(1L).toArray(ValueLayout.JAVA_BYTE)).containsOnly(0);
   }
+
+  @Test
+  void lateCopiesOfReadsThatWaitDoNotCountAgainstAReadThatIsNew() {
+    Pair pair = new Pair(WireFaults.NONE, 1);
+    for (int i = 0; i < 4; i++) {
+      pair.near.post(i, Verb.READ, new byte[8], 0);
+    }
+    pair.run();
+    List<Packet> reads = pair.near.sent.stream().filter(packet -> packet.opcode() == RcOpcode.READ_REQUEST).toList();
+    assertThat(reads).as("as many as may be under way").hasSize(4);
+    reads.forEach(packet -> pair.near.wire.send(PacketCodec.encode(packet)));
+    pair.near.post(4, Verb.READ, new byte[8], 0);
+    pair.run();
+    assertThat(statuses(pair)).hasSize(5).containsOnly(CompletionStatus.SUCCESS);
+    assertGoesOn(pair, 5);
+  }
+
+  @Test
+  void lateCopiesOfAtomicsThatWaitDoNotCountAgainstAnAtomicThatIsNew() {
+    Pair pair = new Pair(WireFaults.NONE, 1);
+    for (int i = 0; i < 4; i++) {
+      pair.near.post(i, Verb.FETCH_ADD, new byte[8], 0, 0, 1, 0, false);
+    }
+    pair.run();
+    List<Packet> atomics = pair.near.sent.stream().filter(packet -> packet.opcode() == RcOpcode.FETCH_ADD).toList();
+    assertThat(atomics).as("as many as may be under way").hasSize(4);
+    atomics.forEach(packet -> pair.near.wire.send(PacketCodec.encode(packet)));
+    pair.near.post(4, Verb.FETCH_ADD, new byte[8], 0, 0, 1, 0, false);
+    pair.run();
+    assertThat(statuses(pair)).hasSize(5).containsOnly(CompletionStatus.SUCCESS);
+    assertThat(pair.far.atomicsExecuted).isEqualTo(5);
+  }
 }
