@@ -15,7 +15,9 @@ final class AtomicCache {
 
   private record Entry(Packet request, long original) {}
 
+  /** Keep what a new atomic found. Whoever had its number before is a lap behind, and nobody's duplicate any more. */
   void add(Packet request, long original) {
+    entries.removeIf(entry -> entry.request.psn == request.psn);
     if (entries.size() == capacity) {
       entries.removeFirst();
     }

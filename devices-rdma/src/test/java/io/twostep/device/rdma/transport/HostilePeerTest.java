@@ -163,4 +163,14 @@ class HostilePeerTest {
     assertThat(statuses(pair)).hasSize(5).containsOnly(CompletionStatus.SUCCESS);
     assertThat(pair.far.atomicsExecuted).isEqualTo(5);
   }
+
+  @Test
+  void atomicThatCameAgainIsAnsweredWithWhatItFoundThoughOneALapBeforeHadItsNumber() {
+    AtomicCache atomics = new AtomicCache(4);
+    Packet before = new Packet(RcOpcode.FETCH_ADD, 9, 7);
+    Packet now = new Packet(RcOpcode.FETCH_ADD, 9, 7);
+    atomics.add(before, 1);
+    atomics.add(now, 2);
+    assertThat(atomics.find(now)).isEqualTo(2L);
+  }
 }
