@@ -58,9 +58,12 @@ public final class Responder {
     return message != null;
   }
 
-  /** Stop taking requests, for a reason that lies outside. */
+  /** Stop taking requests and answering them, for a reason that lies outside; what a refusal has left to be sent goes on. */
   public void stop() {
-    failed = true;
+    if (!failed) {
+      failed = true;
+      responses.clear();
+    }
   }
 
   /** Take a request. */

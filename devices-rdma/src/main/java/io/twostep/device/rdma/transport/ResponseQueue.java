@@ -58,6 +58,10 @@ final class ResponseQueue {
     return count;
   }
 
+  void clear() {
+    responses.clear();
+  }
+
   boolean isEmpty() {
     return responses.isEmpty();
   }

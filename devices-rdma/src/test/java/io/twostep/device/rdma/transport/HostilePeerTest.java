@@ -173,4 +173,16 @@ class HostilePeerTest {
     atomics.add(now, 2);
     assertThat(atomics.find(now)).isEqualTo(2L);
   }
+
+  @Test
+  void answersStopWithTheResponder() {
+    Pair pair = new Pair(WireFaults.NONE, 1);
+    pair.near.post(1, Verb.READ, new byte[3 * MTU], 0);
+    pair.near.step(pair.now, 16);
+    pair.far.step(pair.now, 1);
+    assertThat(pair.far.sent).as("the first of three").hasSize(1);
+    pair.far.responder.stop();
+    assertThat(pair.far.responder.step(16)).isFalse();
+    assertThat(pair.far.sent).hasSize(1);
+  }
 }
