@@ -178,7 +178,10 @@ public final class Requester {
       CompletionStatus status = port.execute(work.request.id());
       work.executed = true;
       if (status != CompletionStatus.SUCCESS) {
+        // What follows will end flushed, so that none of it may be sent.
         work.failure = status;
+        retire();
+        return false;
       }
     }
     works.advance();

@@ -101,7 +101,7 @@ final class SendList {
   void skipTo(int unacknowledged) {
     while (cursor != null) {
       if (cursor.isLocal()) {
-        if (!cursor.executed) {
+        if (!cursor.executed || cursor.failure != null) {
           return;
         }
       } else {

@@ -185,4 +185,28 @@ class HostilePeerTest {
     assertThat(pair.far.responder.step(16)).isFalse();
     assertThat(pair.far.sent).hasSize(1);
   }
+
+  @Test
+  void whatFollowsALocalRequestThatFailedIsNotSent() {
+    Pair pair = new Pair(WireFaults.NONE, 1);
+    pair.near.post(1, Verb.READ, new byte[8], 0);
+    pair.near.requester.post(new WorkRequest(2, Verb.LOCAL, 0, 0, 0, 0, 0, 0, false));
+    pair.near.post(3, Verb.WRITE, new byte[] {7, 7, 7, 7}, 64);
+    pair.run();
+    assertThat(statuses(pair)).containsExactly(CompletionStatus.SUCCESS, CompletionStatus.LOCAL_OPERATION, CompletionStatus.FLUSHED);
+    assertThat(pair.far.memory.toArray(ValueLayout.JAVA_BYTE)).containsOnly(0);
+  }
+
+  @Test
+  void whatFollowsALocalRequestThatFailedIsNotSentAfterGoingBackEither() {
+    Pair pair = new Pair(WireFaults.NONE, 1);
+    pair.near.post(1, Verb.READ, new byte[8], 0);
+    pair.near.requester.post(new WorkRequest(2, Verb.LOCAL, 0, 0, 0, 0, 0, 0, false));
+    pair.near.post(3, Verb.WRITE, new byte[] {7, 7, 7, 7}, 64);
+    pair.near.step(pair.now, 16);
+    assertThat(pair.far.wire.poll()).as("the READ, which is lost").isNotNull();
+    pair.run();
+    assertThat(statuses(pair)).containsExactly(CompletionStatus.SUCCESS, CompletionStatus.LOCAL_OPERATION, CompletionStatus.FLUSHED);
+    assertThat(pair.far.memory.toArray(ValueLayout.JAVA_BYTE)).containsOnly(0);
+  }
 }
