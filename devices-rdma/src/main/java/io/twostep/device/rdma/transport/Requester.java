@@ -40,6 +40,9 @@ public final class Requester {
   /** Whether the last answer that came too early has been answered by going back. */
   private boolean wentBackForAnswer;
 
+  /** Whether it went back to send again, and has sent nothing since. */
+  private boolean back;
+
   private boolean failed;
   private long retransmissions;
 
@@ -159,6 +162,7 @@ public final class Requester {
     } else {
       work.sent++;
     }
+    back = false;
     port.send(packet);
     if (work.sent == work.packets) {
       works.advance();
@@ -277,7 +281,7 @@ public final class Requester {
       case AethLayout.KIND_NAK -> {
         acknowledgeBefore(now, packet.psn);
         if (packet.acknowledgementCode() == AethLayout.NAK_SEQUENCE_ERROR) {
-          sendAgain(now);
+          sendAgainUnlessBack(now);
         } else {
           doom(packet.psn, status(packet.acknowledgementCode()));
         }
@@ -354,6 +358,13 @@ public final class Requester {
     }
   }
 
+  /** A copy of what asked for a gap says nothing new while the gap has not been sent again. */
+  private void sendAgainUnlessBack(long now) {
+    if (!back) {
+      sendAgain(now);
+    }
+  }
+
   private void sendAgain(long now) {
     if (works.head() == null || faulted) {
       return;
@@ -364,12 +375,14 @@ public final class Requester {
     }
     retriesLeft--;
     retransmissions++;
+    back = true;
     works.goBack(unacknowledged);
     armIfOutstanding(now);
   }
 
   private void waitForReceiver(long now, Packet packet) {
-    if (works.head() == null) {
+    if (works.head() == null || rnrDeadline != NEVER) {
+      // It is waited for: a copy of what told so costs no retry.
       return;
     }
     if (rnrRetriesLeft == 0) {

@@ -3,6 +3,7 @@ package io.twostep.device.rdma.transport;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.twostep.device.rdma.model.WireFaults;
+import io.twostep.device.rdma.wire.AethLayout;
 import io.twostep.device.rdma.wire.CompletionStatus;
 import io.twostep.device.rdma.wire.RcOpcode;
 import java.lang.foreign.MemorySegment;
@@ -208,5 +209,34 @@ class HostilePeerTest {
     pair.run();
     assertThat(statuses(pair)).containsExactly(CompletionStatus.SUCCESS, CompletionStatus.LOCAL_OPERATION, CompletionStatus.FLUSHED);
     assertThat(pair.far.memory.toArray(ValueLayout.JAVA_BYTE)).containsOnly(0);
+  }
+
+  @Test
+  void answerNotReadyThatComesTwiceCostsOneRetry() {
+    Pair pair = new Pair(WireFaults.NONE, 1, Pair.config(1, 1));
+    pair.near.post(1, Verb.SEND, new byte[8], 0);
+    pair.near.step(pair.now, 16);
+    pair.far.step(pair.now, 16);
+    Packet notReady = pair.far.sent.getFirst();
+    assertThat(notReady.acknowledgementKind()).isEqualTo(AethLayout.KIND_RNR);
+    pair.far.wire.send(PacketCodec.encode(notReady));
+    pair.far.posted.add(new byte[8]);
+    pair.run();
+    assertThat(statuses(pair)).containsExactly(CompletionStatus.SUCCESS);
+  }
+
+  @Test
+  void askingForAGapTwiceCostsOneRetry() {
+    Pair pair = new Pair(WireFaults.NONE, 1, Pair.config(1, 1));
+    pair.near.post(1, Verb.WRITE, new byte[8], 0);
+    pair.near.post(2, Verb.WRITE, new byte[8], 8);
+    pair.near.step(pair.now, 16);
+    assertThat(pair.far.wire.poll()).as("the first, which is lost").isNotNull();
+    pair.far.step(pair.now, 16);
+    Packet gap = pair.far.sent.getFirst();
+    assertThat(gap.acknowledgementKind()).isEqualTo(AethLayout.KIND_NAK);
+    pair.far.wire.send(PacketCodec.encode(gap));
+    pair.run();
+    assertThat(statuses(pair)).containsOnly(CompletionStatus.SUCCESS).hasSize(2);
   }
 }
