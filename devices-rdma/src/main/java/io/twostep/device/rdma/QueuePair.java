@@ -384,7 +384,7 @@ public final class QueuePair implements AutoCloseable {
   /**
    * Take note that a request ended; returns its id.
    *
-   * @throws HcaException if none of that number is outstanding: a request that counts as ended makes room, and its memory may be another's
+   * @throws HcaException if none of that number is outstanding, or it is a receive and not the oldest: a request that counts as ended makes room, and its memory may be another's
    */
   long finished(boolean receive, int counter) {
     int ahead = counter - (receive ? receivesDone : sendsDone) & COUNTER_MASK;
@@ -394,6 +394,11 @@ public final class QueuePair implements AutoCloseable {
               .formatted(hca.name(), number, receive ? "receive" : "request", counter));
     }
     if (receive) {
+      if (ahead != 0) {
+        throw new HcaException(
+            "%s: queue pair %d: the adapter says that receive %d has ended, and receive %d, posted before it, has not; reset the adapter"
+                .formatted(hca.name(), number, counter, receivesDone & COUNTER_MASK));
+      }
       receivesDone++;
       return receiveIds[counter & (depth - 1)];
     }

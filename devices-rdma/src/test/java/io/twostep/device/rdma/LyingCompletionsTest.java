@@ -48,4 +48,21 @@ class LyingCompletionsTest {
       assertThat(pair.room()).isEqualTo(TwoHosts.DEPTH);
     }
   }
+
+  @Test
+  void receivesEndInTheOrderInWhichTheyWerePosted() {
+    try (TwoHosts hosts = new TwoHosts(WireFaults.NONE)) {
+      hosts.connect(Connection.DEFAULT);
+      QueuePair pair = hosts.near.pair();
+      for (int i = 0; i < REQUESTS; i++) {
+        assertThat(pair.postReceive(i, new DataSegments())).isTrue();
+      }
+      assertThatExceptionOfType(HcaException.class)
+          .isThrownBy(() -> pair.finished(true, 1))
+          .withMessage(
+              "%s: queue pair %d: the adapter says that receive 1 has ended, and receive 0, posted before it, has not; reset the adapter", pair.hca().name(), pair.number());
+      assertThat(pair.finished(true, 0)).isZero();
+      assertThat(pair.finished(true, 1)).isEqualTo(1);
+    }
+  }
 }
