@@ -110,13 +110,13 @@ public final class CompletionQueue implements AutoCloseable {
     CONSUMED.setRelease(entries, (long) CqeLayout.SIZE << logEntries, (int) consumed);
   }
 
-  /** Give up to {@code most} completions to {@code sink}; returns how many. */
+  /** Give up to {@code most} completions to {@code sink}, which may close this queue or its queue pairs; returns how many. */
   public int poll(int most, WorkCompletion sink) {
     if (closed) {
       throw new IllegalStateException("%s: completion queue %d is closed".formatted(hca.name(), number));
     }
     int taken = 0;
-    while (taken < most && isPosted(consumed)) {
+    while (taken < most && !closed && isPosted(consumed)) {
       long at = at(consumed);
       int kind = CqeLayout.KIND.get(CqeLayout.KIND_OWNER.get(entries, at));
       int queue = CqeLayout.QUEUE_PAIR.get(entries, at);

@@ -120,4 +120,21 @@ class SharedCompletionsTest {
       assertThat(poll(queue, 16)).isEmpty();
     }
   }
+
+  @Test
+  void queueClosedByWhoHearsOfACompletionIsReadNoFurther() {
+    try (TwoHosts hosts = new TwoHosts(WireFaults.NONE)) {
+      CompletionQueue queue = hosts.near.hca().newCompletionQueue(8);
+      QueuePair only = hosts.near.hca().newQueuePair(hosts.near.domain(), queue, queue, DEPTH);
+      end(only, 1, 2);
+      int taken =
+          queue.poll(
+              8,
+              (from, id, receive, status, extra, length) -> {
+                only.close();
+                queue.close();
+              });
+      assertThat(taken).isEqualTo(1);
+    }
+  }
 }
