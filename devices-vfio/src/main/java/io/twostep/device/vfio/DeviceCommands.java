@@ -2,9 +2,13 @@ package io.twostep.device.vfio;
 
 import io.twostep.device.vfio.MigrationException.Kind;
 import io.twostep.device.vfio.wire.Registers;
+import io.twostep.dma.DmaBuffer;
+import io.twostep.dma.spi.Closing;
 import io.twostep.dma.spi.DeviceSlot;
 import io.twostep.dma.spi.Mmio;
 import io.twostep.dma.spi.Timers;
+import java.util.ArrayList;
+import java.util.List;
 
 /** Gives commands to a device and waits for them, one at a time. */
 final class DeviceCommands {
@@ -16,6 +20,8 @@ final class DeviceCommands {
 
   /** Set when a command was given up: the device may still write where it was told to, so that nothing of it may be used again. */
   private boolean unanswered;
+
+  private final List<DmaBuffer> kept = new ArrayList<>();
 
   DeviceCommands(DeviceSlot slot, Timers timers) {
     this.slot = slot;
@@ -70,6 +76,18 @@ final class DeviceCommands {
   /** Take commands again: the device was reset, and works on none. */
   void renew() {
     unanswered = false;
+    List<DmaBuffer> free = List.copyOf(kept);
+    kept.clear();
+    new Closing().thenEach(free, DmaBuffer::close).end();
+  }
+
+  /** Let go of memory that commands named, or keep it until {@link #renew} from a device that may be working on one of them. */
+  void letGo(DmaBuffer memory) {
+    if (unanswered) {
+      kept.add(memory);
+    } else {
+      memory.close();
+    }
   }
 
   private static String describe(long status) {

@@ -48,7 +48,7 @@ final class DeviceTracking implements DirtySource {
       commands.run("start tracking", Opcode.TRACK_CREATE, pageSize, memory.dmaAddress(), ringEntries, memory.dmaAddress() + at, ranges.size());
       ring = memory;
     } catch (RuntimeException e) {
-      memory.close();
+      commands.letGo(memory);
       throw e;
     }
   }
@@ -109,7 +109,7 @@ final class DeviceTracking implements DirtySource {
       try {
         commands.run("stop tracking", Opcode.TRACK_DESTROY);
       } finally {
-        memory.close();
+        commands.letGo(memory);
       }
     }
   }

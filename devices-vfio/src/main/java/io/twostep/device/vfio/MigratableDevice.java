@@ -402,7 +402,7 @@ public final class MigratableDevice implements Driver {
     if (!stopped && !mapper.limits().translates()) {
       throw new DmaMappingException(Reason.QUARANTINED, name() + ": cannot be shown to have stopped, so its buffers are kept; reset or remove the device, and close the machine");
     }
-    new Closing().then(this::closeStreams).then(pool::close).then(this::closeWindow).then(mapper::close).end();
+    new Closing().then(this::closeStreams).then(commands::renew).then(pool::close).then(this::closeWindow).then(mapper::close).end();
   }
 
   private void closeWindow() {

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
 import io.twostep.backend.direct.DirectBackend;
+import io.twostep.device.vfio.dirty.DirtySource;
 import io.twostep.device.vfio.fixture.CommandFaults;
 import io.twostep.device.vfio.fixture.Host;
 import io.twostep.device.vfio.guest.GuestMemory;
@@ -215,6 +216,24 @@ class MigratableDeviceTest {
       device.reset();
       device.setState(DeviceState.STOP_COPY);
       assertThat(busy.readAll()).isNotEmpty();
+    }
+  }
+
+  @Test
+  void memoryForNotesOfADeviceThatGaveNoAnswerIsKeptUntilItIsReset() {
+    try (Host host = idle(SLOW)) {
+      MigratableDevice device = host.devices.getFirst();
+      long before = device.mapper().liveMappings();
+      DirtySource source = device.newDirtySource(WriteTracking.DEVICE);
+      source.start();
+      long tracking = device.mapper().liveMappings();
+      assertThat(tracking).isGreaterThan(before);
+      host.commands.hang(true);
+      assertThatExceptionOfType(MigrationException.class).isThrownBy(source::stop).withMessageContaining("reset the device");
+      assertThat(device.mapper().liveMappings()).as("it may still be written").isEqualTo(tracking);
+      host.commands.hang(false);
+      device.reset();
+      assertThat(device.mapper().liveMappings()).isEqualTo(before);
     }
   }
 
