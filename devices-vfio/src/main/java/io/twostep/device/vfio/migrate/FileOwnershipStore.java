@@ -20,9 +20,24 @@ public final class FileOwnershipStore implements OwnershipStore {
 
   private final Path file;
   private final Path lock;
+  private final Names names;
+
+  /** A change may have its name only until the next crash: nobody is told of it before the name is durable. */
+  private volatile boolean undurable;
+
+  /** Makes the names in the folder of a file durable. */
+  @FunctionalInterface
+  interface Names {
+    void force(Path file) throws IOException;
+  }
 
   /** Use a file; {@link #create} makes it. */
   public FileOwnershipStore(Path file) {
+    this(file, DurableFiles::forceFolder);
+  }
+
+  FileOwnershipStore(Path file, Names names) {
+    this.names = names;
     this.file = file.toAbsolutePath();
     lock = this.file.resolveSibling(this.file.getFileName() + ".lock");
   }
@@ -42,6 +57,9 @@ public final class FileOwnershipStore implements OwnershipStore {
     ByteBuffer record = ByteBuffer.wrap(Files.readAllBytes(file));
     if (record.remaining() != BYTES || record.getInt(BYTES - 4) != crc(record) || record.getInt(16) >>> 1 != 0) {
       throw new IOException(file + " is damaged: no side may run the guest until it is known which one holds it; restore the file");
+    }
+    if (undurable) {
+      names.force(file);
     }
     return new Ownership(record.getLong(0), record.getInt(16) == 0 ? Side.SOURCE : Side.DESTINATION, record.getLong(8));
   }
@@ -66,8 +84,10 @@ public final class FileOwnershipStore implements OwnershipStore {
       DurableFiles.write(channel, record, 0);
       channel.force(true);
     }
+    undurable = true;
     DurableFiles.rename(file);
-    DurableFiles.forceFolder(file);
+    names.force(file);
+    undurable = false;
   }
 
   private static int crc(ByteBuffer record) {

@@ -65,4 +65,25 @@ class FileOwnershipStoreTest {
     Files.write(file(), new byte[3]);
     assertThatExceptionOfType(IOException.class).isThrownBy(store::read).withMessageContaining("restore the file");
   }
+
+  @Test
+  void aChangeWhoseNameIsNotDurableIsNotReadBeforeItIs() throws IOException {
+    store();
+    boolean[] full = {true};
+    FileOwnershipStore store =
+        new FileOwnershipStore(
+            file(),
+            file -> {
+              if (full[0]) {
+                throw new IOException("no space");
+              }
+            });
+    Ownership begun = Ownership.INITIAL.begun(9);
+    assertThatExceptionOfType(IOException.class).isThrownBy(() -> store.compareAndSet(Ownership.INITIAL, begun));
+    assertThatExceptionOfType(IOException.class).as("a crash may bring the former record back").isThrownBy(store::read);
+    assertThatExceptionOfType(IOException.class).isThrownBy(() -> store.compareAndSet(Ownership.INITIAL, begun));
+    full[0] = false;
+    assertThat(store.read()).isEqualTo(begun);
+    assertThat(store.compareAndSet(Ownership.INITIAL, begun)).isFalse();
+  }
 }
