@@ -2,12 +2,15 @@ package io.twostep.device.vfio.migrate;
 
 import io.twostep.device.vfio.migrate.Ownership.Side;
 import java.io.IOException;
+import java.io.InterruptedIOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
+import java.nio.channels.OverlappingFileLockException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.concurrent.locks.LockSupport;
 import java.util.zip.CRC32C;
 
 /**
@@ -17,6 +20,7 @@ import java.util.zip.CRC32C;
  */
 public final class FileOwnershipStore implements OwnershipStore {
   private static final int BYTES = 32;
+  private static final long PAUSE_NANOS = 1_000_000;
 
   private final Path file;
   private final Path lock;
@@ -45,7 +49,7 @@ public final class FileOwnershipStore implements OwnershipStore {
   /** Make the file, for a guest that runs where it always did; does nothing if it is there. */
   public void create() throws IOException {
     try (FileChannel held = FileChannel.open(lock, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
-        FileLock exclusive = held.lock()) {
+        FileLock exclusive = lock(held)) {
       if (exclusive.isValid() && !Files.exists(file)) {
         replace(Ownership.INITIAL);
       }
@@ -67,12 +71,26 @@ public final class FileOwnershipStore implements OwnershipStore {
   @Override
   public synchronized boolean compareAndSet(Ownership expected, Ownership wanted) throws IOException {
     try (FileChannel held = FileChannel.open(lock, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
-        FileLock exclusive = held.lock()) {
+        FileLock exclusive = lock(held)) {
       if (!exclusive.isValid() || !read().equals(expected)) {
         return false;
       }
       replace(wanted);
       return true;
+    }
+  }
+
+  /** Wait for the lock. Others of this process are refused at once where those of another are made to wait. */
+  private static FileLock lock(FileChannel held) throws IOException {
+    while (true) {
+      try {
+        return held.lock();
+      } catch (OverlappingFileLockException e) {
+        LockSupport.parkNanos(PAUSE_NANOS);
+        if (Thread.currentThread().isInterrupted()) {
+          throw new InterruptedIOException("interrupted while another thread of this process holds the ownership record's lock");
+        }
+      }
     }
   }
 

@@ -5,8 +5,11 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import io.twostep.device.vfio.migrate.Ownership.Side;
 import java.io.IOException;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.concurrent.FutureTask;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -85,5 +88,22 @@ class FileOwnershipStoreTest {
     full[0] = false;
     assertThat(store.read()).isEqualTo(begun);
     assertThat(store.compareAndSet(Ownership.INITIAL, begun)).isFalse();
+  }
+
+  @Test
+  void whoeverElseOfThisProcessHasTheLockIsWaitedFor() throws Exception {
+    FileOwnershipStore store = store();
+    FutureTask<Boolean> change = new FutureTask<>(() -> store.compareAndSet(Ownership.INITIAL, Ownership.INITIAL.begun(3)));
+    Thread other = new Thread(change);
+    try (FileChannel lock = FileChannel.open(work.resolve("ownership.lock"), StandardOpenOption.WRITE)) {
+      lock.lock();
+      other.start();
+      while (other.isAlive() && other.getState() != Thread.State.TIMED_WAITING) {
+        Thread.onSpinWait();
+      }
+      assertThat(store.read()).isEqualTo(Ownership.INITIAL);
+    }
+    assertThat(change.get()).isTrue();
+    assertThat(store.read()).isEqualTo(Ownership.INITIAL.begun(3));
   }
 }
