@@ -6,6 +6,7 @@ import io.twostep.device.vfio.MigrationException.Kind;
 import io.twostep.device.vfio.guest.GuestMemory;
 import io.twostep.device.vfio.migrate.Ownership.Side;
 import io.twostep.device.vfio.state.DeviceState;
+import io.twostep.dma.DmaMappingException;
 import java.io.IOException;
 import java.nio.channels.ReadableByteChannel;
 import java.util.List;
@@ -126,7 +127,7 @@ public final class Recovery {
       loader = StoredGuest.load(stored, guest, devices);
       taken = claim.take(loader.begun());
     } catch (RuntimeException e) {
-      throw new MigrationException(Kind.DATA, "the " + what + " starts no guest: " + e.getMessage(), e);
+      throw new MigrationException(kind(e), "the " + what + " starts no guest: " + e.getMessage(), e);
     } finally {
       if (!taken) {
         devices.forEach(MigratableDevice::reset);
@@ -137,5 +138,11 @@ public final class Recovery {
     }
     loader.run();
     control.resume();
+  }
+
+  /** Tell a device that fails, which may do better the next time, from what was kept and is of no use. */
+  private static Kind kind(RuntimeException failure) {
+    boolean ofDevice = failure instanceof DmaMappingException || (failure instanceof MigrationException of && (of.kind() == Kind.DEVICE || of.kind() == Kind.GONE));
+    return ofDevice ? Kind.DEVICE : Kind.DATA;
   }
 }

@@ -138,6 +138,19 @@ class LostSourceTest {
     }
   }
 
+  @Test
+  void aDeviceThatRefusesItsStateIsNotTakenForADamagedCheckpoint() throws IOException {
+    try (Kept.InFiles files = new Kept.InFiles(work);
+        Migration migration = migration(files)) {
+      migration.loseNear(Seeds.SEED + 3);
+      // Both halves of both devices are suspended before.
+      migration.near.commands.arm(5);
+      refuses(() -> migration.resumeNear(true), Kind.DEVICE, "load failed");
+      migration.resumeNear(true);
+      migration.drainAndVerify();
+    }
+  }
+
   private static void refuses(ThrowingCallable call, Kind kind, String message) {
     assertThatExceptionOfType(MigrationException.class).isThrownBy(call).withMessageContaining(message).extracting(MigrationException::kind).isEqualTo(kind);
   }
