@@ -70,7 +70,14 @@ record TransportHeader(int xid, boolean message, int position, List<Chunk> reads
       List<Chunk> reads = new ArrayList<>();
       int position = 0;
       while (from.getInt() != 0) {
-        position = from.getInt();
+        int at = from.getInt();
+        if (at < 0) {
+          throw new IllegalArgumentException("call 0x%x has a read chunk at position %d".formatted(xid, Integer.toUnsignedLong(at)));
+        }
+        if (!reads.isEmpty() && at != position) {
+          throw new IllegalArgumentException("call 0x%x has several read chunks, at positions %d and %d; one is served".formatted(xid, position, at));
+        }
+        position = at;
         reads.add(chunk(from));
       }
       boolean hasWrites = from.getInt() != 0;

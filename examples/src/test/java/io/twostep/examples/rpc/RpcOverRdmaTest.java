@@ -107,6 +107,10 @@ class RpcOverRdmaTest {
       assertThatIllegalArgumentException().isThrownBy(server::serve).withMessageContaining("70000 segments");
       send(1, 1);
       assertThatIllegalArgumentException().isThrownBy(server::serve).withMessageContaining("ends inside");
+      send(1, 1, 1, 0, 1, 0, 5, 8, 0, 0, 1, 4, 5, 8, 0, 0, 0, 0, 0);
+      assertThatIllegalArgumentException().isThrownBy(server::serve).withMessageContaining("several read chunks");
+      send(1, 1, 1, 0, 1, -4, 5, 8, 0, 0, 0, 0, 0);
+      assertThatIllegalArgumentException().isThrownBy(server::serve).withMessageContaining("position 4294967292");
       send(1, 1, 1, 0, 1, 0, 5, XdrBuffer.MOST_PAGES + 1, 0, 0, 0, 0, 0);
       assertThatIllegalArgumentException().isThrownBy(server::serve).withMessageContaining("pages up to");
     }
