@@ -99,8 +99,12 @@ final class RpcClient implements AutoCloseable {
     if (where == Reply.REPLY_CHUNK && reply != null) {
       stream = room.segment().asSlice(0, reply.length()).toArray(ValueLayout.JAVA_BYTE);
     } else {
-      ByteBuffer together = ByteBuffer.allocate(in.remaining() + (int) room.length());
-      together.put(in.slice(in.position(), in.remaining() - Integer.BYTES)).put(room.segment().asByteBuffer()).putInt(in.getInt(in.limit() - Integer.BYTES));
+      long stored = header.writes().stream().mapToLong(Chunk::length).sum();
+      if (stored > room.length()) {
+        throw new IllegalStateException("the answer to call %d says that %,d bytes were stored, and %,d were offered".formatted(xid, stored, room.length()));
+      }
+      ByteBuffer together = ByteBuffer.allocate(in.remaining() + (int) stored);
+      together.put(in.slice(in.position(), in.remaining() - Integer.BYTES)).put(room.segment().asSlice(0, stored).asByteBuffer()).putInt(in.getInt(in.limit() - Integer.BYTES));
       stream = together.array();
     }
     host.postReceive(message.buffer());

@@ -118,10 +118,22 @@ final class RpcServer implements AutoCloseable {
       new TransportHeader(call.xid(), false, 0, List.of(), List.of(), new Chunk(whole.handle(), result.length(), whole.offset())).write(out);
     } else {
       store("result's pages", result.pageRanges(), result.pageBase(), result.pages().byteSize(), call.writes(), 0);
-      new TransportHeader(call.xid(), true, 0, List.of(), call.writes(), null).write(out);
+      new TransportHeader(call.xid(), true, 0, List.of(), filled(call.writes(), result.pages().byteSize()), null).write(out);
       out.put(result.head().asByteBuffer()).put(result.tail().asByteBuffer());
     }
     end(host.send(++lastId, out.position()));
+  }
+
+  /** Return segments with the bytes that each has got, which is all that tells the client how long the result is (RFC 8166, 3.4.6). */
+  private static List<Chunk> filled(List<Chunk> offered, long bytes) {
+    List<Chunk> filled = new ArrayList<>();
+    long left = bytes;
+    for (Chunk chunk : offered) {
+      int length = (int) Math.min(left, chunk.length());
+      filled.add(new Chunk(chunk.handle(), length, chunk.offset()));
+      left -= length;
+    }
+    return filled;
   }
 
   /** Post the storing of a part of the result into chunks, from some byte of them on, in front of the answer; returns the byte behind it. */

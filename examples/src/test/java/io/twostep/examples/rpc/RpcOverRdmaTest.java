@@ -85,6 +85,25 @@ class RpcOverRdmaTest {
   }
 
   @Test
+  void resultShorterThanTheWriteChunkIsAsLongAsTheServerMadeIt() {
+    int bytes = (256 << 10) + 3;
+    RpcServer.Program first =
+        (call, result) -> {
+          byte[] head = Capitals.head("the first three");
+          result.reset(head.length, 0, 3, Integer.BYTES);
+          result.pages().fill((byte) 'x');
+          XdrBuffer.put(head, result.head());
+          XdrBuffer.put(Capitals.tail(result.pages()), result.tail());
+        };
+    try (RpcClient client = new RpcClient(near);
+        RpcServer server = new RpcServer(far, first)) {
+      Capitals.Text answer = client.call("call", text(bytes), Reply.WRITE_CHUNK, server::serve);
+      assertThat(answer.pages()).isEqualTo(new byte[] {'x', 'x', 'x'});
+      assertThat(answer.isIntact()).isTrue();
+    }
+  }
+
+  @Test
   void chunkThatTheClientDoesNotPermitFailsTheCallAndGivesTheServersMemoryBack() {
     try (RpcServer server = new RpcServer(far, new Capitals())) {
       long mapped = far.hca().mapper().liveMappings();
