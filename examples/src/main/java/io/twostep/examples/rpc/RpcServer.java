@@ -45,13 +45,17 @@ final class RpcServer implements AutoCloseable {
     return List.copyOf(log);
   }
 
-  /** Await a call and answer it. */
+  /** Await a call and answer it; one that is refused has its receive posted again too, so that the next call finds one. */
   void serve() {
     RdmaHost.Received message = host.receive();
-    ByteBuffer in = host.message(message);
-    TransportHeader header = TransportHeader.read(in);
-    fetch(header, in);
-    host.postReceive(message.buffer());
+    TransportHeader header;
+    try {
+      ByteBuffer in = host.message(message);
+      header = TransportHeader.read(in);
+      fetch(header, in);
+    } finally {
+      host.postReceive(message.buffer());
+    }
     program.serve(call, result);
     reply(header);
   }

@@ -135,6 +135,18 @@ class RpcOverRdmaTest {
     }
   }
 
+  @Test
+  void moreRefusedCallsThanThereAreReceivesKeepNobodyFromCalling() {
+    try (RpcClient client = new RpcClient(near);
+        RpcServer server = new RpcServer(far, new Capitals())) {
+      for (int i = 0; i < 2 * far.pair().depth(); i++) {
+        send(1, 2, 1, 0);
+        assertThatIllegalArgumentException().isThrownBy(server::serve).withMessageContaining("version 2");
+      }
+      assertThat(client.call("call", text(10), Reply.WRITE_CHUNK, server::serve).isIntact()).isTrue();
+    }
+  }
+
   private void send(int... words) {
     ByteBuffer out = near.outgoing();
     for (int word : words) {
