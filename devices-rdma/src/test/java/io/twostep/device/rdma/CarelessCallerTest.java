@@ -2,6 +2,7 @@ package io.twostep.device.rdma;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
 import io.twostep.device.rdma.TwoHosts.Done;
@@ -21,6 +22,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -280,5 +282,21 @@ class CarelessCallerTest {
         pairs.forEach(QueuePair::close);
       }
     }
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "300, 14, 7, 7, 12, 16, mtu 300",
+    "8192, 14, 7, 7, 12, 16, mtu 8192",
+    "4096, 52, 7, 7, 12, 16, timeout 52",
+    "4096, -1, 7, 7, 12, 16, timeout -1",
+    "4096, 14, 263, 6, 12, 16, retries 263",
+    "4096, 14, 7, 8, 12, 16, RNR retries 8",
+    "4096, 14, 7, 7, 32, 16, RNR timer 32",
+    "4096, 14, 7, 7, 12, 257, reads 257",
+    "4096, 14, 7, 7, 12, 0, reads 0"
+  })
+  void connectionThatIsNoneIsRefusedWhereItIsMade(int mtu, int timeout, int retries, int rnrRetries, int rnrTimer, int reads, String what) {
+    assertThatIllegalArgumentException().isThrownBy(() -> new Connection(mtu, timeout, retries, rnrRetries, rnrTimer, reads)).withMessageContaining(what + " ");
   }
 }
