@@ -55,13 +55,14 @@ final class TableTracker implements DirtyTracker {
       throw new IllegalStateException(space + ": writes are tracked already; stop that first, since each reader would clear what the other waits for");
     }
     table.harvestInto(log);
-    iommu.trackDirty(true);
     try {
+      iommu.trackDirty(true);
       // Translations that were cached before set no bits.
       iommu.invalidateAll();
     } catch (RuntimeException e) {
+      // First, because the hardware may refuse once more.
+      stopHarvest();
       iommu.trackDirty(false);
-      table.harvestInto(null);
       throw e;
     }
     tracking = true;
@@ -73,14 +74,18 @@ final class TableTracker implements DirtyTracker {
       return;
     }
     tracking = false;
-    iommu.trackDirty(false);
     try {
+      iommu.trackDirty(false);
       iommu.invalidateAll();
     } finally {
       walk(0, highestIova, true, NOBODY);
-      table.harvestInto(null);
-      log.clear();
+      stopHarvest();
     }
+  }
+
+  private void stopHarvest() {
+    table.harvestInto(null);
+    log.clear();
   }
 
   @Override

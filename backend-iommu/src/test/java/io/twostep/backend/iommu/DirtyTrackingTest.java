@@ -206,6 +206,62 @@ class DirtyTrackingTest {
   }
 
   @Test
+  void whatIsWrittenBetweenARefusedStartAndTheNextIsNotTold() {
+    AtomicBoolean refuses = new AtomicBoolean(true);
+    try (Fixture f = new Fixture(refusingSwitch(true, refuses), IommuConfig.defaults());
+        MemoryBlock block = f.rig.memory().allocate(4096, MemoryPlacement.CONTIGUOUS)) {
+      DirtyTracking tracking = f.mapper.dirtyTracking();
+      assertThatThrownBy(tracking::start).hasMessage("the switch is stuck");
+      writeOnce(f, block);
+      refuses.set(false);
+      tracking.start();
+      DirtyBitmap bitmap = f.everything();
+      tracking.read(bitmap);
+      assertThat(bitmap.dirtyPages()).isZero();
+      tracking.stop();
+    }
+  }
+
+  @Test
+  void whatIsWrittenBetweenARefusedStopAndTheNextStartIsNotTold() {
+    AtomicBoolean refuses = new AtomicBoolean(true);
+    try (Fixture f = new Fixture(refusingSwitch(false, refuses), IommuConfig.defaults());
+        MemoryBlock block = f.rig.memory().allocate(4096, MemoryPlacement.CONTIGUOUS)) {
+      DirtyTracking tracking = f.mapper.dirtyTracking();
+      tracking.start();
+      assertThatThrownBy(tracking::stop).hasMessage("the switch is stuck");
+      writeOnce(f, block);
+      refuses.set(false);
+      tracking.start();
+      DirtyBitmap bitmap = f.everything();
+      tracking.read(bitmap);
+      assertThat(bitmap.dirtyPages()).isZero();
+      tracking.stop();
+    }
+  }
+
+  private static void writeOnce(Fixture f, MemoryBlock block) {
+    try (DmaMapping mapping = f.mapper.map(block.phys(0), 4096, DmaDirection.BIDIRECTIONAL, 0)) {
+      f.device.tryWrite(mapping.dmaAddress(), new byte[1]);
+    }
+  }
+
+  /** Hardware that sets dirty bits, and goes on doing so when it fails to be switched {@code on}, or off. */
+  private static Function<TableWalkingIommu, Iommu> refusingSwitch(boolean on, AtomicBoolean refuses) {
+    return real ->
+        new ForwardingIommu(real) {
+          @Override
+          public void trackDirty(boolean wanted) {
+            if (wanted == on && refuses.get()) {
+              real.trackDirty(true);
+              throw new IllegalStateException("the switch is stuck");
+            }
+            real.trackDirty(wanted);
+          }
+        };
+  }
+
+  @Test
   void startingIsCleanAndOneReaderTracksAnAddressSpace() {
     try (Fixture f = new Fixture("iotlb", "normal");
         MemoryBlock block = f.rig.memory().allocate(8192, MemoryPlacement.CONTIGUOUS)) {
