@@ -7,7 +7,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Runs an address space's flush on the machine's clock.
+ * Runs an address space's flush on the machine's clock, or at once if the clock takes no tasks: what waits is the queue's by then, and nobody else would flush it.
  *
  * <p>A flush that fails there has no caller to tell: it is logged, and what waits for it goes on waiting.
  */
@@ -26,7 +26,13 @@ final class DeferredFlush implements FlushTimer {
 
   @Override
   public void schedule(long delayNanos, Runnable task) {
-    timers.schedule(delayNanos, guard(task));
+    Runnable guard = guard(task);
+    try {
+      timers.schedule(delayNanos, guard);
+    } catch (RuntimeException e) {
+      LOG.warn("{}: the clock takes no tasks; invalidating at once", space, e);
+      guard.run();
+    }
   }
 
   /** Returns the task with its failures logged; the same object for the same task. */

@@ -92,6 +92,34 @@ class LazyFlushTest {
   }
 
   @Test
+  void whatIsUnmappedWhileTheClockTakesNoTasksIsFlushedAtOnceAndReleasedOnce() {
+    DmaMapping mapping = mapper.map(phys, 4096, DmaDirection.BIDIRECTIONAL, 0);
+    long address = mapping.dmaAddress();
+    device.tryRead(address, 1);
+    rig.refusesTimers = true;
+
+    mapping.close();
+
+    assertThat(device.tryRead(address, 1)).isNull();
+    assertThat(backend.statistics().deferredRanges()).isZero();
+    assertThat(backend.statistics().liveRanges()).isZero();
+  }
+
+  @Test
+  void whatIsUnmappedWithoutClockAndFlushWaitsInTheQueueAlone() {
+    DmaMapping mapping = mapper.map(phys, 4096, DmaDirection.BIDIRECTIONAL, 0);
+    rig.refusesTimers = true;
+    rig.machine.failNth().arm(FailNth.Kind.INVALIDATE, 1);
+
+    mapping.close();
+
+    assertThat(backend.statistics().deferredRanges()).isOne();
+    assertThat(backend.statistics().liveRanges()).isOne();
+    mapper.awaitQuiescence();
+    assertThat(backend.statistics().liveRanges()).isZero();
+  }
+
+  @Test
   @Tag("breaks:device-used-unmapped")
   void deviceReachesUnmappedMemoryOnlyUntilTheFlush() {
     DmaMapping mapping = mapper.map(phys, 4096, DmaDirection.BIDIRECTIONAL, 0);

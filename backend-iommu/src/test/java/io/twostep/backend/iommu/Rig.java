@@ -30,9 +30,13 @@ import java.util.function.Function;
 final class Rig implements Machine {
   final ModelMachine machine;
   final List<AddressRange> reserved = new ArrayList<>();
+  private final Timers timers = new Clock();
   private final Function<TableWalkingIommu, Iommu> wrap;
   private final Map<AddressSpace, AddressSpace> spaces = new IdentityHashMap<>();
   private int plugged;
+
+  /** Whether the clock takes no tasks. */
+  boolean refusesTimers;
 
   Rig(Function<TableWalkingIommu, Iommu> wrap, String... settings) {
     Map<String, String> given = new HashMap<>(Map.of("memory", "256M"));
@@ -85,12 +89,33 @@ final class Rig implements Machine {
 
   @Override
   public Timers timers() {
-    return machine.timers();
+    return timers;
   }
 
   @Override
   public void close() {
     machine.close();
+  }
+
+  /** The model's clock, which may refuse tasks. */
+  private final class Clock implements Timers {
+    @Override
+    public long nanoTime() {
+      return machine.timers().nanoTime();
+    }
+
+    @Override
+    public Timer schedule(long delayNanos, Runnable task) {
+      if (refusesTimers) {
+        throw new IllegalStateException("the clock takes no tasks");
+      }
+      return machine.timers().schedule(delayNanos, task);
+    }
+
+    @Override
+    public void pause() {
+      machine.timers().pause();
+    }
   }
 
   /** The model's address space with wrapped hardware and more reserved ranges. */

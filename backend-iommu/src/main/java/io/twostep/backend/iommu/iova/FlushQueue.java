@@ -51,7 +51,8 @@ public final class FlushQueue implements AutoCloseable {
    * Queue a range whose translations are cleared in the tables already.
    *
    * <p>May flush and release other ranges in the calling thread. When the flush of a full ring fails, its exception
-   * passes through and the range is not queued: it stays the caller's, still reachable by the device.
+   * passes through and the range is not queued: it stays the caller's, still reachable by the device. What the timer throws passes through too, but then the
+   * range is queued.
    *
    * @param tableChain the table pages to release with it, in whatever form the release action knows
    * @throws IllegalStateException when the queue is closed; the range is not queued
