@@ -53,7 +53,7 @@ final class Refusals {
 
   /** Refuses a range that found no room: for good if it is longer than all there is. The first granule is never handed out. */
   DmaMappingException noRoom(long bytes, long granule, long limit, String space) {
-    if (Long.compareUnsigned(bytes, limit - (granule - 1)) > 0) {
+    if (Long.compareUnsigned(limit, granule) < 0 || Long.compareUnsigned(bytes, limit - (granule - 1)) > 0) {
       return new DmaMappingException(
           Reason.OUT_OF_BOUNDS,
           "%s: 0x%x bytes of I/O addresses do not fit at or below 0x%x, whatever is free in %s; split the request or raise the device's mask"

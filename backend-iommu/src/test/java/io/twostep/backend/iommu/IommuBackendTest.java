@@ -426,6 +426,21 @@ class IommuBackendTest {
   }
 
   @Test
+  void limitBelowTheFirstGranuleIsNotWorthWaitingFor() {
+    DeviceSlot slot = rig.plug(device, SlotOptions.DEFAULT.withAddressBits(39));
+    IommuBackend backend = new IommuBackend(IommuConfig.defaults());
+    try (DmaMapper mapper = rig.attach(backend, slot, DeviceLimits.ofBits(32));
+        IovaReservation window = mapper.newReservation()) {
+      for (long highest : new long[] {0x7ff, 0xffe, 0xfff, 0x1ffe}) {
+        DmaMappingException e =
+            catchThrowableOfType(DmaMappingException.class, () -> window.tryAlloc(0, 0x800, 1, highest, DmaDirection.TO_DEVICE, 0, false));
+        assertThat(e.reason()).as("%x", highest).isEqualTo(Reason.OUT_OF_BOUNDS);
+      }
+    }
+    backend.close();
+  }
+
+  @Test
   void lengthThatNoAddressSpaceHoldsIsNotWorthWaitingFor() {
     DeviceSlot slot = rig.plug(device, SlotOptions.DEFAULT.withAddressBits(39));
     IommuBackend backend = new IommuBackend(IommuConfig.defaults());
