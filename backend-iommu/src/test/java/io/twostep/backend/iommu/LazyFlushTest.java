@@ -92,6 +92,7 @@ class LazyFlushTest {
   }
 
   @Test
+  @Tag("breaks:device-used-unmapped")
   void whatIsUnmappedWhileTheClockTakesNoTasksIsFlushedAtOnceAndReleasedOnce() {
     DmaMapping mapping = mapper.map(phys, 4096, DmaDirection.BIDIRECTIONAL, 0);
     long address = mapping.dmaAddress();

@@ -20,7 +20,6 @@ import io.twostep.machine.model.FailNth;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.Random;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -177,7 +176,6 @@ class PinnedUmemTest {
   }
 
   @Test
-  @Tag("breaks:device-used-unknown-address")
   void pagesThatTheDeviceReachesAfterARefusalThatCouldNotBeUndoneStayPinned() {
     StubbornHost host = new StubbornHost();
     Rig rig = Rig.translated();
