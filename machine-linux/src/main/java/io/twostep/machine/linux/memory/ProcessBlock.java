@@ -71,19 +71,19 @@ final class ProcessBlock implements MemoryBlock {
             "%s (%d bytes at 0x%x) is still held %d times; unmap what maps it, or complete the InvalidationBatch of the unmap"
                 .formatted(region.name(), length, phys, region.pins()));
       }
-      closed = true;
       endView();
+      closed = true;
     }
     memory.release(this);
   }
 
-  /** End the life of the segment, made or not, so that nobody reads what is no longer the block's. */
+  /** End the life of the segment, made or not, so that nobody reads what is no longer the block's. Throws while a native call holds it, and can be repeated then. */
   synchronized void endView() {
     ended = true;
     Arena lifetime = arena;
     if (lifetime != null) {
-      arena = null;
       lifetime.close();
+      arena = null;
     }
   }
 

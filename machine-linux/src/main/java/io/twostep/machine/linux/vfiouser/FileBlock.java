@@ -81,11 +81,11 @@ final class FileBlock implements MemoryBlock {
     memory.release(this);
   }
 
-  /** End the block whoever holds it, because the machine ends. */
+  /** End the block whatever maps it, because the machine ends. Throws while a native call holds its segment, and can be repeated then. */
   synchronized void end() {
     if (!closed) {
-      closed = true;
       arena.close();
+      closed = true;
     }
   }
 

@@ -8,7 +8,9 @@ import io.twostep.dma.MemoryBlock;
 import io.twostep.dma.MemoryPlacement;
 import io.twostep.dma.spi.MemoryKind;
 import io.twostep.dma.spi.MemoryRegion;
+import io.twostep.machine.linux.Errno;
 import io.twostep.machine.linux.fake.FakeKernel;
+import io.twostep.machine.linux.fake.NativeCall;
 import io.twostep.machine.linux.kernel.Kernel;
 import io.twostep.machine.linux.kernel.MapOptions;
 import io.twostep.machine.linux.memory.RamOptions.PageSize;
@@ -67,6 +69,36 @@ class ProcessMemoryTest {
       memory.allocate(9 * 4096, MemoryPlacement.SCATTERED).close();
       taken.forEach(MemoryBlock::close);
     }
+    assertThat(kernel.leaks()).isEmpty();
+  }
+
+  @Test
+  void blockThatANativeCallHoldsIsNotClosedAndCanBeAgain() {
+    try (ProcessMemory memory = memory()) {
+      MemoryBlock block = memory.allocate(4096, MemoryPlacement.SCATTERED);
+      NativeCall.holding(block.segment(), () -> assertThatThrownBy(block::close).isInstanceOf(IllegalStateException.class));
+      assertThat(memory.openBlocks()).isEqualTo(1);
+      block.close();
+      assertThat(memory.openBlocks()).isZero();
+    }
+    assertThat(kernel.leaks()).isEmpty();
+  }
+
+  @Test
+  void memoryStaysMappedWhileANativeCallHoldsABlockThatDidNotClose() {
+    ProcessMemory memory = memory();
+    MemoryBlock block = memory.allocate(4096, MemoryPlacement.SCATTERED);
+    // An unmap that is tried all the same must not end the test's own process.
+    kernel.nthCall().pickFirst("munmap 0x" + Long.toHexString(memory.ram().first()), Errno.ENOMEM);
+    NativeCall.holding(
+        block.segment(),
+        () -> {
+          assertThatThrownBy(block::close).isInstanceOf(IllegalStateException.class);
+          assertThatThrownBy(memory::close).isInstanceOf(IllegalStateException.class);
+        });
+    assertThat(kernel.nthCall().picked()).as("what was tried").isEmpty();
+    kernel.nthCall().pickNone();
+    block.close();
     assertThat(kernel.leaks()).isEmpty();
   }
 

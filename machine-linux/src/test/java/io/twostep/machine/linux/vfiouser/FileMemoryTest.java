@@ -1,0 +1,45 @@
+package io.twostep.machine.linux.vfiouser;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.twostep.dma.MemoryBlock;
+import io.twostep.dma.MemoryPlacement;
+import io.twostep.machine.linux.Errno;
+import io.twostep.machine.linux.fake.NativeCall;
+import io.twostep.machine.linux.fake.WatchedKernel;
+import io.twostep.machine.linux.fake.WatchedKernel.Wrong;
+import org.junit.jupiter.api.Test;
+
+/** Blocks that are files of their own. */
+class FileMemoryTest {
+  private final WatchedKernel kernel = new WatchedKernel(Wrong.CALL_FAILS);
+  private final FileMemory memory = new FileMemory(kernel, "device", 1 << 20, () -> {});
+
+  @Test
+  void blockThatANativeCallHoldsIsNotClosedAndCanBeAgain() {
+    MemoryBlock block = memory.allocate(4096, MemoryPlacement.CONTIGUOUS);
+    NativeCall.holding(block.segment(), () -> assertThatThrownBy(block::close).isInstanceOf(IllegalStateException.class));
+    assertThat(memory.used()).isEqualTo(4096);
+    block.close();
+    assertThat(memory.used()).isZero();
+    assertThat(kernel.leaks()).isEmpty();
+    memory.close();
+  }
+
+  @Test
+  void machineThatClosesDoesNotUnmapABlockUnderANativeCall() {
+    MemoryBlock block = memory.allocate(4096, MemoryPlacement.CONTIGUOUS);
+    // An unmap that is tried all the same must not end the test's own process.
+    kernel.nthCall().pickFirst("munmap " + kernel.latestMapping(), Errno.ENOMEM);
+    NativeCall.holding(
+        block.segment(),
+        () -> {
+          assertThatThrownBy(block::close).isInstanceOf(IllegalStateException.class);
+          assertThatThrownBy(memory::close).isInstanceOf(IllegalStateException.class);
+        });
+    assertThat(kernel.nthCall().picked()).as("what was tried").isEmpty();
+    kernel.nthCall().pickNone();
+    kernel.forget();
+  }
+}
