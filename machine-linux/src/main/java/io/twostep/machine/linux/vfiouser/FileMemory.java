@@ -156,7 +156,7 @@ final class FileMemory implements DeviceMemory {
     if (offset == segment.byteSize()) {
       return 0;
     }
-    if (!segment.isNative() || regionOf(segment.address(), segment.byteSize()) == MemoryRegion.ABSENT) {
+    if (!segment.isNative() || !segment.scope().isAlive() || regionOf(segment.address(), segment.byteSize()) == MemoryRegion.ABSENT) {
       return -1;
     }
     phys[0] = segment.address() + offset;

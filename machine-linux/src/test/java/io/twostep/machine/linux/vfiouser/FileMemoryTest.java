@@ -9,6 +9,8 @@ import io.twostep.machine.linux.Errno;
 import io.twostep.machine.linux.fake.NativeCall;
 import io.twostep.machine.linux.fake.WatchedKernel;
 import io.twostep.machine.linux.fake.WatchedKernel.Wrong;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import org.junit.jupiter.api.Test;
 
 /** Blocks that are files of their own. */
@@ -41,5 +43,23 @@ class FileMemoryTest {
     assertThat(kernel.nthCall().picked()).as("what was tried").isEmpty();
     kernel.nthCall().pickNone();
     kernel.forget();
+  }
+
+  @Test
+  void segmentThatHasDiedIsNobodysMemoryWhateverLiesThereNow() {
+    try (MemoryBlock block = memory.allocate(4096, MemoryPlacement.CONTIGUOUS)) {
+      long[] phys = new long[1];
+      long[] length = new long[1];
+      assertThat(memory.ranges(block.segment(), 0, phys, length)).isEqualTo(1);
+      assertThat(memory.ranges(dead(block.segment()), 0, phys, length)).isEqualTo(-1);
+    }
+    memory.close();
+  }
+
+  @SuppressWarnings("restricted")
+  private static MemorySegment dead(MemorySegment there) {
+    try (Arena arena = Arena.ofConfined()) {
+      return MemorySegment.ofAddress(there.address()).reinterpret(there.byteSize(), arena, null);
+    }
   }
 }
