@@ -36,7 +36,7 @@ final class Registration {
         continue;
       }
       long room = free.last() - first + 1 & -4096L;
-      long piece = room == 0 || Long.compareUnsigned(room, length - done) >= 0 ? length - done : room & -alignment;
+      long piece = Long.compareUnsigned(room, length - done) >= 0 ? length - done : room & -alignment;
       if (piece > 0) {
         plan.add(new OffsetWindow(phys + done, first, piece));
         done += piece;

@@ -39,6 +39,13 @@ class RegistrationTest {
   }
 
   @Test
+  void lessThanAPageAtTheEndOfAWindowHoldsNothing() {
+    List<AddressRange> windows = List.of(new AddressRange(0, 0x2007ff, "low"), new AddressRange(0x40000000L, 0x7fffffffL, "high"));
+    assertThat(Registration.plan("s", 0x7f0000000000L, 8 * MB, windows, List.of(), 2 * MB))
+        .containsExactly(new OffsetWindow(0x7f0000000000L, 0x40000000L, 8 * MB));
+  }
+
+  @Test
   void plansCoverAllMemoryOnceInAllowedAddressesAndKeepTheLowBits() {
     long seed = Long.getLong("twostep.seed", new Random().nextLong());
     Random random = new Random(seed);
