@@ -16,6 +16,9 @@ final class ModelRunner implements DeviceModel.Signals {
   private static final Logger LOG = LoggerFactory.getLogger(ModelRunner.class);
   private static final int BUDGET = 64;
 
+  /** Times that lie less than half the clock's range apart can be compared. */
+  private static final long LONGEST_DELAY_NANOS = Long.MAX_VALUE / 4;
+
   private final DeviceModel model;
   private final LongSupplier nanoTime;
   private final PriorityQueue<Long> alarms = new PriorityQueue<>((a, b) -> Long.signum(a - b));
@@ -74,7 +77,7 @@ final class ModelRunner implements DeviceModel.Signals {
 
   @Override
   public void wakeAfter(long delayNanos) {
-    alarms.add(nanoTime.getAsLong() + Math.max(0, delayNanos));
+    alarms.add(nanoTime.getAsLong() + Math.clamp(delayNanos, 0, LONGEST_DELAY_NANOS));
   }
 
   @Override
