@@ -10,6 +10,7 @@ import io.twostep.machine.linux.vfiouser.protocol.RegionInfo;
 import io.twostep.machine.linux.vfiouser.protocol.RegionInfo.Area;
 import java.lang.foreign.MemorySegment;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 
@@ -34,7 +35,7 @@ final class BarMapping implements AutoCloseable {
     List<Area> areas = info.areas().isEmpty() ? List.of(new Area(0, info.size())) : info.areas();
     try {
       long bytes = kernel.size(file);
-      for (Area area : areas) {
+      for (Area area : new LinkedHashSet<>(areas)) {
         requireMappable(info, area, bytes);
         parts.put(
             area, kernel.mmap(area.size(), MapOptions.READ | MapOptions.WRITE, MapOptions.SHARED, file, info.offset() + area.offset()));
@@ -46,9 +47,10 @@ final class BarMapping implements AutoCloseable {
 
   private void requireMappable(RegionInfo info, Area area, long bytes) {
     long first = info.offset() + area.offset();
-    if (info.offset() < 0 || first < 0 || ((first | area.size()) & (kernel.pageSize() - 1)) != 0 || area.size() > bytes - first) {
+    if (info.offset() < 0 || first < 0 || ((area.offset() | first | area.size()) & (kernel.pageSize() - 1)) != 0 || area.size() > bytes - first) {
       throw new ProtocolException(
-          "BAR %d offers 0x%x+0x%x of a descriptor of 0x%x bytes to be mapped: whole pages inside it can".formatted(info.index(), first, area.size(), bytes));
+          "BAR %d offers 0x%x+0x%x at offset 0x%x of a descriptor of 0x%x bytes to be mapped: whole pages of both can"
+              .formatted(info.index(), area.offset(), area.size(), first, bytes));
     }
   }
 

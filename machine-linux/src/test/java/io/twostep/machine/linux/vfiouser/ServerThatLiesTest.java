@@ -13,6 +13,7 @@ import io.twostep.dma.spi.FaultRecord;
 import io.twostep.dma.spi.HostManagedIommu;
 import io.twostep.machine.linux.Errno;
 import io.twostep.machine.linux.SystemCallException;
+import io.twostep.machine.linux.fake.WatchedKernel;
 import io.twostep.machine.linux.kernel.Descriptor;
 import io.twostep.machine.linux.kernel.Kernel;
 import io.twostep.machine.linux.vfiouser.ScriptedServer.Answer;
@@ -436,6 +437,36 @@ class ServerThatLiesTest {
       assertThat(registers.read32(0x1004)).isEqualTo(-1);
       assertThat(machine.lost()).contains("took away the memory behind BAR 0");
     }
+    KERNEL.close(file);
+  }
+
+  @Test
+  void partOfABarThatIsToldTwiceIsMappedOnce() {
+    RegionInfo.Area area = new RegionInfo.Area(0, 0x1000);
+    server.on(Command.DEVICE_GET_REGION_INFO, (message, wire) -> answerBar0(message, wire, new RegionInfo(7, 0, 0x4000, 0, List.of(area, area)))).start();
+    WatchedKernel kernel = new WatchedKernel(WatchedKernel.Wrong.CALL_FAILS);
+    VfioUserMachine.open(config(), kernel, server::nanoTime).close();
+    assertThat(kernel.leaks()).isEmpty();
+  }
+
+  @Test
+  void partOfABarThatBeginsWithinAPageOfItIsALie() {
+    server
+        .on(
+            Command.DEVICE_GET_REGION_INFO,
+            (message, wire) -> answerBar0(message, wire, new RegionInfo(7, 0, 0x4000, 0xffe, List.of(new RegionInfo.Area(2, 0x1000)))))
+        .start();
+    assertThatThrownBy(this::open).hasMessageContaining("BAR 0 offers 0x2+0x1000 at offset 0x1000").hasMessageContaining("DETACHED");
+  }
+
+  private static void answerBar0(Message message, ScriptedServer.Wire wire, RegionInfo bar0) {
+    if (RegionInfo.readIndex(message.payload()) != 0) {
+      ScriptedServer.answerWell(message, wire);
+      return;
+    }
+    Descriptor file = KERNEL.memfd("passed", 0);
+    KERNEL.truncate(file, 0x4000);
+    wire.reply(message, bar0.write(wire.payload(), 4096), file);
     KERNEL.close(file);
   }
 }
