@@ -70,6 +70,12 @@ final class RemoteIommu implements HostManagedIommu, Connection.Target {
     return (long) slots - live();
   }
 
+  /** Return whether the server has to ask: who holds a block's file reads all of it, whatever a map says. */
+  @Override
+  public boolean enforcesWriteOnly() {
+    return !byDescriptor;
+  }
+
   @Override
   public void onFault(FaultListener listener) {
     listeners.add(listener);

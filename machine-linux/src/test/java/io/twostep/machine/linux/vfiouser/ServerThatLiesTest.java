@@ -469,4 +469,20 @@ class ServerThatLiesTest {
     wire.reply(message, bar0.write(wire.payload(), 4096), file);
     KERNEL.close(file);
   }
+
+  @Test
+  void serverThatHoldsTheFileCanReadWhatItMayOnlyWrite() {
+    server.start();
+    try (VfioUserMachine machine = open()) {
+      assertThat(((HostManagedIommu) machine.addressSpaceFor(machine.slots().getFirst()).iommu()).enforcesWriteOnly()).isFalse();
+    }
+  }
+
+  @Test
+  void serverThatHasToAskIsRefusedWhatItMayOnlyWrite() {
+    server.start();
+    try (VfioUserMachine machine = open(config().withDescriptors(false))) {
+      assertThat(((HostManagedIommu) machine.addressSpaceFor(machine.slots().getFirst()).iommu()).enforcesWriteOnly()).isTrue();
+    }
+  }
 }
