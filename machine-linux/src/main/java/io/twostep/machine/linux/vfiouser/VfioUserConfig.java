@@ -16,6 +16,9 @@ import java.nio.file.Path;
  */
 public record VfioUserConfig(
     Path socket, long memory, boolean translated, boolean trusted, boolean descriptors, int maps, int addressBits, long timeoutNanos) {
+  /** Where memory that is mapped once begins for the device. */
+  static final long FIRST_IOVA = 1L << 30;
+
   private static final long FRAME = 4096;
 
   /** Check that the parts fit. */
@@ -26,6 +29,11 @@ public record VfioUserConfig(
     if (maps < 1 || addressBits < 32 || addressBits > 64 || timeoutNanos <= 0) {
       throw new IllegalArgumentException(
           "'dma-maps' is from 1 on, 'address-bits' from 32 to 64, 'timeout' positive; given are " + maps + ", " + addressBits + " and " + timeoutNanos + " ns");
+    }
+    if (!translated && addressBits < 64 && memory > (1L << addressBits) - FIRST_IOVA) {
+      throw new IllegalArgumentException(
+          "'memory' of %d bytes is registered from I/O address 0x%x on, and does not fit into 'address-bits' of %d: set less of the one or more of the other"
+              .formatted(memory, FIRST_IOVA, addressBits));
     }
   }
 

@@ -31,7 +31,6 @@ public final class VfioUserMachine implements Machine {
   /** The device's address. */
   public static final DeviceAddress DEVICE = new DeviceAddress("vfio-user-0");
 
-  private static final long FIRST_IOVA = 1L << 30;
   private static final long LOOK_NANOS = 50_000_000;
 
   private final EventLoop loop;
@@ -103,8 +102,8 @@ public final class VfioUserMachine implements Machine {
     if (!(all instanceof PooledMemory pool)) {
       return List.of();
     }
-    iommu.map(FIRST_IOVA, pool.first(), pool.length(), DmaMap.READ | DmaMap.WRITE);
-    return List.of(new OffsetWindow(pool.first(), FIRST_IOVA, pool.length()));
+    iommu.map(VfioUserConfig.FIRST_IOVA, pool.first(), pool.length(), DmaMap.READ | DmaMap.WRITE);
+    return List.of(new OffsetWindow(pool.first(), VfioUserConfig.FIRST_IOVA, pool.length()));
   }
 
   /** A server that has descriptors asks nothing: look now and then whether it is still there, so that a wait for it ends. */

@@ -485,4 +485,15 @@ class ServerThatLiesTest {
       assertThat(((HostManagedIommu) machine.addressSpaceFor(machine.slots().getFirst()).iommu()).enforcesWriteOnly()).isTrue();
     }
   }
+
+  @Test
+  void memoryThatDoesNotFitIntoTheAddressesIsNotRegistered() {
+    server.start();
+    VfioUserConfig narrow = new VfioUserConfig(folder.resolve("s"), 3L << 30, false, true, true, 16, 32, 5_000_000_000L);
+    open(narrow).close();
+    assertThatThrownBy(() -> narrow.withMemory((3L << 30) + 4096))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("'memory' of 3221229568 bytes")
+        .hasMessageContaining("'address-bits' of 32");
+  }
 }
