@@ -213,6 +213,49 @@ class LinuxMachineTest {
   }
 
   @Test
+  void lineWhoseHandlerFailsInterruptsAgain() throws Exception {
+    device.lineOnly();
+    try (LinuxMachine machine = open()) {
+      CountDownLatch first = new CountDownLatch(1);
+      CountDownLatch second = new CountDownLatch(2);
+      machine
+          .slot(NVME)
+          .interrupts()
+          .enable(
+              0,
+              () -> {
+                device.line(false);
+                first.countDown();
+                second.countDown();
+                throw new IllegalStateException("a handler that fails");
+              });
+      device.line(true);
+      assertThat(first.await(30, TimeUnit.SECONDS)).isTrue();
+      device.line(true);
+      assertThat(second.await(30, TimeUnit.SECONDS)).isTrue();
+    }
+  }
+
+  @Test
+  void lineThatFiredWhileNobodyListenedInterruptsOnceItIsEnabledAgain() throws Exception {
+    device.lineOnly();
+    try (LinuxMachine machine = open()) {
+      var interrupts = machine.slot(NVME).interrupts();
+      CountDownLatch heard = new CountDownLatch(1);
+      interrupts.enable(0, () -> {});
+      interrupts.disable(0);
+      device.line(true);
+      interrupts.enable(
+          0,
+          () -> {
+            device.line(false);
+            heard.countDown();
+          });
+      assertThat(heard.await(30, TimeUnit.SECONDS)).isTrue();
+    }
+  }
+
+  @Test
   void handlerMayDisableAVectorWhileAnotherThreadDisablesItsOwn() throws Exception {
     try (LinuxMachine machine = open()) {
       HandlerThatDisables.check(machine.slot(NVME).interrupts(), () -> device.interrupt(0));

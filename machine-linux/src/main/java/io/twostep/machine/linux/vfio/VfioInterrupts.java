@@ -77,15 +77,22 @@ public final class VfioInterrupts implements Interrupts, AutoCloseable {
 
   private void deliver(Descriptor event, Runnable handler) {
     EventLoop.take(kernel, event);
-    handler.run();
-    if (index == InterruptLayout.INDEX_INTX) {
-      device.unmaskLine();
+    try {
+      handler.run();
+    } finally {
+      if (index == InterruptLayout.INDEX_INTX) {
+        device.unmaskLine();
+      }
     }
   }
 
   private void wire(int vector, Descriptor event) {
     if (set) {
       device.signal(index, vector, List.of(event));
+      if (index == InterruptLayout.INDEX_INTX) {
+        // It may have fired, and masked itself, when nobody was there to unmask it.
+        device.unmaskLine();
+      }
       return;
     }
     List<Descriptor> events = new ArrayList<>(Collections.nCopies(count, Descriptor.NONE));

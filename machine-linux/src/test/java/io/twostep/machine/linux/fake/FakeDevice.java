@@ -31,6 +31,9 @@ public final class FakeDevice {
   private Loss loss = Loss.ONE_ACCESS;
   private boolean deaf;
   private boolean resettable = true;
+  private boolean hasLineOnly;
+  private boolean lineAsserted;
+  private boolean lineMasked;
   private boolean mappable = true;
   private int resets;
 
@@ -113,6 +116,38 @@ public final class FakeDevice {
     return (config[4] & 4) != 0;
   }
 
+  /** Have no vectors, but the line. */
+  public void lineOnly() {
+    hasLineOnly = true;
+  }
+
+  /** Assert the line, or no more. The kernel masks it when it hears it, whether it has somebody to tell or not. */
+  public void line(boolean asserted) {
+    synchronized (kernel) {
+      lineAsserted = asserted;
+      hearLine();
+    }
+  }
+
+  private void hearLine() {
+    if (lineAsserted && !lineMasked) {
+      lineMasked = true;
+      interrupt(0);
+    }
+  }
+
+  void unmaskLine() {
+    synchronized (kernel) {
+      lineMasked = false;
+      hearLine();
+    }
+  }
+
+  /** Return how many vectors an index has. */
+  int vectors(int index) {
+    return index == 2 && !hasLineOnly ? VECTORS : index == 0 && hasLineOnly ? 1 : 0;
+  }
+
   /** Signal a vector. */
   public void interrupt(int vector) {
     if (events[vector] >= 0) {
@@ -155,6 +190,7 @@ public final class FakeDevice {
   }
 
   void silence() {
+    lineMasked = false;
     Arrays.fill(events, -1);
   }
 

@@ -147,7 +147,7 @@ public final class FakeVfio {
       case 0x3b6d -> {
         requireSize(data, 16);
         data.set(JAVA_INT, 4, 1);
-        data.set(JAVA_INT, 12, data.get(JAVA_INT, 8) == 2 ? FakeDevice.VECTORS : 0);
+        data.set(JAVA_INT, 12, device.vectors(data.get(JAVA_INT, 8)));
       }
       case 0x3b6e -> {
         if (data.get(JAVA_INT, 16) > vectorsLeft) {
@@ -178,7 +178,8 @@ public final class FakeVfio {
   private static void interrupts(FakeDevice device, MemorySegment data) {
     int flags = data.get(JAVA_INT, 4);
     int count = data.get(JAVA_INT, 16);
-    if (data.get(JAVA_INT, 8) != 2) {
+    int vectors = device.vectors(data.get(JAVA_INT, 8));
+    if (vectors == 0 || data.get(JAVA_INT, 12) + count > vectors) {
       throw refused("SET_IRQS", device.toString(), Errno.EINVAL);
     }
     if (flags == 0x24) {
@@ -189,6 +190,8 @@ public final class FakeVfio {
       device.wire(data.get(JAVA_INT, 12), numbers);
     } else if (flags == 0x21 && count == 0) {
       device.silence();
+    } else if (flags == 0x11 && data.get(JAVA_INT, 8) == 0 && count == 1) {
+      device.unmaskLine();
     } else {
       throw refused("SET_IRQS", device.toString(), Errno.EINVAL);
     }
