@@ -200,9 +200,10 @@ public final class VfioUserServer implements AutoCloseable {
         closed = true;
       }
       new Closing()
+          // While this one listens nobody else's socket can be there.
+          .then(() -> delete(config.socket()))
           .then(() -> kernel.close(listener))
           .then(() -> kernel.close(stop))
-          .then(() -> delete(config.socket()))
           .then(device::close)
           .end();
     } finally {
