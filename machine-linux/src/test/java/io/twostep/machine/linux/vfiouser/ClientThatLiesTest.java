@@ -318,6 +318,35 @@ class ClientThatLiesTest {
   }
 
   @Test
+  void clientThatLeftStoresToNoRegistersOfTheNext() {
+    served.close();
+    try (ServedHere _ = new ServedHere(VfioUserServerConfig.of(path).withShared(new SharedWindow(0, 0x1000, 0x1000)), new CopyDevice())) {
+      MemorySegment words;
+      try (RawClient first = new RawClient(path).negotiate()) {
+        Descriptor shared = sharedBy(first);
+        words = KERNEL.mmap(0x1000, MapOptions.READ | MapOptions.WRITE, MapOptions.SHARED, shared, 0x1000);
+        KERNEL.close(shared);
+      }
+      try (RawClient next = new RawClient(path).negotiate()) {
+        Descriptor shared = sharedBy(next);
+        words.set(ValueLayout.JAVA_INT, 0, 1);
+        // What was stored is handed over before the first, and done before the second.
+        next.read(0, CopyDevice.DONE, 4);
+        assertThat(next.read(0, CopyDevice.DONE, 4)).isZero();
+        KERNEL.close(shared);
+      }
+      KERNEL.munmap(words);
+    }
+    served = new ServedHere(VfioUserServerConfig.of(path), device);
+  }
+
+  private static Descriptor sharedBy(RawClient client) {
+    RegionInfo.writeCommand(client.socket.outgoing(), 0, 4096);
+    client.say(Command.DEVICE_GET_REGION_INFO, Header.COMMAND, RegionInfo.SIZE);
+    return client.hear().descriptors().getFirst();
+  }
+
+  @Test
   void sharedRegistersCannotBeTakenAwayByAClient() {
     served.close();
     try (ServedHere _ = new ServedHere(VfioUserServerConfig.of(path).withShared(new SharedWindow(0, 0x1000, 0x1000)), new CopyDevice());

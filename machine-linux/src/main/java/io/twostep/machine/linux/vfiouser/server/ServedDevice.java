@@ -123,6 +123,13 @@ final class ServedDevice implements AutoCloseable {
     runner.reset();
   }
 
+  /** Let go of the registers that the client can store to, after {@link #forgetClient}; the next one gets others. May be repeated. */
+  void closeShared() {
+    if (shared != null) {
+      shared.close();
+    }
+  }
+
   /** Forget the client: its memory, its vectors, and all that it did to the function. */
   void forgetClient() {
     bus.use(null, null);
@@ -133,10 +140,6 @@ final class ServedDevice implements AutoCloseable {
 
   @Override
   public void close() {
-    Closing closing = new Closing().then(model::close);
-    if (shared != null) {
-      closing.then(shared::close);
-    }
-    closing.end();
+    new Closing().then(model::close).then(this::closeShared).end();
   }
 }

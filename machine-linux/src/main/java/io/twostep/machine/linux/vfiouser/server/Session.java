@@ -206,7 +206,7 @@ final class Session implements AutoCloseable {
     try {
       device.forgetClient();
     } finally {
-      RuntimeException left = new Closing().then(messages::close).then(runs::close).then(events::close).then(socket::close).failure();
+      RuntimeException left = new Closing().then(messages::close).then(runs::close).then(events::close).then(device::closeShared).then(socket::close).failure();
       if (left != null) {
         LOG.warn("not all of the client's could be given back: {}", left.getMessage());
       }
