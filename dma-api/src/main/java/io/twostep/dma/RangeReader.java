@@ -231,7 +231,8 @@ final class RangeReader {
       long here = length[i];
       long end = at + here;
       ends[i] = end;
-      outside |= (here - 1) | (at - first);
+      // Without the end's own distance, a range half the address space away could wrap into the region.
+      outside |= (here - 1) | (at - first) | (end - first);
       beyond |= limit - end;
       lengths |= here;
       sum += here;

@@ -1,6 +1,7 @@
 package io.twostep.dma;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.twostep.dma.fake.FakeBlock;
 import io.twostep.dma.fake.Rig;
@@ -36,6 +37,22 @@ class RangeReaderTest {
             assertThat(ranges.passes).as("each read it once").isEqualTo(2);
           }
         });
+  }
+
+  @Test
+  void refusesARangeSoFarBehindTheOthersThatItsEndLiesBeforeThem() {
+    Ranges ranges = new Ranges();
+    for (int i = 0; i < 20; i += 2) {
+      ranges.add(contiguous.phys(i * 4096L), 4096);
+    }
+    ranges.add(contiguous.phys(0) + Long.MAX_VALUE - 4095, 2 * contiguous.length());
+    for (int atOnce : new int[] {1, Integer.MAX_VALUE}) {
+      ranges.atOnce = atOnce;
+      assertThatThrownBy(() -> read(new RangeReader(), ranges, false))
+          .as("%d at a time", atOnce)
+          .isInstanceOf(DmaMappingException.class)
+          .hasMessageContaining("NOT_BACKED");
+    }
   }
 
   private void choose(Ranges ranges, Random random) {
