@@ -105,8 +105,8 @@ final class HostBuffer {
     return StatusCode.SUCCESS;
   }
 
-  /** Forget the copies of blocks that change while the memory is away. */
-  void drop(Namespace namespace, long lba, long blocks) {
+  /** Keep copies of blocks as they are now; while the memory is away, forget those there are. */
+  void update(Namespace namespace, long lba, long blocks) {
     long last = lastUnit(namespace, lba, blocks);
     if (last - firstUnit(namespace, lba) >= held.length) {
       Arrays.fill(held, 0);
@@ -114,29 +114,22 @@ final class HostBuffer {
     }
     for (long unit = firstUnit(namespace, lba); unit <= last; unit++) {
       int slot = slotOf(namespace, unit);
-      if (held[slot] == name(namespace, unit)) {
+      if (enabled) {
+        held[slot] = tryCopy(namespace, unit, slot) ? name(namespace, unit) : 0;
+      } else if (held[slot] == name(namespace, unit)) {
         held[slot] = 0;
       }
     }
   }
 
-  /** Keep copies of blocks as they are now. */
-  void keep(Namespace namespace, long lba, long blocks) {
-    long last = lastUnit(namespace, lba, blocks);
-    if (last - firstUnit(namespace, lba) >= held.length) {
-      Arrays.fill(held, 0);
-      return;
+  private boolean tryCopy(Namespace namespace, long unit, int slot) {
+    long length = copyLength(namespace, unit);
+    BlockPath.copyFrom(namespace.data, unit * COPY, scratch, 0, length);
+    boolean written = memory.write(addressOf(slot), scratch, 0, length) == BusMaster.OK;
+    if (!written) {
+      violations.add("the host memory buffer cannot be written at 0x" + Long.toHexString(addressOf(slot)));
     }
-    for (long unit = firstUnit(namespace, lba); unit <= last; unit++) {
-      int slot = slotOf(namespace, unit);
-      long length = copyLength(namespace, unit);
-      BlockPath.copyFrom(namespace.data, unit * COPY, scratch, 0, length);
-      boolean written = memory.write(addressOf(slot), scratch, 0, length) == BusMaster.OK;
-      held[slot] = written ? name(namespace, unit) : 0;
-      if (!written) {
-        violations.add("the host memory buffer cannot be written at 0x" + Long.toHexString(addressOf(slot)));
-      }
-    }
+    return written;
   }
 
   /** Tell whether every copy of these blocks is what was put there; one that is not is forgotten. */

@@ -116,10 +116,8 @@ final class IoCommands {
       namespace.settle(command.lba, command.blocks);
     }
     // Also after a failure: part of it may have been written.
-    if (hostBuffer.isEnabled()) {
-      hostBuffer.keep(namespace, command.lba, command.blocks);
-    } else if (changesMedium(opcode)) {
-      hostBuffer.drop(namespace, command.lba, command.blocks);
+    if (hostBuffer.isEnabled() || changesMedium(opcode)) {
+      hostBuffer.update(namespace, command.lba, command.blocks);
     }
     count(namespace, opcode, status);
     return status;
@@ -211,11 +209,7 @@ final class IoCommands {
       long blocks = DsmRangeLayout.NLB.getUnsigned(ranges, range);
       if (blocks != 0) {
         namespace.deallocate(DsmRangeLayout.SLBA.get(ranges, range), blocks);
-        if (hostBuffer.isEnabled()) {
-          hostBuffer.keep(namespace, DsmRangeLayout.SLBA.get(ranges, range), blocks);
-        } else {
-          hostBuffer.drop(namespace, DsmRangeLayout.SLBA.get(ranges, range), blocks);
-        }
+        hostBuffer.update(namespace, DsmRangeLayout.SLBA.get(ranges, range), blocks);
       }
     }
   }
