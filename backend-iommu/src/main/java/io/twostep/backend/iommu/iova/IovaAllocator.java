@@ -1,8 +1,5 @@
 package io.twostep.backend.iommu.iova;
 
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicLong;
-
 /**
  * Allocate ranges of I/O virtual addresses: from the top down, aligned to their size, never IOVA 0.
  *
@@ -19,9 +16,6 @@ public final class IovaAllocator {
   /** The largest range, in granules, that caches hold: what is larger is found in the tree each time. */
   public static final long CACHED_GRANULES = RangeSize.CACHED_LIMIT;
 
-  /** Time between two trims of the caches. */
-  public static final long TRIM_INTERVAL_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
-
   private static final int DRAIN_ATTEMPTS = 3;
 
   private final IovaSpace space;
@@ -32,7 +26,6 @@ public final class IovaAllocator {
   private final RangeCache cache;
   private final LiveRanges live;
   private final ReservedRanges reserved;
-  private final AtomicLong nextTrim = new AtomicLong(Long.MIN_VALUE);
 
   /**
    * Create an allocator whose whole aperture is free.
@@ -198,19 +191,6 @@ public final class IovaAllocator {
   /** Give everything in the caches back to the tree. */
   public void drainCaches() {
     cache.drain();
-  }
-
-  /**
-   * Let the caches shrink to what was needed lately; does nothing within 100 ms of the last time.
-   *
-   * @param nowNanos the time now, on a clock of its own whose differences count
-   */
-  public void trim(long nowNanos) {
-    long due = nextTrim.get();
-    if ((due == Long.MIN_VALUE || nowNanos - due >= 0)
-        && nextTrim.compareAndSet(due, nowNanos + TRIM_INTERVAL_NANOS)) {
-      cache.trim();
-    }
   }
 
   /** Count what is live and what is cached. */

@@ -5,8 +5,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * Keep full magazines of one size class for whichever stripe runs dry, and empty ones for reuse.
  *
- * <p>A magazine is 127 range starts. Bounded; what does not fit and what was not needed for a while goes back to the
- * tree. Thread-safe; its lock comes after that of a stripe and before that of the tree.
+ * <p>A magazine is 127 range starts. Bounded, so that no timer has to shrink it: what does not fit goes back to the tree at once, and the rest
+ * when an allocation finds no room. Thread-safe; its lock comes after that of a stripe and before that of the tree.
  */
 final class MagazineDepot extends SpinLock {
   /** How many ranges a magazine holds. */
@@ -21,7 +21,6 @@ final class MagazineDepot extends SpinLock {
   private final long[] @Nullable [] empty = new long[CAPACITY][];
   private int fullCount;
   private int emptyCount;
-  private int leastSinceTrim;
   private int draining;
 
   /** Create the depot of ranges of {@code size} granules. */
@@ -39,7 +38,6 @@ final class MagazineDepot extends SpinLock {
         return false;
       }
       long[] magazine = take(full, --fullCount);
-      leastSinceTrim = Math.min(leastSinceTrim, fullCount);
       System.arraycopy(magazine, 0, starts, at, MAGAZINE);
       keepEmpty(magazine);
       return true;
@@ -74,19 +72,6 @@ final class MagazineDepot extends SpinLock {
     }
   }
 
-  /** Give back to the tree what was not needed since the last trim. */
-  void trim() {
-    lock();
-    try {
-      for (int surplus = leastSinceTrim; surplus > 0; surplus--) {
-        freeOne();
-      }
-      leastSinceTrim = fullCount;
-    } finally {
-      unlock();
-    }
-  }
-
   /** Refuse to hand out magazines until {@link #drain}. */
   void beginDrain() {
     lock();
@@ -104,7 +89,6 @@ final class MagazineDepot extends SpinLock {
       while (fullCount > 0) {
         freeOne();
       }
-      leastSinceTrim = 0;
       draining--;
     } finally {
       unlock();

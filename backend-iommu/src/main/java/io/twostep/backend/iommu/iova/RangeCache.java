@@ -73,13 +73,6 @@ final class RangeCache {
     }
   }
 
-  /** Give back what the depots did not need since the last trim. */
-  void trim() {
-    for (MagazineDepot depot : depots) {
-      depot.trim();
-    }
-  }
-
   /** Count what was allocated since the beginning. */
   long allocations() {
     long sum = 0;

@@ -54,9 +54,7 @@ class AllocatorHistoryTest {
         int action = random.nextInt(1000);
         if (action == 0) {
           allocator.drainCaches();
-        } else if (action == 1) {
-          allocator.trim(step * IovaAllocator.TRIM_INTERVAL_NANOS);
-        } else if (action == 2 && reservedOnce < space / 20) {
+        } else if (action == 1 && reservedOnce < space / 20) {
           reserve(step);
         } else if (live > 0 && random.nextInt(100) < (growing ? 45 : 55)) {
           freeOne();

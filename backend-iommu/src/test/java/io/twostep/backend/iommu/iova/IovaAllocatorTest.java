@@ -262,24 +262,4 @@ class IovaAllocatorTest {
     allocator.forEachLive((iova, granules) -> leaks.add(Long.toHexString(iova) + "+" + granules));
     assertThat(leaks).containsExactly(Long.toHexString(second) + "+700", Long.toHexString(first) + "+3");
   }
-
-  @Test
-  void trimmingReturnsWhatIsNotNeeded() {
-    IovaAllocator allocator = allocator(0, LIMIT_48);
-    long[] iovas = new long[127 * 20];
-    for (int i = 0; i < iovas.length; i++) {
-      iovas[i] = allocator.allocate(1, -1L);
-    }
-    for (long iova : iovas) {
-      allocator.free(iova, 1);
-    }
-    long cached = allocator.statistics().cachedRanges();
-    assertThat(cached).isGreaterThanOrEqualTo(iovas.length);
-    long now = Long.MAX_VALUE - 5;
-    allocator.trim(now);
-    allocator.trim(now + IovaAllocator.TRIM_INTERVAL_NANOS - 1);
-    assertThat(allocator.statistics().cachedRanges()).as("nothing is idle for a whole interval yet").isEqualTo(cached);
-    allocator.trim(now + IovaAllocator.TRIM_INTERVAL_NANOS);
-    assertThat(allocator.statistics().cachedRanges()).isLessThanOrEqualTo(CacheStripe.CAPACITY);
-  }
 }
