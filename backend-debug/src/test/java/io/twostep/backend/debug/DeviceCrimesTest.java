@@ -7,11 +7,13 @@ import static io.twostep.dma.DmaDirection.TO_DEVICE;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.twostep.dma.DeviceLimits;
 import io.twostep.dma.DmaBuffer;
 import io.twostep.dma.DmaMapping;
 import io.twostep.dma.IovaReservation;
 import io.twostep.dma.MemoryBlock;
 import io.twostep.dma.SparseWindow;
+import io.twostep.dma.spi.ModelHost.SlotOptions;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -37,6 +39,14 @@ class DeviceCrimesTest {
     Report report = rig.only(Rule.DEVICE_USED_UNMAPPED, true);
     assertThat(report.first()).isEqualTo(address + 5);
     assertThat(report.text(8)).contains("earlier: unmapped");
+  }
+
+  @Test
+  void refusedAccessesAreNotReportedWhereTheyAreExpected() {
+    try (Rig quiet = new Rig(true, Rig.QUIET.withFaults(false), SlotOptions.DEFAULT, DeviceLimits.UNLIMITED)) {
+      assertThatThrownBy(() -> quiet.device.read(0x123000, 4)).isInstanceOf(IllegalStateException.class);
+      assertThat(quiet.reports()).isEmpty();
+    }
   }
 
   @Test

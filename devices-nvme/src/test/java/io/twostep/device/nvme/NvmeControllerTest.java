@@ -56,6 +56,33 @@ class NvmeControllerTest {
   }
 
   @Test
+  void shadowDoorbellsAreLeftToTheControllerThatHasThemOnlyIfAskedFor() {
+    List<Long> mappings = new ArrayList<>();
+    for (boolean asked : new boolean[] {true, false}) {
+      try (Rig rig = new Rig(NvmeModelConfig.DEFAULT);
+          NvmeController controller = rig.open(NvmeConfig.DEFAULT.withShadowDoorbells(asked))) {
+        mappings.add(rig.mappers.stream().mapToLong(DmaMapper::liveMappings).sum());
+        MemoryBlock memory = rig.random(4096, Seeds.random());
+        MemoryBlock back = rig.memory(4096);
+        controller.namespace(1).write(0, memory);
+        controller.namespace(1).read(0, back);
+        assertThat(back.segment().mismatch(memory.segment())).isEqualTo(-1);
+      }
+    }
+    assertThat(mappings.get(0) - mappings.get(1)).as("the shadows and the event indexes").isEqualTo(2);
+  }
+
+  @Test
+  void cacheIsReportedAsTheControllerHasIt() {
+    for (boolean cache : new boolean[] {true, false}) {
+      try (Rig rig = new Rig(NvmeModelConfig.DEFAULT.with(c -> c.writeCache(cache)));
+          NvmeController controller = rig.open()) {
+        assertThat(controller.hasWriteCache()).isEqualTo(cache);
+      }
+    }
+  }
+
+  @Test
   void controllerIsOpenedAgainAfterItWasClosed() {
     try (Rig rig = new Rig(NvmeModelConfig.DEFAULT)) {
       MemoryBlock memory = rig.random(4096, Seeds.random());

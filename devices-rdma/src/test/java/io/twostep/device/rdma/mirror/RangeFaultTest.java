@@ -1,6 +1,7 @@
 package io.twostep.device.rdma.mirror;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import io.twostep.device.rdma.mirror.PageFaultException.Kind;
@@ -164,6 +165,17 @@ class RangeFaultTest {
       process.unmap(va + PAGE, PAGE);
       assertThat(kindOf(faults, subscription, va + PAGE)).isEqualTo(Kind.NOT_MAPPED);
     }
+  }
+
+  @Test
+  void backingThatIsGivenAgainReadsAsZeros() {
+    byte[] bytes = {1, 2, 3};
+    process.write(va + 3 * PAGE, MemorySegment.ofArray(bytes), 0, bytes.length);
+    process.truncate(va + 2 * PAGE);
+    process.extend(va + PAGE);
+    process.read(va + 3 * PAGE, MemorySegment.ofArray(bytes), 0, bytes.length);
+    assertThat(bytes).containsOnly(0);
+    assertThatIllegalArgumentException().isThrownBy(() -> process.extend(va + 8 * PAGE)).withMessageContaining("nothing is mapped at");
   }
 
   private Kind kindOf(RangeFault faults, Subscription subscription, long at) {
