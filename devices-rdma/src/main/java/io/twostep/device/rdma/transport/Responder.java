@@ -53,11 +53,6 @@ public final class Responder {
     return failed;
   }
 
-  /** Tell whether a message has begun whose last packet has not come. */
-  public boolean isInMessage() {
-    return message != null;
-  }
-
   /** Stop taking requests and answering them, for a reason that lies outside; what a refusal has left to be sent goes on. */
   public void stop() {
     if (!failed) {

@@ -10,13 +10,6 @@ public final class DmaExtents implements DmaSink {
   private int count;
   private long total;
 
-  /** Receives pages of one size. */
-  @FunctionalInterface
-  public interface PageSink {
-    /** Take the address of the next page. */
-    void page(long dmaAddress);
-  }
-
   /** Create an empty list. */
   public DmaExtents() {}
 
@@ -97,26 +90,5 @@ public final class DmaExtents implements DmaSink {
     }
     long fitting = mask == 0 ? sizes : sizes & ((Long.lowestOneBit(mask) << 1) - 1);
     return Long.highestOneBit(fitting);
-  }
-
-  /**
-   * Give a sink the pages that the extents lie in, in order.
-   *
-   * @param pageSize as {@link #bestPageSize} found it
-   * @return how many pages
-   */
-  public long forEachPage(long pageSize, PageSink sink) {
-    long pages = 0;
-    for (int i = 0; i < count; i++) {
-      long last = (address[i] + bytes[i] - 1) & -pageSize;
-      for (long page = address[i] & -pageSize; ; page += pageSize) {
-        sink.page(page);
-        pages++;
-        if (page == last) {
-          break;
-        }
-      }
-    }
-    return pages;
   }
 }

@@ -189,9 +189,4 @@ public final class GuestWorkload {
   public long completed() {
     return completed;
   }
-
-  /** Return how many bytes the device was told to write. */
-  public long submittedBytes() {
-    return bytes;
-  }
 }
