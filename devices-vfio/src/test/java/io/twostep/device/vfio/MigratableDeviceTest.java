@@ -243,7 +243,7 @@ class MigratableDeviceTest {
       MigratableDevice device = host.devices.getFirst();
       device.newDirtySource(WriteTracking.DEVICE).start();
       host.commands.arm(1);
-      host.commands.goDeaf();
+      host.commands.deaf(true);
       assertThatExceptionOfType(MigrationException.class)
           .isThrownBy(device::close)
           .withMessageContaining("stop tracking failed")

@@ -38,7 +38,7 @@ public final class CheckpointWriter {
     }
     ChannelWriter out = new ChannelWriter(new Nowhere(), now, StreamLayout.MAX_PREAMBLE + 2 * GuestSender.mostRecordBytes(CHUNK), checkpoint);
     control.pause();
-    try {
+    try (Standstill _ = new Standstill(devices, control)) {
       stopped.forEach(SourceDevice::quiesce);
       stopped.forEach(SourceDevice::stop);
       GuestSender sender = new GuestSender(guest, stopped, out, CHUNK);
@@ -50,12 +50,18 @@ public final class CheckpointWriter {
         out.flush();
       }
       out.flush();
-    } finally {
-      stopped.forEach(SourceDevice::run);
-      control.resume();
     }
     out.end();
     out.flush();
+  }
+
+  /** A guest that goes on at its end, however that comes. */
+  private record Standstill(List<MigratableDevice> devices, GuestControl control) implements AutoCloseable {
+    @Override
+    public void close() {
+      GuestDevices.run(devices);
+      control.resume();
+    }
   }
 
   /** What is kept is sent nowhere. */

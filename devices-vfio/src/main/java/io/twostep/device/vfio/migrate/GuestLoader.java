@@ -114,13 +114,8 @@ final class GuestLoader implements RecordHandler {
     devices.get(number).loadStream().write(payload);
   }
 
-  /** Let loaded devices work: all of them answer their peers before the first of them asks. May be repeated if it failed. */
+  /** Let loaded devices work. May be repeated if it failed. */
   void run() {
-    for (MigratableDevice device : devices) {
-      if (device.features().peerToPeer() && !device.state().answersPeers()) {
-        device.setState(DeviceState.RUNNING_P2P);
-      }
-    }
-    devices.forEach(device -> device.setState(DeviceState.RUNNING));
+    GuestDevices.run(devices);
   }
 }

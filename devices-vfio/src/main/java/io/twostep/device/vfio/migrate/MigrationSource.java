@@ -10,6 +10,7 @@ import io.twostep.device.vfio.stream.StreamException;
 import io.twostep.device.vfio.stream.StreamLayout;
 import io.twostep.dma.DirtyBitmap;
 import io.twostep.dma.DmaMappingException;
+import io.twostep.dma.spi.Closing;
 import io.twostep.dma.spi.Timers;
 import java.io.IOException;
 import java.nio.channels.ByteChannel;
@@ -36,6 +37,7 @@ public final class MigrationSource {
   private static final int RECORDS_STAGED = 4;
 
   private final GuestMemory guest;
+  private final List<MigratableDevice> all;
   private final List<SourceDevice> devices = new ArrayList<>();
   private final List<DirtySource> writes = new ArrayList<>();
   private final ByteChannel channel;
@@ -85,6 +87,7 @@ public final class MigrationSource {
       throw new MigrationException(Kind.REFUSED, "cannot begin migration " + session + ": the channel would wait for answers that come only at the end; call configureBlocking(false)");
     }
     this.guest = guest;
+    all = List.copyOf(devices);
     this.channel = channel;
     this.store = store;
     this.timers = timers;
@@ -303,8 +306,7 @@ public final class MigrationSource {
   }
 
   private void keep() {
-    stopTracking();
-    devices.forEach(SourceDevice::run);
+    new Closing().then(this::stopTracking).then(() -> GuestDevices.run(all)).end();
     endDowntime();
     phase = Phase.CANCELLED;
     control.resume();
@@ -315,8 +317,7 @@ public final class MigrationSource {
       control.pause();
     }
     endDowntime();
-    stopTracking();
-    devices.forEach(SourceDevice::handOver);
+    new Closing().then(this::stopTracking).thenEach(devices, SourceDevice::handOver).end();
     phase = Phase.DONE;
   }
 
@@ -325,7 +326,6 @@ public final class MigrationSource {
   }
 
   private void stopTracking() {
-    guest.stopLog();
-    writes.forEach(DirtySource::stop);
+    new Closing().then(guest::stopLog).thenEach(writes, DirtySource::stop).end();
   }
 }

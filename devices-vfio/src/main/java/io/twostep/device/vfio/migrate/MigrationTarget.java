@@ -7,6 +7,7 @@ import io.twostep.device.vfio.guest.GuestMemory;
 import io.twostep.device.vfio.stream.RecordParser;
 import io.twostep.device.vfio.stream.StreamException;
 import io.twostep.dma.DmaMappingException;
+import io.twostep.dma.spi.Closing;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.ReadableByteChannel;
@@ -98,15 +99,11 @@ public final class MigrationTarget {
             : at == Phase.PREPARED ? "the guest may be this side's: step again when that can be reached" : "the guest is this side's: step again, or resume it from the spool";
     MigrationException failed = new MigrationException(kind, "destination, " + at + ": " + what + "; " + remedy, cause);
     if (!committed) {
-      giveUp(String.valueOf(what));
+      phase = Phase.FAILED;
+      tell(ChannelTags.FAILED, String.valueOf(what));
+      Closing.after(failed, () -> GuestDevices.reset(devices));
     }
     return failed;
-  }
-
-  private void giveUp(String why) {
-    phase = Phase.FAILED;
-    tell(ChannelTags.FAILED, why);
-    devices.forEach(MigratableDevice::reset);
   }
 
   private boolean prepare() {

@@ -5,8 +5,8 @@ import io.twostep.device.vfio.MigrationException;
 import io.twostep.device.vfio.MigrationException.Kind;
 import io.twostep.device.vfio.guest.GuestMemory;
 import io.twostep.device.vfio.migrate.Ownership.Side;
-import io.twostep.device.vfio.state.DeviceState;
 import io.twostep.dma.DmaMappingException;
+import io.twostep.dma.spi.Closing;
 import java.io.IOException;
 import java.nio.channels.ReadableByteChannel;
 import java.util.List;
@@ -56,11 +56,7 @@ public final class Recovery {
     Ownership now = store.read();
     while (now.holder() == Side.SOURCE) {
       if (now.session() == 0 || store.compareAndSet(now, now.resumedBySource())) {
-        guest.stopLog();
-        for (MigratableDevice device : devices) {
-          device.stopTracking();
-          device.setState(DeviceState.RUNNING);
-        }
+        new Closing().then(guest::stopLog).thenEach(devices, MigratableDevice::stopTracking).then(() -> GuestDevices.run(devices)).end();
         control.resume();
         return true;
       }
@@ -121,23 +117,41 @@ public final class Recovery {
   }
 
   private static void start(GuestMemory guest, List<MigratableDevice> devices, ReadableByteChannel stored, GuestControl control, Claim claim, String what) throws IOException {
-    GuestLoader loader = null;
-    boolean taken = false;
-    try {
-      loader = StoredGuest.load(stored, guest, devices);
-      taken = claim.take(loader.begun());
-    } catch (RuntimeException e) {
-      throw new MigrationException(kind(e), "the " + what + " starts no guest: " + e.getMessage(), e);
-    } finally {
-      if (!taken) {
-        devices.forEach(MigratableDevice::reset);
+    GuestLoader loader;
+    try (Attempt attempt = new Attempt(devices)) {
+      loader = load(stored, guest, devices, what);
+      attempt.taken = claim.take(loader.begun());
+      if (!attempt.taken) {
+        throw new MigrationException(Kind.FENCED, "the " + what + " is of " + loader.begun() + ", which the ownership record does not name any more; ask Recovery.assess who may run the guest");
       }
-    }
-    if (!taken) {
-      throw new MigrationException(Kind.FENCED, "the " + what + " is of " + loader.begun() + ", which the ownership record does not name any more; ask Recovery.assess who may run the guest");
     }
     loader.run();
     control.resume();
+  }
+
+  private static GuestLoader load(ReadableByteChannel stored, GuestMemory guest, List<MigratableDevice> devices, String what) throws IOException {
+    try {
+      return StoredGuest.load(stored, guest, devices);
+    } catch (RuntimeException e) {
+      throw new MigrationException(kind(e), "the " + what + " starts no guest: " + e.getMessage(), e);
+    }
+  }
+
+  /** Devices that forget what they were given unless the guest was taken. */
+  private static final class Attempt implements AutoCloseable {
+    private final List<MigratableDevice> devices;
+    private boolean taken;
+
+    Attempt(List<MigratableDevice> devices) {
+      this.devices = devices;
+    }
+
+    @Override
+    public void close() {
+      if (!taken) {
+        GuestDevices.reset(devices);
+      }
+    }
   }
 
   /** Tell a device that fails, which may do better the next time, from what was kept and is of no use. */

@@ -58,11 +58,6 @@ final class SourceDevice {
     return true;
   }
 
-  /** Let the device work again, from whatever state it was left in. */
-  void run() {
-    device.setState(DeviceState.RUNNING);
-  }
-
   /** Leave the device stopped for good: its guest is elsewhere. */
   void handOver() {
     device.setState(DeviceState.STOP);
