@@ -2,6 +2,7 @@ package io.twostep.machine.linux.vfiouser;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 
 import io.twostep.dma.spi.BusMaster;
 import io.twostep.machine.linux.Errno;
@@ -11,11 +12,13 @@ import io.twostep.machine.linux.kernel.Kernel;
 import io.twostep.machine.linux.kernel.MapOptions;
 import io.twostep.machine.linux.kernel.PollEvents;
 import io.twostep.machine.linux.run.EventLoop;
+import io.twostep.machine.linux.vfiouser.protocol.Capabilities;
 import io.twostep.machine.linux.vfiouser.protocol.Command;
 import io.twostep.machine.linux.vfiouser.protocol.ConnectionException;
 import io.twostep.machine.linux.vfiouser.protocol.DmaAccess;
 import io.twostep.machine.linux.vfiouser.protocol.Header;
 import io.twostep.machine.linux.vfiouser.protocol.Message;
+import io.twostep.machine.linux.vfiouser.protocol.RegionAccess;
 import io.twostep.machine.linux.vfiouser.protocol.RegionIndex;
 import io.twostep.machine.linux.vfiouser.protocol.RegionInfo;
 import io.twostep.machine.linux.vfiouser.server.SharedWindow;
@@ -26,6 +29,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
@@ -38,6 +42,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Clients that break every rule: they are refused, or hung up on, and harm nobody: the next client finds the device as new, and nothing of theirs is kept. */
 @Timeout(600)
@@ -265,6 +270,61 @@ class ClientThatLiesTest {
       assertThatThrownBy(client::hear).isInstanceOf(ConnectionException.class);
     }
     served = new ServedHere(VfioUserServerConfig.of(path), device);
+  }
+
+  /** Its time to answer begins anew with every byte. */
+  @ParameterizedTest
+  @ValueSource(booleans = {true, false})
+  void clientThatTakesItsMemoryByteByByteHoldsUpNoStop(boolean answers) {
+    served.close();
+    VfioUserServer server = VfioUserServer.listen(patient(), device);
+    served = new ServedHere(server);
+    try (RawClient client = new RawClient(path).negotiate(new Capabilities(1, 1, 16, 4096))) {
+      client.map(0x10000, 0x2000, 3);
+      client.busMaster();
+      client.copy(0x10000, 0x11000, 0x1000);
+      answerByte(client);
+      server.stop();
+      int[] answered = {0};
+      assertThatThrownBy(() -> {
+        while (answers) {
+          answerByte(client);
+          answered[0]++;
+        }
+        client.hear();
+        client.hear();
+      }).isInstanceOf(ConnectionException.class).hasMessageContaining("hung up");
+      assertThat(answered[0]).as("bytes that the server still asked for").isLessThanOrEqualTo(2);
+      assertTimeoutPreemptively(Duration.ofMinutes(1), served::close);
+    }
+    served = new ServedHere(VfioUserServerConfig.of(path), device);
+  }
+
+  @Test
+  void clientThatReadsNoAnswerHoldsUpNoClose() {
+    served.close();
+    served = new ServedHere(patient(), device);
+    try (RawClient client = new RawClient(path).negotiate()) {
+      RegionAccess.write(client.socket.outgoing(), 0, 2, 0x2000);
+      assertThatThrownBy(() -> {
+        while (true) {
+          client.socket.send(1, Command.REGION_READ, Header.COMMAND, 0, RegionAccess.SIZE, List.of(), System.nanoTime() + 100_000_000);
+        }
+      }).hasMessageContaining("took in nothing");
+      assertTimeoutPreemptively(Duration.ofMinutes(1), served::close);
+    }
+    served = new ServedHere(VfioUserServerConfig.of(path), device);
+  }
+
+  private VfioUserServerConfig patient() {
+    return VfioUserServerConfig.of(path).withTimeoutNanos(Long.MAX_VALUE / 4);
+  }
+
+  /** Answer what a {@link CopyDevice} asks first: the next byte. */
+  private static void answerByte(RawClient client) {
+    Message asked = client.hear();
+    DmaAccess.write(client.socket.outgoing(), DmaAccess.iova(asked.body()), 1);
+    client.socket.send(asked.header().id(), Command.DMA_READ, Header.REPLY, 0, DmaAccess.SIZE + 1, List.of(), Long.MAX_VALUE);
   }
 
   @ParameterizedTest

@@ -9,6 +9,7 @@ import io.twostep.machine.linux.kernel.PollEvents;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
+import java.util.function.BooleanSupplier;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -29,6 +30,7 @@ public final class MessageSocket implements AutoCloseable {
   private final Kernel kernel;
   private final Descriptor socket;
   private final LongSupplier nanoTime;
+  private final BooleanSupplier stopped;
   private final int largest;
   private final int mostDescriptors;
   private final MemorySegment in;
@@ -39,17 +41,24 @@ public final class MessageSocket implements AutoCloseable {
   private final PassedDescriptors rest;
   private boolean closed;
 
+  /** Take a connected socket, and wait until every deadline. */
+  public MessageSocket(Kernel kernel, Descriptor socket, LongSupplier nanoTime, int transfer, int mostDescriptors) {
+    this(kernel, socket, nanoTime, () -> false, transfer, mostDescriptors);
+  }
+
   /**
    * Take a connected socket.
    *
    * @param nanoTime the clock that deadlines are told by
+   * @param stopped nothing is waited for once this holds, whatever the deadline
    * @param transfer bytes of data in one message, at most
    * @param mostDescriptors descriptors that a message may carry in
    */
-  public MessageSocket(Kernel kernel, Descriptor socket, LongSupplier nanoTime, int transfer, int mostDescriptors) {
+  public MessageSocket(Kernel kernel, Descriptor socket, LongSupplier nanoTime, BooleanSupplier stopped, int transfer, int mostDescriptors) {
     this.kernel = kernel;
     this.socket = socket;
     this.nanoTime = nanoTime;
+    this.stopped = stopped;
     this.mostDescriptors = mostDescriptors;
     largest = transfer + OVERHEAD;
     in = Arena.ofAuto().allocate(largest, 8);
@@ -77,7 +86,7 @@ public final class MessageSocket implements AutoCloseable {
    * @param payload bytes of the payload
    * @param passed descriptors to go along; still the caller's
    * @param deadline when to give up
-   * @throws ConnectionException if the other end has closed, or takes nothing in until then
+   * @throws ConnectionException if the other end has closed, or takes nothing in until then, or this one stops
    */
   public void send(int id, int command, int flags, int errno, int payload, List<Descriptor> passed, long deadline) {
     int size = Header.SIZE + payload;
@@ -112,7 +121,7 @@ public final class MessageSocket implements AutoCloseable {
    * Receive the next message; the one before it is gone then.
    *
    * @return null if none has begun by {@code deadline}
-   * @throws ConnectionException if the other end has closed, breaks the protocol in a way that leaves no next message, or stops in the middle of one until then
+   * @throws ConnectionException if the other end has closed, breaks the protocol in a way that leaves no next message, or stops in the middle of one until then, or this one stops
    */
   public @Nullable Message receive(long deadline) {
     if (!await(PollEvents.READABLE, deadline)) {
@@ -183,9 +192,12 @@ public final class MessageSocket implements AutoCloseable {
     }
   }
 
-  /** Waits in short naps, so that a clock that runs by itself is seen. */
+  /** Waits in short naps, so that a clock that runs by itself is seen, and a stop. */
   private boolean await(short event, long deadline) {
     while (true) {
+      if (stopped.getAsBoolean()) {
+        throw new ConnectionException("was not waited for any longer: this end stops");
+      }
       long left = deadline - nanoTime.getAsLong();
       if (pollOnce(event, Math.clamp(left, 0, LONGEST_NAP_NANOS))) {
         return true;

@@ -38,6 +38,7 @@ final class Session implements AutoCloseable {
   private final MessageSocket socket;
   private final List<Descriptor> polled;
   private final short[] ready = new short[2];
+  private final BooleanSupplier stopped;
   private final ServedDevice device;
   private final ClientRuns runs;
   private final ClientEvents events;
@@ -52,15 +53,17 @@ final class Session implements AutoCloseable {
    * Begin.
    *
    * @param stop readable once the server has to stop
+   * @param stopped holds then: a client that is slow, however often its time begins anew, holds nothing up
    * @param timeoutNanos how long the client may take to send the rest of a message, or to answer
    */
-  Session(Kernel kernel, Descriptor socket, Descriptor stop, ServedDevice device, LongSupplier nanoTime, long timeoutNanos) {
+  Session(Kernel kernel, Descriptor socket, Descriptor stop, BooleanSupplier stopped, ServedDevice device, LongSupplier nanoTime, long timeoutNanos) {
     this.kernel = kernel;
     polled = List.of(socket, stop);
+    this.stopped = stopped;
     this.device = device;
     this.nanoTime = nanoTime;
     this.timeoutNanos = timeoutNanos;
-    this.socket = new MessageSocket(kernel, socket, nanoTime, SessionCommands.TRANSFER, SessionCommands.MOST_DESCRIPTORS);
+    this.socket = new MessageSocket(kernel, socket, nanoTime, stopped, SessionCommands.TRANSFER, SessionCommands.MOST_DESCRIPTORS);
     runs = new ClientRuns(kernel);
     events = new ClientEvents(kernel, device.vectors());
     messages = new ClientMessages(this.socket, nanoTime, timeoutNanos);
@@ -69,8 +72,8 @@ final class Session implements AutoCloseable {
     device.runner().interruptsTo(events::signal);
   }
 
-  /** Serve until the client leaves or {@code stopped} holds. */
-  void run(BooleanSupplier stopped) {
+  /** Serve until the client leaves or the server stops. */
+  void run() {
     try {
       while (!stopped.getAsBoolean()) {
         boolean worked = device.sweep();

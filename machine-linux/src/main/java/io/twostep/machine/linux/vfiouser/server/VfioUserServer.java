@@ -144,8 +144,8 @@ public final class VfioUserServer implements AutoCloseable {
       while (!stopped) {
         Descriptor client = accept();
         if (client != null) {
-          try (Session session = new Session(kernel, client, stop, device, nanoTime, config.timeoutNanos())) {
-            session.run(() -> stopped);
+          try (Session session = new Session(kernel, client, stop, () -> stopped, device, nanoTime, config.timeoutNanos())) {
+            session.run();
           }
         }
       }
