@@ -10,12 +10,11 @@ import io.twostep.machine.linux.kernel.Descriptor;
 import io.twostep.machine.linux.kernel.Kernel;
 import io.twostep.machine.linux.kernel.OpenFlags;
 import io.twostep.machine.linux.run.EventLoop;
+import io.twostep.machine.linux.run.FaultListeners;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
-import java.util.List;
-import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -33,12 +32,10 @@ public final class KernelFaults implements AutoCloseable {
   private final Kernel kernel;
   private final String path;
   private final EventLoop loop;
-  private final List<Listener> listeners = new CopyOnWriteArrayList<>();
+  private final FaultListeners listeners = new FaultListeners();
   private @Nullable Descriptor log;
   private EventLoop.@Nullable Watch watch;
   private boolean tried;
-
-  private record Listener(Predicate<String> device, FaultListener listener) {}
 
   /** Create; the log is opened with the first listener. */
   public KernelFaults(Kernel kernel, HostPaths paths, EventLoop loop) {
@@ -49,7 +46,12 @@ public final class KernelFaults implements AutoCloseable {
 
   /** Tell {@code listener} of faults of devices whose address {@code device} knows, on the machine's thread. */
   synchronized void listen(Predicate<String> device, FaultListener listener) {
-    listeners.add(new Listener(device, listener));
+    listeners.add(
+        fault -> {
+          if (device.test(fault.device().text())) {
+            listener.fault(fault);
+          }
+        });
     if (!tried) {
       tried = true;
       open();
@@ -82,7 +84,7 @@ public final class KernelFaults implements AutoCloseable {
         }
         FaultRecord fault = FaultLine.parse(new String(line.asSlice(0, length).toArray(ValueLayout.JAVA_BYTE), StandardCharsets.UTF_8));
         if (fault != null) {
-          tell(fault);
+          listeners.tell(fault);
         }
       }
     }
@@ -104,14 +106,6 @@ public final class KernelFaults implements AutoCloseable {
     }
     close();
     return -1;
-  }
-
-  private void tell(FaultRecord fault) {
-    for (Listener each : listeners) {
-      if (each.device.test(fault.device().text())) {
-        each.listener.fault(fault);
-      }
-    }
   }
 
   /** Read no more. The reader is waited for without the lock: it may be about to close the log itself. */

@@ -7,12 +7,12 @@ import io.twostep.dma.spi.DeviceAddress;
 import io.twostep.dma.spi.FaultRecord;
 import io.twostep.dma.spi.HostManagedIommu;
 import io.twostep.machine.linux.Errno;
+import io.twostep.machine.linux.run.FaultListeners;
 import io.twostep.machine.linux.vfiouser.protocol.DmaMap;
 import io.twostep.machine.linux.vfiouser.protocol.DmaRuns;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.Objects;
-import java.util.concurrent.CopyOnWriteArrayList;
 
 /**
  * The server's map of the client's memory, seen as an IOMMU that a host programs: a mapping is a DMA_MAP, its end a DMA_UNMAP that the server confirms.
@@ -29,7 +29,7 @@ final class RemoteIommu implements HostManagedIommu, Connection.Target {
   private final long highest;
   private final int slots;
   private final DmaRuns runs = new DmaRuns();
-  private final List<FaultListener> listeners = new CopyOnWriteArrayList<>();
+  private final FaultListeners listeners = new FaultListeners();
 
   /**
    * Create.
@@ -215,8 +215,7 @@ final class RemoteIommu implements HostManagedIommu, Connection.Target {
       }
       cause = run < 0 ? FaultRecord.Cause.NOT_PRESENT : FaultRecord.Cause.PERMISSION;
     }
-    FaultRecord fault = new FaultRecord(address, iova + done, access == DmaMap.WRITE, cause);
-    listeners.forEach(listener -> listener.fault(fault));
+    listeners.tell(new FaultRecord(address, iova + done, access == DmaMap.WRITE, cause));
     return Errno.EFAULT;
   }
 

@@ -89,6 +89,31 @@ class KernelFaultsTest {
   }
 
   @Test
+  void listenerThatFailsKeepsNoOtherFromHearing() throws Exception {
+    Files.createDirectories(root.resolve("dev"));
+    Path log = Files.writeString(root.resolve("dev/kmsg"), "");
+    WatchedKernel kernel = new WatchedKernel(Wrong.CALL_FAILS);
+    CountDownLatch heard = new CountDownLatch(1);
+    CountDownLatch ended = new CountDownLatch(1);
+    try (EventLoop loop = new EventLoop(kernel, "test");
+        KernelFaults faults = new KernelFaults(kernel, HostPaths.under(root), loop)) {
+      CountDownLatch held = hold(loop);
+      faults.listen(
+          device -> true,
+          fault -> {
+            loop.schedule(0, ended::countDown);
+            throw new IllegalStateException("a listener that fails");
+          });
+      faults.listen(device -> true, fault -> heard.countDown());
+      Files.writeString(log, FAULT);
+      held.countDown();
+      ended.await();
+      assertThat(heard.getCount()).as("the other has not heard, and the machine's thread is behind the fault").isZero();
+    }
+    assertThat(kernel.leaks()).isEmpty();
+  }
+
+  @Test
   void listenerMayAddAnotherWhileTheMachineCloses() throws Exception {
     Files.createDirectories(root.resolve("dev"));
     Path log = Files.writeString(root.resolve("dev/kmsg"), "");

@@ -389,6 +389,34 @@ class ServerThatLiesTest {
     }
   }
 
+  @Test
+  void faultThatAListenerFailsAtIsAnsweredAndToldToTheOthers() throws Exception {
+    BlockingQueue<String> answers = new LinkedBlockingQueue<>();
+    server
+        .on(
+            Command.DEVICE_RESET,
+            (message, wire) -> {
+              ask(wire, Command.DMA_READ, 0x10000, 8, 0, answers);
+              wire.reply(message, 0);
+            })
+        .start();
+    List<FaultRecord> heard = new ArrayList<>();
+    try (VfioUserMachine machine = open(config().withDescriptors(false))) {
+      DeviceSlot slot = machine.slot(VfioUserMachine.DEVICE);
+      HostManagedIommu iommu = (HostManagedIommu) machine.addressSpaceFor(slot).iommu();
+      iommu.onFault(
+          fault -> {
+            throw new IllegalStateException("a listener that fails");
+          });
+      iommu.onFault(heard::add);
+      slot.reset();
+      assertThat(answers.take()).isEqualTo("errno 14");
+      assertThat(machine.lost()).isNull();
+      assertThat(slot.config().read(0, 2)).isZero();
+    }
+    assertThat(heard).hasSize(1);
+  }
+
   private static void ask(ScriptedServer.Wire wire, int command, long iova, long count, int data, BlockingQueue<String> answers) {
     DmaAccess.write(wire.payload(), iova, count);
     wire.send(1, command, Header.COMMAND, 0, DmaAccess.SIZE + data);
