@@ -31,8 +31,8 @@ public final class Faults {
       latest.removeFirst();
     }
     latest.addLast(fault);
-    if (!listeners.isEmpty()) {
-      lock.afterwards(() -> listeners.forEach(l -> l.fault(fault)));
+    for (FaultListener listener : listeners) {
+      lock.afterwards(() -> listener.fault(fault));
     }
   }
 

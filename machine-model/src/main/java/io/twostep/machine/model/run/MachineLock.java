@@ -1,5 +1,6 @@
 package io.twostep.machine.model.run;
 
+import io.twostep.dma.spi.Closing;
 import java.util.ArrayDeque;
 import java.util.concurrent.locks.ReentrantLock;
 
@@ -26,7 +27,7 @@ public final class MachineLock {
     return lock.tryLock();
   }
 
-  /** Let go; the outermost call then makes the calls of {@link #afterwards}. */
+  /** Let go; the outermost call then makes the calls of {@link #afterwards}, each whatever became of those before it, and throws what failed first. */
   public void exit() {
     if (pending && lock.getHoldCount() == 1) {
       exitAndRun();
@@ -46,8 +47,10 @@ public final class MachineLock {
     afterwards.clear();
     pending = false;
     lock.unlock();
+    Closing closing = new Closing();
     for (Runnable call : calls) {
-      call.run();
+      closing.then(call);
     }
+    closing.end();
   }
 }

@@ -1,6 +1,7 @@
 package io.twostep.machine.model.iommu;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.twostep.dma.DmaMappingException;
@@ -238,6 +239,19 @@ class TranslationTest {
       lost += (f.tables.item(IOVA, 0) & 0x200) == 0 ? 1 : 0;
     }
     assertThat(lost).isPositive();
+  }
+
+  @Test
+  void faultListenerThatFailsKeepsNoOtherFromHearing() {
+    Fixture f = new Fixture("normal");
+    List<FaultRecord> heard = new ArrayList<>();
+    f.iommu.onFault(
+        fault -> {
+          throw new IllegalStateException("a listener that fails");
+        });
+    f.iommu.onFault(heard::add);
+    assertThatIllegalStateException().isThrownBy(() -> f.read(IOVA)).withMessage("a listener that fails");
+    assertThat(heard).hasSize(1);
   }
 
   @Test
