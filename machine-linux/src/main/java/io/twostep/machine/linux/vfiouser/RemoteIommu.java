@@ -37,6 +37,7 @@ final class RemoteIommu implements HostManagedIommu, Connection.Target {
    * @param byDescriptor whether the server gets descriptors, or has to ask for every byte
    * @param slots mappings that may live at a time
    * @param addressBits width of I/O addresses
+   * @throws DmaMappingException DETACHED if no page of the server's fits into them
    */
   RemoteIommu(
       DeviceAddress address, Connection connection, RemoteDevice device, DeviceMemory memory, boolean byDescriptor, int slots, int addressBits) {
@@ -46,8 +47,16 @@ final class RemoteIommu implements HostManagedIommu, Connection.Target {
     this.memory = memory;
     this.byDescriptor = byDescriptor;
     this.slots = slots;
-    granule = Math.max(memory.frameSize(), connection.server().granule());
     highest = addressBits == 64 ? -1L : (1L << addressBits) - 1;
+    granule = Math.max(memory.frameSize(), requireRoom(connection.server().granule(), addressBits));
+  }
+
+  /** The first page is never used: there has to be another, and its length has to be a number. */
+  private long requireRoom(long page, int addressBits) {
+    if (page < 0 || page > highest >>> 1) {
+      throw connection.lose("maps no less than 0x%x bytes at a time, which does not fit into 'address-bits' of %d".formatted(page, addressBits), null);
+    }
+    return page;
   }
 
   @Override

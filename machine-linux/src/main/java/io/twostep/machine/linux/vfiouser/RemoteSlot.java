@@ -34,6 +34,7 @@ import org.jspecify.annotations.Nullable;
 final class RemoteSlot implements DeviceSlot, AutoCloseable {
   private static final long BUS_BAR_MASK = -16L;
   private static final int CONFIG_BAR_0 = 0x10;
+  private static final long SMALLEST_CONFIG = 256;
 
   private final DeviceAddress address;
   private final boolean trusted;
@@ -83,8 +84,8 @@ final class RemoteSlot implements DeviceSlot, AutoCloseable {
     if (!region.file().equals(Descriptor.NONE)) {
       kernel.close(region.file());
     }
-    if (region.info().size() < 64) {
-      throw new ProtocolException("serves a configuration space of %d bytes: it has at least 64".formatted(region.info().size()));
+    if (region.info().size() < SMALLEST_CONFIG) {
+      throw new ProtocolException("serves a configuration space of %d bytes: it has at least %d".formatted(region.info().size(), SMALLEST_CONFIG));
     }
     return region.info().size();
   }

@@ -26,6 +26,7 @@ import io.twostep.machine.linux.vfiouser.protocol.Header;
 import io.twostep.machine.linux.vfiouser.protocol.InterruptInfo;
 import io.twostep.machine.linux.vfiouser.protocol.Message;
 import io.twostep.machine.linux.vfiouser.protocol.RegionAccess;
+import io.twostep.machine.linux.vfiouser.protocol.RegionIndex;
 import io.twostep.machine.linux.vfiouser.protocol.RegionInfo;
 import io.twostep.machine.linux.vfiouser.protocol.Version;
 import java.lang.foreign.Arena;
@@ -118,11 +119,25 @@ class ServerThatLiesTest {
     }));
     lies.put("0x800+0x800", lie(Command.DEVICE_GET_REGION_INFO, (message, wire) -> pass(1, fds -> wire.reply(message, mappable(0x800).write(wire.payload(), 64), fds))));
     lies.put("configuration space of 0 bytes", lie(Command.DEVICE_GET_REGION_INFO, (message, wire) -> wire.reply(message, RegionInfo.none(RegionInfo.readIndex(message.payload())).write(wire.payload(), 64))));
+    lies.put("configuration space of 255 bytes", lie(Command.DEVICE_GET_REGION_INFO, (message, wire) -> {
+      int index = RegionInfo.readIndex(message.payload());
+      wire.reply(message, new RegionInfo(3, index, index == RegionIndex.CONFIG ? 255 : 0, 0, List.of()).write(wire.payload(), 64));
+    }));
+    for (int bit : new int[] {47, 62, 63}) {
+      lies.put("maps no less than 0x%x bytes".formatted(1L << bit), lie(Command.VERSION, (message, wire) -> wire.reply(message, version("{\"capabilities\":{\"pgsizes\":%s}}".formatted(Long.toUnsignedString(1L << bit)), wire.payload()))));
+    }
     lies.put("told of InterruptInfo", lie(Command.DEVICE_GET_IRQ_INFO, (message, wire) -> {
       new InterruptInfo(1, 4, 1).write(wire.payload());
       wire.reply(message, InterruptInfo.SIZE);
     }));
     return lies.entrySet().stream().map(each -> Arguments.of(each.getKey(), each.getValue()[0], each.getValue()[1]));
+  }
+
+  private static int version(String text, MemorySegment to) {
+    int length = new Version(0, 1, Capabilities.DEFAULT).write(to);
+    to.asSlice(4, length).fill((byte) 0);
+    to.setString(4, text);
+    return 4 + text.length() + 1;
   }
 
   private static Object[] lie(int command, Answer answer) {
