@@ -44,6 +44,9 @@ public final class Errno {
   /** Invalid argument. */
   public static final int EINVAL = 22;
 
+  /** Too many open files in all processes. */
+  public static final int ENFILE = 23;
+
   /** Too many open files. */
   public static final int EMFILE = 24;
 
@@ -93,6 +96,7 @@ public final class Errno {
       case EEXIST -> "EEXIST (exists already)";
       case ENODEV -> "ENODEV (no such device)";
       case EINVAL -> "EINVAL (invalid argument)";
+      case ENFILE -> "ENFILE (too many open files in all processes)";
       case EMFILE -> "EMFILE (too many open files)";
       case ENOTTY -> "ENOTTY (not supported by this file)";
       case ENOSPC -> "ENOSPC (no space left)";

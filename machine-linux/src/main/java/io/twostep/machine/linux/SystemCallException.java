@@ -37,6 +37,11 @@ public final class SystemCallException extends RuntimeException {
     return better;
   }
 
+  /** Tell whether the call failed for want of memory or descriptors, whatever it was about. */
+  public boolean isShortage() {
+    return errno == Errno.ENOMEM || errno == Errno.EMFILE || errno == Errno.ENFILE;
+  }
+
   /** Return the call's name. */
   public String call() {
     return call;

@@ -33,9 +33,14 @@ public final class PassedDescriptors {
     return taken;
   }
 
-  /** Tell whether more came with the last receive than there was room for; the kernel has closed those. */
+  /** Tell whether more came with the last receive than were taken; the kernel has closed those. */
   public boolean isTruncated() {
     return truncated;
+  }
+
+  /** Tell whether some were lost for which there was room: the process can open no more files. */
+  public boolean isShortage() {
+    return truncated && taken.size() < room;
   }
 
   void clear() {

@@ -70,13 +70,13 @@ final class Connection implements AutoCloseable {
    * Connect and agree on the version.
    *
    * @param device names device and socket in messages
-   * @throws SystemCallException if nobody listens there
+   * @throws SystemCallException if nobody listens there, or this process can open no socket
    * @throws DmaMappingException DETACHED if the server does not answer as it must
    */
   static Connection open(Kernel kernel, String path, String device, long timeoutNanos, LongSupplier nanoTime) {
     Descriptor socket = kernel.socket(device);
     try {
-      connect(kernel, socket, path, nanoTime, nanoTime.getAsLong() + timeoutNanos);
+      connect(kernel, socket, path, device, nanoTime, nanoTime.getAsLong() + timeoutNanos);
     } catch (RuntimeException e) {
       throw Closing.after(e, () -> kernel.close(socket));
     }
@@ -90,18 +90,27 @@ final class Connection implements AutoCloseable {
     return connection;
   }
 
-  private static void connect(Kernel kernel, Descriptor socket, String path, LongSupplier nanoTime, long deadline) {
+  private static void connect(Kernel kernel, Descriptor socket, String path, String device, LongSupplier nanoTime, long deadline) {
     while (true) {
       try {
         kernel.connect(socket, path);
         return;
       } catch (SystemCallException e) {
         if (e.errno() != Errno.EAGAIN || deadline - nanoTime.getAsLong() <= 0) {
-          throw e;
+          throw e.explained(device, remedy(e.errno()));
         }
         LockSupport.parkNanos(RETRY_NANOS);
       }
     }
+  }
+
+  private static String remedy(int errno) {
+    return switch (errno) {
+      case Errno.EAGAIN -> "the server takes no client now: end the other one";
+      case Errno.ENOENT, Errno.ECONNREFUSED -> "start the server, and name the socket that it listens at";
+      case Errno.EPERM, Errno.EACCES -> "run as a user who may connect to it";
+      default -> "name the socket that the server listens at";
+    };
   }
 
   private void negotiate() {

@@ -53,6 +53,7 @@ final class RemoteSlot implements DeviceSlot, AutoCloseable {
    * Ask the device what it is, and map what can be mapped.
    *
    * @throws DmaMappingException DETACHED if the answers make no PCI function
+   * @throws SystemCallException if this process has no memory or descriptors left
    */
   RemoteSlot(Kernel kernel, EventLoop loop, DeviceAddress address, boolean trusted, Connection connection, RemoteDevice device) {
     this.address = address;
@@ -73,6 +74,9 @@ final class RemoteSlot implements DeviceSlot, AutoCloseable {
     } catch (RefusedException | ProtocolException e) {
       throw Closing.after(connection.lose(e instanceof RefusedException ? "does not say what it serves" : e.getMessage(), e), this::unmap);
     } catch (SystemCallException e) {
+      if (e.isShortage()) {
+        throw Closing.after(e.explained(connection.device(), "this process needs more of it: raise its limits, or close something"), this::unmap);
+      }
       throw Closing.after(connection.lose("passed a descriptor that cannot be mapped: " + e.getMessage(), e), this::unmap);
     } catch (RuntimeException e) {
       throw Closing.after(e, this::unmap);

@@ -8,8 +8,6 @@ import io.twostep.dma.spi.Machine;
 import io.twostep.dma.spi.OffsetWindow;
 import io.twostep.dma.spi.PhysicalMemory;
 import io.twostep.dma.spi.Timers;
-import io.twostep.machine.linux.Errno;
-import io.twostep.machine.linux.SystemCallException;
 import io.twostep.machine.linux.kernel.Kernel;
 import io.twostep.machine.linux.run.EventLoop;
 import io.twostep.machine.linux.vfiouser.protocol.DmaMap;
@@ -44,7 +42,7 @@ public final class VfioUserMachine implements Machine {
   /**
    * Connect to the server and look at its device.
    *
-   * @throws SystemCallException if nobody listens at the socket
+   * @throws io.twostep.machine.linux.SystemCallException if nobody listens at the socket, or this process has no memory or descriptors left
    * @throws io.twostep.dma.DmaMappingException DETACHED if the server does not answer, or not as the protocol wants it
    */
   public static VfioUserMachine open(VfioUserConfig config) {
@@ -53,12 +51,7 @@ public final class VfioUserMachine implements Machine {
 
   static VfioUserMachine open(VfioUserConfig config, Kernel kernel, LongSupplier nanoTime) {
     String name = DEVICE + " (" + config.socket() + ")";
-    Connection connection;
-    try {
-      connection = Connection.open(kernel, config.socket().toString(), name, config.timeoutNanos(), nanoTime);
-    } catch (SystemCallException e) {
-      throw e.explained(name, e.errno() == Errno.EAGAIN ? "the server takes no client now: end the other one" : "start the server, and name the socket that it listens at");
-    }
+    Connection connection = Connection.open(kernel, config.socket().toString(), name, config.timeoutNanos(), nanoTime);
     List<Runnable> opened = new ArrayList<>(List.of(connection::close));
     try {
       EventLoop loop = new EventLoop(kernel, name);

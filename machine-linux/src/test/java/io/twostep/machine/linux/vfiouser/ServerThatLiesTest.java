@@ -44,6 +44,7 @@ import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
+import java.util.function.LongSupplier;
 import java.util.stream.Stream;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.AfterEach;
@@ -53,6 +54,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** Servers that die, stall or lie: the client says which device and what to do, is DETACHED from then on, and holds nothing afterwards. */
@@ -224,6 +226,40 @@ class ServerThatLiesTest {
         .isInstanceOfSatisfying(SystemCallException.class, e -> assertThat(e.errno()).isEqualTo(Errno.ENOENT))
         .hasMessageContaining(folder.resolve("none").toString())
         .hasMessageContaining("start the server");
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "socket vfio-user-0, 24, 'socket failed: EMFILE', 'raise the limit of open files'",
+    "eventfd vfio-user-0, 24, 'eventfd failed: EMFILE', 'raise the limit of open files'",
+    "mmap descriptor received from vfio-user-0, 12, 'mmap failed: ENOMEM', 'this process'",
+    "mmap descriptor received from vfio-user-0, 23, 'mmap failed: ENFILE', 'this process'",
+  })
+  void whatThisProcessHasNotIsNotTheServersFault(String call, int errno, String said, String remedy) {
+    server.on(Command.DEVICE_GET_REGION_INFO, (message, wire) -> answerBar0(message, wire, new RegionInfo(7, 0, 0x4000, 0, List.of(new RegionInfo.Area(0, 0x1000))))).start();
+    WatchedKernel kernel = new WatchedKernel(WatchedKernel.Wrong.CALL_FAILS);
+    String name = "vfio-user-0 (" + folder.resolve("s") + ")";
+    kernel.nthCall().pickFirst(call.replace("vfio-user-0", name) + (call.startsWith("eventfd") ? ": the machine's wake-up call" : ""), errno);
+    assertThatThrownBy(() -> VfioUserMachine.open(config(), kernel, server::nanoTime))
+        .isInstanceOfSatisfying(SystemCallException.class, e -> assertThat(e.errno()).isEqualTo(errno))
+        .hasMessageContaining(name)
+        .hasMessageContaining(said)
+        .hasMessageContaining(remedy)
+        .hasMessageNotContaining("the server");
+    assertThat(kernel.leaks()).isEmpty();
+  }
+
+  @ParameterizedTest
+  @CsvSource({"2, start the server", "111, start the server", "11, end the other one", "13, run as a user who may", "20, name the socket", "91, name the socket"})
+  void serverThatCannotBeReachedIsSaidWithWhatToDo(int errno, String remedy) {
+    WatchedKernel kernel = new WatchedKernel(WatchedKernel.Wrong.CALL_FAILS);
+    kernel.nthCall().pickFirst("connect " + folder.resolve("s"), errno);
+    LongSupplier clock = () -> kernel.nthCall().picked().isEmpty() ? 0 : 60_000_000_000L;
+    assertThatThrownBy(() -> VfioUserMachine.open(config(), kernel, clock))
+        .isInstanceOfSatisfying(SystemCallException.class, e -> assertThat(e.errno()).isEqualTo(errno))
+        .hasMessageContaining("vfio-user-0 (" + folder.resolve("s") + ")")
+        .hasMessageContaining(remedy);
+    assertThat(kernel.leaks()).isEmpty();
   }
 
   @Test

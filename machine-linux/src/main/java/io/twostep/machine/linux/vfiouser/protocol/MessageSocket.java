@@ -187,6 +187,9 @@ public final class MessageSocket implements AutoCloseable {
   }
 
   private void requireWhole(PassedDescriptors part) {
+    if (part.isShortage()) {
+      throw new ConnectionException("sent descriptors, and this process can open no more files: raise the limit (ulimit -n)");
+    }
     if (part.isTruncated()) {
       throw new ConnectionException("sent more than " + mostDescriptors + " descriptors with a message, or descriptors behind its first byte");
     }
