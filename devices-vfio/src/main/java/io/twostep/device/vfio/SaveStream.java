@@ -74,7 +74,7 @@ public final class SaveStream {
       try {
         TranslationTable table = buffer.handOver(DmaDirection.FROM_DEVICE, buffer.length());
         commands.run("save", Opcode.SAVE, (incremental ? Opcode.INCREMENTAL : 0) | (track ? Opcode.TRACK : 0), table.dmaAddress(), table.entries(), buffer.length());
-        int length = (int) requireSize("saved", commands.result(0), buffer.length());
+        int length = (int) requireSize("saved", commands.result(0), Math.min(buffer.length(), mostBytes));
         buffer.takeOver(length);
         saved.add(new Saved(buffer, ++images, length));
       } catch (RuntimeException e) {

@@ -205,6 +205,17 @@ class HostileMigrationTest {
     }
   }
 
+  /** Found out late it would cost the guest a downtime for nothing: the destination takes no such image. */
+  @Test
+  void aDeviceThatSavesMoreThanItSaidItEverWouldIsFoundOutAtTheSource() throws IOException {
+    try (Migration migration = migration()) {
+      migration.near.commands.lie(Opcode.SAVE, 0, migration.near.devices.getFirst().mostBytes() + 1);
+      refuses(migration::run, Kind.DEVICE, "bytes for its state");
+      migration.near.commands.lie(0, 0, 0);
+      keep(migration);
+    }
+  }
+
   @Test
   void aDeviceThatNeverComesToTheEndOfItsNotesIsTakenToHaveWrittenEverything() {
     try (Migration migration = migration(MODEL, CONFIG.withTracking(WriteTracking.DEVICE))) {
