@@ -59,7 +59,11 @@ final class RemoteDevice {
     }
   }
 
+  /** What the reply has room for bounds the mappings that a server makes us make. */
   private static Region region(int index, Message reply) {
+    if (reply.length() > ROOM) {
+      throw new ProtocolException("told of region %d in %d bytes: there was room for %d".formatted(index, reply.length(), ROOM));
+    }
     RegionInfo info = RegionInfo.read(reply.payload());
     int descriptors = reply.descriptors().size();
     if (info.index() != index) {

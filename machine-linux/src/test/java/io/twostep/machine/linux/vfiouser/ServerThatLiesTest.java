@@ -45,6 +45,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 import java.util.function.LongSupplier;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.AfterEach;
@@ -111,6 +112,7 @@ class ServerThatLiesTest {
     lies.put("of 4294967295 bytes: a message has", lie(Command.DEVICE_GET_INFO, (message, wire) -> wire.raw(header(2, 4, -1, 1))));
     lies.put("flags 0x7 are no message type", lie(Command.DEVICE_GET_INFO, (message, wire) -> wire.raw(header(2, 4, 16, 7))));
     lies.put("told of region 3", lie(Command.DEVICE_GET_REGION_INFO, (message, wire) -> wire.reply(message, RegionInfo.none(3).write(wire.payload(), 64))));
+    lies.put("told of region 0 in 4848 bytes", lie(Command.DEVICE_GET_REGION_INFO, (message, wire) -> pass(1, fds -> wire.reply(message, inPages(300).write(wire.payload(), 1 << 20), fds))));
     lies.put("can be mapped and came with 0 descriptors", lie(Command.DEVICE_GET_REGION_INFO, (message, wire) -> wire.reply(message, mappable(0x1000).write(wire.payload(), 64))));
     lies.put("cannot be mapped and came with 1 descriptors", lie(Command.DEVICE_GET_REGION_INFO, (message, wire) -> pass(1, fds -> wire.reply(message, RegionInfo.none(0).write(wire.payload(), 64), fds))));
     lies.put("of a descriptor of 0x1000 bytes", lie(Command.DEVICE_GET_REGION_INFO, (message, wire) -> pass(1, fds -> wire.reply(message, mappable(0x1000).write(wire.payload(), 64), fds))));
@@ -154,6 +156,11 @@ class ServerThatLiesTest {
 
   private static RegionInfo mappable(long offset) {
     return new RegionInfo(7, 0, 0x4000, 0, List.of(new RegionInfo.Area(offset, offset)));
+  }
+
+  /** As many mappings for us to make as there are pages. */
+  private static RegionInfo inPages(int pages) {
+    return new RegionInfo(7, 0, pages * 0x1000L, 0, IntStream.range(0, pages).mapToObj(i -> new RegionInfo.Area(i * 0x1000L, 0x1000)).toList());
   }
 
   /** Pass descriptors of a memory file of one page. */
