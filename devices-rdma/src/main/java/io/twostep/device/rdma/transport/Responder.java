@@ -238,8 +238,8 @@ public final class Responder {
       case ATOMIC -> {
         Long found = atomics.find(packet);
         if (found != null) {
-          responses.forgetFrom(packet.psn);
-          responses.add(new Response.Original(packet.psn, found, true));
+          boolean first = responses.withdraw(packet.psn, 1);
+          responses.addInTurn(new Response.Original(packet.psn, found, !first));
         }
       }
       default -> throw new IllegalArgumentException(packet + " is no request");
@@ -251,11 +251,11 @@ public final class Responder {
     if (!isOld) {
       return;
     }
-    responses.forgetFrom(packet.psn);
+    boolean first = responses.withdraw(packet.psn, config.packets(packet.length));
     if (packet.length > 0 && !port.permits(packet.key, packet.address, packet.length, Access.READ)) {
       refuseAgain(packet.psn, AethLayout.NAK_REMOTE_ACCESS);
-    } else if (responses.answers() < config.readsIn()) {
-      responses.add(new Response.Data(packet.psn, packet.key, packet.address, packet.length, true, true));
+    } else if (first || responses.answers() < config.readsIn()) {
+      responses.addInTurn(new Response.Data(packet.psn, packet.key, packet.address, packet.length, true, !first));
     }
   }
 
@@ -304,7 +304,7 @@ public final class Responder {
     switch (length == 0 ? MemoryResult.DONE : port.read(data.key(), data.address(), payload, data.length())) {
       case DONE -> {}
       case FAULT -> {
-        responses.forgetFrom(data.psn());
+        forgetBehind(data);
         responses.add(notReadyResponse(data.psn()));
         return;
       }
@@ -328,11 +328,18 @@ public final class Responder {
   }
 
   private void refuseData(Response.Data data, int code, CompletionStatus reason) {
-    responses.forgetFrom(data.psn());
+    forgetBehind(data);
     if (data.again()) {
       refuseAgain(data.psn(), code);
     } else {
       refuse(data.psn(), code, reason);
+    }
+  }
+
+  /** Spare the wire what comes behind an answer that cannot be given: the requester comes back for all of it, unless the request was a late copy. */
+  private void forgetBehind(Response.Data data) {
+    if (!data.again()) {
+      responses.forgetFrom(data.psn());
     }
   }
 

@@ -2,22 +2,23 @@ package io.twostep.device.rdma.transport;
 
 import io.twostep.device.rdma.wire.AethLayout;
 import io.twostep.device.rdma.wire.Psn;
-import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** What a responder has to send. Acknowledgements that nothing comes between become one. */
 final class ResponseQueue {
-  private final ArrayDeque<Response> responses = new ArrayDeque<>();
+  private final List<Response> responses = new ArrayList<>();
 
   void acknowledge(int psn) {
-    if (responses.peekLast() instanceof Response.Acknowledge last && last.kind() == AethLayout.KIND_ACK) {
+    if (!responses.isEmpty() && responses.getLast() instanceof Response.Acknowledge last && last.kind() == AethLayout.KIND_ACK) {
       responses.removeLast();
     }
-    responses.addLast(new Response.Acknowledge(psn, AethLayout.KIND_ACK, AethLayout.CREDITS_NOT_COUNTED));
+    responses.add(new Response.Acknowledge(psn, AethLayout.KIND_ACK, AethLayout.CREDITS_NOT_COUNTED));
   }
 
   void add(Response response) {
-    responses.addLast(response);
+    responses.add(response);
   }
 
   /** Put the rest of the oldest response back. */
@@ -26,12 +27,28 @@ final class ResponseQueue {
   }
 
   @Nullable Response poll() {
-    return responses.poll();
+    return responses.isEmpty() ? null : responses.removeFirst();
   }
 
-  /** Forget what answers {@code psn} and later: the requester has gone back there. */
+  /** Forget what answers {@code psn} and later: the requester waits for what it asked there once, and must come back for it. */
   void forgetFrom(int psn) {
     responses.removeIf(response -> Psn.distance(psn, response.psn()) >= 0);
+  }
+
+  /** Answer a request that came again, in its turn. What answers later ones stays: nobody knows whether the requester went back, or the wire doubled a packet. */
+  void addInTurn(Response answer) {
+    int place = 0;
+    while (place < responses.size() && Psn.distance(answer.psn(), responses.get(place).psn()) < 0) {
+      place++;
+    }
+    responses.add(place, answer);
+  }
+
+  /** Take back what answers a READ or an atomic of {@code packets} numbers, because it came again; returns whether that was its first answer. */
+  boolean withdraw(int psn, int packets) {
+    int first = firstAnswers();
+    responses.removeIf(response -> !(response instanceof Response.Acknowledge) && Psn.isWithin(response.psn(), psn, packets));
+    return firstAnswers() != first;
   }
 
   /** Return how many READs and atomics wait. */

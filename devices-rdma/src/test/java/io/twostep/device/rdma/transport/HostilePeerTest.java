@@ -239,4 +239,96 @@ class HostilePeerTest {
     pair.run();
     assertThat(statuses(pair)).containsOnly(CompletionStatus.SUCCESS).hasSize(2);
   }
+
+  /** Return a pair whose timers never run, and whose requester has read once: what is lost for good then leaves it waiting for ever. */
+  private static Pair afterARead() {
+    Pair pair = new Pair(WireFaults.NONE, 1, new RcConfig(9, MTU, 5, 5, 0, 7, RcConfig.FOR_EVER, 12, 4, 4, 24));
+    pair.near.post(1, Verb.READ, new byte[8], 0);
+    pair.run();
+    return pair;
+  }
+
+  private static void copyOfTheRead(Pair pair) {
+    pair.near.wire.send(PacketCodec.encode(first(pair, RcOpcode.READ_REQUEST)));
+  }
+
+  @Test
+  void lateCopyOfAReadDoesNotKeepTheRequesterFromHearingOfAGap() {
+    Pair pair = afterARead();
+    pair.near.post(2, Verb.WRITE, new byte[8], 0);
+    pair.near.post(3, Verb.WRITE, new byte[8], 8);
+    pair.near.step(pair.now, 16);
+    assertThat(pair.far.wire.poll()).as("the first, which is lost").isNotNull();
+    copyOfTheRead(pair);
+    pair.run();
+    assertThat(statuses(pair)).containsOnly(CompletionStatus.SUCCESS).hasSize(3);
+  }
+
+  @Test
+  void lateCopyOfAReadDoesNotKeepTheRequesterFromHearingThatAReceiverIsNotReady() {
+    Pair pair = afterARead();
+    pair.near.post(2, Verb.SEND, new byte[8], 0);
+    pair.near.step(pair.now, 16);
+    copyOfTheRead(pair);
+    pair.far.step(pair.now, 16);
+    pair.far.posted.add(new byte[8]);
+    pair.run();
+    assertThat(statuses(pair)).containsOnly(CompletionStatus.SUCCESS).hasSize(2);
+  }
+
+  @Test
+  void lateCopyOfAReadDoesNotCostTheNextOneItsAnswer() {
+    Pair pair = afterARead();
+    pair.near.post(2, Verb.READ, new byte[8], 0);
+    pair.near.step(pair.now, 16);
+    copyOfTheRead(pair);
+    pair.run();
+    assertThat(statuses(pair)).containsOnly(CompletionStatus.SUCCESS).hasSize(2);
+  }
+
+  @Test
+  void lateCopyOfAReadWhosePageHasGoneDoesNotCostTheNextOneItsAnswer() {
+    Pair pair = afterARead();
+    pair.near.post(2, Verb.READ, new byte[8], 0);
+    pair.near.step(pair.now, 16);
+    pair.far.responder.receive(first(pair, RcOpcode.READ_REQUEST));
+    boolean[] absent = {true};
+    pair.far.remoteFault =
+        () -> {
+          boolean now = absent[0];
+          absent[0] = false;
+          return now;
+        };
+    pair.run();
+    assertThat(absent[0]).as("the copy met the page").isFalse();
+    assertThat(statuses(pair)).containsOnly(CompletionStatus.SUCCESS).hasSize(2);
+  }
+
+  @Test
+  void lateCopyOfAnAtomicDoesNotCostTheNextOneItsAnswer() {
+    Pair pair = afterARead();
+    pair.near.post(2, Verb.FETCH_ADD, new byte[8], 0, 0, 1, 0, false);
+    pair.run();
+    pair.near.post(3, Verb.READ, new byte[8], 0);
+    pair.near.step(pair.now, 16);
+    pair.near.wire.send(PacketCodec.encode(first(pair, RcOpcode.FETCH_ADD)));
+    pair.run();
+    assertThat(statuses(pair)).containsOnly(CompletionStatus.SUCCESS).hasSize(3);
+  }
+
+  @Test
+  void readThatComesTwiceBeforeItIsAnsweredIsAnsweredOnceAndStillCountsAsUnderWay() {
+    Pair pair = new Pair(WireFaults.NONE, 1);
+    int psn = Pair.config().receivePsn();
+    for (int i = 0; i < 5; i++) {
+      Packet read = new Packet(RcOpcode.READ_REQUEST, 9, psn + i & 0xffffff);
+      read.key = End.KEY;
+      read.length = 8;
+      pair.far.responder.receive(read);
+      pair.far.responder.receive(read);
+    }
+    assertThat(pair.far.failure).as("a fifth, where four may be under way").isEqualTo(CompletionStatus.LOCAL_OPERATION);
+    pair.far.responder.step(100);
+    assertThat(pair.far.sent).as("four answers and the refusal").hasSize(5);
+  }
 }
