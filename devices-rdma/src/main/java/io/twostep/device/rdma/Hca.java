@@ -23,7 +23,6 @@ import io.twostep.dma.spi.Mmio;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -39,15 +38,13 @@ public final class Hca implements Driver {
   private final Mmio registers;
   private final DmaMapper mapper;
   private final CommandChannel commands;
-  private final int logEvents;
   private final long faultBytes;
-  private final DmaBuffer events;
+  private final DmaBuffer eventBuffer;
+  private final FaultEvents events;
   private final Map<Integer, PageFaultHandler> faultHandlers = new ConcurrentHashMap<>();
   private final Prefetch prefetch;
   private final UpdateQueue updates;
   private final KeyPool keys;
-  private final AtomicInteger faulting = new AtomicInteger();
-  private long eventsTaken;
   private boolean closed;
 
   /** The adapter was shown to master the bus no more, for good. */
@@ -87,21 +84,18 @@ public final class Hca implements Driver {
     this.mapper = mapper;
     slot = context.slot();
     prefetch = new Prefetch(name);
-    logEvents = Integer.numberOfTrailingZeros(config.eventEntries());
+    int logEvents = Integer.numberOfTrailingZeros(config.eventEntries());
     faultBytes = config.faultBytes();
-    long bytes = (long) EqeLayout.SIZE << logEvents;
     commands = new CommandChannel(name, registers, context.timers(), mapper, config.commandTimeoutNanos());
     DmaBuffer made = null;
     try {
-      made = mapper.allocateCoherent(bytes);
-      events = made;
-      for (long at = 0; at < bytes; at += EqeLayout.SIZE) {
-        EqeLayout.OWNER.set(events.segment(), at, EqeLayout.NOBODY);
-      }
+      made = mapper.allocateCoherent((long) EqeLayout.SIZE << logEvents);
+      eventBuffer = made;
+      events = new FaultEvents(name, made, logEvents);
       commands.execute(
           CommandLayout.OP_CREATE_EQ,
           input -> {
-            CommandLayout.BUFFER.set(input, 0, events.dmaAddress());
+            CommandLayout.BUFFER.set(input, 0, eventBuffer.dmaAddress());
             CommandLayout.LOG_ENTRIES.set(input, 0, logEvents);
           });
       updates = new UpdateQueue(this, context.timers(), config);
@@ -231,16 +225,8 @@ public final class Hca implements Driver {
     return updates;
   }
 
-  /** Take note of a queue pair, which may have a fault of its own and one of its peer unanswered: all of them have room in the event queue. */
-  void addFaulting() {
-    int most = 1 << (logEvents - 1);
-    if (faulting.getAndUpdate(count -> count < most ? count + 1 : count) >= most) {
-      throw new HcaException("%s: %d queue pairs may fault at once, and that fills the event queue; open the adapter with more event-entries".formatted(name, most));
-    }
-  }
-
-  void removeFaulting() {
-    faulting.decrementAndGet();
+  FaultEvents events() {
+    return events;
   }
 
   void addFaults(int key, PageFaultHandler handler) {
@@ -258,24 +244,27 @@ public final class Hca implements Driver {
    */
   public int serviceFaults() {
     int served = 0;
-    while (true) {
-      long at = (eventsTaken & ((1L << logEvents) - 1)) * EqeLayout.SIZE;
-      int owner = EqeLayout.OWNER.getAcquire(events.segment(), at);
-      if (owner != ((eventsTaken >>> logEvents) & 1)) {
-        keys.trim();
-        return served;
-      }
-      int token = EqeLayout.TOKEN.get(events.segment(), at);
-      eventsTaken++;
-      served++;
-      boolean present;
+    for (long at = events.next(); at != FaultEvents.NONE; at = events.next()) {
       try {
-        present = serve(at, EqeLayout.WRITES.isSet(token));
-      } catch (RuntimeException e) {
-        throw Closing.after(e, () -> resume(token, false));
+        answer(at);
+      } finally {
+        events.answered();
       }
-      resume(token, present);
+      served++;
     }
+    keys.trim();
+    return served;
+  }
+
+  private void answer(long at) {
+    int token = EqeLayout.TOKEN.get(events.segment(), at);
+    boolean present;
+    try {
+      present = serve(at, EqeLayout.WRITES.isSet(token));
+    } catch (RuntimeException e) {
+      throw Closing.after(e, () -> resume(token, false));
+    }
+    resume(token, present);
   }
 
   private void resume(int token, boolean present) {
@@ -315,7 +304,7 @@ public final class Hca implements Driver {
   public void close() {
     if (!closed) {
       closed = true;
-      new Closing().then(this::stop).then(() -> letGo(updates::abandon, events::close, commands::close, mapper::close)).end();
+      new Closing().then(this::stop).then(() -> letGo(updates::abandon, eventBuffer::close, commands::close, mapper::close)).end();
     }
   }
 

@@ -42,6 +42,7 @@ public final class QueuePair implements AutoCloseable {
   private final MemorySegment queues;
   private final long receiveBase;
   private final long record;
+  private final boolean privileged;
   private final int number;
   private final long[] sendIds;
   private final long[] receiveIds;
@@ -64,6 +65,7 @@ public final class QueuePair implements AutoCloseable {
     this.receiveCq = receiveCq;
     this.depth = depth;
     this.maxSegments = maxSegments;
+    this.privileged = privileged;
     sendSize = Math.max(QueuePairLayout.ENTRY_SIZE, Integer.highestOneBit((2 + maxSegments) * WqeLayout.UNIT - 1) << 1);
     receiveSize = Integer.highestOneBit(Math.max(QueuePairLayout.ENTRY_SIZE, maxSegments * WqeLayout.UNIT) - 1) << 1;
     sendIds = new long[depth];
@@ -79,7 +81,7 @@ public final class QueuePair implements AutoCloseable {
     }
     queues = buffer.segment();
     try {
-      number = hca.commands().execute(CommandLayout.OP_CREATE_QP, input -> describe(input, privileged));
+      number = hca.commands().execute(CommandLayout.OP_CREATE_QP, this::describe);
     } catch (RuntimeException e) {
       buffer.close();
       forget();
@@ -90,18 +92,18 @@ public final class QueuePair implements AutoCloseable {
   }
 
   private void promise() {
-    hca.addFaulting();
+    promiseFaults();
     try {
       sendCq.promise(depth);
     } catch (RuntimeException e) {
-      hca.removeFaulting();
+      forgetFaults();
       throw e;
     }
     try {
       receiveCq.promise(depth);
     } catch (RuntimeException e) {
       sendCq.forget(depth);
-      hca.removeFaulting();
+      forgetFaults();
       throw e;
     }
   }
@@ -109,7 +111,20 @@ public final class QueuePair implements AutoCloseable {
   private void forget() {
     sendCq.forget(depth);
     receiveCq.forget(depth);
-    hca.removeFaulting();
+    forgetFaults();
+  }
+
+  /** The driver's own has no faults, and must be had anew whatever waits in the event queue. */
+  private void promiseFaults() {
+    if (!privileged) {
+      hca.events().promise();
+    }
+  }
+
+  private void forgetFaults() {
+    if (!privileged) {
+      hca.events().forget();
+    }
   }
 
   /** Refuse a post to queues whose memory may be another's by now. */
@@ -119,7 +134,7 @@ public final class QueuePair implements AutoCloseable {
     }
   }
 
-  private void describe(MemorySegment input, boolean privileged) {
+  private void describe(MemorySegment input) {
     int log = Integer.numberOfTrailingZeros(depth);
     QueuePairLayout.PROTECTION_DOMAIN.set(input, 0, domain.number());
     QueuePairLayout.SEND_CQ.set(input, 0, sendCq.number());

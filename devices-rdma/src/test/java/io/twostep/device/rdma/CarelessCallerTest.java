@@ -268,9 +268,9 @@ class CarelessCallerTest {
     try (TwoHosts hosts = new TwoHosts(WireFaults.NONE, 2, new HcaConfig(64, 60_000_000_000L, 64 << 10, 8, 60_000_000_000L, 0))) {
       Hca hca = hosts.near.hca();
       List<QueuePair> pairs = new ArrayList<>();
-      // The driver's own and the host's are there already.
+      // The host's is there already.
       try (CompletionQueue queue = hca.newCompletionQueue(256)) {
-        for (int i = 0; i < 30; i++) {
+        for (int i = 0; i < 31; i++) {
           pairs.add(hca.newQueuePair(hosts.near.domain(), queue, queue, 2));
         }
         assertThatExceptionOfType(HcaException.class)
@@ -282,6 +282,41 @@ class CarelessCallerTest {
         pairs.forEach(QueuePair::close);
       }
     }
+  }
+
+  @Test
+  void closedQueuePairsKeepTheirRoomInTheEventQueueUntilTheirFaultsAreServed() {
+    try (TwoHosts hosts = new TwoHosts(WireFaults.NONE, 2, new HcaConfig(64, 60_000_000_000L, 64 << 10, 8, 60_000_000_000L, 0))) {
+      Hca hca = hosts.near.hca();
+      try (MemoryKey absent = hca.registerOnDemand(hosts.near.domain(), NEAR, SIZE, ALL, (address, demanded, length, write) -> false);
+          CompletionQueue queue = hca.newCompletionQueue(256)) {
+        for (int i = 0; i < 31; i++) {
+          meetAbsentPage(hosts, queue, absent).close();
+        }
+        assertThatExceptionOfType(HcaException.class)
+            .isThrownBy(() -> hca.newQueuePair(hosts.near.domain(), queue, queue, 2))
+            .withMessageContaining("serve the faults of those that are closed");
+        // The driver's own queue pair is made anew when a change is refused, whatever waits.
+        int nobodys = 0x100;
+        hca.updates().load(nobodys, KeyShape.of(MkeyLayout.MODE_TABLE, false, 1), 0, 1, word -> 0);
+        assertThatExceptionOfType(HcaException.class).isThrownBy(() -> hca.updates().await(nobodys)).withMessageContaining("refused");
+        assertThat(hca.serviceFaults()).isEqualTo(31);
+        for (int i = 0; i < 31; i++) {
+          QueuePair pair = meetAbsentPage(hosts, queue, absent);
+          assertThat(hca.serviceFaults()).isEqualTo(1);
+          pair.close();
+        }
+      }
+    }
+  }
+
+  /** Return a queue pair whose request has met a page that is not there, and waits. */
+  private static QueuePair meetAbsentPage(TwoHosts hosts, CompletionQueue queue, MemoryKey absent) {
+    QueuePair pair = hosts.near.hca().newQueuePair(hosts.near.domain(), queue, queue, 2);
+    pair.connect(hosts.far.pair().number(), 5, 5, SMALL);
+    pair.postWrite(1, absent, NEAR, PAGE, 0, FAR);
+    hosts.near.machine.timers().pause();
+    return pair;
   }
 
   @ParameterizedTest
