@@ -4,6 +4,7 @@ import io.twostep.device.rdma.wire.KeyUpdateLayout;
 import io.twostep.device.rdma.wire.MkeyLayout;
 import io.twostep.device.rdma.wire.MttLayout;
 import io.twostep.dma.DmaBuffer;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A key that work requests make valid and invalid again, for memory mapped and unmapped by others: {@link QueuePair#postRegister} and {@link QueuePair#postInvalidate}.
@@ -25,6 +26,11 @@ public final class FastKey implements MemoryKey {
   private final LocalDmaKey pagesKey;
   private int name;
   private boolean closed;
+
+  /** The last request about the key, and where it was posted. */
+  private @Nullable QueuePair postedTo;
+
+  private int lastPosted;
 
   FastKey(Hca hca, ProtectionDomain domain, int maxPages) {
     if (maxPages < 1 || maxPages > KeyUpdate.MOST_ENTRIES) {
@@ -81,11 +87,28 @@ public final class FastKey implements MemoryKey {
     return name;
   }
 
-  /** Refuse requests about a key that may be another's by now. */
-  private void requireOpen() {
+  /** Refuse requests about a key that may be another's by now, and those on a second queue pair while the first is at it: nobody would know their order. */
+  private void requireOpen(QueuePair to) {
     if (closed) {
       throw new IllegalStateException("%s: fast key 0x%x is closed; make another".formatted(hca.name(), name));
     }
+    if (to != postedTo) {
+      requireIdle();
+    }
+  }
+
+  private void requireIdle() {
+    QueuePair at = postedTo;
+    if (at != null && !at.hasEnded(lastPosted)) {
+      throw new IllegalStateException(
+          "%s: a request about fast key 0x%x is posted to queue pair %d; await its end, or close the queue pair".formatted(hca.name(), name, at.number()));
+    }
+  }
+
+  /** Take note of a request about the key. */
+  void posted(QueuePair to, int request) {
+    postedTo = to;
+    lastPosted = request;
   }
 
   private static long pagesOf(long start, long length) {
@@ -93,8 +116,8 @@ public final class FastKey implements MemoryKey {
   }
 
   /** Refuse what the key cannot be registered for. */
-  void check(long start, long length) {
-    requireOpen();
+  void check(QueuePair to, long start, long length) {
+    requireOpen(to);
     if (length <= 0 || pagesOf(start, length) > maxPages) {
       throw new IllegalArgumentException("%s: 0x%x bytes at 0x%x do not fit a key of %d pages; cut them".formatted(hca.name(), length, start, maxPages));
     }
@@ -112,15 +135,20 @@ public final class FastKey implements MemoryKey {
   }
 
   /** Return the change that makes the key invalid. */
-  KeyUpdate invalidation() {
-    requireOpen();
+  KeyUpdate invalidation(QueuePair to) {
+    requireOpen(to);
     return KeyUpdate.ofContext(name, key.shape(), 0, KeyUpdateLayout.MASK_FREE, KeyContext.revoked(domain));
   }
 
-  /** Make the adapter forget the key, whatever was posted. */
+  /**
+   * Make the adapter forget the key.
+   *
+   * @throws IllegalStateException while a request about it is posted: executed later, that would change the key of its next owner
+   */
   @Override
   public void close() {
     if (!closed) {
+      requireIdle();
       hca.keys().giveBack(key);
       closed = true;
       closePages();

@@ -367,14 +367,28 @@ public final class QueuePair implements AutoCloseable {
    */
   public boolean postRegister(long id, FastKey key, long start, long length, int access, int flags) {
     requireUpdates();
-    key.check(start, length);
+    key.check(this, start, length);
     int checked = AccessFlags.check(access);
-    return room() > 0 && postUpdate(id, key.registration(start, length, checked), flags);
+    return room() > 0 && postUpdate(id, key, key.registration(start, length, checked), flags);
   }
 
   /** Post the invalidation of a key; it waits until everything posted before has ended. */
   public boolean postInvalidate(long id, FastKey key, int flags) {
-    return postUpdate(id, key.invalidation(), flags | FENCE);
+    return postUpdate(id, key, key.invalidation(this), flags | FENCE);
+  }
+
+  private boolean postUpdate(long id, FastKey key, KeyUpdate update, int flags) {
+    int request = sends;
+    boolean posted = postUpdate(id, update, flags);
+    if (posted) {
+      key.posted(this, request);
+    }
+    return posted;
+  }
+
+  /** Tell whether the request that was posted as number {@code request} will not be executed any more. */
+  boolean hasEnded(int request) {
+    return closed || sendsDone - request > 0;
   }
 
   private void requireUpdates() {

@@ -175,6 +175,35 @@ class ClosedKeysTest {
   }
 
   @Test
+  void fastKeyIsNotAnothersWhileARequestAboutItIsPosted() {
+    try (TwoHosts hosts = new TwoHosts(WireFaults.NONE, QueuePair.REGISTER_SEGMENTS)) {
+      QueuePair pair = hosts.near.pair();
+      FastKey key = hosts.near.hca().newFastKey(hosts.near.domain(), 1);
+      // The queue pair is not connected yet, and executes nothing.
+      assertThat(pair.postRegister(1, key, VA, PAGE, ALL, 0)).isTrue();
+      assertThatIllegalStateException().isThrownBy(key::close).withMessageContaining("0x%x".formatted(key.key())).withMessageContaining("queue pair " + pair.number());
+      hosts.connect(Connection.DEFAULT);
+      pair.postInvalidate(2, key, 0);
+      hosts.await(hosts.near, 2);
+      assertThatCode(key::close).doesNotThrowAnyException();
+    }
+  }
+
+  @Test
+  void fastKeyWhoseQueuePairIsClosedIsClosedWhateverWasPosted() {
+    try (TwoHosts hosts = new TwoHosts(WireFaults.NONE, QueuePair.REGISTER_SEGMENTS);
+        CompletionQueue queue = hosts.near.hca().newCompletionQueue(4)) {
+      QueuePair other = hosts.near.hca().newQueuePair(hosts.near.domain(), queue, queue, 2, QueuePair.REGISTER_SEGMENTS);
+      FastKey key = hosts.near.hca().newFastKey(hosts.near.domain(), 1);
+      other.postRegister(1, key, VA, PAGE, ALL, 0);
+      QueuePair pair = hosts.near.pair();
+      assertThatIllegalStateException().isThrownBy(() -> pair.postInvalidate(1, key, 0)).withMessageContaining("queue pair " + other.number());
+      other.close();
+      assertThatCode(key::close).doesNotThrowAnyException();
+    }
+  }
+
+  @Test
   void closedFastKeyIsNeitherRegisteredNorInvalidated() {
     try (TwoHosts hosts = new TwoHosts(WireFaults.NONE, QueuePair.REGISTER_SEGMENTS)) {
       FastKey key = hosts.near.hca().newFastKey(hosts.near.domain(), 1);
