@@ -35,6 +35,11 @@ final class CommandChannel implements AutoCloseable {
     registers.write32(RegisterLayout.COMMAND_LOW, (int) buffer.dmaAddress());
   }
 
+  /** Return the adapter's name, for messages. */
+  String name() {
+    return name;
+  }
+
   /** Execute a command about one thing that has a number. */
   void execute(int opcode, int number) {
     execute(opcode, bytes -> CommandLayout.NUMBER.set(bytes, 0, number));

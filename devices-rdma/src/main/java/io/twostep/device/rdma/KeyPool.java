@@ -45,9 +45,13 @@ final class KeyPool {
     idleNanos = config.idleKeyNanos();
   }
 
-  /** Return a key that permits nothing; all its entries are absent if it faults. */
+  /**
+   * Return a key that permits nothing; all its entries are absent if it faults.
+   *
+   * @throws IllegalArgumentException if no adapter can be asked for as many entries
+   */
   AdapterKey take(int mode, boolean faults, long entries) {
-    KeyShape shape = KeyShape.of(mode, faults, entries);
+    KeyShape shape = KeyShape.of(commands.name(), mode, faults, entries);
     AdapterKey key = parked(shape);
     if (key == null) {
       return make(shape);

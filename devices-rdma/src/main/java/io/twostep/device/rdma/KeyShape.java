@@ -12,7 +12,23 @@ import io.twostep.device.rdma.wire.MttLayout;
  * @param logEntries room for translation entries, as a power of two
  */
 record KeyShape(int mode, boolean faults, int logEntries) {
-  /** Return the smallest shape with room for {@code entries}. */
+  private static final int LOG_MOST_OCTWORDS = 31;
+
+  /**
+   * Return the smallest shape with room for {@code entries}.
+   *
+   * @throws IllegalArgumentException if no adapter can be asked for as many, naming {@code owner}
+   */
+  static KeyShape of(String owner, int mode, boolean faults, long entries) {
+    KeyShape shape = of(mode, faults, entries);
+    int most = LOG_MOST_OCTWORDS + Integer.numberOfTrailingZeros(MkeyLayout.OCTWORD / shape.entrySize());
+    if (shape.logEntries > most) {
+      throw new IllegalArgumentException("%s: a key of %d translation entries; there may be %d: register in parts".formatted(owner, entries, 1L << most));
+    }
+    return shape;
+  }
+
+  /** Return the smallest shape with room for {@code entries}, which are few. */
   static KeyShape of(int mode, boolean faults, long entries) {
     return new KeyShape(mode, faults, Long.SIZE - Long.numberOfLeadingZeros(Math.max(1, entries - 1)));
   }

@@ -285,6 +285,19 @@ class CarelessCallerTest {
   }
 
   @Test
+  void keyOfMoreEntriesThanAnAdapterCanBeAskedForIsRefusedWithTheRule() {
+    try (TwoHosts hosts = new TwoHosts(WireFaults.NONE)) {
+      Hca hca = hosts.near.hca();
+      long made = hca.keys().made();
+      assertThatIllegalArgumentException()
+          .isThrownBy(() -> hca.registerOnDemand(hosts.near.domain(), 0, (1L << 44) + 1, ALL, (address, demanded, length, write) -> false))
+          .withMessageContaining("0000:01:00.0")
+          .withMessageContaining("4294967297 translation entries");
+      assertThat(hca.keys().made()).isEqualTo(made);
+    }
+  }
+
+  @Test
   void closedQueuePairsKeepTheirRoomInTheEventQueueUntilTheirFaultsAreServed() {
     try (TwoHosts hosts = new TwoHosts(WireFaults.NONE, 2, new HcaConfig(64, 60_000_000_000L, 64 << 10, 8, 60_000_000_000L, 0))) {
       Hca hca = hosts.near.hca();

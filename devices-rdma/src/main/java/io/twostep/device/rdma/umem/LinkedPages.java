@@ -40,7 +40,7 @@ final class LinkedPages {
     this.pageSize = pageSize;
     shift = Long.numberOfTrailingZeros(pageSize);
     translates = mapper.limits().translates();
-    int pages = Math.toIntExact(length >>> shift);
+    int pages = page(length);
     linked = new BitSet(pages);
     writable = new BitSet(pages);
     batch = mapper.newBatch();

@@ -100,6 +100,11 @@ public final class OnDemandSource {
     if (length <= 0 || ((start | length) & (pageSize - 1)) != 0) {
       throw new IllegalArgumentException("%s: a region %#x+%#x must consist of whole pages of %#x".formatted(process.name(), start, length, pageSize));
     }
+    if (length / pageSize > Integer.MAX_VALUE) {
+      throw new IllegalArgumentException(
+          "%s: a region %#x+%#x of %s has more than %d pages of %#x; register it in parts"
+              .formatted(mapper.slot().address(), start, length, process.name(), Integer.MAX_VALUE, pageSize));
+    }
     requireOnDemand(pageSize);
     return new OnDemandUmem(this, start, length, pageSize, access, table, afterChange);
   }

@@ -1,6 +1,7 @@
 package io.twostep.device.rdma.umem;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
@@ -270,6 +271,20 @@ class OnDemandUmemTest {
           catchThrowableOfType(DmaMappingException.class, () -> source.register(va, PAGE, ACCESS, new TestPageTable(rig.probe)));
       assertThat(refused.reason()).isEqualTo(Reason.UNSUPPORTED);
       assertThat(refused).hasMessageContaining("0000:01:00.0").hasMessageContaining("CPU caches");
+    }
+  }
+
+  @Test
+  void regionOfMorePagesThanCanBeCountedIsRefusedWithTheRule() {
+    try (Rig rig = Rig.translated();
+        ProcessMemory process = new ProcessMemory("p", rig.pool)) {
+      OnDemandSource source = new OnDemandSource(rig.mapper, process, rig.machine.timers());
+      assertThatIllegalArgumentException()
+          .isThrownBy(() -> source.register(PAGE, PAGE << 31, ACCESS, new TestPageTable(rig.probe)))
+          .withMessageContaining("0000:01:00.0")
+          .withMessageContaining("0x1000+0x80000000000")
+          .withMessageContaining("2147483647 pages");
+      assertThat(process.statistics().subscriptions()).isZero();
     }
   }
 
