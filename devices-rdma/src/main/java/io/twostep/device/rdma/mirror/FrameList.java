@@ -18,9 +18,9 @@ final class FrameList {
     return count;
   }
 
-  /** Take one share off each; what becomes free, now or later, is reused only if {@code proved}. */
-  void release(FramePool pool, boolean proved) {
-    pool.release(frames, count, proved);
+  /** Take one share off each. */
+  void release(FramePool pool) {
+    pool.release(frames, count);
     count = 0;
   }
 }

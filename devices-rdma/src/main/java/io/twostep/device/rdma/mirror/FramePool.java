@@ -34,7 +34,7 @@ public final class FramePool implements AutoCloseable {
   private final FreeFrames small = new FreeFrames();
   private final FreeFrames huge = new FreeFrames();
 
-  /** Frames that a device was not proved away from when one of their holders let go; others may hold them on, and let go later. */
+  /** Frames that a device was not proved away from: their holders let go of them now or later, and nobody is given them then. */
   private final BitSet unproved = new BitSet();
 
   private long inUse;
@@ -159,13 +159,17 @@ public final class FramePool implements AutoCloseable {
     }
   }
 
-  /** Take one share off each frame; what becomes free, now or later, is reused only if {@code proved}. */
-  synchronized void release(int[] frames, int count, boolean proved) {
+  /** Never reuse a frame once nobody holds it any more. */
+  synchronized void quarantine(int frame) {
+    if (frame != zeroFrame) {
+      unproved.set(frame);
+    }
+  }
+
+  /** Take one share off each frame. */
+  synchronized void release(int[] frames, int count) {
     for (int i = 0; i < count; i++) {
       if (frames[i] != zeroFrame) {
-        if (!proved) {
-          unproved.set(frames[i]);
-        }
         shares[frames[i]]--;
         freeIfUnused(frames[i]);
       }

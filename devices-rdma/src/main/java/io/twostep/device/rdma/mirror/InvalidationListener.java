@@ -7,11 +7,12 @@ public interface InvalidationListener {
   /**
    * Stop using the pages; they change when this has returned.
    *
-   * <p>It may mark pages dirty, but must neither touch nor fault memory of the process, nor close its subscription.
+   * <p>It may mark pages dirty, and quarantine them, but must neither touch nor fault memory of the process, nor close its subscription.
    *
    * @param start first byte of the range, clipped to the subscription
    * @param length bytes, whole pages
-   * @throws RuntimeException if a device could not be proved away: frames that the change sets free are then kept out of circulation for good
+   * @throws RuntimeException if a device could not be proved away: the frames of this range are then kept out of circulation for good, those that the change sets free and those that it leaves
+   *     in place
    */
   void start(long start, long length, InvalidationReason reason);
 

@@ -9,16 +9,26 @@ import org.slf4j.LoggerFactory;
 final class Notifier {
   private static final Logger LOG = LoggerFactory.getLogger(Notifier.class);
 
+  private final Unproved unproved;
   private final List<Change> active = new ArrayList<>();
   private SubscriptionIndex subscriptions = SubscriptionIndex.EMPTY;
   private long changes;
+
+  /** Hears of ranges that a subscriber could not let go of, before they change. */
+  @FunctionalInterface
+  interface Unproved {
+    void quarantine(long start, long length);
+  }
+
+  Notifier(Unproved unproved) {
+    this.unproved = unproved;
+  }
 
   /** A range that changes. */
   static final class Change {
     final long start;
     final long end;
     final InvalidationReason reason;
-    boolean proved = true;
 
     Change(long start, long end, InvalidationReason reason) {
       this.start = start;
@@ -62,19 +72,19 @@ final class Notifier {
           });
     }
     for (Subscription subscription : concerned) {
-      change.proved &= start(subscription, change);
+      start(subscription, change);
     }
     return change;
   }
 
-  private boolean start(Subscription subscription, Change change) {
+  private void start(Subscription subscription, Change change) {
     long from = Math.max(change.start, subscription.start);
+    long length = Math.min(change.end, subscription.end) - from;
     try {
-      subscription.listener.start(from, Math.min(change.end, subscription.end) - from, change.reason);
-      return true;
+      subscription.listener.start(from, length, change.reason);
     } catch (RuntimeException e) {
       LOG.warn("frames of {} are kept out of circulation: a device could not be proved away", range(change), e);
-      return false;
+      unproved.quarantine(from, length);
     } finally {
       synchronized (this) {
         subscription.running--;

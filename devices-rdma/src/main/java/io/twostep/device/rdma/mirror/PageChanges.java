@@ -84,6 +84,15 @@ final class PageChanges {
     return Pte.withSlot(pte, swap.put(pool.segment(frame), pool.offsetInChunk(frame)));
   }
 
+  void quarantine(Mapping mapping, long from, long to) {
+    int last = mapping.index(to - 1);
+    for (int i = mapping.index(from); i <= last; i++) {
+      if (Pte.has(mapping.ptes[i], Pte.PRESENT)) {
+        pool.quarantine(Pte.frame(mapping.ptes[i]));
+      }
+    }
+  }
+
   void markDirty(Mapping mapping, long from, long to) {
     int last = mapping.index(to - 1);
     for (int i = mapping.index(from); i <= last; i++) {
@@ -134,7 +143,7 @@ final class PageChanges {
     if (count > 0) {
       FrameList freed = new FrameList();
       drop(twin, twin.start, twin.start + ((long) count << twin.pageShift), freed);
-      freed.release(pool, true);
+      freed.release(pool);
     }
   }
 

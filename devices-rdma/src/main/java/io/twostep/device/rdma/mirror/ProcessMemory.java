@@ -23,7 +23,7 @@ public final class ProcessMemory implements AutoCloseable {
   private final PageFaults faults;
   private final PageAccess access;
   private final PageChanges changes;
-  private final Notifier notifier = new Notifier();
+  private final Notifier notifier = new Notifier(this::quarantine);
   private final ReentrantReadWriteLock lock = new ReentrantReadWriteLock();
   private final AtomicInteger forks = new AtomicInteger();
   private long nextFree = LOWEST;
@@ -235,7 +235,7 @@ public final class ProcessMemory implements AutoCloseable {
         lock.writeLock().unlock();
       }
     } finally {
-      freed.release(pool, change.proved);
+      freed.release(pool);
       notifier.end(change);
     }
   }
@@ -327,6 +327,23 @@ public final class ProcessMemory implements AutoCloseable {
       }
     } finally {
       lock.writeLock().unlock();
+    }
+  }
+
+  /**
+   * Never give anybody the frames that the range has now, once nobody holds them any more: for who lets go of pages without a proof that a device did. Also for a listener's start.
+   *
+   * @param va a whole page, as {@code length}
+   */
+  public void quarantine(long va, long length) {
+    requirePages(va, length, pool.pageSize());
+    lock.readLock().lock();
+    try {
+      for (Mapping mapping : mappings.within(va, va + length)) {
+        changes.quarantine(mapping, Math.max(va, mapping.start), Math.min(va + length, mapping.end));
+      }
+    } finally {
+      lock.readLock().unlock();
     }
   }
 

@@ -28,14 +28,21 @@ final class LinkedPages {
   private final LinkBatch pending;
   private final AtomicLong count = new AtomicLong();
   private final LongAdder everLinked;
+  private final PageSink unproved;
 
-  /** Hears of pages that the device could write until they were unlinked. */
-  interface DirtySink {
-    void dirty(long offset, long length);
+  /** Hears of pages. */
+  interface PageSink {
+    void accept(long offset, long length);
   }
 
-  LinkedPages(DmaMapper mapper, long length, long pageSize, DmaDirection direction, DevicePageTable table, LongAdder everLinked) {
+  /**
+   * Make a region with nothing linked.
+   *
+   * @param unproved told of pages that count as not linked though the invalidation was not confirmed: their memory must not be reused
+   */
+  LinkedPages(DmaMapper mapper, long length, long pageSize, DmaDirection direction, DevicePageTable table, LongAdder everLinked, PageSink unproved) {
     this.everLinked = everLinked;
+    this.unproved = unproved;
     this.table = table;
     this.pageSize = pageSize;
     shift = Long.numberOfTrailingZeros(pageSize);
@@ -123,7 +130,7 @@ final class LinkedPages {
     try {
       pending.link();
     } catch (RuntimeException e) {
-      noteLeftovers(from, to);
+      noteLeftovers(from, to, e.getSuppressed().length == 0);
       throw e;
     }
     note(from, to);
@@ -133,10 +140,12 @@ final class LinkedPages {
   }
 
   /** Note pages of a link that failed and could not be undone: translation leads to them until they are unlinked. */
-  private void noteLeftovers(int from, int to) {
+  private void noteLeftovers(int from, int to, boolean undone) {
     for (int page = from; page < to; page++) {
       if (window.isLinked((long) page << shift)) {
         note(page, page + 1);
+      } else if (!undone) {
+        unproved.accept((long) page << shift, pageSize);
       }
     }
   }
@@ -201,35 +210,42 @@ final class LinkedPages {
   /**
    * Unlink linked pages and invalidate once for all, then tell which of them the device could write.
    *
-   * @throws io.twostep.dma.DmaMappingException QUARANTINED if the invalidation was not confirmed; they count as unlinked, but their memory must not be reused
+   * @throws io.twostep.dma.DmaMappingException QUARANTINED if the invalidation was not confirmed; they count as unlinked
    */
-  void unlink(long offset, long length, DirtySink dirty) {
+  void unlink(long offset, long length, PageSink dirty) {
     int from = page(offset);
     int end = page(offset + length);
+    int unlinked = from;
+    boolean proved = false;
     try {
       for (int page = linked.nextSetBit(from); page >= 0 && page < end; ) {
         int next = Math.min(end, linked.nextClearBit(page));
         window.unlink((long) page << shift, (long) (next - page) << shift, batch);
-        linked.clear(page, next);
+        unlinked = next;
         count.addAndGet(page - next);
         page = linked.nextSetBit(next);
       }
     } finally {
       try {
         batch.complete();
+        proved = true;
       } finally {
-        tellDirty(from, end, dirty);
+        if (!proved) {
+          tell(linked, from, unlinked, unproved);
+        }
+        linked.clear(from, unlinked);
+        tell(writable, from, end, dirty);
+        writable.clear(from, end);
       }
     }
   }
 
-  private void tellDirty(int from, int end, DirtySink dirty) {
-    for (int page = writable.nextSetBit(from); page >= 0 && page < end; ) {
-      int next = Math.min(end, writable.nextClearBit(page));
-      dirty.dirty((long) page << shift, (long) (next - page) << shift);
-      page = writable.nextSetBit(next);
+  private void tell(BitSet pages, int from, int end, PageSink sink) {
+    for (int page = pages.nextSetBit(from); page >= 0 && page < end; ) {
+      int next = Math.min(end, pages.nextClearBit(page));
+      sink.accept((long) page << shift, (long) (next - page) << shift);
+      page = pages.nextSetBit(next);
     }
-    writable.clear(from, end);
   }
 
   private int page(long offset) {

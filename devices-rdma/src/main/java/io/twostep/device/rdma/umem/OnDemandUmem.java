@@ -54,7 +54,7 @@ public final class OnDemandUmem implements AutoCloseable {
     this.faults = source.faults();
     this.afterChange = afterChange;
     writable = AccessFlags.writes(access);
-    pages = new LinkedPages(source.mapper(), length, pageSize, AccessFlags.direction(access), table, source.linked());
+    pages = new LinkedPages(source.mapper(), length, pageSize, AccessFlags.direction(access), table, source.linked(), this::quarantine);
     try {
       subscription = process.subscribe(start, length, new Listener());
     } catch (RuntimeException e) {
@@ -140,6 +140,10 @@ public final class OnDemandUmem implements AutoCloseable {
       letGo(offset, bytes, e);
       throw e;
     }
+  }
+
+  private void quarantine(long offset, long bytes) {
+    process.quarantine(start + offset, bytes);
   }
 
   private void requireUsable() {

@@ -6,6 +6,8 @@ import io.twostep.dma.MemoryPlacement;
 import io.twostep.machine.model.ModelMachine;
 import io.twostep.machine.model.ModelMachineConfig;
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -52,6 +54,34 @@ class UnprovedFramesTest {
     pinned.close();
     assertThat(pool.quarantinedFrames()).isEqualTo(1);
     assertThat(pool.framesInUse()).isZero();
+  }
+
+  @Test
+  void aFrameThatTheChangeLeftInPlaceIsNotReusedAfterTheNextOne() {
+    write();
+    changeUnproved(() -> process.protect(va, PAGE, false));
+    process.discard(va, PAGE);
+    assertThat(pool.quarantinedFrames()).isEqualTo(1);
+  }
+
+  @Test
+  void aFrameThatAForkLeftInPlaceIsNotReusedOnceBothHaveLetGo() {
+    write();
+    List<ProcessMemory> children = new ArrayList<>();
+    changeUnproved(() -> children.add(process.fork()));
+    process.discard(va, PAGE);
+    assertThat(pool.quarantinedFrames()).as("still the child's").isZero();
+    children.getFirst().close();
+    assertThat(pool.quarantinedFrames()).isEqualTo(1);
+  }
+
+  @Test
+  void framesThatTheDeviceNeverHadAreReused() {
+    long other = process.map(PAGE, true);
+    process.write(other, MemorySegment.ofArray(new byte[] {1}), 0, 1);
+    write();
+    changeUnproved(process::close);
+    assertThat(pool.quarantinedFrames()).isEqualTo(1);
   }
 
   @Test

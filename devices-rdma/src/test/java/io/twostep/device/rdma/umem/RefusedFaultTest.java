@@ -18,10 +18,13 @@ import io.twostep.dma.spi.LayerBackend;
 import io.twostep.dma.spi.MappingState;
 import io.twostep.dma.spi.ModelHost.SlotOptions;
 import io.twostep.dma.spi.Retirement;
+import io.twostep.machine.model.FailNth;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Faults that fail when a part of what they ask for is done, and pages that the host does not unlink: the device reaches nothing that is not the process's, and keeps no entry that nobody would take away. */
@@ -138,6 +141,42 @@ class RefusedFaultTest {
         }
       }
     }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"protect, 1, 1", "close, 1, 2", "a fault that cannot be undone, 1, 1", "what a fault that fails lets go of, 2, 2"})
+  void aPageWhoseInvalidationWasNotConfirmedIsNeverReusedThoughItWasLeftInPlace(String how, int invalidation, int pages) {
+    try (Rig rig = Rig.translated()) {
+      RefusingHost host = new RefusingHost();
+      rig.mapper.restack(DmaStack.of(rig.iommu, host));
+      try (ProcessMemory process = new ProcessMemory("p", rig.pool)) {
+        long va = process.map(3 * PAGE, true);
+        write(process, va);
+        write(process, va + PAGE);
+        OnDemandUmem umem = new OnDemandSource(rig.mapper, process, rig.machine.timers()).register(va, 3 * PAGE, ACCESS, new TestPageTable(rig.probe));
+        assertThat(umem.linkedPages()).isEqualTo(2);
+        rig.machine.failNth().arm(FailNth.Kind.INVALIDATE, invalidation);
+        switch (how) {
+          case "protect" -> process.protect(va, PAGE, false);
+          case "close" -> assertReason(Reason.QUARANTINED, umem::close);
+          default -> {
+            host.publishes = 1;
+            assertReason(Reason.PIN_LIMIT, () -> umem.fault(va, 3 * PAGE, FaultMode.WRITE));
+          }
+        }
+        assertThat(rig.machine.failNth().fired()).isTrue();
+        umem.close();
+        assertThat(rig.pool.quarantinedFrames()).as("still the process's").isZero();
+        process.discard(va, 3 * PAGE);
+        assertThat(rig.pool.quarantinedFrames()).isEqualTo(pages);
+      }
+      rig.slot.reset();
+      rig.mapper.releaseQuarantined();
+    }
+  }
+
+  private static void assertReason(Reason reason, ThrowingCallable call) {
+    assertThat(catchThrowableOfType(DmaMappingException.class, call).reason()).isEqualTo(reason);
   }
 
   private static void write(ProcessMemory process, long va) {
