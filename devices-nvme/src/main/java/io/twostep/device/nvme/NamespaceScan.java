@@ -15,6 +15,9 @@ final class NamespaceScan {
   private static final ValueLayout.OfInt LIST_ENTRY = ValueLayout.JAVA_INT.withOrder(ByteOrder.LITTLE_ENDIAN);
   private static final int LIST_ENTRIES = IdentifyCommandLayout.DATA_SIZE / 4;
 
+  /** The most namespaces that are believed: each costs commands and memory, and a hostile controller may name all numbers there are. */
+  private static final int MOST = 1 << 16;
+
   private final NvmeController controller;
   private final ControllerCore core;
   private final DmaBuffer buffer;
@@ -29,7 +32,7 @@ final class NamespaceScan {
   /**
    * Describe every active namespace, in order of their ids.
    *
-   * @throws NvmeException if the description of one does not arrive
+   * @throws NvmeException if the description of one does not arrive, or the controller names more than any has, or not in order
    */
   List<NvmeNamespace> scan() {
     List<NvmeNamespace> found = new ArrayList<>();
@@ -50,20 +53,34 @@ final class NamespaceScan {
           BringUp.identify("list namespaces", IdentifyCommandLayout.CNS_ACTIVE_NAMESPACES, buffer).namespace(last);
       if (!core.admin().executeIfSupported(list)) {
         // Before version 1.1 there was no list: all numbers up to the count are tried.
-        for (int id = 1; id <= core.facts().namespaces(); id++) {
-          ids.add(id);
+        for (int id = 1; Integer.compareUnsigned(id, core.facts().namespaces()) <= 0; id++) {
+          add(ids, id);
         }
         return ids;
       }
       for (int i = 0; i < LIST_ENTRIES; i++) {
         int id = buffer.segment().get(LIST_ENTRY, i * 4L);
-        if (Integer.compareUnsigned(id, last) <= 0) {
+        if (id == 0) {
           return ids;
         }
-        ids.add(id);
+        if (Integer.compareUnsigned(id, last) <= 0) {
+          throw protocol("it lists namespace " + Integer.toUnsignedString(id) + " behind namespace " + Integer.toUnsignedString(last) + "; ids ascend");
+        }
+        add(ids, id);
         last = id;
       }
     }
+  }
+
+  private void add(List<Integer> ids, int id) {
+    if (ids.size() == MOST) {
+      throw protocol("it says that it has more than " + MOST + " namespaces");
+    }
+    ids.add(id);
+  }
+
+  private NvmeException protocol(String what) {
+    return NvmeException.ofController(core.name(), NvmeErrorKind.PROTOCOL, what);
   }
 
   private @Nullable NvmeNamespace identify(int id) {
@@ -79,7 +96,7 @@ final class NamespaceScan {
     }
     String wrong = NamespaceFormat.wrongWith(data);
     if (wrong != null) {
-      throw NvmeException.ofController(core.name(), NvmeErrorKind.PROTOCOL, "namespace " + Integer.toUnsignedString(id) + " has " + wrong);
+      throw protocol("namespace " + Integer.toUnsignedString(id) + " has " + wrong);
     }
     AdminCommand ofCommandSet =
         BringUp.identify("identify NVM namespace", IdentifyCommandLayout.CNS_COMMAND_SET_NAMESPACE, buffer).namespace(id);

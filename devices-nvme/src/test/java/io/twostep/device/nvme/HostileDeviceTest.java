@@ -7,16 +7,24 @@ import io.twostep.device.nvme.model.FaultPlan;
 import io.twostep.device.nvme.model.FaultPlan.Kind;
 import io.twostep.device.nvme.model.NvmeModelConfig;
 import io.twostep.device.nvme.wire.CapLayout;
+import io.twostep.device.nvme.wire.IdentifyControllerLayout;
 import io.twostep.device.nvme.wire.IdentifyNamespaceLayout;
 import io.twostep.device.nvme.wire.NvmControllerLayout;
 import io.twostep.device.nvme.wire.RegisterLayout;
 import io.twostep.device.nvme.wire.SqeLayout;
+import io.twostep.device.nvme.wire.StatusCode;
 import io.twostep.dma.DmaMappingException;
 import io.twostep.dma.MemoryBlock;
 import io.twostep.machine.model.ModelMachine;
+import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
 import java.util.Map;
+import java.util.PrimitiveIterator;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.IntSupplier;
 import java.util.random.RandomGenerator;
+import java.util.stream.IntStream;
 import org.assertj.core.api.InstanceOfAssertFactories;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -91,6 +99,60 @@ class HostileDeviceTest {
           .hasMessageContaining("0000:01:00.0")
           .hasMessageContaining("134217728");
       assertThat(rig.mappers).allSatisfy(mapper -> assertThat(mapper.liveMappings()).isZero());
+    }
+  }
+
+  private static final ValueLayout.OfInt LIST_ENTRY = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
+  /** Let every list of namespaces that comes have these ids and no others. */
+  private static void listNamespaces(Rig rig, IntSupplier ids) {
+    rig.registers.changePages(
+        page -> {
+          for (int at = 0; at < page.length; at += Integer.BYTES) {
+            MemorySegment.ofArray(page).set(LIST_ENTRY, at, ids.getAsInt());
+          }
+        });
+  }
+
+  @Test
+  void listOfNamespacesThatNeverEndsIsNotFollowed() {
+    try (Rig rig = new Rig(CONTROLLER);
+        NvmeController controller = rig.open()) {
+      AtomicInteger last = new AtomicInteger();
+      listNamespaces(rig, last::incrementAndGet);
+      assertThatThrownBy(controller::rescan)
+          .isInstanceOf(NvmeException.class)
+          .hasMessageContaining("0000:01:00.0")
+          .hasMessageContaining("more than 65536 namespaces");
+      assertThat(last.get()).isEqualTo((1 << 16) + 1024);
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {3, 5})
+  void listOfNamespacesThatDoesNotAscendIsRefused(int second) {
+    try (Rig rig = new Rig(CONTROLLER);
+        NvmeController controller = rig.open()) {
+      PrimitiveIterator.OfInt ids = IntStream.concat(IntStream.of(5, second), IntStream.iterate(0, id -> 0)).iterator();
+      listNamespaces(rig, ids::nextInt);
+      assertThatThrownBy(controller::rescan)
+          .isInstanceOf(NvmeException.class)
+          .hasMessageContaining("0000:01:00.0")
+          .hasMessageContaining("namespace " + second + " behind namespace 5");
+    }
+  }
+
+  @Test
+  void countOfNamespacesThatNobodyHasIsNotFollowed() {
+    try (Rig rig = new Rig(CONTROLLER)) {
+      // Of the identify structure of the controller: NN.
+      rig.registers.lieInPages(IdentifyControllerLayout.NN.offset() + 2, 1);
+      // The third command asks for the list: a controller before version 1.1 has none.
+      rig.model.faults().onCommand(0, 3, Kind.FAIL, StatusCode.INVALID_FIELD);
+      assertThatThrownBy(() -> rig.open(NvmeConfig.DEFAULT.withIoQueues(0)))
+          .isInstanceOf(NvmeException.class)
+          .hasMessageContaining("0000:01:00.0")
+          .hasMessageContaining("more than 65536 namespaces");
     }
   }
 

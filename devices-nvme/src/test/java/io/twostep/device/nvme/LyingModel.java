@@ -7,6 +7,8 @@ import java.lang.foreign.ValueLayout;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 
 /** A controller whose registers and descriptions say what a test wants; everything else is the model's. Registers are told and read in 32 bits. */
 final class LyingModel implements DeviceModel {
@@ -16,6 +18,7 @@ final class LyingModel implements DeviceModel {
   private final Map<Long, Integer> lies = new ConcurrentHashMap<>();
   private final Map<Long, Runnable> watched = new ConcurrentHashMap<>();
   private final Map<Integer, Byte> liesInPages = new ConcurrentHashMap<>();
+  private volatile @Nullable Consumer<byte[]> pageChange;
   private volatile boolean silent;
   private volatile BusMaster bus;
 
@@ -31,6 +34,11 @@ final class LyingModel implements DeviceModel {
   /** Let the byte at {@code offset} of whatever is written as a whole page, such as every identify structure, be {@code value} from now on. */
   void lieInPages(int offset, int value) {
     liesInPages.put(offset, (byte) value);
+  }
+
+  /** Let {@code change} change whatever is written as a whole page, from now on. */
+  void changePages(Consumer<byte[]> change) {
+    pageChange = change;
   }
 
   /** Tell whether the controller may master the bus. */
@@ -98,7 +106,7 @@ final class LyingModel implements DeviceModel {
 
           @Override
           public int write(long dmaAddress, MemorySegment source, long offset, long length) {
-            return liesInPages.isEmpty() || length != PAGE
+            return (liesInPages.isEmpty() && pageChange == null) || length != PAGE
                 ? to.write(dmaAddress, source, offset, length)
                 : to.write(dmaAddress, lied(source.asSlice(offset, length)), 0, length);
           }
@@ -109,6 +117,10 @@ final class LyingModel implements DeviceModel {
   private MemorySegment lied(MemorySegment page) {
     byte[] bytes = page.toArray(ValueLayout.JAVA_BYTE);
     liesInPages.forEach((at, value) -> bytes[at] = value);
+    Consumer<byte[]> change = pageChange;
+    if (change != null) {
+      change.accept(bytes);
+    }
     return MemorySegment.ofArray(bytes);
   }
 
