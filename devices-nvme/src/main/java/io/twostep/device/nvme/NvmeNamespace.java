@@ -353,15 +353,29 @@ public final class NvmeNamespace {
     return protection == null ? 0 : protection.referenceTag(initial, index);
   }
 
-  /** Return the most blocks of one command. */
+  /**
+   * Return the most blocks of one command.
+   *
+   * @param maxBytes the most bytes that it moves
+   * @throws IllegalArgumentException if that is less than a block
+   */
   long maxBlocks(NvmeOperation operation, long bytesPerBlock, long maxBytes) {
     return switch (operation) {
-      case READ, WRITE, COMPARE -> Math.min(Math.max(1, maxBytes / bytesPerBlock), ReadWriteCommandLayout.MAX_BLOCKS);
+      case READ, WRITE, COMPARE -> Math.min(blocksMoved(operation, bytesPerBlock, maxBytes), ReadWriteCommandLayout.MAX_BLOCKS);
       case WRITE_ZEROES -> wholeBlocksOf(core.limits().writeZeroesBytes(), bytesPerBlock);
       case VERIFY -> wholeBlocksOf(core.limits().verifyBytes(), bytesPerBlock);
       case TRIM -> Math.min(core.limits().trimRanges() * core.limits().trimRangeBlocks(), core.limits().trimBlocks());
       case FLUSH -> 0;
     };
+  }
+
+  private long blocksMoved(NvmeOperation operation, long bytesPerBlock, long maxBytes) {
+    if (maxBytes < bytesPerBlock) {
+      throw new IllegalArgumentException(
+          "%s: %s of namespace %d, which has blocks of %d bytes, and one command may move %d at the most; set max-transfer to a block or more, or to 0 if it is the controller that moves no more"
+              .formatted(core.name(), operation, id, bytesPerBlock, maxBytes));
+    }
+    return maxBytes / bytesPerBlock;
   }
 
   private static long wholeBlocksOf(long limit, long bytesPerBlock) {

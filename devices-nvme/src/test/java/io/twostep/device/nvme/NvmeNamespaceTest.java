@@ -42,6 +42,25 @@ class NvmeNamespaceTest {
   }
 
   @Test
+  void blocksLargerThanOneCommandMayMoveAreRefusedWithTheRule() {
+    NvmeModelConfig large = NvmeModelConfig.DEFAULT.with(c -> c.namespaces(NamespaceConfig.ofMemory(1000, 4096)));
+    try (Rig rig = new Rig(large);
+        NvmeController controller = rig.open(NvmeConfig.DEFAULT.withMaxTransfer(2048))) {
+      NvmeNamespace namespace = controller.namespace(1);
+      MemoryBlock memory = rig.memory(8192);
+      assertThatThrownBy(() -> namespace.read(0, memory))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessageContaining("0000:01:00.0")
+          .hasMessageContaining("namespace 1")
+          .hasMessageContaining("blocks of 4096 bytes")
+          .hasMessageContaining("2048")
+          .hasMessageContaining("max-transfer");
+      assertThatThrownBy(() -> namespace.read(0, MemorySegment.ofArray(new byte[4096]))).hasMessageContaining("max-transfer");
+      namespace.writeZeroes(0, 1);
+    }
+  }
+
+  @Test
   void machineMemoryIsMovedInPlaceFromItsMiddle() {
     try (Rig rig = new Rig(NvmeModelConfig.DEFAULT);
         NvmeController controller = rig.open()) {
