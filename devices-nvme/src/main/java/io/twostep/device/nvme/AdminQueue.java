@@ -186,9 +186,16 @@ final class AdminQueue implements AutoCloseable {
     }
   }
 
-  /** Ask the controller to abort a command, without waiting; false if it takes no more of these now. */
+  /** Enter unless somebody waits for a command inside, which takes as long as the controller likes: another thread, or this one, if an interrupt came in a pause. */
+  private boolean tryEnter() {
+    return !lock.isHeldByCurrentThread() && lock.tryLock();
+  }
+
+  /** Ask the controller to abort a command, without waiting; false if it takes no more of these now, or a command is waited for. */
   boolean tryAbort(int queueId, int commandId, int limit) {
-    lock.lock();
+    if (!tryEnter()) {
+      return false;
+    }
     try {
       if (broken || abortsOutstanding >= limit) {
         return false;
@@ -211,9 +218,11 @@ final class AdminQueue implements AutoCloseable {
     }
   }
 
-  /** Tell whether waiting for room for an abort is in vain: a command ran out of time, be it an abort, which nobody waits for. */
+  /** Tell whether waiting for room for an abort is in vain: a command ran out of time, be it an abort, which nobody waits for. Whoever waits for one finds out himself. */
   boolean isHung() {
-    lock.lock();
+    if (!tryEnter()) {
+      return false;
+    }
     try {
       if (broken) {
         return true;
@@ -248,9 +257,9 @@ final class AdminQueue implements AutoCloseable {
     }
   }
 
-  /** Look for completions unless another thread does; tell whether an event waits to be taken. */
+  /** Look for completions unless somebody does; tell whether an event waits to be taken. */
   boolean hasEvents() {
-    if (!lock.tryLock()) {
+    if (!tryEnter()) {
       return false;
     }
     try {

@@ -62,7 +62,7 @@ final class CommandDeadlines {
     }
   }
 
-  /** Abort a late command, or want a reset. Its memory stays mapped: an abort is not a completion. */
+  /** Abort a late command, at the next look if not now, or want a reset. Its memory stays mapped: an abort is not a completion. */
   private void expire(IoRequest request, long now) {
     if (core.wantResetIfBroken()) {
       return;
@@ -75,8 +75,6 @@ final class CommandDeadlines {
       request.deadline = later(now);
     } else if (core.admin().isHung()) {
       core.wantReset("a command on queue " + queueId + " is late and cannot be aborted: admin commands hang");
-    } else {
-      request.deadline = later(now);
     }
   }
 }

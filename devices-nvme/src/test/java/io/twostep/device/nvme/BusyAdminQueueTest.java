@@ -1,0 +1,117 @@
+package io.twostep.device.nvme;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.twostep.device.nvme.model.FaultPlan;
+import io.twostep.device.nvme.model.FaultPlan.Kind;
+import io.twostep.device.nvme.model.NvmeModelConfig;
+import io.twostep.dma.DeviceLimits;
+import io.twostep.dma.DmaMapper;
+import io.twostep.dma.spi.DeviceSlot;
+import io.twostep.dma.spi.DriverContext;
+import io.twostep.dma.spi.Machine;
+import io.twostep.dma.spi.Settings;
+import io.twostep.dma.spi.Timers;
+import org.junit.jupiter.api.Test;
+
+/** A thread that polls while another waits for an admin command, which may take a minute. */
+class BusyAdminQueueTest {
+  private static final long SECOND = 1_000_000_000L;
+
+  /** The machine's clock, which a test puts forward, and which tells of the next pause. */
+  private static final class HookedTimers implements Timers {
+    private final Timers real;
+    private long ahead;
+    private Runnable onPause = () -> {};
+
+    HookedTimers(Timers real) {
+      this.real = real;
+    }
+
+    @Override
+    public long nanoTime() {
+      return real.nanoTime() + ahead;
+    }
+
+    @Override
+    public Timer schedule(long delayNanos, Runnable task) {
+      return real.schedule(delayNanos, task);
+    }
+
+    @Override
+    public void pause() {
+      Runnable hook = onPause;
+      onPause = () -> {};
+      hook.run();
+      real.pause();
+    }
+  }
+
+  private static DriverContext context(Rig rig, Timers timers) {
+    DriverContext usual = rig.context();
+    return new DriverContext() {
+      @Override
+      public DeviceSlot slot() {
+        return usual.slot();
+      }
+
+      @Override
+      public Machine machine() {
+        return usual.machine();
+      }
+
+      @Override
+      public Timers timers() {
+        return timers;
+      }
+
+      @Override
+      public Settings settings() {
+        return usual.settings();
+      }
+
+      @Override
+      public DmaMapper attach(DeviceLimits limits) {
+        return usual.attach(limits);
+      }
+    };
+  }
+
+  private static void pollOften(NvmeQueue queue) {
+    for (int i = 0; i < 200; i++) {
+      queue.poll();
+    }
+  }
+
+  @Test
+  void queueWithALateCommandDoesNotWaitForTheAdminCommandOfAnotherThread() {
+    try (Rig rig = new Rig(NvmeModelConfig.DEFAULT)) {
+      HookedTimers timers = new HookedTimers(rig.machine.timers());
+      try (NvmeController controller = NvmeController.open(context(rig, timers), NvmeConfig.DEFAULT.withTimeouts(SECOND, 60 * SECOND))) {
+        NvmeQueue queue = controller.queues().getFirst();
+        rig.model.faults().onCommand(FaultPlan.ANY_IO_QUEUE, 1, Kind.HOLD);
+        NvmeBio bio = new NvmeBio().read(controller.namespace(1), 8, 8, rig.memory(4096).ranges());
+        controller.namespace(1).submit(bio);
+        pollOften(queue);
+        rig.model.faults().onCommand(0, 1, Kind.DELAY, SECOND);
+        Thread poller = new Thread(() -> pollOften(queue));
+        timers.onPause =
+            () -> {
+              // The thread that pauses is inside the admin queue.
+              timers.ahead = 2 * SECOND;
+              poller.start();
+              while (poller.isAlive() && poller.getState() != Thread.State.WAITING) {
+                Thread.onSpinWait();
+              }
+              assertThat(poller.isAlive()).as("waits, with the queue's guard").isFalse();
+            };
+        assertThat(controller.rescan()).hasSize(1);
+        assertThat(controller.statistics().aborts()).isZero();
+        queue.await(bio);
+        bio.check();
+        assertThat(controller.statistics().aborts()).isEqualTo(1);
+        assertThat(controller.statistics().resets()).isZero();
+      }
+    }
+  }
+}
