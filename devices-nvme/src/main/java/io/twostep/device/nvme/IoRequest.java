@@ -36,6 +36,10 @@ final class IoRequest implements AutoCloseable {
   private @Nullable NvmeBio bio;
   private long firstBlock;
   private long blocks;
+
+  /** The most blocks of a range of a trim, as the part was cut for: after a reset the controller may take other ones, and is to say so. */
+  private long trimRangeBlocks;
+
   private long entries;
   private int listPieces;
   private @Nullable DmaMappingException shortage;
@@ -61,6 +65,7 @@ final class IoRequest implements AutoCloseable {
     blocks =
         Math.min(
             of.blocks() - firstBlock, namespace.maxBlocks(of.operation(), namespace.bytesPerBlock(of), rules.maxBytes()));
+    trimRangeBlocks = namespace.maxTrimRangeBlocks();
     if (!tryMap(of, batch, sqes, base, true)) {
       return false;
     }
@@ -114,11 +119,10 @@ final class IoRequest implements AutoCloseable {
     if (of.operation() != NvmeOperation.TRIM) {
       return true;
     }
-    long perRange = of.target().maxTrimRangeBlocks();
-    if (!trim.tryWrite(of.lba() + firstBlock, blocks, perRange)) {
+    if (!trim.tryWrite(of.lba() + firstBlock, blocks, trimRangeBlocks)) {
       return false;
     }
-    trim.store(sqes, base, blocks, perRange);
+    trim.store(sqes, base, blocks, trimRangeBlocks);
     return true;
   }
 

@@ -315,4 +315,25 @@ class HostileDeviceTest {
       }
     }
   }
+
+  @Test
+  void trimThatIsSentAgainAfterAResetIsTheSameThoughTheControllerTakesShorterRangesNow() {
+    int blocks = 1024;
+    try (Rig rig = new Rig(CONTROLLER);
+        NvmeController controller = rig.open()) {
+      NvmeNamespace namespace = controller.namespace(1);
+      MemoryBlock memory = rig.random(blocks * 512L, Seeds.random());
+      namespace.write(0, memory);
+      rig.model.faults().onCommand(ANY, 1, Kind.HOLD);
+      NvmeBio trim = new NvmeBio().trim(namespace, 0, blocks);
+      namespace.submit(trim);
+      rig.registers.changePages(page -> page[NvmControllerLayout.DMRSL.offset()] = 1);
+      controller.reset();
+      rig.registers.changePages(page -> {});
+      controller.queues().getFirst().await(trim);
+      trim.check();
+      namespace.read(0, memory);
+      assertThat(memory.segment().toArray(ValueLayout.JAVA_BYTE)).as("all is trimmed that was said to be").containsOnly(0);
+    }
+  }
 }
