@@ -143,8 +143,15 @@ public final class NvmeQueue {
     return found;
   }
 
-  /** Wait until a request is over; as {@link NvmeBio#check}, this does not throw its failure. */
+  /**
+   * Wait until a request is over; unlike {@link NvmeBio#check}, this does not throw its failure.
+   *
+   * @throws IllegalStateException if the request was not submitted, or not taken: it would never be over
+   */
   public void await(NvmeBio bio) {
+    if (!bio.isBusy() && !bio.isDone()) {
+      throw new IllegalStateException(core.name() + ": a request is waited for that was not submitted, or that no queue has taken");
+    }
     int fruitless = 0;
     Deadline deadline = null;
     while (!bio.isDone()) {

@@ -61,6 +61,27 @@ class NvmeNamespaceTest {
   }
 
   @Test
+  void requestThatNobodySubmittedIsNotWaitedFor() {
+    try (Rig rig = new Rig(NvmeModelConfig.DEFAULT);
+        NvmeController controller = rig.open()) {
+      NvmeQueue queue = controller.queues().getFirst();
+      NvmeBio bio = new NvmeBio().flush(controller.namespace(1));
+      assertThatThrownBy(() -> queue.await(bio))
+          .isInstanceOf(IllegalStateException.class)
+          .hasMessageContaining("0000:01:00.0")
+          .hasMessageContaining("was not submitted");
+      controller.quiesce();
+      assertThat(queue.trySubmit(bio)).isFalse();
+      assertThatThrownBy(() -> queue.await(bio)).isInstanceOf(IllegalStateException.class);
+      controller.resume();
+      queue.trySubmit(bio);
+      queue.await(bio);
+      queue.await(bio);
+      bio.check();
+    }
+  }
+
+  @Test
   void machineMemoryIsMovedInPlaceFromItsMiddle() {
     try (Rig rig = new Rig(NvmeModelConfig.DEFAULT);
         NvmeController controller = rig.open()) {
