@@ -39,8 +39,19 @@ enum PluginFamily {
             case "linux", "vfio-user" -> "twostep-machine-linux";
             default -> null;
           };
-      case BACKEND -> name.equals("direct") || name.equals("iommu") || name.equals("swiotlb") ? "twostep-backend-" + name : null;
-      case DEVICE_MODEL, DRIVER -> name.equals("nvme") ? "twostep-devices-nvme" : null;
+      case BACKEND ->
+          switch (name) {
+            case "direct", "iommu", "swiotlb", "p2p", "debug" -> "twostep-backend-" + name;
+            default -> null;
+          };
+      case DEVICE_MODEL, DRIVER ->
+          switch (name) {
+            case "probe" -> "twostep-machine-model";
+            case "nvme" -> "twostep-devices-nvme";
+            case "hca" -> "twostep-devices-rdma";
+            case "migratable" -> "twostep-devices-vfio";
+            default -> null;
+          };
     };
   }
 }
