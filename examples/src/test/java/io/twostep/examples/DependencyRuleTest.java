@@ -8,6 +8,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.tngtech.archunit.core.domain.JavaClass;
 import com.tngtech.archunit.core.domain.JavaClasses;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
+import io.twostep.backend.debug.DebugBackend;
 import io.twostep.backend.direct.DirectBackend;
 import io.twostep.backend.iommu.IommuBackend;
 import io.twostep.backend.p2p.P2pBackend;
@@ -35,8 +36,8 @@ class DependencyRuleTest {
   static void read() {
     List<URL> places =
         Stream.of(
-                DmaMapper.class, Platform.class, LinuxMachine.class, ModelMachine.class, DirectBackend.class, IommuBackend.class, P2pBackend.class, SwiotlbBackend.class, NvmeController.class,
-                Hca.class, MigratableDevice.class, Twostep.class)
+                DmaMapper.class, Platform.class, LinuxMachine.class, ModelMachine.class, DirectBackend.class, IommuBackend.class, P2pBackend.class, SwiotlbBackend.class, DebugBackend.class,
+                NvmeController.class, Hca.class, MigratableDevice.class, Twostep.class)
             .map(member -> member.getProtectionDomain().getCodeSource().getLocation())
             .toList();
     classes = new ClassFileImporter().importUrls(places);
@@ -55,6 +56,7 @@ class DependencyRuleTest {
             "io.twostep.backend.iommu",
             "io.twostep.backend.swiotlb",
             "io.twostep.backend.p2p",
+            "io.twostep.backend.debug",
             "io.twostep.device.nvme",
             "io.twostep.device.nvme.model",
             "io.twostep.device.vfio",

@@ -3,6 +3,7 @@ package io.twostep.examples;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.twostep.backend.debug.DebugBackend;
 import io.twostep.backend.direct.DirectBackend;
 import io.twostep.backend.iommu.IommuBackend;
 import io.twostep.backend.p2p.P2pBackend;
@@ -33,7 +34,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** A module that provides services says so twice, for the module path and for the class path, and both say the same. */
 class ProvidersAgreeTest {
   @ParameterizedTest
-  @ValueSource(classes = {DirectBackend.class, IommuBackend.class, P2pBackend.class, SwiotlbBackend.class, LinuxMachine.class, ModelMachine.class, NvmeController.class, Hca.class, MigratableDevice.class, Twostep.class})
+  @ValueSource(classes = {DebugBackend.class, DirectBackend.class, IommuBackend.class, P2pBackend.class, SwiotlbBackend.class, LinuxMachine.class, ModelMachine.class, NvmeController.class, Hca.class, MigratableDevice.class, Twostep.class})
   void descriptorAndServiceFilesNameTheSameProviders(Class<?> member) throws Exception {
     assumeTrue(Twostep.class.getModule().isNamed(), "only a build that runs tests on the module path has descriptors");
     Path place = Path.of(member.getProtectionDomain().getCodeSource().getLocation().toURI());
