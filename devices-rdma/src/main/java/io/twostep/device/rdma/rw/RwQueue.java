@@ -16,7 +16,7 @@ import java.util.concurrent.atomic.LongAdder;
  * RwQueue queue = new RwQueue(queuePair, RwLimits.ofRanges(queuePair.maxSegments()), 0);
  * RwContext context = queue.newContext();                                         // reused
  * context.prepareVector(WRITE, pages.ranges(), remoteKey, remoteAddress);
- * context.post(id, IGNORED);                                                      // false while the queue pair has no room
+ * context.post(id, silentId);                                                     // false while the queue pair has no room
  * ...                                                                             // the completion of id comes
  * context.ended(status);
  * context.destroy();                                                              // now the memory is the caller's again
