@@ -11,7 +11,7 @@ import java.util.Map;
  * class ApertureTest extends TerminalBackendTck {
  *   public BackendPlugin plugin() { return new AperturePlugin(); }
  *   public TckSetup setup() { return TckSetup.translated(); }
- *   public Set<Behavior> behaviors() { return EnumSet.of(TRANSLATES, WRITE_ONLY, IN_PLACE, SPARSE_WINDOWS); }
+ *   public Set<Behavior> behaviors() { return EnumSet.of(TRANSLATES, WRITE_ONLY, SPARSE_WINDOWS, SPLITS_LINKS, IN_PLACE, SERVES_UNTRUSTED); }
  * }
  * }</pre>
  */

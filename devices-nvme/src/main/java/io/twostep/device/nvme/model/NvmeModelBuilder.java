@@ -111,7 +111,7 @@ public final class NvmeModelBuilder {
     return this;
   }
 
-  /** Set CAP.DSTRD: doorbells are 4 << stride bytes apart, 0 to 12. */
+  /** Set CAP.DSTRD: doorbells are {@code 4 << stride} bytes apart, 0 to 12. */
   public NvmeModelBuilder doorbellStride(int value) {
     doorbellStride = value;
     return this;

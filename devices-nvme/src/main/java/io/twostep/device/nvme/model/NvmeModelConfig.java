@@ -9,7 +9,7 @@ import java.util.function.UnaryOperator;
  *
  * @param serial serial number, up to 20 characters
  * @param model model number, up to 40 characters
- * @param doorbellStride CAP.DSTRD: doorbells are 4 << stride bytes apart, 0 to 12
+ * @param doorbellStride CAP.DSTRD: doorbells are {@code 4 << stride} bytes apart, 0 to 12
  * @param pageSizeMin smallest memory page, a power of two from 4 KiB to 128 MiB
  * @param pageSizeMax largest memory page, a power of two from 4 KiB to 128 MiB
  * @param mdts largest transfer as a power of two of the smallest page; 0 for no limit
