@@ -74,6 +74,14 @@ public final class CommandLineMain {
   }
 
   private static int fail(PrintWriter err, Exception e) {
+    int status = tell(err, e);
+    if (Boolean.getBoolean("twostep.trace")) {
+      e.printStackTrace(err);
+    }
+    return status;
+  }
+
+  private static int tell(PrintWriter err, Exception e) {
     if (e instanceof BadInput || e instanceof DmaMappingException || e instanceof IllegalArgumentException) {
       return refuse(err, String.valueOf(e.getMessage()));
     }
@@ -81,9 +89,6 @@ public final class CommandLineMain {
       return refuse(err, String.join("; ", assembly.problems()));
     }
     err.println("twostep: failed: " + oneLine(reason(e)));
-    if (Boolean.getBoolean("twostep.trace")) {
-      e.printStackTrace(err);
-    }
     return FAILED;
   }
 

@@ -147,6 +147,21 @@ class CommandLineTest {
     }
   }
 
+  /** What is taken for bad input may be a mistake of ours all the same. */
+  @ParameterizedTest
+  @CsvSource({"--backends, iomu", "--strategy, one-step"})
+  void theTraceOfWhatWasRefusedFollowsTheLineIfItIsAskedFor(String option, String value) throws Exception {
+    Path file = file(100);
+    System.setProperty("twostep.trace", "true");
+    try {
+      Run run = Run.of("nvme", file.toString(), option, value);
+      assertThat(run.status()).isEqualTo(CommandLineMain.BAD_INPUT);
+      assertThat(run.err()).startsWith("twostep: ").contains("\tat io.twostep.");
+    } finally {
+      System.clearProperty("twostep.trace");
+    }
+  }
+
   private static void refused(Run run, String message) {
     assertThat(run.status()).isEqualTo(CommandLineMain.BAD_INPUT);
     assertThat(run.err()).startsWith("twostep: ").contains(message);
