@@ -34,7 +34,7 @@ public final class VfioUserMachinePlugin implements MachinePlugin {
         new Setting("socket", "", "path of the server's socket; must be given"),
         new Setting("memory", "1GiB", "bytes of memory, whole 4 KiB frames; only what is touched is taken"),
         new Setting("addressing", "translated", "translated: memory is mapped for the device on request, block by block (backend iommu); registered: all of it once (backend direct)"),
-        new Setting("trusted", "true", "whether the device is trusted; an untrusted one needs translation, and sees bounced edges only"),
+        new Setting("trusted", "true", "whether the device is trusted; an untrusted one needs translation, and edges and, with descriptors, all that it only writes are bounced"),
         new Setting("descriptors", "true", "whether memory is passed by descriptor; false has the server ask for every byte by message"),
         new Setting("dma-maps", "65535", "mappings that may live at a time, if the server does not allow fewer"),
         new Setting("address-bits", "48", "width of I/O addresses, 32..64"),
