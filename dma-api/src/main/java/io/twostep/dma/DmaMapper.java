@@ -130,6 +130,7 @@ public final class DmaMapper implements AutoCloseable {
    * @param length bytes, a multiple of {@code unit}
    * @param unit the piece that is linked and unlinked, bytes, a power of two not below the granule
    * @param direction the widest access any page of it may have
+   * @throws IllegalArgumentException for a length or unit that is not so, or unknown attributes
    * @throws DmaMappingException UNSUPPORTED if pages would have to be bounced; IOVA_EXHAUSTED if there is no room
    */
   public SparseWindow newWindow(long length, long unit, DmaDirection direction, int attributes) {
@@ -159,10 +160,10 @@ public final class DmaMapper implements AutoCloseable {
   /**
    * Make a pool of small coherent elements, such as descriptor lists.
    *
-   * @param elementSize bytes of one element, positive
-   * @param alignment alignment of each, a power of two; elements never cross a page of 4 KiB unless larger
+   * @param elementSize bytes of one element, positive, at most 2^40
+   * @param alignment alignment of each, a power of two, at most 2^40; elements never cross a page of 4 KiB unless larger
    * @return a pool that is the caller's to close; it takes memory when elements are taken
-   * @throws IllegalArgumentException for a size that is not positive or an alignment that is no power of two
+   * @throws IllegalArgumentException for a size or an alignment that is not so
    */
   public DmaPool newPool(long elementSize, long alignment) {
     return new DmaPool(this, elementSize, alignment);

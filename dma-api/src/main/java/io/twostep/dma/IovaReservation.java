@@ -51,6 +51,7 @@ public final class IovaReservation extends DmaHandle {
    * @param direction the permission of everything linked
    * @param attributes {@link DmaAttributes}
    * @return false only where this stack does not translate: use a {@link DmaTransfer}
+   * @throws IllegalArgumentException unless the length is positive, or for unknown attributes
    * @throws DmaMappingException IOVA_EXHAUSTED if there is no room
    * @throws IllegalStateException unless idle
    */
@@ -59,11 +60,12 @@ public final class IovaReservation extends DmaHandle {
   }
 
   /**
-   * Reserve a window with a layout of the caller's choosing.
+   * Reserve a window with a layout of the caller's choosing; otherwise as {@link #tryAlloc(long, long, DmaDirection, int)}.
    *
    * @param alignment alignment of the granule the window starts in, bytes, a power of two; 0 for the natural one of the length
    * @param highest highest I/O address the window may have, inclusive, beside the device's own limit
    * @param tablesAhead whether to set table memory aside now, so that linking granules cannot fail for lack of it
+   * @throws IllegalArgumentException also for an alignment that is no power of two
    */
   public boolean tryAlloc(
       long phys,
