@@ -106,7 +106,7 @@ public final class SparseWindow extends DmaHandle {
    * @param sink is given one entry per unit, in order; null if the window's address is enough
    * @return units linked; -1 if the sink refused one and everything of this call is undone
    * @throws DmaMappingException ALREADY_LINKED, MISALIGNED, NOT_BACKED, BUS_ADDRESS, PEER_UNREACHABLE, TABLE_MEMORY, UNSUPPORTED where a unit would have to be
-   *     bounced, or REVOKED if peer memory of it was taken back, be it during the call: what {@link #onRevoke} does not find linked is not linked later; QUARANTINED if the sink refused and that could not be undone.
+   *     bounced, or REVOKED if peer memory of it was taken back, be it during the call: what {@code onRevoke} does not find linked is not linked later; QUARANTINED if the sink refused and that could not be undone.
    *     Nothing of this call stays linked then, but for units that could not be taken out again, as a suppressed exception says: these are linked and held until they are unlinked, or the window is closed
    * @throws IllegalArgumentException for ranges that leave the window or do not lie on units
    */
@@ -128,7 +128,7 @@ public final class SparseWindow extends DmaHandle {
    * Link a part of a buffer that somebody else exports and make it usable; otherwise as {@link #link(long, PhysRanges, DmaDirection, DmaSink)}.
    *
    * <p>The buffer cannot go while a unit of it is linked here, even if the import is closed before. When its owner takes it back, its units are holes before the tasks run that import and window were given
-   * ({@link #onRevoke}); the rest of the window stays as it is. Unlinking units that were taken back is legal once and does nothing; others may be linked there without it. Where nothing translates, and where
+   * ({@code onRevoke}); the rest of the window stays as it is. Unlinking units that were taken back is legal once and does nothing; others may be linked there without it. Where nothing translates, and where
    * units wait in a batch, only the driver can let go: it must stop the device's requests, unlink, and complete the batch, or the device is stopped for it.
    *
    * @param offset bytes from the window's start, a multiple of the unit
