@@ -37,7 +37,7 @@ public final class ProcessMemory implements PhysicalMemory, AutoCloseable {
   private long neverUsed;
 
   private long blocksMade;
-  private boolean closed;
+  private volatile boolean closed;
   private boolean unmapped;
 
   /** Hand out {@code ram}, which this closes. */
@@ -167,27 +167,37 @@ public final class ProcessMemory implements PhysicalMemory, AutoCloseable {
   @Override
   public MemorySegment segment(long phys, long length) {
     MemorySegment bar = windows.segment(phys, length);
-    if (bar != null) {
-      return bar;
-    }
+    return bar != null ? bar : ram.all().asSlice(offset(phys, length), length);
+  }
+
+  /** Return where in the stretch a range lies. */
+  private long offset(long phys, long length) {
     long offset = phys - ram.first();
     if (length < 0 || Long.compareUnsigned(offset, ram.length()) >= 0 || length > ram.length() - offset) {
       throw new IllegalArgumentException("0x%x+0x%x is not memory of this machine".formatted(phys, length));
     }
-    synchronized (this) {
-      requireOpen();
-      return ram.all().asSlice(offset, length);
-    }
+    requireOpen();
+    return offset;
   }
 
   @Override
   public void read(long phys, MemorySegment target, long offset, long length) {
-    MemorySegment.copy(segment(phys, length), 0, target, offset, length);
+    MemorySegment bar = windows.segment(phys, length);
+    if (bar != null) {
+      MemorySegment.copy(bar, 0, target, offset, length);
+    } else {
+      MemorySegment.copy(ram.all(), offset(phys, length), target, offset, length);
+    }
   }
 
   @Override
   public void write(long phys, MemorySegment source, long offset, long length) {
-    MemorySegment.copy(source, offset, segment(phys, length), 0, length);
+    MemorySegment bar = windows.segment(phys, length);
+    if (bar != null) {
+      MemorySegment.copy(source, offset, bar, 0, length);
+    } else {
+      MemorySegment.copy(source, offset, ram.all(), offset(phys, length), length);
+    }
   }
 
   @Override

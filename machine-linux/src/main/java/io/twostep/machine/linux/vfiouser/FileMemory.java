@@ -130,24 +130,31 @@ final class FileMemory implements DeviceMemory {
 
   @Override
   public MemorySegment segment(long phys, long length) {
+    SharedFile file = fileOf(phys, length);
+    return file.mapped().asSlice(phys - file.address(), length);
+  }
+
+  private SharedFile fileOf(long phys, long length) {
     FileBlock block = index.at(phys);
     if (block == null || !block.holds(phys, length)) {
       throw new IllegalArgumentException("0x%x+0x%x is not in one block".formatted(phys, length));
     }
-    return block.file().mapped().asSlice(phys - block.file().address(), length);
+    return block.file();
   }
 
   @Override
   public void read(long phys, MemorySegment target, long offset, long length) {
     if (length > 0) {
-      MemorySegment.copy(segment(phys, length), 0, target, offset, length);
+      SharedFile file = fileOf(phys, length);
+      MemorySegment.copy(file.mapped(), phys - file.address(), target, offset, length);
     }
   }
 
   @Override
   public void write(long phys, MemorySegment source, long offset, long length) {
     if (length > 0) {
-      MemorySegment.copy(source, offset, segment(phys, length), 0, length);
+      SharedFile file = fileOf(phys, length);
+      MemorySegment.copy(source, offset, file.mapped(), phys - file.address(), length);
     }
   }
 

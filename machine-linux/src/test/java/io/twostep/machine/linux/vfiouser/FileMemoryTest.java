@@ -56,6 +56,23 @@ class FileMemoryTest {
     memory.close();
   }
 
+  @Test
+  void copiesTakeNoHeap() {
+    MemorySegment other = MemorySegment.ofArray(new byte[8192]);
+    try (MemoryBlock first = memory.allocate(8192, MemoryPlacement.CONTIGUOUS);
+        MemoryBlock second = memory.allocate(8192, MemoryPlacement.CONTIGUOUS)) {
+      long[] bytes =
+          HeapBytes.leastOf(
+              () -> {
+                memory.read(first.phys(100), other, 3, 700);
+                memory.write(second.phys(4000), other, 5, 900);
+                memory.read(second.phys(0), second.segment(), 0, 0);
+              });
+      assertThat(bytes).containsExactly(0);
+    }
+    memory.close();
+  }
+
   @SuppressWarnings("restricted")
   private static MemorySegment dead(MemorySegment there) {
     try (Arena arena = Arena.ofConfined()) {
