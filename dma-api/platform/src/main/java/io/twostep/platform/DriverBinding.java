@@ -52,9 +52,10 @@ final class DriverBinding {
     }
     List<DriverPlugin<?>> fitting = offered.stream().filter(driver -> driver.matches(device.slot())).toList();
     if (fitting.isEmpty()) {
+      int id = device.slot().deviceId();
       throw new IllegalArgumentException(
-          "device " + device.address() + ": class code 0x" + Integer.toHexString(device.slot().classCode())
-              + " is not a device for the driver " + offered.getFirst().name());
+          "device %s (%04x:%04x, class code 0x%06x) is not a device for %s"
+              .formatted(device.address(), id & 0xffff, id >>> 16, device.slot().classCode(), offered.stream().map(DmaPlugin::name).toList()));
     }
     if (fitting.size() > 1) {
       throw new IllegalArgumentException(

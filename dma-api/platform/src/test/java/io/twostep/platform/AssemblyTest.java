@@ -275,7 +275,7 @@ class AssemblyTest {
       fakes.driver.matches = false;
       assertThatThrownBy(() -> platform.open(ADDRESS, FakeDriver.class))
           .isInstanceOf(IllegalArgumentException.class)
-          .hasMessage("device 0000:01:00.0: class code 0x10802 is not a device for the driver disk");
+          .hasMessage("device 0000:01:00.0 (1b36:0010, class code 0x010802) is not a device for [disk]");
     }
   }
 

@@ -163,6 +163,11 @@ class FakeMachine implements Machine {
     }
 
     @Override
+    public int deviceId() {
+      return 0x00101b36;
+    }
+
+    @Override
     public int classCode() {
       return 0x010802;
     }
