@@ -102,11 +102,16 @@ final class DeviceSlots {
     if (limited) {
       charge(length, low, ranges);
     }
-    long at = pool.allocate(rules, length, low);
-    if (at < 0) {
-      if (limited) {
+    long at = SlotPool.NO_MEMORY;
+    try {
+      at = pool.allocate(rules, length, low);
+    } finally {
+      // Also where the machine's memory throws.
+      if (at < 0 && limited) {
         held.addAndGet(-rules.bytes(length, low));
       }
+    }
+    if (at < 0) {
       throw refused(at, length, low, ranges);
     }
     return at;
