@@ -131,11 +131,19 @@ public final class SlotPool implements AutoCloseable {
       if (memory == null) {
         return false;
       }
-      if ((memory.phys(0) & areaBytes - 1) != 0 || memory.length() < areaBytes) {
-        memory.close();
-        throw new IllegalStateException("area memory must be " + areaBytes + " bytes aligned to their length");
+      SlotArea area = null;
+      try {
+        if ((memory.phys(0) & areaBytes - 1) != 0 || memory.length() < areaBytes) {
+          throw new IllegalStateException("area memory must be " + areaBytes + " bytes aligned to their length");
+        }
+        area = new SlotArea(memory, areaBytes);
+      } finally {
+        // Also where the heap has no room for the lists of an area.
+        if (area == null) {
+          memory.close();
+        }
       }
-      areas.setRelease(index, new SlotArea(memory, areaBytes));
+      areas.setRelease(index, area);
       return true;
     }
   }

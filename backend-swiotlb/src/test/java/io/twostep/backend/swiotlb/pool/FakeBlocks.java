@@ -3,12 +3,15 @@ package io.twostep.backend.swiotlb.pool;
 import io.twostep.dma.MemoryBlock;
 import io.twostep.dma.PhysRanges;
 import java.lang.foreign.MemorySegment;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 
 /** Memory that is only addresses, up to a number of areas; counts what is open. */
 final class FakeBlocks implements AreaSource {
   private final long first;
   private int left;
   private int made;
+  private @Nullable Supplier<Error> failure;
   int open;
 
   FakeBlocks(long first, int left) {
@@ -31,6 +34,11 @@ final class FakeBlocks implements AreaSource {
     left += areas;
   }
 
+  /** Makes the next block fail when it is first looked at. */
+  void fail(Supplier<Error> error) {
+    failure = error;
+  }
+
   private final class Block implements MemoryBlock {
     private final long phys;
     private final long length;
@@ -47,6 +55,11 @@ final class FakeBlocks implements AreaSource {
 
     @Override
     public MemorySegment segment() {
+      Supplier<Error> told = failure;
+      failure = null;
+      if (told != null) {
+        throw told.get();
+      }
       return MemorySegment.NULL;
     }
 

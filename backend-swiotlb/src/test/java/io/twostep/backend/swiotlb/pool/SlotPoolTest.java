@@ -69,6 +69,15 @@ class SlotPoolTest {
   }
 
   @Test
+  void memoryThatNoAreaCanBeMadeOfIsGivenBack() {
+    blocks.fail(() -> new OutOfMemoryError("no room for the area's own lists"));
+    assertThatThrownBy(() -> pool.allocate(ANYWHERE, 1, 0)).isInstanceOf(OutOfMemoryError.class);
+    assertThat(blocks.open).isZero();
+    assertThat(pool.allocate(ANYWHERE, AREA, 0)).isNotNegative();
+    assertThat(pool.statistics().areas()).isEqualTo(1);
+  }
+
+  @Test
   void mostBytesFitAnEmptyPoolForEveryMaskAndAddress() {
     for (int keptBits = 0; keptBits <= 16; keptBits++) {
       for (int alignBits = 0; alignBits <= 16; alignBits++) {
