@@ -17,8 +17,10 @@ final class Reports {
   private final DebugConfig config;
   private final ConcurrentHashMap<Rule, Long> counts = new ConcurrentHashMap<>();
   private final List<Report> kept = new ArrayList<>();
-  private int thrown;
   private long total;
+
+  /** The first that could not be thrown where it happened; null if there is none. */
+  private @Nullable Report unthrown;
 
   Reports(DebugConfig config) {
     this.config = config;
@@ -31,16 +33,16 @@ final class Reports {
 
   /** Report something that nobody needs to throw, or can: it was refused anyway, is done already, or must return. */
   void note(Rule rule, String device, long first, long length, String detail, @Nullable Origin earlier) {
-    take(rule, device, first, length, detail, rule.group() == Rule.Group.DEVICE ? null : origin("found"), earlier);
+    Report report = take(rule, device, first, length, detail, rule.group() == Rule.Group.DEVICE ? null : origin("found"), earlier);
+    synchronized (this) {
+      unthrown = unthrown == null ? report : unthrown;
+    }
   }
 
   /** Report something before it has happened; throws if that is what was asked for. */
   void crime(Rule rule, String device, long first, long length, String detail, @Nullable Origin earlier) {
     Report report = take(rule, device, first, length, detail, origin("found"), earlier);
     if (report != null && config.onError() == OnError.THROW) {
-      synchronized (this) {
-        thrown++;
-      }
       throw new CheckerException(report);
     }
   }
@@ -105,18 +107,15 @@ final class Reports {
     return List.copyOf(kept);
   }
 
-  /** Throw what could not be thrown where it happened. */
+  /** Throw what could not be thrown where it happened, the first of it. */
   void throwTheRest() {
     Report first;
-    long rest;
     synchronized (this) {
-      rest = total - thrown;
-      if (config.onError() != OnError.THROW || rest == 0 || kept.isEmpty()) {
-        return;
-      }
-      first = kept.getLast();
+      first = unthrown;
     }
-    LOG.error("{}", first.text(config.depth()));
-    throw new CheckerException(first);
+    if (config.onError() == OnError.THROW && first != null) {
+      LOG.error("{}", first.text(config.depth()));
+      throw new CheckerException(first);
+    }
   }
 }

@@ -52,6 +52,23 @@ class ModesTest {
   }
 
   @Test
+  void whatWasThrownAlreadyIsNotThrownInTheNameOfWhatWasNot() {
+    Reports reports = new Reports(DebugConfig.defaults().withOnError(OnError.THROW));
+    reports.note(Rule.CPU_WROTE_TOO_LATE, Rig.ADDRESS, 0, 1, "", null);
+    assertThatThrownBy(() -> reports.crime(Rule.OVERLAPPING_WRITE, Rig.ADDRESS, 0, 1, "", null)).isInstanceOf(CheckerException.class);
+    assertThatThrownBy(reports::throwTheRest)
+        .isInstanceOfSatisfying(CheckerException.class, e -> assertThat(e.rule()).isEqualTo(Rule.CPU_WROTE_TOO_LATE));
+  }
+
+  @Test
+  void whatCannotBeThrownAtOnceIsThrownAlsoWhereNoReportIsKept() {
+    Reports reports = new Reports(DebugConfig.of(Settings.of(new DebugBackendPlugin(), Map.of("on-error", "throw", "limit", "0"))));
+    reports.note(Rule.MEMORY_GONE, Rig.ADDRESS, 0, 1, "", null);
+    assertThat(reports.kept()).isEmpty();
+    assertThatThrownBy(reports::throwTheRest).isInstanceOfSatisfying(CheckerException.class, e -> assertThat(e.rule()).isEqualTo(Rule.MEMORY_GONE));
+  }
+
+  @Test
   void reportsBeyondTheLimitAreCountedOnly() {
     try (Rig rig = rig("limit", "2", "on-error", "count")) {
       for (int i = 0; i < 5; i++) {
