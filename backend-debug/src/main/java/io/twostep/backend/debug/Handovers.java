@@ -116,8 +116,9 @@ final class Handovers {
     toDevice(link, below, link.offset, link.end());
   }
 
+  /** Memory of a layer above is that layer's to fill: it tells nobody below when it does. */
   private boolean isJudged(Link link, int below) {
-    if (Device.isShared(link.flags)) {
+    if (Device.isShared(link.flags) || (link.flags & MapFlags.OWNED) != 0) {
       return false;
     }
     return link.deviceOnlyReads() || ((below & MapFlags.BOUNCED) != 0 && !device.translates && (link.flags & DmaAttributes.OVERWRITE) == 0);
