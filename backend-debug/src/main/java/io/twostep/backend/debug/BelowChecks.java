@@ -115,13 +115,19 @@ final class BelowChecks {
     space.closing();
   }
 
-  /** Judge what a range that was mapped or linked needs. */
-  void placed(Tracked tracked, MappingState state, long offset, long phys, long length, int flags) {
+  /**
+   * Judge what a range that was mapped or linked needs.
+   *
+   * @param before the state's flags before the call: those are not this range's, but other ranges' of the window or a layer's above
+   */
+  void placed(Tracked tracked, MappingState state, long offset, long phys, long length, int flags, int before) {
     long address = state.dmaAddress + offset;
     boolean bounced = state.has(MapFlags.BOUNCED);
     boolean sync = state.has(MapFlags.NEEDS_SYNC);
-    if ((flags & (DmaAttributes.REQUIRE_COHERENT | MapFlags.COHERENT_MEMORY)) != 0 && (bounced || sync)) {
-      note(Rule.BELOW_IGNORED_COHERENCE, address, length, bounced ? "it is bounced" : "it needs sync", tracked.made);
+    int coherent = flags & (DmaAttributes.REQUIRE_COHERENT | MapFlags.COHERENT_MEMORY);
+    int done = (state.flags & ~before) | ((tracked.asked & coherent) != 0 ? tracked.below : 0);
+    if (coherent != 0 && (done & (MapFlags.BOUNCED | MapFlags.NEEDS_SYNC)) != 0) {
+      note(Rule.BELOW_IGNORED_COHERENCE, address, length, (done & MapFlags.BOUNCED) != 0 ? "it is bounced" : "it needs sync", tracked.made);
     }
     if (!device.coherent && !sync && (flags & (MapFlags.COHERENT_MEMORY | MapFlags.PEER | MapFlags.WINDOW)) == 0) {
       note(Rule.BELOW_NO_SYNC_ASKED, address, length, "state.flags lacks NEEDS_SYNC", tracked.made);

@@ -76,7 +76,7 @@ final class CheckingOps extends ForwardingOps {
       tracked.onBus = bus;
       if (!bus) {
         below.answered(tracked, state, phys, device.translates ? device.alignMask : 0, length);
-        below.placed(tracked, state, 0, phys, length, flags);
+        below.placed(tracked, state, 0, phys, length, flags, state.flags);
       }
       states.begin(tracked, this);
       Link link = book.add(tracked, 0, phys, length, seen, tracked.made);
@@ -265,13 +265,14 @@ final class CheckingOps extends ForwardingOps {
     HandleHistory history = states.enterUnlessWindow(state, tracked, "link");
     try {
       boolean clashes = book.beforeLink(tracked, offset, phys, length, flags);
+      int before = state.flags;
       try {
         next.link(state, offset, phys, length, flags, undo);
       } catch (RuntimeException e) {
         below.linkFailed(tracked, state, offset, length, clashes, e);
         throw e;
       }
-      linked(tracked, state, offset, phys, length, flags, clashes, reports.origin("linked"));
+      linked(tracked, state, offset, phys, length, flags, before, clashes, reports.origin("linked"));
     } finally {
       States.leave(history);
     }
@@ -293,6 +294,7 @@ final class CheckingOps extends ForwardingOps {
         clashes |= book.beforeLink(tracked, at, phys[i], length[i], flags);
         at += length[i];
       }
+      int before = state.flags;
       try {
         next.linkRun(state, offset, phys, length, from, to, flags, undo);
       } catch (RuntimeException e) {
@@ -302,7 +304,7 @@ final class CheckingOps extends ForwardingOps {
       Origin origin = reports.origin("linked");
       at = offset;
       for (int i = from; i < to; i++) {
-        linked(tracked, state, at, phys[i], length[i], flags, clashes, origin);
+        linked(tracked, state, at, phys[i], length[i], flags, before, clashes, origin);
         at += length[i];
       }
     } finally {
@@ -311,11 +313,11 @@ final class CheckingOps extends ForwardingOps {
   }
 
   private void linked(
-      Tracked tracked, MappingState state, long offset, long phys, long length, int flags, boolean clashes, @Nullable Origin origin) {
+      Tracked tracked, MappingState state, long offset, long phys, long length, int flags, int before, boolean clashes, @Nullable Origin origin) {
     if (clashes) {
       below.accepted(tracked, offset, length, "a link over what is linked", tracked.made);
     }
-    below.placed(tracked, state, offset, phys, length, flags);
+    below.placed(tracked, state, offset, phys, length, flags, before);
     below.physOf(tracked, state, offset, phys, length);
     book.add(tracked, offset, phys, length, flags, origin);
   }

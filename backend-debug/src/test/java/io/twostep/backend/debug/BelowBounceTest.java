@@ -34,6 +34,14 @@ class BelowBounceTest {
     }
   }
 
+  @ParameterizedTest
+  @EnumSource(DmaDirection.class)
+  void slotsBesideMemoryThatNeedsCacheWorkAreCoherentAllTheSame(DmaDirection direction) {
+    try (Rig rig = rig(true, SlotOptions.DEFAULT.withCoherent(false))) {
+      requireSilent(rig, direction);
+    }
+  }
+
   private static void requireSilent(Rig rig, DmaDirection direction) {
     MemoryBlock block = rig.allocate(4 * PAGE);
     for (long length : new long[] {300, 3 * PAGE}) {
