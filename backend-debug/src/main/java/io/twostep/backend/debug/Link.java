@@ -27,7 +27,7 @@ final class Link {
   /** Set once another mapping of the same bytes may write them; guarded by the {@link Uses}. */
   volatile boolean contended;
 
-  /** What it held when the device got it, or null if that is not judged; shared by the parts of what was one link, which began at {@link #sumsFrom}. */
+  /** What it held when the device got it, or null if that is not judged; shared by the parts of what was one link, which began at {@link #sumsFrom}. Dropped with the link, which is remembered. */
   @Nullable PartSums sums;
 
   long sumsFrom;

@@ -153,6 +153,7 @@ final class LinkBook {
     }
     Link part = link.part(ledger.nextId(), from, to);
     enter(part);
+    link.sums = null;
     return part;
   }
 
@@ -188,6 +189,7 @@ final class LinkBook {
     for (Link part : cutOut(tracked, offset, length)) {
       handovers.back(part, below, false);
       leave(part);
+      part.sums = null;
     }
     tracked.remember(offset, length, at);
   }
@@ -207,6 +209,7 @@ final class LinkBook {
     for (Link part : cutOut(tracked, offset, length)) {
       leave(part);
       enter(part.part(ledger.nextId(), part.offset, part.end(), (part.flags & ~MapFlags.ACCESS) | (access & MapFlags.ACCESS)));
+      part.sums = null;
     }
   }
 
@@ -281,8 +284,9 @@ final class LinkBook {
 
   /** Forget the links of what was torn down. */
   void clear(Tracked tracked) {
-    for (Link link : tracked.all()) {
+    for (Link link : tracked.takeAll()) {
       forget(link);
+      link.sums = null;
     }
   }
 }

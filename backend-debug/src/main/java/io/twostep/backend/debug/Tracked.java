@@ -23,12 +23,14 @@ final class Tracked {
   final long dmaAddress;
   final long length;
   final long granule;
-  final @Nullable MemorySegment foreign;
   final @Nullable Origin made;
   volatile @Nullable Origin tornDown;
 
   /** Whether the address is a peer's bus address, none of the address space; set before it is followed. */
   boolean onBus;
+
+  /** The caller's memory where that is not the machine's, until it is torn down. */
+  @Nullable MemorySegment foreign;
 
   /** Set when teardown begins. */
   volatile boolean ending;
@@ -104,6 +106,14 @@ final class Tracked {
 
   synchronized List<Link> all() {
     return new ArrayList<>(links.values());
+  }
+
+  /** Let go of all that was held, so that it may be remembered for long, and return the links. */
+  synchronized List<Link> takeAll() {
+    List<Link> all = all();
+    links.clear();
+    foreign = null;
+    return all;
   }
 
   /** Return the links that share a granule with the range, in order. */

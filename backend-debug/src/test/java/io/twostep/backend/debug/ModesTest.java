@@ -7,6 +7,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.twostep.backend.swiotlb.SwiotlbBackend;
+import io.twostep.backend.swiotlb.SwiotlbConfig;
 import io.twostep.dma.DeviceLimits;
 import io.twostep.dma.DmaMapping;
 import io.twostep.dma.IovaReservation;
@@ -15,9 +17,11 @@ import io.twostep.dma.spi.AttachContext;
 import io.twostep.dma.spi.DmaOps;
 import io.twostep.dma.spi.ModelHost.SlotOptions;
 import io.twostep.dma.spi.Settings;
+import java.lang.foreign.MemorySegment;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.junit.jupiter.api.Test;
 
 /** What happens on a report, which reports there are, and how much the checker remembers. */
@@ -184,6 +188,35 @@ class ModesTest {
       }
       assertThat(rig.reports()).isEmpty();
       assertThat(rig.checker.statistics().entries()).isZero();
+    }
+  }
+
+  @Test
+  void whatIsTornDownIsRememberedByNameAndHoldsNoMemoryOfTheCaller() {
+    try (Rig rig = new Rig(true, Rig.QUIET, SlotOptions.DEFAULT, DeviceLimits.UNLIMITED, new SwiotlbBackend(SwiotlbConfig.defaults().withSize(1 << 20, 1 << 20)))) {
+      long phys = rig.allocate(4 * PAGE).phys(0);
+      DmaMapping staged = rig.mapper.map(MemorySegment.ofArray(new byte[100]), TO_DEVICE, NONE);
+      DmaMapping mapped = rig.mapper.map(phys, PAGE, TO_DEVICE, NONE);
+      IovaReservation window = rig.mapper.newReservation();
+      assertThat(window.tryAlloc(0, 4 * PAGE, TO_DEVICE, NONE)).isTrue();
+      window.link(0, phys + PAGE, 3 * PAGE);
+      window.sync(0, 3 * PAGE);
+      window.unlink(0, PAGE);
+      long[] addresses = {staged.dmaAddress(), mapped.dmaAddress(), window.address() + 2 * PAGE};
+      staged.unmap();
+      mapped.unmap();
+      window.destroy();
+
+      for (long address : addresses) {
+        Tracked gone = Objects.requireNonNull(rig.checker.ledger().space(rig.machine.addressSpaceFor(rig.slot)).lastAt(address));
+        assertThat(gone.all()).isEmpty();
+        assertThat(gone.foreign).isNull();
+      }
+      Uses uses = rig.checker.ledger().uses(rig.machine);
+      for (long at = phys; at < phys + 4 * PAGE; at += PAGE) {
+        assertThat(Objects.requireNonNull(uses.before(at)).sums).as("page at 0x%x", at).isNull();
+      }
+      assertThat(rig.reports()).isEmpty();
     }
   }
 
