@@ -267,8 +267,11 @@ final class LinkBook {
     }
   }
 
-  /** Judge what a mapping or window still holds, before it is torn down. */
+  /** Judge what a mapping or window still holds, before it is torn down; but not again where that failed before, for then the driver let go of it earlier. */
   void ending(Tracked tracked, MappingState state) {
+    if (tracked.withheld) {
+      return;
+    }
     for (Link link : tracked.all()) {
       handovers.back(link, state.flags, true);
     }

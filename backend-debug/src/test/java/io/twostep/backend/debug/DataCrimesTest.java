@@ -4,12 +4,15 @@ import static io.twostep.dma.DmaAttributes.NONE;
 import static io.twostep.dma.DmaDirection.FROM_DEVICE;
 import static io.twostep.dma.DmaDirection.TO_DEVICE;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.twostep.backend.swiotlb.SwiotlbBackend;
 import io.twostep.backend.swiotlb.SwiotlbConfig;
 import io.twostep.dma.DeviceLimits;
 import io.twostep.dma.DmaMapper;
 import io.twostep.dma.DmaMapping;
+import io.twostep.dma.DmaMappingException;
+import io.twostep.dma.DmaMappingException.Reason;
 import io.twostep.dma.DmaStack;
 import io.twostep.dma.IovaReservation;
 import io.twostep.dma.MemoryBlock;
@@ -185,6 +188,36 @@ class DataCrimesTest {
       second.close();
       first.close();
     }
+  }
+
+  @Test
+  void whatATeardownThatFailedFoundIsNotFoundAgainByTheNext() {
+    TeardownHook host = new TeardownHook();
+    try (Rig rig = Rig.translated(host)) {
+      MemoryBlock block = rig.allocate(2 * PAGE);
+      DmaMapping late = rig.mapper.map(block.phys(0), PAGE, TO_DEVICE, NONE);
+      put(block, 17, 1);
+      refuseOnce(host, late);
+      rig.only(Rule.CPU_WROTE_TOO_LATE, true);
+      assertThat(rig.mapper.releaseQuarantined()).isZero();
+      rig.only(Rule.CPU_WROTE_TOO_LATE, true);
+
+      DmaMapping honest = rig.mapper.map(block.phys(PAGE), PAGE, TO_DEVICE, NONE);
+      refuseOnce(host, honest);
+      // The driver has let go of it, as far as it could.
+      put(block, PAGE + 17, 1);
+      assertThat(rig.mapper.releaseQuarantined()).isZero();
+      rig.only(Rule.CPU_WROTE_TOO_LATE, true);
+    }
+  }
+
+  /** Unmaps on a host that does not confirm it. */
+  private static void refuseOnce(TeardownHook host, DmaMapping mapping) {
+    host.next =
+        () -> {
+          throw new DmaMappingException(Reason.QUARANTINED, "not confirmed");
+        };
+    assertThatThrownBy(mapping::unmap).isInstanceOf(DmaMappingException.class);
   }
 
   @Test
