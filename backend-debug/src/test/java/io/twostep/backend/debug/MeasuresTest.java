@@ -11,6 +11,7 @@ import io.twostep.backend.debug.measure.Measures;
 import io.twostep.backend.swiotlb.SwiotlbBackend;
 import io.twostep.backend.swiotlb.SwiotlbConfig;
 import io.twostep.dma.DeviceLimits;
+import io.twostep.dma.DmaMapping;
 import io.twostep.dma.DmaMappingException;
 import io.twostep.dma.DmaTransfer;
 import io.twostep.dma.IovaReservation;
@@ -19,6 +20,7 @@ import io.twostep.dma.PhysRanges;
 import io.twostep.dma.spi.ModelHost.SlotOptions;
 import io.twostep.dma.spi.Settings;
 import io.twostep.tck.Allocation;
+import java.lang.foreign.Arena;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -85,6 +87,18 @@ class MeasuresTest {
       }
       assertThat(rig.checker.statistics().measures().bouncedBytes()).isEqualTo(100);
       assertThat(rig.checker.statistics().measures().syncs()).isEqualTo(1);
+    }
+  }
+
+  @Test
+  void syncsThatThrowAreFailures() {
+    try (Rig rig = new Rig(false, EVERY_CALL, SlotOptions.DEFAULT, DeviceLimits.UNLIMITED, new SwiotlbBackend(SwiotlbConfig.defaults().withForce(true)))) {
+      Arena arena = Arena.ofShared();
+      DmaMapping mapping = rig.mapper.map(arena.allocate(100), TO_DEVICE, NONE);
+      arena.close();
+      assertThatThrownBy(() -> mapping.syncForDevice(0, 100)).isInstanceOf(IllegalStateException.class);
+      assertThat(rig.checker.statistics().measures().failures()).isEqualTo(1);
+      mapping.unmap();
     }
   }
 

@@ -153,7 +153,11 @@ final class CountingOps extends ForwardingOps {
   @Override
   public void sync(MappingState state, long offset, long length, int toward) {
     boolean timed = isTimed(counters.stripe(), Counters.SYNC, SyncEvent.PROBE);
-    (timed ? timing : next).sync(state, offset, length, toward);
+    try {
+      (timed ? timing : next).sync(state, offset, length, toward);
+    } catch (RuntimeException e) {
+      throw failed(e);
+    }
   }
 
   @Override
