@@ -60,7 +60,6 @@ final class Handovers {
 
   private void overlap(long phys, long length, Link other, boolean sharesBytes) {
     if (sharesBytes) {
-      other.contended = true;
       reports.crime(
           Rule.OVERLAPPING_WRITE,
           device.name,

@@ -191,6 +191,18 @@ class DataCrimesTest {
   }
 
   @Test
+  void writesOfTheCpuAreNoticedThoughAnotherMappingOfTheMemoryWasRefused() {
+    try (Rig rig = new Rig(true, DebugConfig.defaults().withOnError(OnError.THROW), SlotOptions.DEFAULT, DeviceLimits.UNLIMITED)) {
+      MemoryBlock block = rig.allocate(PAGE);
+      DmaMapping mapping = rig.mapper.map(block.phys(0), PAGE, TO_DEVICE, NONE);
+      assertThatThrownBy(() -> rig.mapper.map(block.phys(0), PAGE, FROM_DEVICE, NONE)).isInstanceOf(CheckerException.class);
+      put(block, 17, 1);
+      mapping.unmap();
+      rig.one(Rule.CPU_WROTE_TOO_LATE, true);
+    }
+  }
+
+  @Test
   void whatATeardownThatFailedFoundIsNotFoundAgainByTheNext() {
     TeardownHook host = new TeardownHook();
     try (Rig rig = Rig.translated(host)) {
