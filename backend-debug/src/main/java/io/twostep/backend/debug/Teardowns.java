@@ -31,10 +31,16 @@ final class Teardowns {
    * @param below the layers below, which know whether their terminal is lazy
    */
   Debt begin(Tracked tracked, MappingState state, DmaOps below, Retirement batch, @Nullable Origin at) {
-    Debt debt = new Debt(ledger.nextId(), tracked, owner, batch, Debt.WHOLE, at);
-    ledger.owe(debt);
-    // Before the layers below register theirs: they release the addresses, and another thread may have them at once.
-    await(debt, Retirement.IOVA);
+    Debt debt = tracked.refused;
+    if (debt != null && debt.batch == batch && ledger.debt(debt.id) == debt) {
+      // The batch waits for it still; another one for each attempt would never end.
+      debt.failed = false;
+    } else {
+      debt = new Debt(ledger.nextId(), tracked, owner, batch, Debt.WHOLE, at);
+      ledger.owe(debt);
+      // Before the layers below register theirs: they release the addresses, and another thread may have them at once.
+      await(debt, Retirement.IOVA);
+    }
     if (isInSpace(tracked) && below.isLazy() && batch.isDeferrable() && (state.flags & STRICT) == 0) {
       space.giveAway(tracked, below.flushesCompleted());
     }
@@ -45,6 +51,7 @@ final class Teardowns {
   void failed(Debt debt) {
     debt.failed = true;
     Tracked torn = debt.tracked;
+    torn.refused = debt;
     Tracked taker = space.keep(torn);
     if (taker != null) {
       reports.note(

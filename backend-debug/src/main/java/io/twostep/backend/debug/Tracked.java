@@ -44,6 +44,9 @@ final class Tracked {
   /** Set when a teardown failed: the mapper keeps what is left in quarantine. */
   volatile boolean withheld;
 
+  /** The latest teardown that failed, whose batch may be used for the next. */
+  @Nullable Debt refused;
+
   /** Set when the owner of its memory took it back: its translations are gone, and its addresses wait for the driver's teardown. */
   volatile boolean takenBack;
 
@@ -113,6 +116,7 @@ final class Tracked {
     List<Link> all = all();
     links.clear();
     foreign = null;
+    refused = null;
     return all;
   }
 

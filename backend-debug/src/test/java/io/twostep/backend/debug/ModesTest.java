@@ -11,6 +11,8 @@ import io.twostep.backend.swiotlb.SwiotlbBackend;
 import io.twostep.backend.swiotlb.SwiotlbConfig;
 import io.twostep.dma.DeviceLimits;
 import io.twostep.dma.DmaMapping;
+import io.twostep.dma.DmaMappingException;
+import io.twostep.dma.DmaMappingException.Reason;
 import io.twostep.dma.IovaReservation;
 import io.twostep.dma.MemoryBlock;
 import io.twostep.dma.spi.AttachContext;
@@ -218,6 +220,28 @@ class ModesTest {
       }
       assertThat(rig.reports()).isEmpty();
     }
+  }
+
+  @Test
+  void attemptsToReleaseTheQuarantineThatFailAddNothingToWhatIsRemembered() {
+    TeardownHook host = new TeardownHook();
+    try (Rig rig = Rig.translated(host)) {
+      DmaMapping mapping = rig.mapper.map(rig.allocate(PAGE).phys(0), PAGE, TO_DEVICE, NONE);
+      host.next = ModesTest::refuse;
+      assertThatThrownBy(mapping::unmap).isInstanceOf(DmaMappingException.class);
+      for (int i = 0; i < 10; i++) {
+        host.next = ModesTest::refuse;
+        assertThat(rig.mapper.releaseQuarantined()).isEqualTo(1);
+      }
+      assertThat(rig.checker.ledger().debts()).hasSizeLessThanOrEqualTo(2);
+      assertThat(rig.mapper.releaseQuarantined()).isZero();
+      assertThat(rig.checker.ledger().debts()).isEmpty();
+      assertThat(rig.reports()).isEmpty();
+    }
+  }
+
+  private static void refuse() {
+    throw new DmaMappingException(Reason.QUARANTINED, "not confirmed");
   }
 
   private static void linkAndSync(IovaReservation window, long phys) {
