@@ -3,6 +3,7 @@ package io.twostep.backend.debug;
 import io.twostep.dma.DmaAttributes;
 import io.twostep.dma.spi.DmaOps;
 import io.twostep.dma.spi.ForwardingOps;
+import io.twostep.dma.spi.Machine;
 import io.twostep.dma.spi.MapFlags;
 import io.twostep.dma.spi.MappingState;
 import io.twostep.dma.spi.MemoryRegion;
@@ -412,6 +413,10 @@ final class CheckingOps extends ForwardingOps {
   public void close() {
     below.closing();
     next.close();
+  }
+
+  Machine machine() {
+    return device.context.machine();
   }
 
   /** Return the region of memory that is linked. */

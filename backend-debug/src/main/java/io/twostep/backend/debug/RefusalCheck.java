@@ -67,7 +67,7 @@ final class RefusalCheck {
   private void notTaken(String call, long first, long length) {
     Tracked of = null;
     for (Tracked each : ledger.live()) {
-      if (each.coherent() && each.device.equals(device.name) && each.holds(first)) {
+      if (each.coherent() && each.device.equals(device.name) && each.isOf(device.context.machine()) && each.holds(first)) {
         of = each;
       }
     }

@@ -1,5 +1,6 @@
 package io.twostep.backend.debug;
 
+import io.twostep.dma.spi.Machine;
 import io.twostep.dma.spi.MapFlags;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayDeque;
@@ -79,6 +80,10 @@ final class Tracked {
 
   boolean isOf(CheckingOps ops) {
     return owner == ops;
+  }
+
+  boolean isOf(Machine machine) {
+    return owner != null && owner.machine() == machine;
   }
 
   boolean coherent() {

@@ -6,14 +6,18 @@ import static io.twostep.dma.DmaDirection.TO_DEVICE;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.twostep.dma.DeviceLimits;
+import io.twostep.dma.DmaMapper;
 import io.twostep.dma.DmaMapping;
 import io.twostep.dma.DmaMappingException;
 import io.twostep.dma.DmaPool;
+import io.twostep.dma.DmaStack;
 import io.twostep.dma.DmaTransfer;
 import io.twostep.dma.IovaReservation;
 import io.twostep.dma.MemoryBlock;
 import io.twostep.dma.MemoryPlacement;
 import io.twostep.dma.SparseWindow;
+import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -107,6 +111,26 @@ class HandleCrimesTest {
       assertThat(report.length()).isEqualTo(64);
       assertThat(report.detail()).contains("a piece of the coherent memory 0x");
       assertThat(report.text(8)).contains("earlier: mapped");
+    }
+  }
+
+  /** A checker may follow the devices of several machines, whose addresses are alike. */
+  @Test
+  void pieceFreedTwiceShowsMemoryOfItsOwnMachine() {
+    try (Rig there = Rig.translated();
+        DmaMapper stranger = DmaStack.of(there.terminal, rig.checker).attach(there.machine, there.slot, DeviceLimits.UNLIMITED);
+        DmaPool here = rig.mapper.newPool(64, 64);
+        DmaPool elsewhere = stranger.newPool(64, 64)) {
+      DmaPool.Element first = here.allocate();
+      Tracked ofFirst = rig.checker.ledger().live().getFirst();
+      DmaPool.Element second = elsewhere.allocate();
+      Tracked ofSecond = rig.checker.ledger().live().stream().filter(each -> each != ofFirst).findAny().orElseThrow();
+      assertThat(second.dmaAddress()).as("the machines are alike").isEqualTo(first.dmaAddress());
+      for (DmaPool.Element piece : List.of(first, second)) {
+        piece.free();
+        assertThatThrownBy(piece::free).isInstanceOf(IllegalStateException.class);
+      }
+      assertThat(rig.reports()).extracting(Report::earlier).containsExactly(ofFirst.made, ofSecond.made);
     }
   }
 
