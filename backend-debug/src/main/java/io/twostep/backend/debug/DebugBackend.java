@@ -6,8 +6,8 @@ import io.twostep.dma.spi.AddressSpace;
 import io.twostep.dma.spi.AttachContext;
 import io.twostep.dma.spi.DmaOps;
 import io.twostep.dma.spi.LayerBackend;
-import java.util.IdentityHashMap;
 import java.util.List;
+import java.util.WeakHashMap;
 
 /**
  * Check every rule of the mapping API, and measure.
@@ -22,7 +22,7 @@ public final class DebugBackend implements LayerBackend {
   private final Ledger ledger;
   private final WrittenBytes written = new WrittenBytes();
   private final Meter meter;
-  private final IdentityHashMap<AddressSpace, FaultWatch> watches = new IdentityHashMap<>();
+  private final WeakHashMap<AddressSpace, FaultWatch> watches = new WeakHashMap<>();
 
   /** Create a checker without devices. */
   public DebugBackend(DebugConfig config) {

@@ -4,9 +4,9 @@ import io.twostep.dma.spi.AddressSpace;
 import io.twostep.dma.spi.Machine;
 import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.WeakHashMap;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -19,8 +19,10 @@ import org.slf4j.LoggerFactory;
 final class Ledger {
   private static final Logger LOG = LoggerFactory.getLogger(DebugBackend.class);
 
-  private final IdentityHashMap<Machine, Uses> uses = new IdentityHashMap<>();
-  private final IdentityHashMap<AddressSpace, SpaceLedger> spaces = new IdentityHashMap<>();
+  /** Of machines that are still there; nothing in it leads back to its machine once all is torn down, or none would ever go. */
+  private final WeakHashMap<Machine, Uses> uses = new WeakHashMap<>();
+
+  private final WeakHashMap<AddressSpace, SpaceLedger> spaces = new WeakHashMap<>();
   private final Map<Long, Debt> debts = new HashMap<>();
   private final Map<Long, Tracked> live = new ConcurrentHashMap<>();
   private final AtomicInteger entries = new AtomicInteger();

@@ -16,7 +16,6 @@ final class Link {
 
   final int flags;
   final @Nullable Origin linkedAt;
-  final @Nullable MemoryRegion region;
   boolean published;
 
   /** What the CPU has taken over and not handed back, in offsets as this link's; the smallest range that holds all of it. None if both are the same. */
@@ -27,7 +26,10 @@ final class Link {
   /** Set once another mapping of the same bytes may write them; guarded by the {@link Uses}. */
   volatile boolean contended;
 
-  /** What it held when the device got it, or null if that is not judged; shared by the parts of what was one link, which began at {@link #sumsFrom}. Dropped with the link, which is remembered. */
+  /** What it lies in; null for a segment that is not the machine's. */
+  @Nullable MemoryRegion region;
+
+  /** What it held when the device got it, or null if that is not judged; shared by the parts of what was one link, which began at {@link #sumsFrom}. */
   @Nullable PartSums sums;
 
   long sumsFrom;
@@ -41,6 +43,12 @@ final class Link {
     this.flags = flags;
     this.linkedAt = linkedAt;
     this.region = region;
+  }
+
+  /** Let go of all but where it was: links that are gone are remembered, and need not keep memory or a machine. */
+  void drop() {
+    region = null;
+    sums = null;
   }
 
   /** Return a part of this link as a link of its own. */

@@ -153,7 +153,7 @@ final class LinkBook {
     }
     Link part = link.part(ledger.nextId(), from, to);
     enter(part);
-    link.sums = null;
+    link.drop();
     return part;
   }
 
@@ -189,7 +189,7 @@ final class LinkBook {
     for (Link part : cutOut(tracked, offset, length)) {
       handovers.back(part, below, false);
       leave(part);
-      part.sums = null;
+      part.drop();
     }
     tracked.remember(offset, length, at);
   }
@@ -209,7 +209,7 @@ final class LinkBook {
     for (Link part : cutOut(tracked, offset, length)) {
       leave(part);
       enter(part.part(ledger.nextId(), part.offset, part.end(), (part.flags & ~MapFlags.ACCESS) | (access & MapFlags.ACCESS)));
-      part.sums = null;
+      part.drop();
     }
   }
 
@@ -289,7 +289,7 @@ final class LinkBook {
   void clear(Tracked tracked) {
     for (Link link : tracked.takeAll()) {
       forget(link);
-      link.sums = null;
+      link.drop();
     }
   }
 }

@@ -51,7 +51,7 @@ final class Tracked {
   /** Set when the owner of its memory took it back: its translations are gone, and its addresses wait for the driver's teardown. */
   volatile boolean takenBack;
 
-  /** The ops that made it; set before it is followed. */
+  /** The ops that made it; set before it is followed, and until it is torn down. */
   private @Nullable CheckingOps owner;
 
   /** What the layers below set, this layer's own bits not among it. */
@@ -83,7 +83,8 @@ final class Tracked {
   }
 
   boolean isOf(Machine machine) {
-    return owner != null && owner.machine() == machine;
+    CheckingOps ops = owner;
+    return ops != null && ops.machine() == machine;
   }
 
   boolean coherent() {
@@ -121,6 +122,7 @@ final class Tracked {
     List<Link> all = all();
     links.clear();
     foreign = null;
+    owner = null;
     refused = null;
     return all;
   }

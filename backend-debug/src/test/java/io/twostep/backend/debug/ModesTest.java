@@ -216,7 +216,9 @@ class ModesTest {
       }
       Uses uses = rig.checker.ledger().uses(rig.machine);
       for (long at = phys; at < phys + 4 * PAGE; at += PAGE) {
-        assertThat(Objects.requireNonNull(uses.before(at)).sums).as("page at 0x%x", at).isNull();
+        Link gone = Objects.requireNonNull(uses.before(at));
+        assertThat(gone.sums).as("page at 0x%x", at).isNull();
+        assertThat(gone.region).as("page at 0x%x", at).isNull();
       }
       assertThat(rig.reports()).isEmpty();
     }
