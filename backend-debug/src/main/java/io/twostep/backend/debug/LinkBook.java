@@ -100,6 +100,7 @@ final class LinkBook {
     if (link.phys != -1) {
       uses.remove(link);
     }
+    link.drop();
     ledger.count(-1);
   }
 
@@ -144,16 +145,17 @@ final class LinkBook {
     if (from == link.offset && to == link.end()) {
       return link;
     }
-    leave(link);
-    if (link.offset < from) {
-      enter(link.part(ledger.nextId(), link.offset, from));
-    }
-    if (to < link.end()) {
-      enter(link.part(ledger.nextId(), to, link.end()));
-    }
+    Link before = link.offset < from ? link.part(ledger.nextId(), link.offset, from) : null;
+    Link behind = to < link.end() ? link.part(ledger.nextId(), to, link.end()) : null;
     Link part = link.part(ledger.nextId(), from, to);
+    leave(link);
+    if (before != null) {
+      enter(before);
+    }
+    if (behind != null) {
+      enter(behind);
+    }
     enter(part);
-    link.drop();
     return part;
   }
 
@@ -189,7 +191,6 @@ final class LinkBook {
     for (Link part : cutOut(tracked, offset, length)) {
       handovers.back(part, below, false);
       leave(part);
-      part.drop();
     }
     tracked.remember(offset, length, at);
   }
@@ -207,9 +208,9 @@ final class LinkBook {
   /** Follow a change of permissions: from now on the device may do what {@code access} says, and other mappings of the memory see it write or not. */
   void permitted(Tracked tracked, long offset, long length, int access) {
     for (Link part : cutOut(tracked, offset, length)) {
+      Link changed = part.part(ledger.nextId(), part.offset, part.end(), (part.flags & ~MapFlags.ACCESS) | (access & MapFlags.ACCESS));
       leave(part);
-      enter(part.part(ledger.nextId(), part.offset, part.end(), (part.flags & ~MapFlags.ACCESS) | (access & MapFlags.ACCESS)));
-      part.drop();
+      enter(changed);
     }
   }
 
@@ -289,7 +290,6 @@ final class LinkBook {
   void clear(Tracked tracked) {
     for (Link link : tracked.takeAll()) {
       forget(link);
-      link.drop();
     }
   }
 }

@@ -171,6 +171,9 @@ class ModesTest {
         others[i] = rig.mapper.map(phys + (4 + i) * PAGE, PAGE, TO_DEVICE, NONE);
       }
       assertThat(rig.checker.statistics().ended()).isTrue();
+      live.link(2 * PAGE, phys + 2 * PAGE, PAGE);
+      assertThat(Objects.requireNonNull(rig.checker.ledger().uses(rig.machine).before(phys)).region).as("what is not followed any more is not held").isNull();
+      live.unlink(2 * PAGE, PAGE);
 
       mapping.map(phys, PAGE, TO_DEVICE, NONE);
       mapping.syncForDevice(0, PAGE);
