@@ -152,7 +152,7 @@ public final class DebugBackend implements LayerBackend {
     Tracked tracked = debt.tracked;
     if (tracked.takenBack) {
       leak(tracked);
-    } else if (!debt.failed) {
+    } else if (!debt.failed && !debt.batch.isUnproved()) {
       reports.note(
           Rule.BATCH_NEVER_COMPLETED, tracked.device, tracked.dmaAddress, tracked.length, "its translations are cleared and its memory is held", debt.at);
     }

@@ -26,6 +26,7 @@ import io.twostep.dma.spi.MappingState;
 import io.twostep.dma.spi.ModelHost.SlotOptions;
 import io.twostep.dma.spi.Retirement;
 import io.twostep.dma.spi.Settings;
+import io.twostep.machine.model.FailNth;
 import io.twostep.machine.model.ProbeDevice;
 import java.lang.foreign.Arena;
 import java.util.Map;
@@ -163,6 +164,17 @@ class TwoStepCrimesTest {
     rig.checker.close();
     assertThat(rig.only(Rule.BATCH_NEVER_COMPLETED, true).text(8)).contains("earlier: unmapped");
     batch.complete();
+  }
+
+  @Test
+  void aBatchWhoseInvalidationCannotBeProvedIsNotTheCallersFault() {
+    DmaMapping mapping = rig.mapper.map(phys, PAGE, TO_DEVICE, NONE);
+    rig.machine.failNth().arm(FailNth.Kind.INVALIDATE, 1);
+    assertThatThrownBy(mapping::unmap).isInstanceOf(DmaMappingException.class);
+    assertThat(rig.mapper.quarantined()).isEqualTo(1);
+    rig.checker.close();
+    assertThat(rig.reports()).isEmpty();
+    assertThat(rig.mapper.releaseQuarantined()).isZero();
   }
 
   @Test

@@ -50,6 +50,8 @@ public final class Retirement {
   private @Nullable DmaOps[] owners = {};
   private int count;
   private int phasesPresent;
+  /** Set while a completion is under way, and left so by one that fails before anything is released. */
+  private boolean unproved;
   private boolean releasing;
   private boolean keepAddresses;
 
@@ -189,6 +191,7 @@ public final class Retirement {
    * @throws DmaMappingException QUARANTINED if the invalidation could not be confirmed
    */
   public void complete() {
+    unproved = true;
     if (leftovers != null) {
       takeDownLeftovers();
     }
@@ -200,6 +203,7 @@ public final class Retirement {
       last = 0;
       tablesChanged = false;
     }
+    unproved = false;
     if (count != 0) {
       release();
     }
@@ -230,6 +234,11 @@ public final class Retirement {
   /** Tell whether nothing that was cleared, or could not be, keeps the rest waiting. */
   public boolean isInvalidated() {
     return target == null && leftovers == null;
+  }
+
+  /** Tell whether the latest {@link #complete} failed to prove what was cleared gone, so that all that is registered waits for a reset and not for whoever completes it. */
+  public boolean isUnproved() {
+    return unproved;
   }
 
   private void takeDownLeftovers() {

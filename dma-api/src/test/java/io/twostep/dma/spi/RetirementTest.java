@@ -146,6 +146,7 @@ class RetirementTest {
         };
     retirement.invalidate(failing, 0x3000, 0x3fff, false);
     retirement.retire(Retirement.IOVA, owner, 1, 0, 0);
+    assertThat(retirement.isUnproved()).as("nobody tried").isFalse();
     assertThatThrownBy(retirement::complete)
         .isInstanceOfSatisfying(
             DmaMappingException.class, e -> assertThat(e.reason()).isEqualTo(Reason.QUARANTINED))
@@ -155,9 +156,11 @@ class RetirementTest {
     assertThat(events).isEmpty();
     assertThat(retirement.isEmpty()).isFalse();
     assertThat(retirement.pending()).isEqualTo(1);
+    assertThat(retirement.isUnproved()).isTrue();
     fails[0] = false;
     retirement.complete();
     assertThat(events).containsExactly("invalidated 3000", "3:1");
+    assertThat(retirement.isUnproved()).isFalse();
     assertThat(retirement.isEmpty()).isTrue();
   }
 
@@ -190,6 +193,7 @@ class RetirementTest {
       assertThat(events).isEmpty();
       assertThat(retirement.isEmpty()).isFalse();
       assertThat(retirement.isInvalidated()).isFalse();
+      assertThat(retirement.isUnproved()).isTrue();
     }
     fails[0] = false;
     retirement.complete();
