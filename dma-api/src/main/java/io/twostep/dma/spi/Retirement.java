@@ -50,8 +50,10 @@ public final class Retirement {
   private @Nullable DmaOps[] owners = {};
   private int count;
   private int phasesPresent;
+
   /** Set while a completion is under way, and left so by one that fails before anything is released. */
   private boolean unproved;
+
   private boolean releasing;
   private boolean keepAddresses;
 
