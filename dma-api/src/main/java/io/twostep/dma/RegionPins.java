@@ -145,9 +145,9 @@ final class RegionPins {
     region.unpin(pins);
   }
 
-  /** Note how a range that is held is reached: what no translation guards, nobody but the driver can let go of. */
+  /** Note how a range that is held is reached: what no translation guards, nobody but the driver can let go of. A reservation refuses such a range, and what it links stays guarded. */
   void found(AttachedStack stack, int kind) {
-    if (handle != null && (kind == RangeKind.BUS_PEER || !stack.translates)) {
+    if (handle != null && !(handle instanceof IovaReservation) && (kind == RangeKind.BUS_PEER || !stack.translates)) {
       handle.revocables().reachedPastTranslation();
     }
   }

@@ -7,6 +7,7 @@ import io.twostep.dma.MemoryPlacement;
 import io.twostep.dma.spi.MemoryKind;
 import io.twostep.dma.spi.MemoryRegion;
 import io.twostep.dma.spi.PhysicalMemory;
+import io.twostep.dma.spi.Revocable;
 import java.lang.foreign.MemorySegment;
 import java.util.LinkedHashSet;
 import java.util.Objects;
@@ -71,11 +72,20 @@ public final class FakeMemory implements PhysicalMemory {
 
   /** Make memory of another kind: peers and registers; {@code name} is what the peer layer goes by. */
   public FakeBlock other(MemoryKind kind, String name, int count) {
+    return other(new MemoryRegion(kind, name), count);
+  }
+
+  /** Make peer memory that can be taken back; the peer layer goes by its name. */
+  public FakeBlock peers(Revocable memory, int count) {
+    return other(new MemoryRegion(MemoryKind.PEER, memory.toString(), memory), count);
+  }
+
+  private FakeBlock other(MemoryRegion region, int count) {
     long[] chosen = new long[count];
     for (int i = 0; i < count; i++) {
       chosen[i] = otherNext++;
     }
-    return new FakeBlock(this, new MemoryRegion(kind, name), count * FRAME, chosen);
+    return new FakeBlock(this, region, count * FRAME, chosen);
   }
 
   private long[] contiguous(int count, long highestPhys) {
