@@ -36,6 +36,9 @@ public final class IovaReservation extends DmaHandle {
   /** Offset of {@link #address} in the window below: granules that only keep low bits of addresses are never linked. */
   private long skipped;
 
+  /** Offset up to which the call under way has linked ranges. */
+  private long linkedTo;
+
   private @Nullable RangeReader reader;
 
   IovaReservation(DmaMapper mapper) {
@@ -191,7 +194,8 @@ public final class IovaReservation extends DmaHandle {
    * @param offset bytes from {@link #address} at which the first range starts; the two have the same offset within the granule
    * @param source the ranges, read once; may change afterwards
    * @return the bytes linked; 0 for an empty source
-   * @throws DmaMappingException as {@link #link(long, long, long)} does; nothing of this call is linked then
+   * @throws DmaMappingException as {@link #link(long, long, long)} does; nothing of this call is linked then, but for what could not be taken out again, as a suppressed exception says: it is held
+   *     until it is unlinked, or the window is destroyed
    * @throws IllegalArgumentException for a range of length 0, one that wraps, or ranges that leave the window
    */
   public long link(long offset, PhysRanges source) {
@@ -206,18 +210,17 @@ public final class IovaReservation extends DmaHandle {
     }
     enterRevocable("link");
     int mark = pins().mark();
-    long end = offset;
-    long linked = linkedGranules;
+    long before = linkedGranules;
+    linkedTo = offset;
     try {
       from.start(source, pins());
       for (int count = from.next(stack()); count > 0; count = from.isEnded() ? 0 : from.next(stack())) {
-        end = linkRun(from, count, offset, end);
+        linkRun(from, count, offset);
       }
-      return end - offset;
+      return linkedTo - offset;
     } catch (RuntimeException e) {
-      linkedGranules = linked;
-      unlinkFailed(offset, end, e);
-      undo(mark, e);
+      linkedGranules = before;
+      undoLink(offset, mark, e);
       throw e;
     } finally {
       from.finish();
@@ -225,10 +228,10 @@ public final class IovaReservation extends DmaHandle {
     }
   }
 
-  /** Link the reader's run at {@code offset} of a call that began at {@code start}; returns the offset behind it. */
-  private long linkRun(RangeReader from, int count, long start, long offset) {
+  /** Link the reader's run behind what a call that began at {@code start} has linked. */
+  private void linkRun(RangeReader from, int count, long start) {
     AttachedStack stack = stack();
-    long end = offset;
+    long end = linkedTo;
     long granules = 0;
     for (int i = 0; i < count; i++) {
       long phys = from.phys[i];
@@ -246,7 +249,6 @@ public final class IovaReservation extends DmaHandle {
       granules += stack.granules(address + end, bytes);
       end += bytes;
     }
-    long at = offset;
     int next = 0;
     while (next < count) {
       int first = next;
@@ -255,27 +257,25 @@ public final class IovaReservation extends DmaHandle {
       while (next < count && from.kind[next] == kind) {
         bytes += from.length[next++];
       }
-      try {
-        stack.ops.linkRun(state(), skipped + at, from.phys, from.length, first, next, RequestMapper.withKind(flags, kind), own());
-      } catch (RuntimeException e) {
-        unlinkFailed(offset, at, e);
-        throw e;
-      }
-      at += bytes;
+      stack.ops.linkRun(state(), skipped + linkedTo, from.phys, from.length, first, next, RequestMapper.withKind(flags, kind), own());
+      linkedTo += bytes;
     }
     linkedGranules += granules;
-    return end;
   }
 
-  /** Take out what a failed call linked before it failed; it was never published. */
-  private void unlinkFailed(long from, long to, RuntimeException cause) {
-    if (to > from) {
+  /** Take out what a failed call linked, which was never published, and let go of its memory; where that fails all of it stays linked and held. */
+  private void undoLink(long start, int mark, RuntimeException cause) {
+    int keptPins = mark;
+    if (linkedTo != start) {
       try {
-        stack().ops.unlink(state(), skipped + from, to - from, own());
+        stack().ops.unlink(state(), skipped + start, linkedTo - start, own());
       } catch (RuntimeException e) {
         cause.addSuppressed(e);
+        linkedGranules += stack().granules(address + start, linkedTo - start);
+        keptPins = pins().mark();
       }
     }
+    undo(keptPins, cause);
   }
 
   private DmaMappingException sharesGranule(long offset, long phys, long length) {

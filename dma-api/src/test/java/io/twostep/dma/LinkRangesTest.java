@@ -4,6 +4,7 @@ import static io.twostep.dma.DmaAttributes.NONE;
 import static io.twostep.dma.DmaDirection.TO_DEVICE;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.catchThrowable;
 
 import io.twostep.dma.DmaMappingException.Reason;
 import io.twostep.dma.fake.FakeBlock;
@@ -45,6 +46,26 @@ class LinkRangesTest {
     String before = rig.accounts();
     refused(Reason.MISALIGNED, 2 * PAGE - 100, Ranges.of(block.phys(0), 8, block.phys(PAGE + 8), 8));
     assertThat(rig.accounts()).isEqualTo(before);
+  }
+
+  @Test
+  @Tag("breaks:freed-while-linked")
+  void whatAFailedCallCannotTakeOutAgainStaysLinkedAndHeld() {
+    window.tryAlloc(0, PAGES * PAGE, TO_DEVICE, NONE);
+    rig.faults.failFrom(2);
+    Throwable failure = catchThrowable(() -> window.link(0, block.ranges()));
+    rig.faults.off();
+    assertThat(failure).hasMessageContaining("injected failure of layer linkRun");
+    assertThat(failure.getSuppressed()).singleElement().asString().contains("injected failure of layer unlink");
+
+    window.sync(0, PAGES * PAGE);
+    assertThat(rig.deviceRead(window.address())).as("still there").isZero();
+    assertThatThrownBy(block::close).isInstanceOf(IllegalStateException.class);
+    assertThatThrownBy(window::free).isInstanceOf(IllegalStateException.class).hasMessageContaining("256 granules are still linked");
+    window.unlink(0, 256 * PAGE);
+    assertThat(rig.memory.pins()).isZero();
+    window.free();
+    assertThat(rig.accounts()).startsWith("pins 0, granules 0, slots 0, runs 0, live 0, quarantined 0,");
   }
 
   @Test
