@@ -70,9 +70,12 @@ final class ImportedUnits {
       }
       return linked;
     } catch (RuntimeException e) {
-      undo(scratch, run, e);
+      boolean takenBack = undo(scratch, run, e);
       // Outside the monitor, as in takenBack().
       window.settle(scratch, e);
+      if (takenBack) {
+        buffer.tellRevoked();
+      }
       return SparseWindow.failed(e);
     } finally {
       scratch.giveBack();
@@ -104,8 +107,11 @@ final class ImportedUnits {
     return true;
   }
 
-  /** Take out what a failing call linked of a run; units that do not go keep the buffer, and are recorded even if it was taken back: through them the device reaches it. */
-  private synchronized void undo(WindowScratch scratch, Run run, RuntimeException cause) {
+  /**
+   * Take out what a failing call linked of a run; units that do not go keep the buffer, and are recorded even if it was taken back: through them the device reaches it. Returns whether it was: who took it back
+   * found none of them, so that the import was not told.
+   */
+  private synchronized boolean undo(WindowScratch scratch, Run run, RuntimeException cause) {
     long stayed = window.tryTakeOut(scratch, run.offset, cause) ? run.offset : scratch.linkedTo;
     if (stayed != run.offset) {
       replace(run.part(run.offset, stayed));
@@ -114,6 +120,7 @@ final class ImportedUnits {
       // Among the scratch's pins the buffer is let go of, or withheld, together with the memory of these units.
       scratch.pins.adopt(run.lease.region(), (run.end() - stayed) / window.unit(), holds, 0);
     }
+    return stayed != run.offset && run.lease.account().isRevoked();
   }
 
   /** Put a run in the place of what was taken back there. */

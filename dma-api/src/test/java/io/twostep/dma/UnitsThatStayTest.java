@@ -9,6 +9,8 @@ import static org.assertj.core.api.Assertions.catchThrowable;
 import io.twostep.dma.DmaMappingException.Reason;
 import io.twostep.dma.fake.FakeBlock;
 import io.twostep.dma.fake.Rig;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -81,6 +83,7 @@ class UnitsThatStayTest {
         .isInstanceOfSatisfying(DmaMappingException.class, e -> assertThat(e.reason()).isEqualTo(Reason.REVOKED));
     c.rig.faults.off();
     assertThat(c.rig.deviceRead(c.window.address())).as("still there").isZero();
+    assertThat(c.told).as("import and window, each of which may be the one that listens").containsExactly("window", "import");
     assertThat(gone).isNotDone();
     c.window.unlink(0, PAGE);
     assertThat(gone).isCompleted();
@@ -94,13 +97,15 @@ class UnitsThatStayTest {
     final ExportedBuffer exported;
     final ImportedBuffer imported;
     final SparseWindow window;
+    final List<String> told = new ArrayList<>();
 
     Case(Rig.Kind kind) {
       rig = new Rig(kind);
       block = rig.allocate(PAGES * PAGE, MemoryPlacement.SCATTERED);
       exported = ExportedBuffer.of(rig.machine, "frame", block.ranges(), TO_DEVICE);
-      imported = exported.attach(rig.mapper, () -> {});
+      imported = exported.attach(rig.mapper, () -> told.add("import"));
       window = rig.mapper.newWindow((PAGES + 1) * PAGE, PAGE, TO_DEVICE, NONE);
+      window.onRevoke(() -> told.add("window"));
     }
 
     /** Link units that the device reaches when the sink refuses the first and unlinking fails. */
