@@ -151,6 +151,11 @@ abstract sealed class DmaHandle implements AutoCloseable, HandleRegistry.Holder
     goIdle();
   }
 
+  /** Return what a request that failed and was abandoned comes to. */
+  static long failedRequest(RuntimeException cause) {
+    return SinkRefused.result(cause, "what was mapped could not be undone; its memory is withheld until the device is reset");
+  }
+
   /** Return a claimed handle to idle, undoing what the stack registered and letting go of memory; {@code cause} is why. */
   final void abandon(RuntimeException cause) {
     undo(0, cause);

@@ -53,7 +53,8 @@ public final class DmaTransfer extends DmaHandle {
    * @param attributes {@link DmaAttributes}
    * @return how many entries the sink took; 0 for an empty source, which is mapped all the same; -1 if the sink refused one and everything is
    *     undone
-   * @throws DmaMappingException if any range cannot be mapped, or OUT_OF_BOUNDS if there are more entries than the device takes; nothing is mapped then
+   * @throws DmaMappingException if any range cannot be mapped, or OUT_OF_BOUNDS if there are more entries than the device takes; nothing is mapped then. QUARANTINED if the
+   *     sink refused and that could not be undone
    * @throws IllegalArgumentException for a range of length 0 or that wraps, or a source that is seen to differ when it is read again
    * @throws IllegalStateException unless idle
    */
@@ -65,10 +66,7 @@ public final class DmaTransfer extends DmaHandle {
     } catch (RuntimeException e) {
       join(e, request.takeDown(own()));
       abandon(e);
-      if (e instanceof SinkRefused) {
-        return -1;
-      }
-      throw e;
+      return failedRequest(e);
     }
     activate();
     return entries;

@@ -92,7 +92,7 @@ public final class ImportedBuffer extends DmaHandle {
    * Map the buffer and hand its entries to the sink, in order; as {@link DmaTransfer#map}.
    *
    * @return how many entries the sink took; -1 if it refused one and everything is undone
-   * @throws DmaMappingException REVOKED while the buffer is taken back, or any reason for which a range cannot be mapped. Nothing is mapped then
+   * @throws DmaMappingException REVOKED while the buffer is taken back, or any reason for which a range cannot be mapped. Nothing is mapped then. QUARANTINED if the sink refused and that could not be undone
    * @throws IllegalStateException unless idle
    */
   public long map(DmaDirection direction, int attributes, DmaSink sink) {
@@ -115,10 +115,7 @@ public final class ImportedBuffer extends DmaHandle {
     } catch (RuntimeException e) {
       join(e, request.takeDown(own()));
       abandon(e);
-      if (e instanceof SinkRefused) {
-        return -1;
-      }
-      throw e;
+      return failedRequest(e);
     }
     activate();
     return entries;

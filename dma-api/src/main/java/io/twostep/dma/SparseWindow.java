@@ -173,16 +173,9 @@ public final class SparseWindow extends DmaHandle {
     return (scratch.linkedTo - offset) / unit;
   }
 
-  /** Return what a link that failed comes to: a sink that refuses is a result, unless the device may still reach what was linked. */
+  /** Return what a link that failed comes to. */
   static long failed(RuntimeException cause) {
-    if (!(cause instanceof SinkRefused)) {
-      throw cause;
-    }
-    Throwable[] left = cause.getSuppressed();
-    if (left.length == 0) {
-      return -1;
-    }
-    throw new DmaMappingException(Reason.QUARANTINED, cause.getMessage() + ", and what was linked could not be undone; see isLinked", left[0]);
+    return SinkRefused.result(cause, "what was linked could not be undone; see isLinked");
   }
 
   /** Link one physical range; as {@link #link(long, PhysRanges, DmaDirection, DmaSink)}. Returns the address of its first byte. */

@@ -14,6 +14,8 @@ import io.twostep.dma.fake.DirectTerminal;
 import io.twostep.dma.fake.FakeBlock;
 import io.twostep.dma.fake.PeerLayer;
 import io.twostep.dma.fake.Rig;
+import java.util.List;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
@@ -207,6 +209,37 @@ class TransferStatesTest {
                     }))
         .hasMessage("mine");
     assertThat(rig.accounts()).isEqualTo(before);
+  }
+
+  @Test
+  void aRefusalThatCannotBeUndoneIsNoResult() {
+    Rig rig = new Rig(Rig.Kind.TRANSLATING);
+    FakeBlock block = rig.allocate(4 * PAGE, MemoryPlacement.SCATTERED);
+    ExportedBuffer exported = ExportedBuffer.of(rig.machine, "frame", block.ranges());
+    ImportedBuffer imported = exported.attach(rig.mapper, () -> {});
+    DmaTransfer transfer = rig.mapper.newTransfer();
+    DmaSink refusing =
+        (dmaAddress, length, kind) -> {
+          rig.faults.failAt(0);
+          return false;
+        };
+    for (ThrowingCallable map : List.<ThrowingCallable>of(
+        () -> transfer.map(block.ranges(), TO_DEVICE, NONE, refusing), () -> imported.map(TO_DEVICE, NONE, refusing))) {
+      assertThatThrownBy(map)
+          .as("not -1: it is not undone")
+          .isInstanceOfSatisfying(DmaMappingException.class, e -> assertThat(e.reason()).isEqualTo(Reason.QUARANTINED))
+          .hasMessageContaining("the sink refused entry 0")
+          .rootCause()
+          .hasMessageContaining("injected failure of release");
+      rig.faults.off();
+      assertThat(rig.mapper.liveMappings()).isZero();
+      assertThat(rig.mapper.quarantined()).isEqualTo(1);
+      assertThatThrownBy(block::close).isInstanceOf(IllegalStateException.class);
+      assertThat(rig.mapper.releaseQuarantined()).isZero();
+    }
+    assertThat(transfer.map(block.ranges(), TO_DEVICE, NONE, (dmaAddress, length, kind) -> false)).isEqualTo(-1);
+    exported.close();
+    assertThat(rig.memory.pins()).isZero();
   }
 
   @Test
