@@ -97,7 +97,10 @@ public final class InvalidationBatch implements AutoCloseable {
   }
 
   private void join(@Nullable AttachedStack first, AttachedStack stack) {
-    if (first != null) {
+    if (first != null && first.space != stack.space && isEmpty()) {
+      // A call that failed chose the address space and left nothing.
+      letGoOfStacks();
+    } else if (first != null) {
       requireSameSpace(first.space, stack);
       for (int i = 1; i < stackCount; i++) {
         if (stacks[i] == stack) {

@@ -165,6 +165,24 @@ class StackLifeTest {
   }
 
   @Test
+  @Tag("breaks:never-mapped")
+  void aBatchThatHoldsNothingServesAnyAddressSpace() {
+    DmaMapper other = rig.stack.attach(rig.machine, rig.machine.addSlot("nvme2", true), DeviceLimits.UNLIMITED);
+    DmaMapping idle = rig.mapper.newMapping();
+    DmaMapping mapping = other.map(block.phys(0), PAGE, TO_DEVICE, NONE);
+    InvalidationBatch batch = rig.mapper.newBatch();
+    assertThatThrownBy(() -> idle.unmap(batch)).isInstanceOf(IllegalStateException.class);
+    assertThat(batch.isEmpty()).isTrue();
+    mapping.unmap(batch);
+    rig.mapper.close();
+    assertThat(rig.terminal.closed()).as("the batch holds nothing of the first").isEqualTo(1);
+    batch.complete();
+    other.close();
+    assertThat(rig.terminal.closed()).isEqualTo(2);
+    assertThat(rig.memory.pins()).isZero();
+  }
+
+  @Test
   void oneBatchIsOneInvalidation() {
     InvalidationBatch batch = rig.mapper.newBatch();
     DmaMapping[] mappings = new DmaMapping[8];
