@@ -54,6 +54,10 @@ public final class InvalidationBatch implements AutoCloseable {
       }
       throw e;
     } finally {
+      if (!retirement.isDeferrable()) {
+        // It was made strict for a device that is gone; what comes next may be another's.
+        retirement = new Retirement(true);
+      }
       pins.releaseAll();
       letGoOfStacks();
     }

@@ -183,6 +183,21 @@ class StackLifeTest {
   }
 
   @Test
+  void aBatchIsStrictForDevicesThatAreGoneAndForNothingAfterThem() {
+    DmaMapper gone = rig.stack.attach(rig.machine, rig.machine.addSlotBeside("nvme1", rig.slot), DeviceLimits.UNLIMITED);
+    DmaMapping left = gone.map(block.phys(0), PAGE, TO_DEVICE, NONE);
+    DmaMapping mapping = rig.mapper.map(block.phys(0), PAGE, TO_DEVICE, NONE);
+    InvalidationBatch batch = rig.mapper.newBatch();
+    gone.detach();
+    left.unmap(batch);
+    assertThat(batch.retirementFor(mapping.stack()).isDeferrable()).isFalse();
+    batch.complete();
+    mapping.unmap(batch);
+    assertThat(batch.retirementFor(mapping.stack()).isDeferrable()).as("as before").isTrue();
+    batch.complete();
+  }
+
+  @Test
   void oneBatchIsOneInvalidation() {
     InvalidationBatch batch = rig.mapper.newBatch();
     DmaMapping[] mappings = new DmaMapping[8];
