@@ -55,7 +55,7 @@ public final class IovaReservation extends DmaHandle {
    * @param attributes {@link DmaAttributes}
    * @return false only where this stack does not translate: use a {@link DmaTransfer}
    * @throws IllegalArgumentException unless the length is positive, or for unknown attributes
-   * @throws DmaMappingException IOVA_EXHAUSTED if there is no room
+   * @throws DmaMappingException IOVA_EXHAUSTED if there is no room, OUT_OF_BOUNDS if there never is
    * @throws IllegalStateException unless idle
    */
   public boolean tryAlloc(long phys, long length, DmaDirection direction, int attributes) {
@@ -96,10 +96,14 @@ public final class IovaReservation extends DmaHandle {
     try {
       int all = tablesAhead ? request | MapFlags.TABLES_AHEAD : request;
       skipped = stack.skipped(phys);
+      if (length > Long.MAX_VALUE - skipped) {
+        throw new DmaMappingException(
+            Reason.OUT_OF_BOUNDS, stack.device + ": no address space holds a reservation of " + Hex.of(length) + " bytes behind " + Hex.of(skipped) + " that keep low bits");
+      }
       stack.ops.reserve(
           state(),
           stack.offsetInGranule(phys),
-          Math.addExact(skipped, length),
+          skipped + length,
           Math.max(alignment, stack.alignment),
           highest,
           all);

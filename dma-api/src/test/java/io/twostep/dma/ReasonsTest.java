@@ -53,6 +53,15 @@ class ReasonsTest {
   }
 
   @Test
+  void outOfBoundsWhereTheLowBitsThatAreKeptLeaveNoRoom() {
+    Rig rig = new Rig(Rig.Kind.TRANSLATING, 4096, DeviceLimits.UNLIMITED.withMinAlignMask(0xffff));
+    IovaReservation window = rig.mapper.newReservation();
+    refused(rig, Reason.OUT_OF_BOUNDS, () -> window.tryAlloc(0x5000, Long.MAX_VALUE, TO_DEVICE, NONE));
+    assertThat(window.tryAlloc(0x5000, PAGE, TO_DEVICE, NONE)).isTrue();
+    window.free();
+  }
+
+  @Test
   void bounceReasons() {
     Rig rig = new Rig(Rig.Kind.BOUNCE_TRANSLATING);
     FakeBlock block = rig.allocate((Rig.SLOTS + 1) * PAGE, MemoryPlacement.CONTIGUOUS);
