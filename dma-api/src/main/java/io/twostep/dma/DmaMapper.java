@@ -1,6 +1,7 @@
 package io.twostep.dma;
 
 import io.twostep.dma.DmaMappingException.Reason;
+import io.twostep.dma.spi.Closing;
 import io.twostep.dma.spi.DeviceSlot;
 import io.twostep.dma.spi.DmaOps;
 import io.twostep.dma.spi.Machine;
@@ -334,12 +335,7 @@ public final class DmaMapper implements AutoCloseable {
     if (quarantine.count() != 0) {
       LOG.warn("{}: closed with {} quarantined; reset the device and call releaseQuarantined()", slot.address(), quarantine.count());
     }
-    try {
-      tracking.stop();
-      handles.orphanIdle();
-    } finally {
-      stack.letGo();
-    }
+    new Closing().then(tracking::stop).then(handles::orphanIdle).then(stack::letGo).end();
   }
 
   private static void tellClosed(AttachedStack stack) {

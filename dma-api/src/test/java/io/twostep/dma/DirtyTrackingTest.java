@@ -100,6 +100,19 @@ class DirtyTrackingTest {
   }
 
   @Test
+  void closeLetsGoOfIdleHandlesAlsoWhereStoppingFails() {
+    Rig rig = new Rig(Rig.Kind.TRANSLATING);
+    DmaMapping idle = rig.mapper.newMapping();
+    rig.mapper.dirtyTracking().start();
+    rig.faults.failAt(0);
+    assertThatThrownBy(rig.mapper::close).hasMessageContaining("injected failure of untrack");
+    rig.faults.off();
+    assertThat(rig.terminal.closed()).as("idle handles need not be closed").isEqualTo(1);
+    idle.close();
+    assertThat(rig.terminal.closed()).isEqualTo(1);
+  }
+
+  @Test
   void stackWhoseWritesWouldEscapeIsRefusedWhileTracking() {
     Rig rig = new Rig(Rig.Kind.TRANSLATING);
     DirtyTracking tracking = rig.mapper.dirtyTracking();

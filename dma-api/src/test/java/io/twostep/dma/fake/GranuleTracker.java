@@ -38,8 +38,11 @@ final class GranuleTracker implements DirtyTracker {
 
   @Override
   public void stop() {
-    tracking = false;
-    dirty.clear();
+    if (tracking) {
+      tracking = false;
+      dirty.clear();
+      faults.hit("untrack");
+    }
   }
 
   @Override
