@@ -10,7 +10,7 @@ import java.util.HexFormat;
  * @param maxSegmentLength the most bytes one entry may have; positive
  * @param segmentBoundaryMask {@code 2^n - 1}: one entry never crosses a multiple of mask + 1; all ones for none
  * @param maxSegments the most entries one request may have; positive
- * @param minAlignMask {@code 2^n - 1}: these low bits of the physical address are kept in the DMA address
+ * @param minAlignMask {@code 2^n - 1}, n up to 63: these low bits of the physical address are kept in the DMA address
  */
 public record DeviceLimits(
     long highestAddress,
@@ -29,6 +29,9 @@ public record DeviceLimits(
     requireMask("segmentBoundaryMask", segmentBoundaryMask);
     if (minAlignMask != 0) {
       requireMask("minAlignMask", minAlignMask);
+    }
+    if (minAlignMask < 0) {
+      throw new IllegalArgumentException("minAlignMask 0x" + HexFormat.of().toHexDigits(minAlignMask) + " keeps every bit, so that no address is left to choose");
     }
     if (maxSegmentLength <= 0 || maxSegments <= 0) {
       throw new IllegalArgumentException(

@@ -62,6 +62,13 @@ class ReasonsTest {
   }
 
   @Test
+  void aDeviceCannotWantEveryBitKept() {
+    assertThatThrownBy(() -> DeviceLimits.UNLIMITED.withMinAlignMask(-1L))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("minAlignMask 0xffffffffffffffff");
+  }
+
+  @Test
   void bounceReasons() {
     Rig rig = new Rig(Rig.Kind.BOUNCE_TRANSLATING);
     FakeBlock block = rig.allocate((Rig.SLOTS + 1) * PAGE, MemoryPlacement.CONTIGUOUS);
