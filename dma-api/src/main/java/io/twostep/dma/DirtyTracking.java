@@ -64,11 +64,18 @@ public final class DirtyTracking {
   /**
    * Start with everything clean: every write by a device after this has returned is reported.
    *
-   * @throws DmaMappingException UNSUPPORTED if the mapper's stack cannot track, DETACHED after detach, QUARANTINED if the hardware's caches could not be
+   * @throws DmaMappingException UNSUPPORTED if the mapper's stack cannot track, or something is still mapped through an earlier one that it does not see; DETACHED after detach, QUARANTINED if the hardware's caches could not be
    *     invalidated; it is not tracking then
    * @throws IllegalStateException if this or another mapper tracks the address space already
    */
-  public synchronized void start() {
+  public void start() {
+    // First the mapper, as in restack: what it is served by does not change meanwhile.
+    synchronized (mapper) {
+      startHere();
+    }
+  }
+
+  private synchronized void startHere() {
     requireIdle("start");
     AttachedStack held = mapper.holdStack();
     try {
@@ -76,6 +83,7 @@ public final class DirtyTracking {
       if (found == null) {
         throw unsupported(held);
       }
+      requireAllSeen(found);
       found.start();
       shared = new Shared(found);
       stack = held;
@@ -92,20 +100,42 @@ public final class DirtyTracking {
    * <p>Each reads the I/O addresses of its own mappings: a mark that one has cleared is not reported to the other.
    *
    * @return false, with nothing changed, if the other mapper does not track, or its address space is another one: {@link #start} then
-   * @throws DmaMappingException DETACHED after detach
+   * @throws DmaMappingException UNSUPPORTED if something is still mapped through an earlier stack that the tracking does not see; DETACHED after detach
    * @throws IllegalStateException if this mapper tracks already
    */
-  public synchronized boolean tryJoin(DirtyTracking other) {
+  public boolean tryJoin(DirtyTracking other) {
+    synchronized (mapper) {
+      return tryJoinHere(other);
+    }
+  }
+
+  private synchronized boolean tryJoinHere(DirtyTracking other) {
     requireIdle("tryJoin");
     Shared running = other.shared;
     AttachedStack held = mapper.holdStack();
-    if (running != null && held.ops.dirtyTracker() == running.tracker && running.tryEnter()) {
-      shared = running;
-      stack = held;
-      return true;
+    try {
+      if (running == null || held.ops.dirtyTracker() != running.tracker) {
+        return false;
+      }
+      requireAllSeen(running.tracker);
+      if (running.tryEnter()) {
+        shared = running;
+        stack = held;
+      }
+      return stack == held;
+    } finally {
+      if (stack != held) {
+        held.letGo();
+      }
     }
-    held.letGo();
-    return false;
+  }
+
+  private void requireAllSeen(DirtyTracker tracker) {
+    if (mapper.handles().escapes(tracker)) {
+      throw new DmaMappingException(
+          Reason.UNSUPPORTED,
+          mapper.slot().address() + ": something is still mapped through an earlier stack, past which devices would write unseen; unmap it first");
+    }
   }
 
   private void requireIdle(String call) {

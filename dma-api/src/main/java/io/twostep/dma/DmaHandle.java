@@ -1,6 +1,7 @@
 package io.twostep.dma;
 
 import io.twostep.dma.DmaMappingException.Reason;
+import io.twostep.dma.spi.DirtyTracker;
 import io.twostep.dma.spi.DmaOps;
 import io.twostep.dma.spi.MapFlags;
 import io.twostep.dma.spi.MappingState;
@@ -97,6 +98,11 @@ abstract sealed class DmaHandle implements AutoCloseable, HandleRegistry.Holder
   public final boolean holdsSomething() {
     int now = (int) PHASE.getAcquire(this);
     return now == ACTIVE || now == BUSY;
+  }
+
+  @Override
+  public final boolean escapes(DirtyTracker tracker) {
+    return holdsSomething() && stack.ops.dirtyTracker() != tracker;
   }
 
   @Override

@@ -1,5 +1,6 @@
 package io.twostep.dma;
 
+import io.twostep.dma.spi.DirtyTracker;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 
@@ -9,6 +10,9 @@ final class HandleRegistry {
   interface Holder {
     /** Tell whether it holds something now. */
     boolean holdsSomething();
+
+    /** Tell whether writes through what it holds now would escape a tracker, because another stack made it. */
+    boolean escapes(DirtyTracker tracker);
 
     /** Let go of the stack for good if nothing is held and no call runs. */
     void orphan();
@@ -27,6 +31,11 @@ final class HandleRegistry {
   /** Take their stack from all that hold nothing. */
   void orphanIdle() {
     open.forEach(Holder::orphan);
+  }
+
+  /** Tell whether writes through anything that is held now would escape a tracker. */
+  boolean escapes(DirtyTracker tracker) {
+    return open.stream().anyMatch(holder -> holder.escapes(tracker));
   }
 
   int live() {

@@ -128,6 +128,30 @@ class DirtyTrackingTest {
   }
 
   @Test
+  void whatIsStillMappedThroughABlindStackKeepsTrackingFromBeginning() {
+    Rig rig = new Rig(Rig.Kind.PEER_TRANSLATING);
+    DmaMapping idle = rig.mapper.newMapping();
+    DmaMapping mapping = rig.mapper.map(rig.bus.phys(0), PAGE, FROM_DEVICE, NONE);
+    rig.mapper.restack(DmaStack.of(rig.terminal));
+    DirtyTracking tracking = rig.mapper.dirtyTracking();
+    DmaMappingException e = catchThrowableOfType(DmaMappingException.class, tracking::start);
+    assertThat(e.reason()).isEqualTo(Reason.UNSUPPORTED);
+    assertThat(e).hasMessageContaining("nvme0").hasMessageContaining("unmap");
+    assertThat(tracking.isTracking()).isFalse();
+
+    DmaMapper sibling = DmaStack.of(rig.terminal).attach(rig.machine, rig.machine.addSlotBeside("nvme1", rig.slot), DeviceLimits.UNLIMITED);
+    sibling.dirtyTracking().start();
+    assertThat(catchThrowableOfType(DmaMappingException.class, () -> tracking.tryJoin(sibling.dirtyTracking())).reason())
+        .isEqualTo(Reason.UNSUPPORTED);
+    mapping.close();
+    assertThat(tracking.tryJoin(sibling.dirtyTracking())).as("idle handles move to the new stack").isTrue();
+    idle.close();
+    rig.mapper.close();
+    sibling.close();
+    assertThat(rig.terminal.closed()).isEqualTo(rig.terminal.attached());
+  }
+
+  @Test
   void mappersOfDifferentAddressSpacesDoNotJoin() {
     Rig rig = new Rig(Rig.Kind.TRANSLATING);
     Rig other = new Rig(Rig.Kind.TRANSLATING);
