@@ -155,7 +155,7 @@ public final class ExportedBuffer implements AutoCloseable {
    * Take the buffer back: from now on nobody can map it (REVOKED), and those who did lose it.
    *
    * <p>Mappings behind an IOMMU lose their entries at once, or when the call that is under way on the handle returns; their I/O addresses are given to nobody before they are unmapped. The others are told and must unmap. Whose mappings still hold it at
-   * the deadline has its device stopped: bus mastering off and its mapper detached, or else a reset. Where a provider took its peer memory back before, the provider's deadline counts.
+   * the deadline has its device stopped: bus mastering off and its mapper detached, or else a reset; what it wrote into bounce slots is lost then, since the memory may be the owner's again when they are given back. Where a provider took its peer memory back before, the provider's deadline counts.
    *
    * @param deadlineNanos nanoseconds from now
    * @return completes, on the thread that lets go last or that runs timers and without a lock of the mapping layer, when no device can reach the memory through this buffer any more, and the buffer has let go of it: it may be closed, or change

@@ -24,6 +24,10 @@ final class RevocableHolds implements RevocableHolder {
   private boolean untranslated;
 
   private boolean revoked;
+
+  /** Whether its device was stopped because the handle held on. */
+  private boolean stopped;
+
   private boolean takenDown;
   private boolean tellDriver;
   private @Nullable RuntimeException failure;
@@ -161,7 +165,27 @@ final class RevocableHolds implements RevocableHolder {
   private void takeDownTranslated() {
     if (!untranslated && !takenDown) {
       takenDown = true;
-      failure = handle.takeDownStrictly(strict, true);
+      failure = takeDown(isOwners(), true);
+    }
+  }
+
+  /** Tell whether the memory may have been changed by its owner since its device was stopped; of peer memory nothing is copied, and what else a request with it maps is its driver's. */
+  private boolean isOwners() {
+    for (int i = 0; stopped && i < count; i++) {
+      if (!(held[i] instanceof PeerRange)) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** Take everything down; what the device wrote elsewhere is not copied over what the owner wrote since. */
+  private @Nullable RuntimeException takeDown(boolean owners, boolean keepAddresses) {
+    strict.undo(owners);
+    try {
+      return handle.takeDownStrictly(strict, keepAddresses);
+    } finally {
+      strict.undo(false);
     }
   }
 
@@ -173,12 +197,14 @@ final class RevocableHolds implements RevocableHolder {
   /** Tear the handle down for its owner, or what a revocation left of it; returns what failed. A call as any other: no lock is held, and nobody else touches the handle. */
   @Nullable RuntimeException tearDown() {
     boolean takenDownBefore;
+    boolean owners;
     synchronized (this) {
       busy = true;
       takenDownBefore = takenDown;
+      owners = isOwners();
     }
     try {
-      return takenDownBefore ? DmaHandle.join(failure, releaseAddresses()) : handle.takeDownStrictly(strict, false);
+      return takenDownBefore ? DmaHandle.join(failure, releaseAddresses()) : takeDown(owners, false);
     } finally {
       end();
     }
@@ -201,6 +227,7 @@ final class RevocableHolds implements RevocableHolder {
   private void forget() {
     untranslated = false;
     revoked = false;
+    stopped = false;
     takenDown = false;
     tellDriver = false;
     failure = null;
@@ -222,6 +249,9 @@ final class RevocableHolds implements RevocableHolder {
 
   @Override
   public void stop() {
+    synchronized (this) {
+      stopped = true;
+    }
     handle.mapper().stopDevice();
   }
 }

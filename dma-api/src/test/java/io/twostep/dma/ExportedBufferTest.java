@@ -2,6 +2,7 @@ package io.twostep.dma;
 
 import static io.twostep.dma.DmaAttributes.NONE;
 import static io.twostep.dma.DmaDirection.BIDIRECTIONAL;
+import static io.twostep.dma.DmaDirection.FROM_DEVICE;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -42,6 +43,41 @@ class ExportedBufferTest {
     exported.close();
     block.close();
     assertThat(rig.memory.pins()).isZero();
+  }
+
+  @Test
+  void whatAStoppedDeviceWroteDoesNotComeLater() {
+    Rig bouncing = new Rig(Rig.Kind.BOUNCE_DIRECT);
+    FakeBlock memory = bouncing.allocate(PAGE, MemoryPlacement.CONTIGUOUS);
+    ExportedBuffer frame = ExportedBuffer.of(bouncing.machine, "frame", memory.ranges());
+    ImportedBuffer imported = frame.attach(bouncing.mapper, () -> {});
+    bouncing.deviceWrite(imported.mapLinear(FROM_DEVICE, NONE, LinearPolicy.IN_PLACE), (byte) 1);
+    CompletableFuture<Void> revoked = frame.revoke(100).toCompletableFuture();
+    assertThat(revoked).isNotDone();
+    bouncing.machine.timers().pause();
+    assertThat(revoked).as("its device is stopped").isCompleted();
+    bouncing.memory.put(memory.phys(0), (byte) 2);
+    imported.unmap();
+    assertThat(bouncing.memory.get(memory.phys(0))).as("the owner's").isEqualTo((byte) 2);
+    assertThat(bouncing.slotsUsed()).isZero();
+    imported.close();
+    frame.close();
+    memory.close();
+  }
+
+  @Test
+  void whatADeviceWroteComesWhereItsDriverLetsGoInTime() {
+    Rig bouncing = new Rig(Rig.Kind.BOUNCE_DIRECT);
+    FakeBlock memory = bouncing.allocate(PAGE, MemoryPlacement.CONTIGUOUS);
+    ExportedBuffer frame = ExportedBuffer.of(bouncing.machine, "frame", memory.ranges());
+    ImportedBuffer imported = frame.attach(bouncing.mapper, () -> {});
+    bouncing.deviceWrite(imported.mapLinear(FROM_DEVICE, NONE, LinearPolicy.IN_PLACE), (byte) 1);
+    CompletableFuture<Void> revoked = frame.revoke(100).toCompletableFuture();
+    imported.unmap();
+    assertThat(revoked).isCompleted();
+    assertThat(bouncing.memory.get(memory.phys(0))).isEqualTo((byte) 1);
+    imported.close();
+    frame.close();
   }
 
   @Test

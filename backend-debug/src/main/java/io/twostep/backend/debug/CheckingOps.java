@@ -196,7 +196,7 @@ final class CheckingOps extends ForwardingOps {
         reports.note(Rule.STATE_WORD_OVERWRITTEN, device.name, tracked.dmaAddress, tracked.length, "word " + layer + " of the state changed", tracked.made);
       }
       Origin at = reports.origin(window ? "window given back" : "unmapped");
-      book.ending(tracked, state);
+      book.ending(tracked, state, batch.isUndo());
       tracked.ending = true;
       Debt debt = teardowns.begin(tracked, state, next, batch, at);
       try {

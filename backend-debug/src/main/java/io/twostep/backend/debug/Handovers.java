@@ -157,8 +157,8 @@ final class Handovers {
     return found == null ? null : new PartSums.Change(base + found.position(), found.length());
   }
 
-  /** The CPU has the link back for good. */
-  void back(Link link, int below, boolean ending) {
+  /** The CPU has the link back for good; after an undo nothing of the device's replaces what the CPU wrote. */
+  void back(Link link, int below, boolean ending, boolean undo) {
     if (ending && !isThereStill(link)) {
       reports.note(
           Rule.MEMORY_GONE,
@@ -167,7 +167,7 @@ final class Handovers {
           link.length,
           link.phys == -1 ? "the arena of a foreign segment was closed" : "its block was closed or replaced",
           link.linkedAt);
-    } else {
+    } else if (!undo) {
       requireUnchanged(link, below);
     }
     if (link.deviceWrites() && link.phys != -1) {

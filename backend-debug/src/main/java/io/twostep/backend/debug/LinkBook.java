@@ -189,7 +189,7 @@ final class LinkBook {
 
   void unlinked(Tracked tracked, long offset, long length, int below, @Nullable Origin at) {
     for (Link part : cutOut(tracked, offset, length)) {
-      handovers.back(part, below, false);
+      handovers.back(part, below, false, false);
       leave(part);
     }
     tracked.remember(offset, length, at);
@@ -269,12 +269,12 @@ final class LinkBook {
   }
 
   /** Judge what a mapping or window still holds, before it is torn down; but not again where that failed before, for then the driver let go of it earlier. */
-  void ending(Tracked tracked, MappingState state) {
+  void ending(Tracked tracked, MappingState state, boolean undo) {
     if (tracked.withheld) {
       return;
     }
     for (Link link : tracked.all()) {
-      handovers.back(link, state.flags, true);
+      handovers.back(link, state.flags, true, undo);
     }
   }
 

@@ -183,7 +183,7 @@ public final class BounceLayer implements LayerBackend {
     }
 
     private void giveUp(Piece piece, Retirement batch) {
-      if ((piece.flags & MapFlags.DEVICE_WRITES) != 0) {
+      if (!batch.isUndo() && (piece.flags & MapFlags.DEVICE_WRITES) != 0) {
         batch.retire(Retirement.COPY_OUT, this, piece.slot, 0, 0);
       }
       batch.retire(Retirement.SLOTS, this, piece.slot, 0, 0);
