@@ -23,7 +23,7 @@ final class Link {
 
   long cpuTo;
 
-  /** Set once another mapping of the same bytes may write them; guarded by the {@link Uses}. */
+  /** Set once another mapping of the same bytes may write them, and never cleared. */
   volatile boolean contended;
 
   /** What it lies in; null for a segment that is not the machine's. */

@@ -75,19 +75,24 @@ final class LinkBook {
   private void enter(Link link) {
     link.owner.add(link);
     if (link.phys != -1) {
+      // Of two that come at once, the second finds the first.
+      uses.add(link);
       if (link.deviceWrites() || link.deviceOnlyReads()) {
         contend(link);
       }
-      uses.add(link);
     }
     ledger.count(1);
   }
 
-  /** Mark links whose bytes another one may write. */
+  /** Mark links whose bytes another one may write; a mark is only set, since other threads set it too. */
   private void contend(Link link) {
     for (Link other : uses.within(link.phys, link.phys + (link.length - 1))) {
-      other.contended |= link.deviceWrites();
-      link.contended |= other.deviceWrites();
+      if (other != link && link.deviceWrites()) {
+        other.contended = true;
+      }
+      if (other != link && other.deviceWrites()) {
+        link.contended = true;
+      }
     }
   }
 
