@@ -1,6 +1,7 @@
 package io.twostep.backend.swiotlb.pool;
 
 import io.twostep.dma.MemoryBlock;
+import io.twostep.dma.spi.Closing;
 import java.lang.foreign.MemorySegment;
 import java.util.Objects;
 import java.util.concurrent.atomic.AtomicReferenceArray;
@@ -198,13 +199,15 @@ public final class SlotPool implements AutoCloseable {
   /** Give all memory back; slots that are still allocated are lost with it. */
   @Override
   public void close() {
+    Closing closing = new Closing();
     synchronized (growing) {
       for (int i = 0; i < areas.length(); i++) {
         SlotArea area = areas.getAndSet(i, null);
         if (area != null) {
-          area.close();
+          closing.then(area::close);
         }
       }
     }
+    closing.end();
   }
 }

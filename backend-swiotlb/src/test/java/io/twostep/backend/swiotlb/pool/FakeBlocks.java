@@ -14,6 +14,9 @@ final class FakeBlocks implements AreaSource {
   private @Nullable Supplier<Error> failure;
   int open;
 
+  /** Phys of the block that is still held when the pool closes it; no block's if negative. */
+  long held = -1;
+
   FakeBlocks(long first, int left) {
     this.first = first;
     this.left = left;
@@ -75,6 +78,9 @@ final class FakeBlocks implements AreaSource {
 
     @Override
     public void close() {
+      if (phys == held) {
+        throw new IllegalStateException("still held");
+      }
       open--;
     }
   }

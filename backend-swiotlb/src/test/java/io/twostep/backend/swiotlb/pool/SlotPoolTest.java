@@ -50,6 +50,16 @@ class SlotPoolTest {
   }
 
   @Test
+  void areasAreGivenBackThoughOneBeforeThemIsStillHeld() {
+    for (int i = 0; i < 4; i++) {
+      assertThat(pool.allocate(ANYWHERE, AREA, 0)).isNotNegative();
+    }
+    blocks.held = BASE;
+    assertThatThrownBy(pool::close).hasMessage("still held");
+    assertThat(blocks.open).isEqualTo(1);
+  }
+
+  @Test
   void fullAreasMakeThePoolGrowUpToItsLimit() {
     for (int i = 0; i < 4; i++) {
       assertThat(pool.allocate(ANYWHERE, AREA, 0)).isNotNegative();
