@@ -32,9 +32,14 @@ final class DriverBinding {
   Driver bind(Class<? extends Driver> type) {
     DriverPlugin<?> plugin = plugin(type);
     Settings settings = Settings.of(plugin, device.driverSettings());
-    return catalog.moduleFor(plugin) == null
-        ? plugin.bind(new Context(settings))
-        : inject(plugin, settings);
+    if (catalog.moduleFor(plugin) != null) {
+      return inject(plugin, settings);
+    }
+    Driver driver = plugin.bind(new Context(settings));
+    if (driver == null) {
+      throw new IllegalStateException("device " + device.address() + ": driver '" + plugin.name() + "' made nothing: bind returned null");
+    }
+    return driver;
   }
 
   private DriverPlugin<?> plugin(Class<? extends Driver> type) {

@@ -266,6 +266,18 @@ class AssemblyTest {
   }
 
   @Test
+  void driverThatBindsNothingIsRefusedAndItsDeviceFreeAgain() {
+    try (Platform platform = fakes.described().build()) {
+      fakes.driver.bindsNothing = true;
+      assertThatThrownBy(() -> platform.open(ADDRESS, FakeDriver.class))
+          .isInstanceOf(IllegalStateException.class)
+          .hasMessage("device 0000:01:00.0: driver 'disk' made nothing: bind returned null");
+      fakes.driver.bindsNothing = false;
+      assertThat(platform.open(ADDRESS, FakeDriver.class)).isNotNull();
+    }
+  }
+
+  @Test
   void driversThatDoNotFitAreRefusedWithTheReason() {
     try (Platform platform = fakes.described().build()) {
       assertThatThrownBy(() -> platform.open(ADDRESS, OtherDriver.class))

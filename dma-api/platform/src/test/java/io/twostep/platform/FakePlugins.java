@@ -293,6 +293,7 @@ final class FakePlugins {
   final class FakeDriverPlugin implements DriverPlugin<FakeDriver> {
     private final String name;
     boolean matches = true;
+    boolean bindsNothing;
     RuntimeException bindFailure;
 
     FakeDriverPlugin(String name) {
@@ -336,7 +337,7 @@ final class FakePlugins {
         throw bindFailure;
       }
       journal.add("bind driver");
-      return new FakeDriver(mapper, context.settings());
+      return bindsNothing ? null : new FakeDriver(mapper, context.settings());
     }
   }
 
