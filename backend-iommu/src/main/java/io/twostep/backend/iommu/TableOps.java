@@ -36,6 +36,9 @@ final class TableOps extends TranslatingOps {
   private final long highestPhys;
   private final int snoop;
 
+  /** Reservations that found no memory for all their tables: empty until the invalidation of one fails. Its own lock. */
+  private final Retirement abandoned = new Retirement();
+
   TableOps(TableSpace space, AttachContext context, Runnable detached) {
     super(space, context, space.queue, detached);
     this.space = space;
@@ -71,7 +74,7 @@ final class TableOps extends TranslatingOps {
     long iova = base + low;
     int result = table.map(iova, phys, length, access(flags), state.maxLeaf, mine.cursor, mine.detached);
     if (result != TableResult.OK) {
-      allocator.free(base, bytes >>> granuleShift);
+      giveBackRefused(state, mine, base, bytes, result, undo);
       throw refusals.table(result, "map", phys, length, iova);
     }
     mine.base = base;
@@ -85,6 +88,17 @@ final class TableOps extends TranslatingOps {
       clearStrictly(state, mine, undo);
       throw e;
     }
+  }
+
+  /** Give back the addresses of a refused mapping, and the tables that were built before memory for more ran out: others need it. */
+  private void giveBackRefused(MappingState state, TableState mine, long base, long bytes, int result, Retirement undo) {
+    if (result != TableResult.TABLE_MEMORY) {
+      allocator.free(base, bytes >>> granuleShift);
+      return;
+    }
+    mine.base = base;
+    state.allocated = bytes;
+    clearStrictly(state, mine, undo);
   }
 
   @Override
@@ -140,12 +154,31 @@ final class TableOps extends TranslatingOps {
     }
     int result = table.prepare(base, base + (bytes - 1));
     if (result != TableResult.OK) {
-      // Tables that were built stay for whoever links there next.
-      allocator.free(base, bytes >>> granuleShift);
-      throw refusals.table(result, "set tables aside for", 0, bytes, base);
+      RuntimeException refusal = refusals.table(result, "set tables aside for", 0, bytes, base);
+      abandon(base, bytes, refusal);
+      throw refusal;
     }
     if (Long.compareUnsigned(state.maxLeaf, RadixPageTable.LEAF_TABLE_LEAF) > 0) {
       state.maxLeaf = RadixPageTable.LEAF_TABLE_LEAF;
+    }
+  }
+
+  /** Give back a range and the tables that were built for it; both wait for {@link #quiesce} if they cannot be invalidated now. */
+  private void abandon(long base, long bytes, RuntimeException cause) {
+    long last = base + (bytes - 1);
+    TablePages tables = new TablePages();
+    refusals.requireCleared(table.clearAndDetach(base, last, null, tables), base, last, cause);
+    synchronized (abandoned) {
+      if (!tables.isEmpty()) {
+        abandoned.invalidate(iommu, base, last, true);
+        abandoned.retire(Retirement.TABLES, this, tables.takeChain(), 0, 0);
+      }
+      abandoned.retire(Retirement.IOVA, this, base, bytes >>> granuleShift, 0);
+      try {
+        abandoned.complete();
+      } catch (RuntimeException e) {
+        cause.addSuppressed(e);
+      }
     }
   }
 
@@ -179,11 +212,12 @@ final class TableOps extends TranslatingOps {
     LeafCursor cursor = window ? null : mine.cursor;
     TablePages replaced = window ? REPLACED.get() : mine.detached;
     int result = table.map(iova, phys, length, access(flags), state.maxLeaf, cursor, replaced);
+    if (!window) {
+      // Also where refused: tables may have been built, which go with the reservation.
+      mine.touched = true;
+    }
     if (result != TableResult.OK) {
       throw refusals.table(result, "link", phys, length, iova);
-    }
-    if (!window) {
-      mine.touched = true;
     }
     if (!replaced.isEmpty()) {
       showReplacements(mine, iova, iova + (length - 1), window, replaced, undo);
@@ -202,13 +236,13 @@ final class TableOps extends TranslatingOps {
     LeafCursor cursor = window ? null : mine.cursor;
     TablePages replaced = window ? REPLACED.get() : mine.detached;
     int result = table.mapRun(iova, phys, length, from, to, access(flags), state.maxLeaf, cursor, replaced);
+    if (!window) {
+      mine.touched = true;
+    }
     if (result != TableResult.OK) {
       // The range to name is found only now, since the page table checks all that this does.
       long bytes = requireRun(iova, phys, length, from, to, flags);
       throw refusals.table(result, "link a run that begins with", phys[from], bytes, iova);
-    }
-    if (!window) {
-      mine.touched = true;
     }
     if (!replaced.isEmpty()) {
       showReplacements(mine, iova, iova + (bytes(length, from, to) - 1), window, replaced, undo);
@@ -404,6 +438,9 @@ final class TableOps extends TranslatingOps {
 
   @Override
   public void quiesce() {
+    synchronized (abandoned) {
+      abandoned.complete();
+    }
     space.flushDeferred();
   }
 

@@ -22,7 +22,7 @@ final class TableState {
   /** First address of the allocation. */
   long base;
 
-  /** Whether a translation of the range may have existed since it was reserved. */
+  /** Whether a translation of the range may have existed since it was reserved, or tables been built for one. */
   boolean touched;
 
   /** The granules of this reservation that are linked in part; only devices that do not snoop need them. */
