@@ -78,8 +78,7 @@ final class TableArena implements TableMemory, AutoCloseable {
     if (page == NONE) {
       page = grow();
     }
-    if (page == NONE) {
-      reclaim.run();
+    if (page == NONE && tryReclaim()) {
       page = pop();
     }
     if (page != NONE) {
@@ -87,6 +86,16 @@ final class TableArena implements TableMemory, AutoCloseable {
       clear(page - base);
     }
     return page;
+  }
+
+  private boolean tryReclaim() {
+    try {
+      reclaim.run();
+      return true;
+    } catch (DmaMappingException e) {
+      // What waits goes on waiting, and there is no page: whoever is building tables must hear of that by the answer, to give back what it holds.
+      return false;
+    }
   }
 
   @Override

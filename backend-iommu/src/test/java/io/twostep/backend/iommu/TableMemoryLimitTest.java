@@ -103,4 +103,21 @@ class TableMemoryLimitTest {
 
     aSmallMappingWorks();
   }
+
+  @Test
+  void mappingWhoseTablesWaitForAFlushThatFailsIsRefusedAndLeavesNothing() {
+    mapper.close();
+    backend.close();
+    backend = backend(FlushPolicy.LAZY);
+    mapper = rig.attach(backend, slot, DeviceLimits.UNLIMITED);
+    mapper.map(phys, 4096, DmaDirection.BIDIRECTIONAL, 0).close();
+    rig.machine.failNth().arm(FailNth.Kind.INVALIDATE, 1);
+
+    assertThat(reasonOf(() -> mapper.map(phys, TOO_MUCH, DmaDirection.BIDIRECTIONAL, 0))).isEqualTo(Reason.TABLE_MEMORY);
+
+    assertThat(rig.machine.failNth().fired()).isTrue();
+    mapper.awaitQuiescence();
+    assertThat(backend.statistics().liveRanges()).isZero();
+    aSmallMappingWorks();
+  }
 }
