@@ -120,9 +120,10 @@ public interface DmaOps extends AutoCloseable {
    *
    * <p>Sets {@code dmaAddress} to the window's first byte, {@code offsetInGranule} past an aligned granule, and {@code length}, {@code allocated}.
    *
-   * @param offsetInGranule below the granule
-   * @param alignment alignment of the granule the window starts in, bytes, a power of two; 0 for the natural one: the smallest power of two of granules
-   *     that holds the window
+   * @param offsetInGranule below the granule, or below {@code alignment} where that is larger: then the granules that the window begins behind are allocated with it, so
+   *     that {@link #release} cannot tell from {@code dmaAddress} alone what it gives back
+   * @param alignment alignment of the first granule that is allocated, bytes, a power of two; 0 for the natural one: the smallest power of two of granules
+   *     that holds them all
    * @param highest highest address the window may have, inclusive, beside the device's own limit
    */
   void reserve(MappingState state, long offsetInGranule, long length, long alignment, long highest, int flags);

@@ -13,8 +13,6 @@ import org.jspecify.annotations.Nullable;
 
 /** A terminal that translates by granule: links are seen after publish only, and removals after an invalidation only. */
 public class TranslatingTerminal extends FakeTerminal {
-  private static final int MAPPED = 1 << 30;
-
   final long granule;
   private final Map<AddressSpace, GranuleTable> tables = spaces();
 
@@ -91,15 +89,14 @@ public class TranslatingTerminal extends FakeTerminal {
       requireMemory(phys, length, flags);
       long mask = Math.max(granule - 1, context.limits().minAlignMask());
       allocate(state, phys & mask, length, mask == granule - 1 ? 0 : mask + 1, -1L, flags);
-      state.flags |= MAPPED;
       write(state, 0, phys, length, flags);
       show(state, 0, length);
     }
 
-    /** Return the first granule that was allocated: one mapping may start further in than a granule to keep low bits. */
+    /** Return the first granule that was allocated: a range may start further in than a granule to keep low bits, but ends in the last. */
     final int base(MappingState state) {
-      long mask = (state.flags & MAPPED) == 0 ? granule - 1 : Math.max(granule - 1, context.limits().minAlignMask());
-      return table.index(state.dmaAddress & ~mask);
+      long end = state.dmaAddress + state.length + granule - 1 & -granule;
+      return table.index(end - state.allocated);
     }
 
     @Override

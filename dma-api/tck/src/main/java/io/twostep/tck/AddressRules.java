@@ -11,7 +11,10 @@ import io.twostep.dma.DmaMappingException.Reason;
 import io.twostep.dma.DmaTransfer;
 import io.twostep.dma.IovaReservation;
 import io.twostep.dma.MemoryBlock;
+import io.twostep.dma.spi.DmaOps;
+import io.twostep.dma.spi.MappingState;
 import io.twostep.dma.spi.OffsetWindow;
+import io.twostep.dma.spi.Retirement;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Tag;
@@ -113,6 +116,43 @@ public interface AddressRules extends TckFixture {
         assertThat(Long.compareUnsigned(window.address() + block.length() - 1, highest)).isNotPositive();
         window.free();
       }
+    }
+  }
+
+  /** E9c. */
+  @Test
+  @Tag("breaks:device-used-unknown-address")
+  default void e9cWindowBeginsAsFarBehindAnAlignedGranuleAsAskedAndIsGivenBackWhole() {
+    if (!has(Behavior.TRANSLATES)) {
+      return;
+    }
+    int bits = 26;
+    TckRig small = open(setup().withLimits(DeviceLimits.ofBits(bits)));
+    DmaOps ops = small.ops();
+    long granule = ops.granule();
+    long unit = Math.max(ops.unit(), rounded(1));
+    long alignment = 8 * Long.highestOneBit(unit);
+    long lead = 3 * unit;
+    int flags = DmaDirection.BIDIRECTIONAL.access();
+    MemoryBlock block = small.memory(unit);
+    MappingState state = new MappingState(small.layers());
+    Retirement batch = new Retirement();
+    ops.reserve(state, lead, 2 * unit, alignment, -1L, flags);
+    assertThat(state.dmaAddress & alignment - 1).as("where the window begins in its alignment").isEqualTo(lead);
+    assertThat(state.allocated).as("what is allocated, with what the window begins behind").isGreaterThanOrEqualTo(lead + 2 * unit);
+    ops.link(state, unit, block.phys(0), unit, flags, batch);
+    ops.publish(state, 0, 2 * unit, batch);
+    assertThat(ops.physOf(state, unit)).isEqualTo(block.phys(0));
+    assertThat(small.device().read(state.dmaAddress + unit, 64)).isEqualTo(Bytes.of(block, 0, 64));
+    small.device().requireRefused(state.dmaAddress - granule, "nothing is linked before the window");
+    ops.release(state, batch);
+    batch.complete();
+    // So many that the device's few address bits run out if any is given back short.
+    for (long round = (1L << bits) / alignment; round >= 0; round--) {
+      state.reset();
+      ops.reserve(state, lead, 2 * unit, alignment, -1L, flags);
+      ops.release(state, batch);
+      batch.complete();
     }
   }
 

@@ -162,14 +162,15 @@ final class ApertureOps implements DmaOps {
 
   @Override
   public void release(MappingState state, Retirement batch) {
-    long first = state.dmaAddress & ~lowBits;
     if (state.allocated == 0) {
       return;
     }
-    // The window may begin with granules that only keep low bits: those that were allocated start below the address.
+    // The window may begin behind granules that only keep low bits, but it ends in the last that was allocated.
     long start = state.dmaAddress & ADDRESS;
-    clear(start, state.allocated - (start - first));
-    batch.invalidate(aperture.iommu, start, first + state.allocated - 1, false);
+    long end = state.dmaAddress + state.length + GRANULE - 1 & ADDRESS;
+    long first = end - state.allocated;
+    clear(start, end - start);
+    batch.invalidate(aperture.iommu, start, end - 1, false);
     batch.retire(Retirement.IOVA, this, first / GRANULE, state.allocated / GRANULE, 0);
     state.allocated = 0;
   }
