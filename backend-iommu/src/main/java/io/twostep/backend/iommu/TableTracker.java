@@ -14,7 +14,8 @@ import java.util.List;
  * Tracks writes by the dirty bits that hardware sets in leaves.
  *
  * <p>Whatever clears leaves while tracking puts their marks into a log by I/O address. A read that clears collects marks from tables and log, invalidates what it
- * collected, because caches that hold a leaf as dirty would set no bit again, and only then reports. Dirty bits are all clear while nobody tracks.
+ * collected, because caches that hold a leaf as dirty would set no bit again, and only then reports. Dirty bits are all clear while nobody tracks, unless the
+ * hardware failed to be switched: then the next start clears them.
  *
  * <p>A read walks tables that it does not own. Their pages are therefore not freed while it runs, but kept until it is done.
  */
@@ -30,6 +31,9 @@ final class TableTracker implements DirtyTracker {
   private final DirtyLog log;
   private final List<Long> kept = new ArrayList<>();
   private boolean tracking;
+
+  /** Whether hardware may have set dirty bits since they were last clear, because it failed to be switched. */
+  private boolean stale;
 
   /** Whether a read walks the tables. Volatile, and followed there by a read of the tables' count of detachments: see {@link #free}. */
   private volatile boolean walking;
@@ -57,15 +61,21 @@ final class TableTracker implements DirtyTracker {
     table.harvestInto(log);
     try {
       iommu.trackDirty(true);
+      if (stale) {
+        walk(0, highestIova, true, NOBODY);
+        log.clear();
+      }
       // Translations that were cached before set no bits.
       iommu.invalidateAll();
     } catch (RuntimeException e) {
+      stale = true;
       // First, because the hardware may refuse once more.
       stopHarvest();
       iommu.trackDirty(false);
       throw e;
     }
     tracking = true;
+    stale = false;
   }
 
   @Override
@@ -74,9 +84,11 @@ final class TableTracker implements DirtyTracker {
       return;
     }
     tracking = false;
+    stale = true;
     try {
       iommu.trackDirty(false);
       iommu.invalidateAll();
+      stale = false;
     } finally {
       walk(0, highestIova, true, NOBODY);
       stopHarvest();

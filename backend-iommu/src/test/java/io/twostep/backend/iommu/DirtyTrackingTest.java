@@ -240,6 +240,60 @@ class DirtyTrackingTest {
     }
   }
 
+  @Test
+  void marksThatALiveMappingGotWhileAStartFailedAreNotTold() {
+    AtomicReference<Runnable> beforeItFails = new AtomicReference<>();
+    Function<TableWalkingIommu, Iommu> failing =
+        real ->
+            new ForwardingIommu(real) {
+              @Override
+              public void invalidateAll() {
+                Runnable write = beforeItFails.getAndSet(null);
+                if (write != null) {
+                  write.run();
+                  throw new IllegalStateException("the queue is stuck");
+                }
+                real.invalidateAll();
+              }
+            };
+    try (Fixture f = new Fixture(failing, IommuConfig.defaults());
+        MemoryBlock block = f.rig.memory().allocate(4096, MemoryPlacement.CONTIGUOUS);
+        DmaMapping mapping = f.mapper.map(block.phys(0), 4096, DmaDirection.BIDIRECTIONAL, 0)) {
+      DirtyTracking tracking = f.mapper.dirtyTracking();
+      beforeItFails.set(() -> f.device.tryWrite(mapping.dmaAddress(), new byte[1]));
+      assertThatThrownBy(tracking::start).hasMessage("the queue is stuck");
+      startsCleanAndSeesWrites(f, mapping);
+    }
+  }
+
+  @Test
+  void marksThatALiveMappingGotAfterARefusedStopAreNotTold() {
+    AtomicBoolean refuses = new AtomicBoolean(true);
+    try (Fixture f = new Fixture(refusingSwitch(false, refuses), IommuConfig.defaults());
+        MemoryBlock block = f.rig.memory().allocate(4096, MemoryPlacement.CONTIGUOUS)) {
+      DirtyTracking tracking = f.mapper.dirtyTracking();
+      tracking.start();
+      assertThatThrownBy(tracking::stop).hasMessage("the switch is stuck");
+      try (DmaMapping mapping = f.mapper.map(block.phys(0), 4096, DmaDirection.BIDIRECTIONAL, 0)) {
+        f.device.tryWrite(mapping.dmaAddress(), new byte[1]);
+        refuses.set(false);
+        startsCleanAndSeesWrites(f, mapping);
+      }
+    }
+  }
+
+  private static void startsCleanAndSeesWrites(Fixture f, DmaMapping mapping) {
+    DirtyTracking tracking = f.mapper.dirtyTracking();
+    tracking.start();
+    DirtyBitmap bitmap = f.everything();
+    tracking.read(bitmap);
+    assertThat(bitmap.dirtyPages()).isZero();
+    f.device.tryWrite(mapping.dmaAddress(), new byte[1]);
+    tracking.read(bitmap);
+    assertThat(bitmap.dirtyPages()).isOne();
+    tracking.stop();
+  }
+
   private static void writeOnce(Fixture f, MemoryBlock block) {
     try (DmaMapping mapping = f.mapper.map(block.phys(0), 4096, DmaDirection.BIDIRECTIONAL, 0)) {
       f.device.tryWrite(mapping.dmaAddress(), new byte[1]);
