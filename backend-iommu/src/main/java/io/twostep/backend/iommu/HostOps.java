@@ -173,7 +173,7 @@ final class HostOps extends TranslatingOps {
       long call = ++mine.publishes;
       int from = runs.firstFrom(first);
       for (int run = from; run < runs.count() && Long.compareUnsigned(runs.iova(run), last) <= 0; run++) {
-        if (!runs.isMapped(run)) {
+        if (!runs.isUsable(run)) {
           mapRun(runs, from, run, call);
         }
       }
@@ -181,18 +181,25 @@ final class HostOps extends TranslatingOps {
   }
 
   private void mapRun(HostRuns runs, int from, int run, long call) {
-    try {
-      iommu.map(runs.iova(run), runs.phys(run), runs.length(run), runs.access(run));
-      runs.setMapped(run, call);
-    } catch (RuntimeException refusal) {
-      RuntimeException e = refusals.byHost(refusal, runs.iova(run), runs.phys(run), runs.length(run));
-      for (int back = from; back < run; back++) {
-        if (runs.isMappedBy(back, call) && !tryUnmap(runs, back)) {
-          e.addSuppressed(refusals.stuck(runs.iova(back), runs.length(back)));
-        }
+    RuntimeException e;
+    if (runs.isMapped(run) && !tryUnmap(runs, run)) {
+      // What an earlier call could not undo: nobody knows how much of it is there.
+      e = refusals.stuck(runs.iova(run), runs.length(run));
+    } else {
+      try {
+        iommu.map(runs.iova(run), runs.phys(run), runs.length(run), runs.access(run));
+        runs.setMapped(run, call);
+        return;
+      } catch (RuntimeException refusal) {
+        e = refusals.byHost(refusal, runs.iova(run), runs.phys(run), runs.length(run));
       }
-      throw e;
     }
+    for (int back = from; back < run; back++) {
+      if (runs.isMappedBy(back, call) && !tryUnmap(runs, back)) {
+        e.addSuppressed(refusals.stuck(runs.iova(back), runs.length(back)));
+      }
+    }
+    throw e;
   }
 
   @Override

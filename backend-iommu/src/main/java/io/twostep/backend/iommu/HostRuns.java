@@ -8,6 +8,8 @@ import java.util.Arrays;
  * <p>Addresses and lengths are whole granules. Pure bookkeeping; not thread-safe; allocates nothing once it has grown.
  */
 final class HostRuns {
+  private static final long NOBODY = -1;
+
   private long[] iova = {};
   private long[] phys = {};
   private long[] length = {};
@@ -16,7 +18,7 @@ final class HostRuns {
   /** Bytes of the run that the host may still translate; 0 for a run that is linked only. */
   private long[] mapped = {};
 
-  /** Number of the call that had the host map the run. */
+  /** Number of the call that had the host map the run; {@link #NOBODY} once the host was asked to unmap it and did not confirm all. */
   private long[] mappedBy = {};
 
   private int count;
@@ -51,6 +53,11 @@ final class HostRuns {
     mappedBy[run] = call;
   }
 
+  /** Tells whether the device reaches all of the run for certain. */
+  boolean isUsable(int run) {
+    return mapped[run] != 0 && mappedBy[run] != NOBODY;
+  }
+
   /** Tells whether the host maps the run since that call. */
   boolean isMappedBy(int run, long call) {
     return mapped[run] != 0 && mappedBy[run] == call;
@@ -59,6 +66,7 @@ final class HostRuns {
   /** Notes that the host confirmed to have unmapped some bytes, and tells whether none are left. */
   boolean confirmUnmapped(int run, long bytes) {
     mapped[run] -= Math.clamp(bytes, 0, mapped[run]);
+    mappedBy[run] = NOBODY;
     return mapped[run] == 0;
   }
 

@@ -19,6 +19,10 @@ final class FakeHost implements HostManagedIommu {
   int unmapCalls;
   int failMapAt;
   boolean shortUnmaps;
+
+  /** How many unmaps from now on take the first half of a run only. */
+  int halfUnmaps;
+
   boolean readsWhatIsWritten;
 
   @Override
@@ -72,6 +76,18 @@ final class FakeHost implements HostManagedIommu {
       return 0;
     }
     Run run = runs.get(iova);
+    if (halfUnmaps > 0) {
+      halfUnmaps--;
+      long half = length / 2;
+      runs.remove(iova);
+      runs.put(iova + half, new Run(run.phys + half, length - half, run.access));
+      return half;
+    }
+    Map.Entry<Long, Run> rest = runs.ceilingEntry(iova);
+    if (run == null && rest != null && rest.getKey() + rest.getValue().length == iova + length) {
+      runs.remove(rest.getKey());
+      return rest.getValue().length;
+    }
     if (run == null || run.length != length) {
       throw new IllegalStateException("0x%x+0x%x is not a whole run".formatted(iova, length));
     }

@@ -162,6 +162,28 @@ class HostOpsTest {
   }
 
   @Test
+  void runThatAFailingPublishUnmappedInPartIsMappedWholeByTheNext() {
+    IovaReservation window = mapper.newReservation();
+    window.tryAlloc(phys, 3 * 8192, DmaDirection.BIDIRECTIONAL, 0);
+    for (int i = 0; i < 3; i++) {
+      window.link(i * 8192, phys + i * 8192, 8192);
+    }
+    host.failMapAt = 3;
+    host.halfUnmaps = 1;
+    assertThat(reasonOf(() -> window.sync(0, 3 * 8192))).isEqualTo(Reason.PIN_LIMIT);
+
+    host.shortUnmaps = true;
+    assertThat(reasonOf(() -> window.sync(0, 3 * 8192))).isEqualTo(Reason.QUARANTINED);
+    host.shortUnmaps = false;
+    window.sync(0, 3 * 8192);
+
+    for (int offset = 0; offset < 3 * 8192; offset += 4096) {
+      assertThat(host.translate(window.address() + offset, MapFlags.ACCESS)).isEqualTo(phys + offset);
+    }
+    window.close();
+  }
+
+  @Test
   void mappingThatTheHostRefusesLeavesNothing() {
     host.failMapAt = 1;
     assertThat(reasonOf(() -> mapper.map(phys, 4096, DmaDirection.TO_DEVICE, 0))).isEqualTo(Reason.PIN_LIMIT);
