@@ -2,6 +2,8 @@ package io.twostep.backend.iommu;
 
 import io.twostep.backend.iommu.iova.IovaAllocator;
 import io.twostep.backend.iommu.iova.IovaSpace;
+import io.twostep.dma.DmaMappingException;
+import io.twostep.dma.DmaMappingException.Reason;
 import io.twostep.dma.spi.AddressRange;
 import io.twostep.dma.spi.AttachContext;
 import io.twostep.dma.spi.DmaOps;
@@ -35,8 +37,16 @@ abstract sealed class SharedSpace permits TableSpace, HostSpace {
     this.granule = granule;
     this.highestIova = highestIova;
     preferredIova = config.iova32BitFirst() ? (1L << 32) - 1 : -1L;
-    iova = new IovaAllocator(new IovaSpace(name, granule, lowestIova, highestIova), 2 * Runtime.getRuntime().availableProcessors());
+    iova = new IovaAllocator(aperture(context, granule, lowestIova, highestIova), 2 * Runtime.getRuntime().availableProcessors());
     context.space().reserved().forEach(this::reserve);
+  }
+
+  private static IovaSpace aperture(AttachContext context, long granule, long lowestIova, long highestIova) {
+    try {
+      return new IovaSpace(context.space().name(), granule, lowestIova, highestIova);
+    } catch (IllegalArgumentException e) {
+      throw new DmaMappingException(Reason.UNSUPPORTED, context.device() + ": " + e.getMessage() + "; choose a smaller granule", e);
+    }
   }
 
   /** Keep a range from ever being handed out; only before any is. */

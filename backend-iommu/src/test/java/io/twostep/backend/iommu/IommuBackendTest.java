@@ -80,6 +80,16 @@ class IommuBackendTest {
     vtdOnly.close();
   }
 
+  @ParameterizedTest
+  @ValueSource(longs = {1L << 40, 1L << 48, 1L << 62})
+  void granuleThatTheAddressesHaveNoRoomForIsRefusedAtAttach(long granule) {
+    DeviceSlot slot = rig.plug(device, SlotOptions.DEFAULT.withAddressBits(40));
+    IommuBackend backend = new IommuBackend(IommuConfig.defaults().withGranule(granule));
+
+    assertThat(reasonOf(() -> rig.attach(backend, slot, DeviceLimits.UNLIMITED))).isEqualTo(Reason.UNSUPPORTED);
+    backend.close();
+  }
+
   @Test
   void formatCanBeChosen() {
     DeviceSlot slot = rig.plug(device, SlotOptions.DEFAULT);
