@@ -53,7 +53,21 @@ final class TableSpace extends SharedSpace {
     boolean lazy = config.flush() == FlushPolicy.LAZY && !untrusted;
     queue = lazy ? queue(context.machine()) : null;
     reuseHook = queue == null ? null : context.machine().memory().beforeReuse(queue::drain);
-    iommu.setRoot(choice.hardware(), table.rootPhys(), table.levels());
+    showRoot();
+  }
+
+  private void showRoot() {
+    try {
+      iommu.setRoot(choice.hardware(), table.rootPhys(), table.levels());
+    } catch (RuntimeException e) {
+      // Nobody will close what was never made; the hardware may have taken the root all the same.
+      try {
+        close();
+      } catch (RuntimeException again) {
+        e.addSuppressed(again);
+      }
+      throw e;
+    }
   }
 
   private static long granule(AttachContext context, IommuConfig config, FormatChoice choice) {

@@ -23,10 +23,13 @@ import io.twostep.dma.spi.MapFlags;
 import io.twostep.dma.spi.MappingState;
 import io.twostep.dma.spi.ModelHost.SlotOptions;
 import io.twostep.dma.spi.Retirement;
+import io.twostep.dma.spi.TableFormat;
+import io.twostep.tck.ForwardingIommu;
 import io.twostep.tck.ProbeDevice;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Tag;
@@ -78,6 +81,34 @@ class IommuBackendTest {
     small.close();
     assertThat(vtdOnly.machine.stats().framesInUse()).isEqualTo(before);
     vtdOnly.close();
+  }
+
+  @Test
+  void attachWhoseRootTheHardwareRefusesLeavesNothing() {
+    AtomicBoolean refuses = new AtomicBoolean(true);
+    Rig refusing =
+        new Rig(
+            real ->
+                new ForwardingIommu(real) {
+                  @Override
+                  public void setRoot(TableFormat format, long rootPhys, int levels) {
+                    if (refuses.get()) {
+                      throw new DmaMappingException(Reason.BACKEND, "0000:01:00.0: the root is not taken");
+                    }
+                    real.setRoot(format, rootPhys, levels);
+                  }
+                });
+    DeviceSlot slot = refusing.plug(device, SlotOptions.DEFAULT);
+    long before = refusing.machine.stats().framesInUse();
+    IommuBackend backend = new IommuBackend(IommuConfig.defaults().withFlush(FlushPolicy.LAZY));
+
+    assertThat(reasonOf(() -> refusing.attach(backend, slot, DeviceLimits.UNLIMITED))).isEqualTo(Reason.BACKEND);
+    assertThat(refusing.machine.stats().framesInUse()).isEqualTo(before);
+    refuses.set(false);
+    refusing.attach(backend, slot, DeviceLimits.UNLIMITED).close();
+    assertThat(refusing.machine.stats().framesInUse()).isEqualTo(before);
+    backend.close();
+    refusing.close();
   }
 
   @ParameterizedTest
