@@ -51,7 +51,7 @@ public final class Retirement {
   private int count;
   private int phasesPresent;
 
-  /** Set while a completion is under way, and left so by one that fails before anything is released. */
+  /** Set by a completion that failed before anything was released, until one gets that far. */
   private boolean unproved;
 
   private boolean releasing;
@@ -193,17 +193,21 @@ public final class Retirement {
    * @throws DmaMappingException QUARANTINED if the invalidation could not be confirmed
    */
   public void complete() {
-    unproved = true;
-    if (leftovers != null) {
-      takeDownLeftovers();
-    }
-    Invalidator invalidator = target;
-    if (invalidator != null) {
-      invalidate(invalidator);
-      target = null;
-      first = -1L;
-      last = 0;
-      tablesChanged = false;
+    try {
+      if (leftovers != null) {
+        takeDownLeftovers();
+      }
+      Invalidator invalidator = target;
+      if (invalidator != null) {
+        invalidate(invalidator);
+        target = null;
+        first = -1L;
+        last = 0;
+        tablesChanged = false;
+      }
+    } catch (RuntimeException e) {
+      unproved = true;
+      throw e;
     }
     unproved = false;
     if (count != 0) {
