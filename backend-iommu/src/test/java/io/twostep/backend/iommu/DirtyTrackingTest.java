@@ -214,10 +214,7 @@ class DirtyTrackingTest {
       assertThatThrownBy(tracking::start).hasMessage("the switch is stuck");
       writeOnce(f, block);
       refuses.set(false);
-      tracking.start();
-      DirtyBitmap bitmap = f.everything();
-      tracking.read(bitmap);
-      assertThat(bitmap.dirtyPages()).isZero();
+      startClean(f);
       tracking.stop();
     }
   }
@@ -232,10 +229,7 @@ class DirtyTrackingTest {
       assertThatThrownBy(tracking::stop).hasMessage("the switch is stuck");
       writeOnce(f, block);
       refuses.set(false);
-      tracking.start();
-      DirtyBitmap bitmap = f.everything();
-      tracking.read(bitmap);
-      assertThat(bitmap.dirtyPages()).isZero();
+      startClean(f);
       tracking.stop();
     }
   }
@@ -282,12 +276,18 @@ class DirtyTrackingTest {
     }
   }
 
-  private static void startsCleanAndSeesWrites(Fixture f, DmaMapping mapping) {
+  private static DirtyBitmap startClean(Fixture f) {
     DirtyTracking tracking = f.mapper.dirtyTracking();
     tracking.start();
     DirtyBitmap bitmap = f.everything();
     tracking.read(bitmap);
     assertThat(bitmap.dirtyPages()).isZero();
+    return bitmap;
+  }
+
+  private static void startsCleanAndSeesWrites(Fixture f, DmaMapping mapping) {
+    DirtyTracking tracking = f.mapper.dirtyTracking();
+    DirtyBitmap bitmap = startClean(f);
     f.device.tryWrite(mapping.dmaAddress(), new byte[1]);
     tracking.read(bitmap);
     assertThat(bitmap.dirtyPages()).isOne();
@@ -324,10 +324,7 @@ class DirtyTrackingTest {
       f.device.tryWrite(mapping.dmaAddress(), new byte[1]);
       DirtyTracking tracking = f.mapper.dirtyTracking();
       for (int round = 0; round < 3; round++) {
-        tracking.start();
-        DirtyBitmap bitmap = f.everything();
-        tracking.read(bitmap);
-        assertThat(bitmap.dirtyPages()).isZero();
+        DirtyBitmap bitmap = startClean(f);
         f.device.tryWrite(mapping.dmaAddress() + 4096, new byte[1]);
         tracking.read(bitmap);
         assertThat(bitmap.dirtyPages()).isPositive();
