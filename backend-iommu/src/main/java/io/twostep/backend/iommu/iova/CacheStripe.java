@@ -36,7 +36,7 @@ final class CacheStripe extends SpinLock {
   private final SharedFreeTree tree;
   private final MagazineDepot[] depots;
   private final int[] misses = new int[RangeSize.CACHED_CLASSES];
-  private final long[] batch = new long[MOST_AT_ONCE];
+  private final long[] batch = new long[1 << Leaf.ORDER];
   private long @Nullable [] words;
   private long allocations;
 
@@ -97,14 +97,14 @@ final class CacheStripe extends SpinLock {
     return FreeTree.NONE;
   }
 
-  /** Ask the tree; a class that keeps missing gets the rest of the leaf as well, twice as much each time. */
+  /** Ask the tree; a class that keeps missing gets more of the leaf as well, twice as much each time, and all of it where threads take turns. */
   private long takeFromTree(int sizeClass, long highestStart) {
     long size = RangeSize.ofClass(sizeClass);
     if (size > RangeSize.SMALL_LIMIT) {
       return tree.take(size, RangeSize.order(size), highestStart);
     }
     int most = Math.min(MOST_AT_ONCE, 1 << Math.max(0, misses[sizeClass] - 2));
-    int taken = tree.takeSome(sizeClass, highestStart, batch, most);
+    int taken = tree.takeSome(this, sizeClass, highestStart, batch, most);
     if (taken == 0) {
       return FreeTree.NONE;
     }

@@ -8,19 +8,22 @@ import org.jspecify.annotations.Nullable;
  * Remember the sizes of the live ranges that begin in one aligned block of 65,536 granules.
  *
  * <p>A range is aligned to the power of two that is not below its size, so it is a node of a binary tree over the block.
- * One element for each node, in heap order, keeps ranges of one order next to each other, however many granules lie
- * between them: the less there is to touch, the more of it stays in the processor's caches.
+ * One element for each node, and those of one order together, however many granules lie between them: the less there is to
+ * touch, the more of it stays in the processor's caches.
  *
  * <pre>
- *   bytes 65536..131071   ranges of 1 granule, by start
- *   bytes 32768.. 65535   ranges of 2 granules, by start / 2
+ *   bytes 65536..131071   ranges of 1 granule
+ *   bytes 32768.. 65535   ranges of 2 granules
  *   ...
- *   bytes  2048..  4095   ranges up to 32 granules, by start / 32
- *   chars  1024..  2047   ranges up to 64 granules, by start / 64
+ *   bytes  2048..  4095   ranges up to 32 granules
+ *   chars  1024..  2047   ranges up to 64 granules
  *   ...
- *   chars   128..   255   ranges up to 512 granules, by start / 512
+ *   chars   128..   255   ranges up to 512 granules
  *   longs     0..    63   larger ranges, by start / 1024
  * </pre>
+ *
+ * <p>Within an order, the ranges of one {@linkplain Leaf leaf} lie in one pair of cache lines, which processors fetch together, and those of the next leaf, but in the middle of the block, in another: a stripe takes
+ * its ranges from leaves of its own, and threads should not hand the lines of their records to and fro.
  *
  * <p>Each of the three comes into being with the first range it is for.
  */
@@ -51,7 +54,7 @@ final class LiveChunk {
   void mark(long start, long size, int order) {
     if (order <= RangeSize.SMALL_ORDER) {
       byte[] sizes = small;
-      (sizes != null ? sizes : smallSizes())[node(start, order)] = (byte) size;
+      (sizes != null ? sizes : smallSizes())[smallNode(start, order)] = (byte) size;
     } else {
       markLarger(start, size, order);
     }
@@ -60,7 +63,7 @@ final class LiveChunk {
   private void markLarger(long start, long size, int order) {
     if (order <= MEDIUM_ORDER) {
       char[] sizes = medium;
-      (sizes != null ? sizes : mediumSizes())[node(start, order)] = (char) size;
+      (sizes != null ? sizes : mediumSizes())[mediumNode(start, order)] = (char) size;
     } else {
       long[] sizes = large;
       (sizes != null ? sizes : largeSizes())[place(start)] = size;
@@ -73,14 +76,14 @@ final class LiveChunk {
       return tryClearLarger(start, size, order);
     }
     byte[] sizes = small;
-    int node = node(start, order);
+    int node = smallNode(start, order);
     return sizes != null && sizes[node] == size && isAligned(start, order) && SMALL.compareAndSet(sizes, node, (byte) size, (byte) 0);
   }
 
   private boolean tryClearLarger(long start, long size, int order) {
     if (order <= MEDIUM_ORDER) {
       char[] sizes = medium;
-      int node = node(start, order);
+      int node = mediumNode(start, order);
       return sizes != null && sizes[node] == size && isAligned(start, order) && MEDIUM.compareAndSet(sizes, node, (char) size, (char) 0);
     }
     long[] sizes = large;
@@ -97,9 +100,9 @@ final class LiveChunk {
     long size = 0;
     for (int order = 0; size == 0 && order <= MEDIUM_ORDER && isAligned(start, order); order++) {
       if (order <= RangeSize.SMALL_ORDER) {
-        size = small == null ? 0 : small[node(start, order)];
+        size = small == null ? 0 : small[smallNode(start, order)];
       } else {
-        size = medium == null ? 0 : medium[node(start, order)];
+        size = medium == null ? 0 : medium[mediumNode(start, order)];
       }
     }
     return size != 0 || large == null || !isAligned(start, LARGE_ORDER) ? size : large[place(start)];
@@ -142,8 +145,18 @@ final class LiveChunk {
     return sizes;
   }
 
-  private static int node(long start, int order) {
-    return (GRANULES | ((int) start & (GRANULES - 1))) >>> order;
+  /** The number of a range among those of its order, its lower bits changed the one way that leaves it unique and takes the next leaf to another pair of lines. */
+  static int smallNode(long start, int order) {
+    int granule = (int) start & (GRANULES - 1);
+    int count = GRANULES >>> order;
+    return (count | granule >>> order) ^ (granule << 1 & count - 1);
+  }
+
+  /** As {@link #smallNode}, for elements of which a pair of lines has 64: the next range lies in another pair. */
+  static int mediumNode(long start, int order) {
+    int number = ((int) start & (GRANULES - 1)) >>> order;
+    int count = GRANULES >>> order;
+    return (count | number) ^ (number << 6 & count - 1);
   }
 
   private static int place(long start) {

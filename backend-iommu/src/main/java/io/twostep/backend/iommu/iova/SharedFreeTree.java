@@ -1,5 +1,7 @@
 package io.twostep.backend.iommu.iova;
 
+import org.jspecify.annotations.Nullable;
+
 /**
  * Share one free tree between threads: a lock around every call, and counts of what the tree gave away.
  *
@@ -7,6 +9,7 @@ package io.twostep.backend.iommu.iova;
  */
 final class SharedFreeTree extends SpinLock {
   private final FreeTree tree;
+  private @Nullable CacheStripe lastTaker;
   private long takenRanges;
   private long takenGranules;
 
@@ -28,16 +31,39 @@ final class SharedFreeTree extends SpinLock {
     }
   }
 
-  int takeSome(int order, long highestStart, long[] starts, int most) {
+  /**
+   * Take ranges of 2^order granules for a stripe, highest first.
+   *
+   * <p>A stripe that comes after another gets a leaf of its own while there are free ones. The words that translate the ranges of a leaf, and the records of them, share cache lines, which the threads of two stripes
+   * would hand to and fro with each mapping.
+   */
+  int takeSome(CacheStripe stripe, int order, long highestStart, long[] starts, int most) {
     lock();
     try {
-      int taken = tree.takeSome(order, highestStart, starts, most);
+      int taken = lastTaker == null || lastTaker == stripe ? 0 : takeLeaf(order, highestStart, starts);
+      if (taken == 0) {
+        taken = tree.takeSome(order, highestStart, starts, most);
+      }
+      lastTaker = stripe;
       takenRanges += taken;
       takenGranules += (long) taken << order;
       return taken;
     } finally {
       unlock();
     }
+  }
+
+  private int takeLeaf(int order, long highestStart, long[] starts) {
+    long size = 1L << Leaf.ORDER;
+    long leaf = tree.take(size, Leaf.ORDER, highestStart - size + (1L << order));
+    if (leaf == FreeTree.NONE) {
+      return 0;
+    }
+    int count = 1 << Leaf.ORDER - order;
+    for (int i = 0; i < count; i++) {
+      starts[i] = leaf + ((long) (count - 1 - i) << order);
+    }
+    return count;
   }
 
   void free(long start, long size) {
