@@ -1,7 +1,5 @@
 package io.twostep.dma.spi;
 
-import java.lang.invoke.MethodHandles;
-import java.lang.invoke.VarHandle;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -14,18 +12,6 @@ public final class MemoryRegion {
   /** The answer for addresses that belong to nothing. */
   public static final MemoryRegion ABSENT = new MemoryRegion(MemoryKind.ABSENT, "no memory");
 
-  private static final VarHandle PINS;
-
-  static {
-    try {
-      PINS = MethodHandles.lookup().findVarHandle(MemoryRegion.class, "pins", long.class);
-    } catch (ReflectiveOperationException e) {
-      throw new ExceptionInInitializerError(e);
-    }
-  }
-
-  private static final long RETIRED = Long.MIN_VALUE;
-
   private final MemoryKind kind;
   private final String name;
   private final @Nullable Revocable revocable;
@@ -35,10 +21,8 @@ public final class MemoryRegion {
 
   private final long length;
 
-  /** How many mappings hold the region; with the sign bit once no more may. */
-  private volatile long pins;
-
-  private volatile @Nullable Runnable whenFree;
+  /** How many mappings hold the region; closed once no more may. */
+  private final PinCount pins = new PinCount();
 
   /** Create a region; {@code name} appears in messages. */
   public MemoryRegion(MemoryKind kind, String name) {
@@ -111,25 +95,17 @@ public final class MemoryRegion {
 
   /** Return how many mappings hold the region. */
   public long pins() {
-    return pins & Long.MAX_VALUE;
+    return pins.sum();
   }
 
   /** Hold the region; returns false once it is retired or revoked. */
   public boolean tryPin() {
-    return tryPin(1);
+    return pins.tryAdd(1);
   }
 
   /** Hold the region {@code times} times at once, a positive number; returns false, and changes nothing, once it is retired or revoked. */
   public boolean tryPin(long times) {
-    while (true) {
-      long now = pins;
-      if (now < 0) {
-        return false;
-      }
-      if (PINS.compareAndSet(this, now, now + times)) {
-        return true;
-      }
-    }
+    return pins.tryAdd(times);
   }
 
   /**
@@ -138,19 +114,13 @@ public final class MemoryRegion {
    * @throws IllegalStateException if nobody holds it
    */
   public void pinAgain() {
-    while (true) {
-      long now = pins;
-      if ((now & Long.MAX_VALUE) == 0) {
-        throw new IllegalStateException(name + ": nobody holds it");
-      }
-      if (PINS.compareAndSet(this, now, now + 1)) {
-        return;
-      }
+    if (!pins.tryAddToHeld()) {
+      throw new IllegalStateException(name + ": nobody holds it");
     }
   }
 
   /**
-   * Let go of the region once.
+   * Let go of the region once, on any thread.
    *
    * @throws IllegalStateException if nobody holds it
    */
@@ -164,17 +134,8 @@ public final class MemoryRegion {
    * @throws IllegalStateException if it is held less often; nothing changes
    */
   public void unpin(long times) {
-    while (true) {
-      long now = pins;
-      if ((now & Long.MAX_VALUE) < times) {
-        throw new IllegalStateException(name + ": unpinned more often than pinned");
-      }
-      if (PINS.compareAndSet(this, now, now - times)) {
-        if (now - times == RETIRED) {
-          runWhenFree();
-        }
-        return;
-      }
+    if (!pins.tryRemove(times)) {
+      throw new IllegalStateException(name + ": unpinned more often than pinned");
     }
   }
 
@@ -184,32 +145,14 @@ public final class MemoryRegion {
    * @throws IllegalStateException if it is revoked already and still held; nothing changes
    */
   public void revoke(Runnable whenFree) {
-    while (true) {
-      long now = pins;
-      if (now < 0 && now != RETIRED) {
-        throw new IllegalStateException(name + ": taken back already");
-      }
-      this.whenFree = whenFree;
-      if (now == RETIRED || PINS.compareAndSet(this, now, now | RETIRED)) {
-        if ((now & Long.MAX_VALUE) == 0) {
-          runWhenFree();
-        }
-        return;
-      }
-    }
-  }
-
-  private void runWhenFree() {
-    Runnable task = whenFree;
-    if (task != null) {
-      whenFree = null;
-      task.run();
+    if (!pins.close(whenFree)) {
+      throw new IllegalStateException(name + ": taken back already");
     }
   }
 
   /** End the region's life; returns false, and changes nothing, while a mapping holds it. May be repeated. */
   public boolean tryRetire() {
-    return PINS.compareAndSet(this, 0L, RETIRED) || pins == RETIRED;
+    return pins.tryClose();
   }
 
   @Override

@@ -1,0 +1,203 @@
+package io.twostep.dma.spi;
+
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Counts how often something is held, until it is closed: exact, whatever threads add and remove at once.
+ *
+ * <p>One word counts until two threads meet there. From then on each thread counts in a place of its own, so that the mappings that many threads make of one region do not hand a cache line around. What a place
+ * does not hold, the word may. Whoever needs the sum shuts all places and gathers what they hold in the word, which then decides alone until threads meet again.
+ *
+ * <p>Thread-safe. Memory is allocated when threads first meet, and kept.
+ */
+final class PinCount {
+  /** The sign: of the word, that nothing may be added; of a place, that it is shut. */
+  private static final long SHUT = Long.MIN_VALUE;
+
+  private static final int FEWEST_PLACES = 16;
+  private static final int MOST_PLACES = 256;
+
+  /** Longs from place to place: two cache lines, because processors fetch pairs of them. */
+  private static final int STRIDE = 16;
+
+  private static final VarHandle WORD;
+  private static final VarHandle PLACE = MethodHandles.arrayElementVarHandle(long[].class);
+
+  static {
+    try {
+      WORD = MethodHandles.lookup().findVarHandle(PinCount.class, "word", long.class);
+    } catch (ReflectiveOperationException e) {
+      throw new ExceptionInInitializerError(e);
+    }
+  }
+
+  private volatile long word;
+
+  /** Null until threads have met. */
+  private volatile long @Nullable [] places;
+
+  private volatile @Nullable Runnable whenZero;
+
+  /** Add to the count; false, with nothing changed, once it is closed. */
+  boolean tryAdd(long times) {
+    while (true) {
+      long[] all = places;
+      if (all != null && tryAddInPlace(all, times, 0)) {
+        return true;
+      }
+      long now = word;
+      if (now < 0) {
+        return false;
+      }
+      if (WORD.compareAndSet(this, now, now + times)) {
+        return true;
+      }
+      spread();
+    }
+  }
+
+  /** Add one on behalf of somebody who holds, even if the count is closed; false if nobody does. */
+  boolean tryAddToHeld() {
+    long[] all = places;
+    if (all != null && tryAddInPlace(all, 1, 1)) {
+      return true;
+    }
+    synchronized (this) {
+      gather();
+      while (true) {
+        long now = word;
+        if ((now & ~SHUT) == 0) {
+          return false;
+        }
+        if (WORD.compareAndSet(this, now, now + 1)) {
+          return true;
+        }
+      }
+    }
+  }
+
+  /** Remove from the count what was added, by whichever thread; false, with nothing changed, if so much is not held. */
+  boolean tryRemove(long times) {
+    while (true) {
+      long[] all = places;
+      if (all != null && tryAddInPlace(all, -times, times)) {
+        return true;
+      }
+      long now = word;
+      if ((now & ~SHUT) < times) {
+        if (all == null || !gathersAtLeast(times)) {
+          return false;
+        }
+      } else if (WORD.compareAndSet(this, now, now - times)) {
+        if (now - times == SHUT) {
+          runWhenZero();
+        }
+        return true;
+      } else {
+        spread();
+      }
+    }
+  }
+
+  /** Close the count if it is zero; false, with nothing changed, if it is not. True also if it is closed and zero already. */
+  synchronized boolean tryClose() {
+    gather();
+    return WORD.compareAndSet(this, 0L, SHUT) || word == SHUT;
+  }
+
+  /**
+   * Close the count, and run {@code whenZero} once it is zero: now, or on the thread that removes the last.
+   *
+   * @return false, with nothing changed, if it was closed before and is not zero yet
+   */
+  boolean close(Runnable whenZero) {
+    if (!tryShut(whenZero)) {
+      return false;
+    }
+    if (word == SHUT) {
+      runWhenZero();
+    }
+    return true;
+  }
+
+  private synchronized boolean tryShut(Runnable task) {
+    gather();
+    if (word < 0 && word != SHUT) {
+      return false;
+    }
+    whenZero = task;
+    WORD.getAndBitwiseOr(this, SHUT);
+    return true;
+  }
+
+  /** Return the count. */
+  synchronized long sum() {
+    gather();
+    return word & ~SHUT;
+  }
+
+  /** Run the task once, whoever comes first: who closed the count and found it zero, or who made it so. */
+  private void runWhenZero() {
+    Runnable task;
+    synchronized (this) {
+      task = whenZero;
+      whenZero = null;
+    }
+    if (task != null) {
+      task.run();
+    }
+  }
+
+  /** Change what the calling thread's place holds, if that is at least {@code least}; false, with nothing changed, if it is not or the place is shut. */
+  private static boolean tryAddInPlace(long[] places, long change, long least) {
+    // The first and the last place belong to nobody: they keep the others off the cache lines of other objects.
+    int own = ((int) Thread.currentThread().threadId() & (places.length / STRIDE - 3)) + 1;
+    int at = own * STRIDE;
+    long held = (long) PLACE.getVolatile(places, at);
+    while (held >= least) {
+      long found = (long) PLACE.compareAndExchange(places, at, held, held + change);
+      if (found == held) {
+        return true;
+      }
+      held = found;
+    }
+    return false;
+  }
+
+  /** Let each thread count in a place of its own from now on, unless the count is closed. */
+  synchronized void spread() {
+    if (word < 0) {
+      return;
+    }
+    long[] all = places;
+    if (all == null) {
+      int wanted = Integer.highestOneBit(4 * Runtime.getRuntime().availableProcessors());
+      places = new long[(Math.clamp(wanted, FEWEST_PLACES, MOST_PLACES) + 2) * STRIDE];
+      return;
+    }
+    for (int at = STRIDE; at < all.length - STRIDE; at += STRIDE) {
+      PLACE.compareAndSet(all, at, SHUT, 0L);
+    }
+  }
+
+  private synchronized boolean gathersAtLeast(long times) {
+    gather();
+    return (word & ~SHUT) >= times;
+  }
+
+  /** Shut all places and bring what they hold to the word; under the lock. */
+  private void gather() {
+    long[] all = places;
+    if (all == null) {
+      return;
+    }
+    for (int at = STRIDE; at < all.length - STRIDE; at += STRIDE) {
+      long held = (long) PLACE.getAndSet(all, at, SHUT);
+      if (held > 0) {
+        WORD.getAndAdd(this, held);
+      }
+    }
+  }
+}
