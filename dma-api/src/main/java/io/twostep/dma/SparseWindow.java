@@ -25,6 +25,9 @@ public final class SparseWindow extends DmaHandle {
   private int flags;
   private @Nullable DirectUnits direct;
 
+  /** The short way for units that come and go one by one; null where nothing translates. */
+  private @Nullable SingleUnits singles;
+
   private final WindowHolds holds = new WindowHolds(this);
 
   /** There from the first unit of an exported buffer on; read without a lock, since who uses such a unit was told of it by who linked it. */
@@ -68,6 +71,7 @@ public final class SparseWindow extends DmaHandle {
     state.maxLeaf = unit;
     if (stack.translates) {
       stack.ops.reserve(state, 0, length, Math.max(unit, stack.alignment), -1L, flags);
+      singles = new SingleUnits(this);
     } else {
       direct = new DirectUnits(stack, length, unit, mapper().slot().coherent(), flags);
       state.length = length;
@@ -182,6 +186,14 @@ public final class SparseWindow extends DmaHandle {
   public long link(long offset, long phys, long length, DmaDirection access) {
     requireAttachedActive("link");
     int linkFlags = linkFlags(access);
+    SingleUnits alone = singles;
+    if (alone != null && alone.tryLink(offset, phys, length, linkFlags)) {
+      return state().dmaAddress + offset;
+    }
+    return linkRange(offset, phys, length, linkFlags);
+  }
+
+  private long linkRange(long offset, long phys, long length, int linkFlags) {
     WindowScratch scratch = WindowScratch.take();
     scratch.linkedTo = offset;
     scratch.phys[0] = phys;
@@ -311,7 +323,7 @@ public final class SparseWindow extends DmaHandle {
   }
 
   /** Take out again what a call has linked, and let go of what the scratch holds; what goes wrong on the way is added to {@code cause}. */
-  private void undoLink(WindowScratch scratch, long offset, RuntimeException cause) {
+  void undoLink(WindowScratch scratch, long offset, RuntimeException cause) {
     tryTakeOut(scratch, offset, cause);
     settle(scratch, cause);
   }
@@ -413,6 +425,13 @@ public final class SparseWindow extends DmaHandle {
    */
   public void unlink(long offset, long length) {
     requireActive("unlink");
+    SingleUnits alone = singles;
+    if (alone == null || imported != null || !alone.tryUnlink(offset, length)) {
+      unlinkUnits(offset, length);
+    }
+  }
+
+  private void unlinkUnits(long offset, long length) {
     requireUnits(offset, length);
     WindowScratch scratch = WindowScratch.take();
     try {

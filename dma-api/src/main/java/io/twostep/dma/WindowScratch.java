@@ -54,8 +54,10 @@ final class WindowScratch {
       OF_THREAD.remove();
       return;
     }
-    Arrays.fill(regions, 0, used, null);
-    used = 0;
+    if (used != 0) {
+      Arrays.fill(regions, 0, used, null);
+      used = 0;
+    }
     holdsPeers = false;
     taken = false;
   }

@@ -188,7 +188,7 @@ final class TableOps extends TranslatingOps {
     TableState mine = stateOf(state);
     // A whole leaf has no edges to check and replaces no table; all else is out of line, to keep this short.
     if (leaves.tryLinkPage(iova, phys, length, flags, mine.cursor) || tryLinkLeaf(state, mine, iova, phys, length, flags)) {
-      mine.touched = true;
+      mine.touch();
     } else {
       linkOther(state, mine, iova, phys, length, flags, undo);
     }
@@ -214,7 +214,7 @@ final class TableOps extends TranslatingOps {
     int result = table.map(iova, phys, length, access(flags), state.maxLeaf, cursor, replaced);
     if (!window) {
       // Also where refused: tables may have been built, which go with the reservation.
-      mine.touched = true;
+      mine.touch();
     }
     if (result != TableResult.OK) {
       throw refusals.table(result, "link", phys, length, iova);
@@ -237,7 +237,7 @@ final class TableOps extends TranslatingOps {
     TablePages replaced = window ? REPLACED.get() : mine.detached;
     int result = table.mapRun(iova, phys, length, from, to, access(flags), state.maxLeaf, cursor, replaced);
     if (!window) {
-      mine.touched = true;
+      mine.touch();
     }
     if (result != TableResult.OK) {
       // The range to name is found only now, since the page table checks all that this does.

@@ -31,4 +31,11 @@ final class TableState {
   TableState(TableSpace space) {
     this.space = space;
   }
+
+  /** Note that a translation may exist. The threads of a window share this: it is written once, not by each link. */
+  void touch() {
+    if (!touched) {
+      touched = true;
+    }
+  }
 }
