@@ -131,18 +131,18 @@ final class TableOps extends TranslatingOps {
     if ((flags & MapFlags.TABLES_AHEAD) != 0) {
       prepare(state, base, bytes);
     }
-    permitPages(mine, flags & ~MapFlags.TABLES_AHEAD);
+    permitLeaves(mine, flags & ~MapFlags.TABLES_AHEAD, Long.compareUnsigned(state.maxLeaf, LeafLinker.LARGE) >= 0);
     state.dmaAddress = base + lead;
     state.length = length;
     state.allocated = bytes;
     state.flags = flags | MapFlags.NEEDS_UNMAP;
   }
 
-  /** Let links with these flags take the short way, unless a page needs more than its table does. */
-  private void permitPages(TableState mine, int linkFlags) {
-    if (!mine.cursor.permits(linkFlags)) {
+  /** Let links with these flags take the short way, unless a leaf needs more than its table does. */
+  private void permitLeaves(TableState mine, int linkFlags, boolean large) {
+    if (!mine.cursor.permits(linkFlags, large)) {
       boolean simple = alignMask == granuleMask && (linkFlags & MapFlags.WINDOW) == 0;
-      mine.cursor.permit(linkFlags, simple ? leaves.attributes(access(linkFlags)) : 0);
+      mine.cursor.permit(linkFlags, simple ? leaves.attributes(access(linkFlags)) : 0, large);
     }
   }
 
@@ -187,19 +187,16 @@ final class TableOps extends TranslatingOps {
     long iova = state.dmaAddress + offset;
     TableState mine = stateOf(state);
     // A whole leaf has no edges to check and replaces no table; all else is out of line, to keep this short.
-    if (leaves.tryLinkPage(iova, phys, length, flags, mine.cursor) || tryLinkLeaf(state, mine, iova, phys, length, flags)) {
+    if (leaves.tryLink(iova, phys, length, flags, mine.cursor) || tryLinkInWindow(mine, iova, phys, length, flags)) {
       mine.touch();
     } else {
       linkOther(state, mine, iova, phys, length, flags, undo);
     }
   }
 
-  private boolean tryLinkLeaf(MappingState state, TableState mine, long iova, long phys, long length, int flags) {
+  private boolean tryLinkInWindow(TableState mine, long iova, long phys, long length, int flags) {
     PageWindow window = mine.window;
-    return ((iova ^ phys) & alignMask) == 0
-        && (window == null
-            ? leaves.tryLinkLarge(iova, phys, length, access(flags), state.maxLeaf, mine.cursor)
-            : window.tryLink(iova, phys, length, access(flags)));
+    return window != null && ((iova ^ phys) & alignMask) == 0 && window.tryLink(iova, phys, length, access(flags));
   }
 
   private void linkOther(

@@ -20,6 +20,7 @@ public final class LeafCursor {
   private long table;
   private long detachments;
   private int tag = NO_TAG;
+  private int largeTag = NO_TAG;
   private long attributes;
 
   /** Tells whether the table of {@code level} for {@code iova} is remembered and has stood ever since. */
@@ -28,19 +29,21 @@ public final class LeafCursor {
   }
 
   /**
-   * Remembers what pages linked with a tag have beside their address, until the next call.
+   * Remembers what leaves linked with a tag have beside their address, until the next call.
    *
    * @param tag what the owner tells the permissions of links apart by, not negative
    * @param attributes of {@link LeafLinker#attributes}; 0 for no short way
+   * @param large whether large leaves may be linked too
    */
-  public void permit(int tag, long attributes) {
+  public void permit(int tag, long attributes, boolean large) {
     this.tag = attributes == 0 ? NO_TAG : tag;
+    this.largeTag = large ? this.tag : NO_TAG;
     this.attributes = attributes;
   }
 
-  /** Tells whether pages with this tag may go the short way. */
-  public boolean permits(int tag) {
-    return this.tag == tag;
+  /** Tells whether just that is remembered which {@link #permit} would be told. */
+  public boolean permits(int tag, boolean large) {
+    return this.tag == tag && this.largeTag == tag == large;
   }
 
   /**
@@ -50,6 +53,11 @@ public final class LeafCursor {
    */
   long misfit(long iova, int tag) {
     return (place ^ placeOf(iova, 0)) | (this.tag ^ tag);
+  }
+
+  /** Returns 0 if large leaves with the tag are permitted and the table one level up that {@code iova}'s would lie in is remembered; otherwise as {@link #misfit}. */
+  long misfitLarge(long iova, int tag) {
+    return (place ^ placeOf(iova, LeafLinker.LARGE_LEVEL)) | (largeTag ^ tag);
   }
 
   /** Returns what pages with the permitted tag have beside their address. */

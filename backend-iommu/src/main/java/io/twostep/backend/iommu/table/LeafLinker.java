@@ -8,8 +8,10 @@ import java.lang.foreign.MemorySegment;
  * <p>Everything it needs stands here and in the cursor, so that a link costs one word read and one written and few loads besides.
  */
 public final class LeafLinker {
-  private static final int LARGE_LEVEL = 1;
-  private static final long LARGE = 1L << TableTree.wordShift(LARGE_LEVEL);
+  static final int LARGE_LEVEL = 1;
+
+  /** Bytes of a large leaf. */
+  public static final long LARGE = 1L << TableTree.wordShift(LARGE_LEVEL);
 
   /** A length that no range has. */
   private static final long NONE = 0;
@@ -44,31 +46,20 @@ public final class LeafLinker {
   }
 
   /**
-   * Links a range as {@link RadixPageTable#map} does, if it is one page in the leaf table that {@code cursor} remembers.
+   * Links a range as {@link RadixPageTable#map} does, if it is one leaf, of 4 KiB or large, in the table that {@code cursor} remembers.
    *
    * @param tag names the permission, see {@link LeafCursor#permit}
    * @param cursor renewed, by {@link RadixPageTable#renew}, since its owner was given the I/O address
    * @return false, with nothing changed, if another way has to do it or to say why not
    */
-  public boolean tryLinkPage(long iova, long phys, long length, int tag, LeafCursor cursor) {
-    // One decision for all that may be wrong.
-    return ((length ^ page) | misfit(iova, phys, TableMemory.PAGE) | cursor.misfit(iova, tag)) == 0
-        && tryStore(TableTree.slot(cursor.table(), 0, iova), phys | cursor.attributes());
-  }
-
-  /**
-   * Links a range as {@link RadixPageTable#map} does, if it is one large leaf in the table that {@code cursor} remembers.
-   *
-   * @param maxLeaf the largest leaf allowed, a power of two, or {@link RadixPageTable#ANY_LEAF}
-   * @return false, with nothing changed, if {@link RadixPageTable#map} has to do it or to say why not
-   */
-  public boolean tryLinkLarge(long iova, long phys, long length, int access, long maxLeaf, LeafCursor cursor) {
-    return length == large
-        && misfit(iova, phys, LARGE) == 0
-        && (access & LeafAccess.READ_OR_WRITE) != 0
-        && Long.compareUnsigned(maxLeaf, LARGE) >= 0
-        && cursor.holds(iova, LARGE_LEVEL, tree.detachments())
-        && tryStore(TableTree.slot(cursor.table(), LARGE_LEVEL, iova), phys | attributes[access] | largeLeafBits);
+  public boolean tryLink(long iova, long phys, long length, int tag, LeafCursor cursor) {
+    // One decision for all that may be wrong with a leaf of either size.
+    if (length == page) {
+      return (misfit(iova, phys, TableMemory.PAGE) | cursor.misfit(iova, tag)) == 0
+          && tryStore(TableTree.slot(cursor.table(), 0, iova), phys | cursor.attributes());
+    }
+    return ((length ^ large) | misfit(iova, phys, LARGE) | cursor.misfitLarge(iova, tag)) == 0
+        && tryStore(TableTree.slot(cursor.table(), LARGE_LEVEL, iova), phys | cursor.attributes() | largeLeafBits);
   }
 
   /** Links one page, of which {@link #isPage} is true, in a leaf table that its caller knows. */

@@ -104,10 +104,17 @@ final class RangeClearer {
       zero(table + ((long) from << 3), to - from + 1, tableFirst + ((long) from << shift), 0);
       return;
     }
+    int leaves = 0;
     for (int i = from; i <= to; i++) {
       long slot = table + ((long) i << 3);
       long word = tree.acquire(slot);
-      if (word != 0 && tree.isTable(word, level)) {
+      if (word != 0 && !tree.isTable(word, level)) {
+        leaves++;
+        continue;
+      }
+      zeroLeavesBefore(slot, leaves, tableFirst + ((long) i << shift), level);
+      leaves = 0;
+      if (word != 0) {
         long childFirst = tableFirst + ((long) i << shift);
         long childLast = childFirst + (1L << shift) - 1;
         boolean whole = Long.compareUnsigned(first, childFirst) <= 0 && Long.compareUnsigned(childLast, last) <= 0;
@@ -118,9 +125,14 @@ final class RangeClearer {
           tree.stored(1);
           tree.handOver(child, detached);
         }
-      } else if (word != 0) {
-        zero(slot, 1, tableFirst + ((long) i << shift), level);
       }
+    }
+    zeroLeavesBefore(table + ((to + 1L) << 3), leaves, tableFirst + ((to + 1L) << shift), level);
+  }
+
+  private void zeroLeavesBefore(long slot, int leaves, long iova, int level) {
+    if (leaves != 0) {
+      zero(slot - ((long) leaves << 3), leaves, iova - ((long) leaves << TableTree.wordShift(level)), level);
     }
   }
 

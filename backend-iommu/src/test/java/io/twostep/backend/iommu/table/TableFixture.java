@@ -36,11 +36,11 @@ final class TableFixture implements AutoCloseable {
   /** Takes a short way, as a handle whose links have this permission. */
   boolean tryLink(long iova, long phys, long length, int access, long maxLeaf) {
     LeafLinker leaves = table.leaves();
-    if (!cursor.permits(access)) {
-      cursor.permit(access, leaves.attributes(access));
+    boolean large = Long.compareUnsigned(maxLeaf, LeafLinker.LARGE) >= 0;
+    if (!cursor.permits(access, large)) {
+      cursor.permit(access, leaves.attributes(access), large);
     }
-    return leaves.tryLinkPage(iova, phys, length, access, cursor)
-        || leaves.tryLinkLarge(iova, phys, length, access, maxLeaf, cursor);
+    return leaves.tryLink(iova, phys, length, access, cursor);
   }
 
   long leaves() {
