@@ -3,8 +3,8 @@ package io.twostep.backend.iommu.iova;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Serve one group of threads: a stack of range starts per size class, newest first out, and the count of what was
- * allocated here.
+ * Serve one group of threads: a stack of range starts per size class, newest first out, one range of a size that has no
+ * class, and the count of what was allocated here.
  *
  * <p>All stacks lie in one array, each in a block that begins with its own state, so that a call touches two cache lines.
  * The array comes into being with the first call, and is padded at both ends against the stripes beside it:
@@ -38,6 +38,11 @@ final class CacheStripe extends SpinLock {
   private final int[] misses = new int[RangeSize.CACHED_CLASSES];
   private final long[] batch = new long[1 << Leaf.ORDER];
   private long @Nullable [] words;
+
+  /** Granules of the one large range held, 0 if none is. */
+  private long largeSize;
+
+  private long largeStart;
   private long allocations;
 
   CacheStripe(SharedFreeTree tree, MagazineDepot[] depots) {
@@ -154,8 +159,37 @@ final class CacheStripe extends SpinLock {
     held[block + LOWEST] = lowest;
   }
 
+  /** Take a large range of just this rounded size, or 2^alignOrder aligned where that is more, from here or the tree. */
+  long takeLarge(long size, int alignOrder, long highestStart) {
+    long start = largeStart;
+    if (largeSize == size && start <= highestStart && (start & (1L << alignOrder) - 1) == 0) {
+      largeSize = 0;
+    } else {
+      start = tree.take(size, alignOrder, highestStart);
+    }
+    if (start != FreeTree.NONE) {
+      allocations++;
+    }
+    return start;
+  }
+
+  /** Keep a large range that came back in the place of the one held: who has used it will ask for its like again. */
+  void giveLarge(long size, long start) {
+    giveBackLarge();
+    largeSize = size;
+    largeStart = start;
+  }
+
+  private void giveBackLarge() {
+    if (largeSize != 0) {
+      tree.free(largeStart, largeSize);
+      largeSize = 0;
+    }
+  }
+
   /** Give every range held here back to the tree. */
   void drain() {
+    giveBackLarge();
     for (int sizeClass = 0; sizeClass < RangeSize.CACHED_CLASSES; sizeClass++) {
       misses[sizeClass] = 0;
       long[] held = words;
@@ -167,12 +201,13 @@ final class CacheStripe extends SpinLock {
     }
   }
 
-  void countAllocation() {
-    allocations++;
-  }
-
   long allocations() {
     return allocations;
+  }
+
+  /** Tell the granules of the large range that is held here; 0 if none is. */
+  long cachedLarge() {
+    return largeSize;
   }
 
   /** Count the ranges of one class that are held here. */

@@ -5,7 +5,8 @@ package io.twostep.backend.iommu.iova;
  *
  * <p>Sizes are in granules. Up to 32 granules a range occupies the next power of two, above that the next quarter of a
  * power of two; the natural alignment is the power of two that is not below the size. Sizes up to 512 granules are kept
- * in caches when they come back; when the space runs out, the caches are emptied before an allocation fails.
+ * in caches when they come back, and of larger ones the last that threads gave back; when the space runs out, the caches are
+ * emptied before an allocation fails.
  *
  * <p>Thread-safe. No heap memory per call once the caches and the tree have reached their size.
  */
@@ -13,7 +14,7 @@ public final class IovaAllocator {
   /** What an allocation returns when there is no room: all ones, which no granule begins at. */
   public static final long NO_IOVA = -1L;
 
-  /** The largest range, in granules, that caches hold: what is larger is found in the tree each time. */
+  /** The largest range, in granules, that caches hold in any number: of what is larger, the tree finds all but the one that was given back last. */
   public static final long CACHED_GRANULES = RangeSize.CACHED_LIMIT;
 
   private static final int DRAIN_ATTEMPTS = 3;
@@ -41,7 +42,7 @@ public final class IovaAllocator {
     FreeTree free = new FreeTree(endGranule);
     free.free(space.firstGranule(), endGranule);
     tree = new SharedFreeTree(free);
-    cache = new RangeCache(tree, Stripes.count(space.name(), stripes));
+    cache = new RangeCache(tree, endGranule, Stripes.count(space.name(), stripes));
     live = new LiveRanges();
     reserved = new ReservedRanges();
   }
@@ -114,11 +115,7 @@ public final class IovaAllocator {
           : cache.take(RangeSize.classOf(granules), end - RangeSize.roundUp(granules));
     }
     long size = RangeSize.roundUp(granules);
-    long start = tree.take(size, Math.max(order, Long.numberOfTrailingZeros(alignmentGranules)), end - size);
-    if (start != FreeTree.NONE) {
-      cache.countAllocation();
-    }
-    return start;
+    return cache.takeLarge(size, Math.max(order, Long.numberOfTrailingZeros(alignmentGranules)), end - size);
   }
 
   /** Empty the caches and try again; others may fill them meanwhile, so look more than once. */
@@ -160,7 +157,7 @@ public final class IovaAllocator {
     if (granules <= RangeSize.CACHED_LIMIT) {
       cache.give(RangeSize.classOf(granules), start);
     } else {
-      tree.free(start, RangeSize.roundUp(granules));
+      cache.giveLarge(RangeSize.roundUp(granules), start);
     }
   }
 
@@ -195,8 +192,8 @@ public final class IovaAllocator {
 
   /** Count what is live and what is cached. */
   public IovaStatistics statistics() {
-    long cachedRanges = 0;
-    long cachedGranules = 0;
+    long cachedRanges = cache.cachedLargeRanges();
+    long cachedGranules = cache.cachedLargeGranules();
     for (int sizeClass = 0; sizeClass < RangeSize.CACHED_CLASSES; sizeClass++) {
       long ranges = cache.cachedRanges(sizeClass);
       cachedRanges += ranges;

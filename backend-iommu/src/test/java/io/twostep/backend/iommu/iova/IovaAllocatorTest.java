@@ -250,6 +250,38 @@ class IovaAllocatorTest {
   }
 
   @Test
+  void theLargeRangeGivenBackLastIsKeptForItsLike() {
+    IovaAllocator allocator = allocator(0, LIMIT_48);
+    long first = allocator.allocate(1024, -1L);
+    long second = allocator.allocate(1024, -1L);
+    allocator.free(first, 1024);
+    assertThat(allocator.statistics()).isEqualTo(new IovaStatistics(2, 1, 1024, 1, 1024));
+    assertThat(allocator.allocate(1025, -1L)).as("of another size").isLessThan(second);
+    assertThat(allocator.allocate(1024, second)).as("above the limit").isLessThan(second);
+    assertThat(allocator.allocate(1000, -1L)).as("rounded to the same size").isEqualTo(first);
+    allocator.free(first, 1000);
+    allocator.free(second, 1024);
+    assertThat(allocator.statistics().cachedGranules()).as("one is kept").isEqualTo(1024);
+    assertThat(allocator.allocate(1024, -1L)).isEqualTo(second);
+    assertThat(allocator.statistics().cachedRanges()).isZero();
+  }
+
+  @Test
+  void aLargeRangeThatIsKeptServesOtherSizesBeforeAnyIsRefused() {
+    IovaAllocator allocator = allocator(0, (1L << 28) - 1);
+    long granules = 1L << 28 - 12;
+    long all = 0;
+    for (; allocator.allocate(1024, -1L) != IovaAllocator.NO_IOVA; all++) {
+      assertThat(all).isLessThan(granules / 1024);
+    }
+    long last = 1024L << 12;
+    allocator.free(last, 1024);
+    assertThat(allocator.statistics().cachedGranules()).isEqualTo(1024);
+    assertThat(allocator.allocate(600, -1L)).isEqualTo(last);
+    assertThat(allocator.statistics().cachedRanges()).isZero();
+  }
+
+  @Test
   void statisticsAndLeakReportTellWhatIsLive() {
     IovaAllocator allocator = allocator(0, LIMIT_48);
     long first = allocator.allocate(3, -1L);
