@@ -58,7 +58,7 @@ public record DebugConfig(
           new Setting("faults", "true", "report refused accesses of devices: true or false"),
           new Setting("entries", "1048576", "mappings and links followed at once, at least 16; beyond, checking ends with a warning"),
           new Setting("max-live", "65536", "mappings one device should hold at most"),
-          new Setting("sample", "256", "one call of a kind in so many is timed, rounded up to a power of two; 0 for none"));
+          new Setting("sample", "1024", "one call of a kind in so many is timed, rounded up to a power of two; 0 for none"));
 
   /** Copy the sets. */
   public DebugConfig {

@@ -79,6 +79,22 @@ class MeasuresTest {
   }
 
   @Test
+  void bytesOfAWindowAreCountedWhenTheDeviceMayUseThem() {
+    try (Rig rig = measured(EVERY_CALL)) {
+      MemoryBlock block = rig.allocate(2 * PAGE);
+      IovaReservation window = rig.mapper.newReservation();
+      assertThat(window.tryAlloc(0, 2 * PAGE, TO_DEVICE, NONE)).isTrue();
+      window.link(0, block.phys(0), 2 * PAGE);
+      assertThat(rig.checker.statistics().measures().bytes()).as("linked").isZero();
+      window.sync(0, PAGE);
+      assertThat(rig.checker.statistics().measures().bytes()).isEqualTo(PAGE);
+      window.sync(PAGE, PAGE);
+      assertThat(rig.checker.statistics().measures().bytes()).isEqualTo(2 * PAGE);
+      window.destroy();
+    }
+  }
+
+  @Test
   void bouncedBytesAndSyncsAreCounted() {
     try (Rig rig = new Rig(false, EVERY_CALL, SlotOptions.DEFAULT, DeviceLimits.UNLIMITED, new SwiotlbBackend(SwiotlbConfig.defaults().withForce(true)))) {
       MemoryBlock block = rig.allocate(PAGE);

@@ -50,21 +50,12 @@ final class CountingOps extends ForwardingOps {
     return failure;
   }
 
-  private void mapped(int stripe, MappingState state, long length) {
+  /** Count bytes that the device can use now. Those of a window are counted when they are published, for a run is linked without its length being known, and adding up its ranges would cost more than all the rest. */
+  private void usable(int stripe, MappingState state, long length) {
     counters.add(stripe, Counters.BYTES, length);
     if ((state.flags & MapFlags.BOUNCED) != 0) {
       counters.add(stripe, Counters.BOUNCED, length);
     }
-  }
-
-  /** Two halves side by side: the compiler makes vectors of additions inside a sum, and none of a sum alone. */
-  static long sum(long[] lengths, int from, int to) {
-    int half = (to - from) >>> 1;
-    long sum = 0;
-    for (int i = from; i < from + half; i++) {
-      sum += lengths[i] + lengths[i + half];
-    }
-    return from + 2 * half < to ? sum + lengths[to - 1] : sum;
   }
 
   @Override
@@ -76,7 +67,7 @@ final class CountingOps extends ForwardingOps {
     } catch (RuntimeException e) {
       throw failed(e);
     }
-    mapped(stripe, state, length);
+    usable(stripe, state, length);
   }
 
   @Override
@@ -88,7 +79,7 @@ final class CountingOps extends ForwardingOps {
     } catch (RuntimeException e) {
       throw failed(e);
     }
-    mapped(stripe, state, segment.byteSize());
+    usable(stripe, state, segment.byteSize());
   }
 
   @Override
@@ -100,7 +91,7 @@ final class CountingOps extends ForwardingOps {
     } catch (RuntimeException e) {
       throw failed(e);
     }
-    mapped(stripe, state, state.length);
+    usable(stripe, state, state.length);
   }
 
   @Override
@@ -123,7 +114,6 @@ final class CountingOps extends ForwardingOps {
       throw failed(e);
     }
     counters.add(stripe, Counters.RANGES, 1);
-    mapped(stripe, state, length);
   }
 
   @Override
@@ -137,17 +127,18 @@ final class CountingOps extends ForwardingOps {
       throw failed(e);
     }
     counters.add(stripe, Counters.RANGES, to - from);
-    mapped(stripe, state, sum(length, from, to));
   }
 
   @Override
   public void publish(MappingState state, long offset, long length, Retirement undo) {
-    boolean timed = isTimed(counters.stripe(), Counters.PUBLISH, PublishEvent.PROBE);
+    int stripe = counters.stripe();
+    boolean timed = isTimed(stripe, Counters.PUBLISH, PublishEvent.PROBE);
     try {
       (timed ? timing : next).publish(state, offset, length, undo);
     } catch (RuntimeException e) {
       throw failed(e);
     }
+    usable(stripe, state, length);
   }
 
   @Override

@@ -8,7 +8,7 @@ import java.util.Map;
  * @param maps ranges mapped by themselves
  * @param reservations windows reserved
  * @param links ranges linked
- * @param bytes bytes mapped or linked
+ * @param bytes bytes that became usable: mapped by themselves, or published in a window, as often as that was done
  * @param bouncedBytes bytes of mappings and windows that are bounced, wholly or in part
  * @param syncs moves of ownership, {@code publish} not counted
  * @param teardowns mappings and windows torn down

@@ -6,6 +6,7 @@ import io.twostep.dma.spi.MapFlags;
 import io.twostep.dma.spi.MappingState;
 import io.twostep.dma.spi.Retirement;
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /** Times each call that reaches it, and writes its event where a flight recording asks for it. */
@@ -82,7 +83,7 @@ final class TimingOps extends ForwardingOps {
     next.linkRun(state, offset, phys, length, from, to, flags, undo);
     meter.timed(Call.LINK, System.nanoTime() - start);
     if (event != null) {
-      commit(event, state, state.dmaAddress + offset, CountingOps.sum(length, from, to), to - from);
+      commit(event, state, state.dmaAddress + offset, Arrays.stream(length, from, to).sum(), to - from);
     }
   }
 
