@@ -41,6 +41,16 @@ final class EntryEmitter {
     openKind = kind;
   }
 
+  /** Add the local pieces {@code from} to {@code to}, and return their bytes. */
+  long add(long[] dmaAddress, long[] length, int from, int to) {
+    long bytes = 0;
+    for (int i = from; i < to; i++) {
+      add(dmaAddress[i], length[i], RangeKind.LOCAL);
+      bytes += length[i];
+    }
+    return bytes;
+  }
+
   /** Hand out what is still open and return how many entries there were. */
   long finish() {
     if (openLength != 0) {

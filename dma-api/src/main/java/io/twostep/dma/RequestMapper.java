@@ -22,6 +22,13 @@ final class RequestMapper {
 
   private @Nullable PhysRanges source;
   private @Nullable AttachedStack segmentStack;
+
+  /** DMA addresses of ranges that need nothing else, at their places in the reader's run. */
+  private long[] addresses = {};
+
+  /** Whether such ranges are looked for: not where addresses are translated, nor when the stack has left one to be mapped by itself at once. */
+  private boolean inPlace;
+
   private long bytes;
   private int runCount;
   private boolean inOneRun;
@@ -147,6 +154,7 @@ final class RequestMapper {
     if (plan.windowed() > 1 && stack.translates) {
       reserve(flags);
     }
+    inPlace = !stack.translates;
     emitter.start(sink, stack.device, limits);
     layout.start(stack.alignMask);
     if (inOneRun) {
@@ -237,6 +245,10 @@ final class RequestMapper {
       if (window && reader.kind[i] != RangeKind.BUS_PEER) {
         i = linkStretch(i, count, flags);
         offset += stretch;
+      } else if (inPlace && reader.kind[i] == RangeKind.LOCAL) {
+        int mapped = mapInPlace(i, count, flags);
+        offset += emitter.add(addresses, reader.length, i, i + mapped);
+        i += mapped;
       } else {
         mapOne(i, offset, flags);
         offset += reader.length[i++];
@@ -269,6 +281,20 @@ final class RequestMapper {
     stack.ops.linkRun(handle.state(), offset, phys, length, from, to, withKind(flags, kind), handle.own());
     emitter.add(handle.state().dmaAddress + offset, stretch, RangeKind.LOCAL);
     return to;
+  }
+
+  /** Map local ranges of the run from {@code from} on as far as they need nothing but an address, and return how many those are; if none, the others of the request go one by one. */
+  private int mapInPlace(int from, int count, int flags) {
+    int to = from + 1;
+    while (to < count && reader.kind[to] == RangeKind.LOCAL) {
+      to++;
+    }
+    if (addresses.length < count) {
+      addresses = new long[reader.phys.length];
+    }
+    int mapped = handle.stack().ops.mapInPlace(reader.phys, reader.length, from, to, flags, addresses);
+    inPlace = mapped != 0;
+    return mapped;
   }
 
   private void mapOne(int i, long requestOffset, int flags) {

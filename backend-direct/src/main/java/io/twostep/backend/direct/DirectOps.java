@@ -9,6 +9,7 @@ import io.twostep.dma.spi.DmaOps;
 import io.twostep.dma.spi.MapFlags;
 import io.twostep.dma.spi.MappingState;
 import io.twostep.dma.spi.MemoryKind;
+import io.twostep.dma.spi.MemoryRegion;
 import io.twostep.dma.spi.PhysicalMemory;
 import io.twostep.dma.spi.Retirement;
 
@@ -94,6 +95,26 @@ final class DirectOps implements DmaOps {
     state.length = length;
     state.allocated = 0;
     state.flags = flags | work;
+  }
+
+  @Override
+  public int mapInPlace(long[] phys, long[] length, int from, int to, int flags, long[] dmaAddress) {
+    if (!coherent) {
+      return 0;
+    }
+    long limit = (flags & MapFlags.COHERENT_MEMORY) == 0 ? highest : highestCoherent;
+    MemoryRegion region = MemoryRegion.ABSENT;
+    for (int i = from; i < to; i++) {
+      if (!region.spans(phys[i], length[i])) {
+        region = memory.regionOf(phys[i], length[i]);
+      }
+      long address = windows.dmaAddress(phys[i], length[i]);
+      if (region.kind() != MemoryKind.RAM || !fits(address, length[i], limit) || ((address ^ phys[i]) & minAlignMask) != 0) {
+        return i - from;
+      }
+      dmaAddress[i] = address;
+    }
+    return to - from;
   }
 
   /** Take lines back when the batch completes: until then the memory is the device's. */

@@ -79,6 +79,40 @@ class DirectOpsTest {
   }
 
   @Test
+  void manyRangesInPlaceEndBeforeTheFirstThatMapWouldRefuse() {
+    DmaOps ops = attach(DeviceLimits.ofBits(32));
+    long[] phys = {7, 0x1000, 0x8000_0000L, 0xffff_f000L, 0xffff_f001L, 0x2000};
+    long[] length = {7, 0x1000, 1, 0x1000, 0x1000, 0x1000};
+    long[] address = {-7, -7, -7, -7, -7, -7};
+
+    assertThat(ops.mapInPlace(phys, length, 1, 6, BOTH, address)).isEqualTo(3);
+    assertThat(address).containsExactly(-7, 0x1000, 0x8000_0000L, 0xffff_f000L, -7, -7);
+    assertThat(ops.mapInPlace(phys, length, 4, 6, BOTH, address)).isZero();
+    assertThat(ops.mapInPlace(phys, length, 5, 6, BOTH, address)).isEqualTo(1);
+  }
+
+  @Test
+  void rangesInPlaceKeepOffsetsAlignmentAndTheMaskOfCoherentMemory() {
+    machine.windows.add(new OffsetWindow(0x10_0000, 0x8000_0000L, 0x10_0000));
+    long[] phys = {0x10_0000, 0x1f_f000, 0x1f_f001};
+    long[] length = {1, 0x1000, 0x1000};
+    long[] address = new long[3];
+    assertThat(attach(DeviceLimits.UNLIMITED).mapInPlace(phys, length, 0, 3, BOTH, address)).isEqualTo(2);
+    assertThat(address).containsExactly(0x8000_0000L, 0x800f_f000L, 0);
+
+    DeviceLimits low = DeviceLimits.ofBits(48).withHighestCoherentAddress(0x7fff_ffffL);
+    assertThat(attach(low).mapInPlace(phys, length, 0, 2, BOTH, address)).isEqualTo(2);
+    assertThat(attach(low).mapInPlace(phys, length, 0, 2, BOTH | MapFlags.COHERENT_MEMORY, address)).isZero();
+  }
+
+  @Test
+  void nothingIsMappedInPlaceForADeviceThatDoesNotSnoop() {
+    machine.coherent = false;
+    long[] address = new long[1];
+    assertThat(attach(DeviceLimits.UNLIMITED).mapInPlace(new long[] {0x1000}, new long[] {0x1000}, 0, 1, BOTH, address)).isZero();
+  }
+
+  @Test
   void refusalBeyondTheMaskNamesDeviceRangeAndLimitEveryTime() {
     DmaOps ops = attach(DeviceLimits.ofBits(32));
     for (int i = 0; i < 2; i++) {

@@ -117,6 +117,11 @@ final class P2pOps extends ForwardingOps {
   }
 
   @Override
+  public int mapInPlace(long[] phys, long[] length, int from, int to, int flags, long[] dmaAddress) {
+    return next.mapInPlace(phys, length, from, to, flags, dmaAddress);
+  }
+
+  @Override
   public void map(MappingState state, long phys, long length, int flags, Retirement undo) {
     if ((flags & MapFlags.BUS_PEER) == 0) {
       next.map(state, phys, length, flags, undo);

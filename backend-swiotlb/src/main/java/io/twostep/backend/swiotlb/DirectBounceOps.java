@@ -24,6 +24,11 @@ final class DirectBounceOps extends StagingOps {
   }
 
   @Override
+  public int mapInPlace(long[] phys, long[] length, int from, int to, int flags, long[] dmaAddress) {
+    return force ? 0 : super.mapInPlace(phys, length, from, to, flags, dmaAddress);
+  }
+
+  @Override
   public void map(MappingState state, long phys, long length, int flags, Retirement undo) {
     if (passes(flags) || reaches(phys, length)) {
       next.map(state, phys, length, flags, undo);

@@ -44,6 +44,11 @@ sealed class StagingOps extends ForwardingOps permits DirectBounceOps, Translate
   }
 
   @Override
+  public int mapInPlace(long[] phys, long[] length, int from, int to, int flags, long[] dmaAddress) {
+    return next.mapInPlace(phys, length, from, to, flags, dmaAddress);
+  }
+
+  @Override
   public final void mapSegment(MappingState state, MemorySegment segment, int flags, Retirement undo) {
     if (segment.isReadOnly() && (flags & MapFlags.DEVICE_WRITES) != 0) {
       throw slots.refusals().readOnly(segment.byteSize());

@@ -75,6 +75,24 @@ public interface DmaOps extends AutoCloseable {
    */
   void map(MappingState state, long phys, long length, int flags, Retirement undo);
 
+  /**
+   * Map ranges of one request that need no more than their DMA addresses: where nothing translates, the device reaches them as they are, and neither sync nor unmap
+   * has anything to do.
+   *
+   * <p>Spares a request of many ranges a call and a state for each. What {@link #map} checks is checked. A layer passes the call on only if {@link #map} would do nothing for such ranges but pass them on, too; one that
+   * has to see each range leaves them all to {@link #map}, as this does.
+   *
+   * @param phys first bytes of the ranges, all of them ordinary memory
+   * @param from index of the first range
+   * @param to index behind the last one
+   * @param flags of {@link #map}
+   * @param dmaAddress is given the address of each range that is mapped, at its index
+   * @return how many were mapped, from the first on; the one behind them is for {@link #map}, to do or to refuse
+   */
+  default int mapInPlace(long[] phys, long[] length, int from, int to, int flags, long[] dmaAddress) {
+    return 0;
+  }
+
   /** Map memory that is not the machine's, such as a Java heap array; refused unless a layer can stage it. */
   default void mapSegment(MappingState state, MemorySegment segment, int flags, Retirement undo) {
     throw new DmaMappingException(

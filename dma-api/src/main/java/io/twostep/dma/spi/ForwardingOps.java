@@ -8,7 +8,7 @@ import org.jspecify.annotations.Nullable;
  * Passes every call on: the base of a layer, which overrides what concerns it.
  *
  * <p>Forwards the defaulted methods too, which a layer that implements {@link DmaOps} from nothing easily forgets: what the terminal can do would be
- * switched off without a word.
+ * switched off without a word. All but {@link #mapInPlace}, which would pass by what a layer does in {@link #map}: a layer that does nothing there passes it on itself.
  */
 public abstract class ForwardingOps implements DmaOps {
   /** The ops below. */
@@ -72,6 +72,12 @@ public abstract class ForwardingOps implements DmaOps {
   @Override
   public void map(MappingState state, long phys, long length, int flags, Retirement undo) {
     next.map(state, phys, length, flags, undo);
+  }
+
+  /** Map nothing, so that {@link #map} sees every range. */
+  @Override
+  public int mapInPlace(long[] phys, long[] length, int from, int to, int flags, long[] dmaAddress) {
+    return 0;
   }
 
   @Override

@@ -175,6 +175,17 @@ public interface AddressRules extends TckFixture {
         assertThatThrownBy(() -> small.map(block, 0, block.length(), DmaDirection.TO_DEVICE))
             .isInstanceOfSatisfying(DmaMappingException.class, e -> assertThat(e.reason()).isEqualTo(Reason.OUT_OF_REACH));
       }
+      long quarter = block.length() / 4;
+      Ranges apart = new Ranges().add(block.phys(0), quarter).add(block.phys(2 * quarter), quarter);
+      try (DmaTransfer transfer = small.mapper().newTransfer()) {
+        if (within) {
+          long entries = transfer.map(apart, DmaDirection.TO_DEVICE, 0, (address, length, kind) -> (address + length - 1) >>> bits == 0);
+          assertThat(entries).as("entries within the device's %d bits", bits).isPositive();
+        } else {
+          assertThatThrownBy(() -> transfer.map(apart, DmaDirection.TO_DEVICE, 0, (address, length, kind) -> true))
+              .isInstanceOfSatisfying(DmaMappingException.class, e -> assertThat(e.reason()).isEqualTo(Reason.OUT_OF_REACH));
+        }
+      }
     }
   }
 }

@@ -26,6 +26,19 @@ final class BrokenMaps {
     }
   }
 
+  /** Takes every range of a request for one that the device reaches as it is. */
+  static final class MapsAllInPlace extends Healthy {
+    MapsAllInPlace(DmaOps next, AttachContext context) {
+      super(next, context);
+    }
+
+    @Override
+    public int mapInPlace(long[] phys, long[] length, int from, int to, int flags, long[] dmaAddress) {
+      System.arraycopy(phys, from, dmaAddress, from, to - from);
+      return to - from;
+    }
+  }
+
   static final class AlwaysWritable extends Healthy {
     AlwaysWritable(DmaOps next, AttachContext context) {
       super(next, context);

@@ -34,7 +34,7 @@ class BrokenStack extends BackendTck {
     return switch (defect.base()) {
       case IOMMU, IOMMU_NOT_SNOOPING -> List.of(broken(new IommuBackendPlugin()));
       case LAZY_IOMMU -> List.of(broken(new IommuBackendPlugin()).with("flush", "lazy"));
-      case DIRECT -> List.of(broken(new DirectBackendPlugin()));
+      case DIRECT, DIRECT_NOT_SNOOPING -> List.of(broken(new DirectBackendPlugin()));
       case BOUNCE -> List.of(small(broken(new SwiotlbBackendPlugin())).with("force", "true"), TckPart.of(new DirectBackendPlugin()));
       case BOUNCE_UNTRUSTED -> {
         Defect.World world = made ? defect.world() : context -> context;
@@ -61,6 +61,7 @@ class BrokenStack extends BackendTck {
           TckSetup.translated().withMachineSetting("formats", "vtd").withDevice(TckSetup.translated().device().withCoherent(false));
       case IOMMU, LAZY_IOMMU -> TckSetup.translated().withMachineSetting("formats", "vtd");
       case DIRECT, BOUNCE -> TckSetup.untranslated();
+      case DIRECT_NOT_SNOOPING -> TckSetup.untranslated().withDevice(TckSetup.untranslated().device().withCoherent(false));
       case BOUNCE_UNTRUSTED -> TckSetup.translated().withDevice(TckSetup.translated().device().withTrusted(false));
       case BOUNCE_WHERE_WRITERS_READ -> TckSetup.translated().withDevice(TckSetup.translated().device().withTrusted(false)).byHostWhereWritersRead();
       case PEERS_ON_THE_BUS ->
@@ -77,7 +78,10 @@ class BrokenStack extends BackendTck {
 
   @Override
   public long edge() {
-    return defect.base() == Defect.Base.IOMMU_NOT_SNOOPING ? 64 : super.edge();
+    return switch (defect.base()) {
+      case IOMMU_NOT_SNOOPING, DIRECT_NOT_SNOOPING -> 64;
+      default -> super.edge();
+    };
   }
 
   @Override
@@ -107,7 +111,7 @@ class BrokenStack extends BackendTck {
             Behavior.COPIES_TOGETHER,
             Behavior.SERVES_UNTRUSTED);
       }
-      case DIRECT -> {
+      case DIRECT, DIRECT_NOT_SNOOPING -> {
         return EnumSet.of(Behavior.IN_PLACE, Behavior.SPARSE_WINDOWS, Behavior.SERVES_NON_COHERENT);
       }
       case BOUNCE -> {
