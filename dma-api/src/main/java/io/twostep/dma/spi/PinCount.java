@@ -87,7 +87,8 @@ final class PinCount {
       }
       long now = word;
       if ((now & ~SHUT) < times) {
-        if (all == null || !gathersAtLeast(times)) {
+        // Even if no places were found above: since then others may have spread, and let go of what the word held.
+        if (!gathersAtLeast(times)) {
           return false;
         }
       } else if (WORD.compareAndSet(this, now, now - times)) {

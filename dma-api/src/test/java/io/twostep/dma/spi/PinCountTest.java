@@ -167,6 +167,21 @@ class PinCountTest {
     assertThat(count.tryAdd(1)).isFalse();
   }
 
+  /** Who found no places in use must not take the word for the sum: others may have spread since, and let go of what the word held. */
+  @Test
+  void whatOthersLetGoOfWhileTheySpreadIsNotMissed() throws Exception {
+    for (int round = 0; round < 20_000; round++) {
+      PinCount together = new PinCount();
+      assertThat(together.tryAdd(2)).isTrue();
+      Future<Boolean> removed = other.submit(() -> together.tryRemove(1));
+      together.spread();
+      assertThat(together.tryAdd(1)).isTrue();
+      assertThat(together.tryRemove(2)).isTrue();
+      assertThat(removed.get()).isTrue();
+      assertThat(together.sum()).isZero();
+    }
+  }
+
   private interface Part {
     void run(int thread) throws Exception;
   }
