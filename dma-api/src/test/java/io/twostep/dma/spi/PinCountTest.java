@@ -167,6 +167,25 @@ class PinCountTest {
     assertThat(count.tryAdd(1)).isFalse();
   }
 
+  /** One who closes finds the count zero just when another, who made it so, has not run the task of the first close yet. */
+  @Test
+  void theTasksOfTwoClosesBothRunOnce() throws Exception {
+    for (int round = 0; round < 20_000; round++) {
+      PinCount closed = new PinCount();
+      AtomicInteger first = new AtomicInteger();
+      AtomicInteger second = new AtomicInteger();
+      assertThat(closed.tryAdd(1)).isTrue();
+      assertThat(closed.close(first::incrementAndGet)).isTrue();
+      Future<Boolean> removed = other.submit(() -> closed.tryRemove(1));
+      while (!closed.close(second::incrementAndGet)) {
+        Thread.onSpinWait();
+      }
+      assertThat(removed.get()).isTrue();
+      assertThat(first).hasValue(1);
+      assertThat(second).hasValue(1);
+    }
+  }
+
   /** Who found no places in use must not take the word for the sum: others may have spread since, and let go of what the word held. */
   @Test
   void whatOthersLetGoOfWhileTheySpreadIsNotMissed() throws Exception {
