@@ -504,13 +504,15 @@ public final class SparseWindow extends DmaHandle {
     }
   }
 
-  /** Complete what the scratch's retirement waits for, then let go of the memory the scratch holds. */
+  /** Complete what the scratch's retirement waits for, then let go of the memory the scratch holds; not after an {@link Error}, which leaves unknown what the device still reaches. */
   private void settle(WindowScratch scratch) {
     try {
       complete(scratch);
-    } finally {
+    } catch (RuntimeException e) {
       scratch.pins.releaseAll();
+      throw e;
     }
+    scratch.pins.releaseAll();
   }
 
   /** Complete what the scratch's retirement waits for; what cannot be invalidated is quarantined with the memory the scratch holds. */
