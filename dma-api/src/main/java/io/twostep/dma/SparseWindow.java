@@ -520,11 +520,16 @@ public final class SparseWindow extends DmaHandle {
     try {
       scratch.retirement.complete();
     } catch (RuntimeException e) {
-      if (!scratch.retirement.isEmpty()) {
-        mapper().quarantine().withhold(scratch.retirement, scratch.pins, stack());
-        scratch.retirement = new Retirement();
-      }
+      withhold(scratch);
       throw e;
+    }
+  }
+
+  /** Quarantine what a completion that failed could not invalidate, with the memory the scratch holds; whatever it could leaves nothing to do. */
+  void withhold(WindowScratch scratch) {
+    if (!scratch.retirement.isEmpty()) {
+      mapper().quarantine().withhold(scratch.retirement, scratch.pins, stack());
+      scratch.retirement = new Retirement();
     }
   }
 
