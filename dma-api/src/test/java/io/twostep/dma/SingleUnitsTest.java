@@ -6,6 +6,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.twostep.dma.fake.FakeBlock;
 import io.twostep.dma.fake.Rig;
+import io.twostep.dma.fake.TranslatingTerminal;
+import io.twostep.dma.spi.Revocable;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -54,6 +56,32 @@ class SingleUnitsTest {
     compareLinks(kind, c -> c.block.close(), UNIT_AT, c -> c.block.phys(0));
   }
 
+  /** Who takes memory back must find the window that uses it, and not one that has let go. */
+  @ParameterizedTest
+  @EnumSource(value = Rig.Kind.class, names = {"TRANSLATING", "HOST"})
+  void memoryThatCanBeTakenBackKnowsTheWindowThatUsesIt(Rig.Kind kind) {
+    Rig rig = new Rig(kind);
+    Revocable account = new Revocable("lent memory");
+    FakeBlock lent = rig.memory.revocableRam(account, 2);
+    List<String> told = new ArrayList<>();
+    try (SparseWindow window = rig.mapper.newWindow(4 * PAGE, PAGE, TO_DEVICE, NONE)) {
+      window.onRevoke(() -> told.add("window"));
+      window.link(UNIT_AT, lent.phys(0), PAGE, TO_DEVICE);
+      window.link(0, lent.phys(PAGE), PAGE, TO_DEVICE);
+      assertThat(account.importers()).hasSize(1);
+      window.unlink(UNIT_AT, PAGE);
+      assertThat(account.importers()).hasSize(1);
+      window.unlink(0, PAGE);
+      assertThat(account.importers()).isEmpty();
+      window.link(UNIT_AT, lent.phys(0), PAGE, TO_DEVICE);
+      account.revoke();
+      assertThat(told).containsExactly("window");
+      window.unlink(UNIT_AT, PAGE);
+      assertThat(account.importers()).isEmpty();
+      assertThat(rig.memory.pins()).isZero();
+    }
+  }
+
   private interface Address {
     long in(Case c);
   }
@@ -92,6 +120,9 @@ class SingleUnitsTest {
 
     Case(Rig.Kind kind, boolean alone) {
       rig = new Rig(kind);
+      if (rig.terminal instanceof TranslatingTerminal terminal) {
+        terminal.mayRefuseLate = true;
+      }
       block = rig.allocate(PAGE, MemoryPlacement.CONTIGUOUS);
       window = rig.mapper.newWindow(4 * PAGE, PAGE, TO_DEVICE, NONE);
       other = rig.mapper.newWindow(4 * PAGE, PAGE, TO_DEVICE, NONE);
@@ -114,6 +145,8 @@ class SingleUnitsTest {
       failure.accept(rig, failing);
       tell(() -> call.on(this));
       rig.faults.off();
+      long invalidations = rig.terminal instanceof TranslatingTerminal terminal ? terminal.invalidations(rig.machine.addressSpaceFor(rig.slot)) : 0;
+      told.add("invalidations " + invalidations);
       told.add("linked " + window.isLinked(UNIT_AT) + ", device reaches " + rig.reached(window.address() + UNIT_AT, 0));
       told.add("again");
       tell(window.isLinked(UNIT_AT) ? this::unlink : this::linkAlone);

@@ -2,6 +2,7 @@ package io.twostep.dma.spi;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.lang.reflect.Field;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
@@ -91,6 +92,29 @@ class PinCountTest {
     assertThat(count.tryAdd(1)).isTrue();
     assertThat(count.tryAddToHeld()).as("held in this place").isTrue();
     assertThat(count.sum()).isEqualTo(4);
+  }
+
+  /** Who gathers brings all to the word, which then stays in use until threads meet again. */
+  @Test
+  void placesAreUsedFromOneMeetingOfThreadsToTheNextGathering() throws Exception {
+    assertThat(count.tryAdd(1)).isTrue();
+    assertThat(inWord()).as("in a place").isZero();
+    assertThat(count.sum()).isEqualTo(1);
+    assertThat(inWord()).as("gathered").isEqualTo(1);
+    assertThat(count.tryAdd(1)).isTrue();
+    assertThat(inWord()).as("the place is shut").isEqualTo(2);
+    count.spread();
+    assertThat(count.tryAdd(1)).isTrue();
+    assertThat(inWord()).as("the place is open again").isEqualTo(2);
+    assertThat(count.tryRemove(1)).isTrue();
+    assertThat(inWord()).as("what the place holds goes first").isEqualTo(2);
+    assertThat(count.sum()).isEqualTo(2);
+  }
+
+  private long inWord() throws ReflectiveOperationException {
+    Field word = PinCount.class.getDeclaredField("word");
+    word.setAccessible(true);
+    return word.getLong(count);
   }
 
   /** Every thread adds, and removes what it or another has added; one holds on to the end, so that no look may find nothing held. */
