@@ -59,7 +59,7 @@ final class SharedFreeTree extends SpinLock {
     if (leaf == FreeTree.NONE) {
       return 0;
     }
-    int count = 1 << Leaf.ORDER - order;
+    int count = 1 << (Leaf.ORDER - order);
     for (int i = 0; i < count; i++) {
       starts[i] = leaf + ((long) (count - 1 - i) << order);
     }
