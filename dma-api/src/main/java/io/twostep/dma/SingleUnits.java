@@ -78,8 +78,12 @@ final class SingleUnits {
     } catch (RuntimeException e) {
       if (cleared) {
         scratch.pins.adopt(region, 1, null, 0);
+        // Not completed a second time: who is told that the device could not be proved away must find the memory withheld.
+        window.withhold(scratch);
+        scratch.pins.releaseAll();
+      } else {
+        window.settle(scratch, e);
       }
-      window.settle(scratch, e);
       throw e;
     } finally {
       scratch.giveBack();

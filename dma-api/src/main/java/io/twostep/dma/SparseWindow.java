@@ -504,13 +504,15 @@ public final class SparseWindow extends DmaHandle {
     }
   }
 
-  /** Complete what the scratch's retirement waits for, then let go of the memory the scratch holds. */
+  /** Complete what the scratch's retirement waits for, then let go of the memory the scratch holds; not after an {@link Error}, which leaves unknown what the device still reaches. */
   private void settle(WindowScratch scratch) {
     try {
       complete(scratch);
-    } finally {
+    } catch (RuntimeException e) {
       scratch.pins.releaseAll();
+      throw e;
     }
+    scratch.pins.releaseAll();
   }
 
   /** Complete what the scratch's retirement waits for; what cannot be invalidated is quarantined with the memory the scratch holds. */
@@ -518,11 +520,16 @@ public final class SparseWindow extends DmaHandle {
     try {
       scratch.retirement.complete();
     } catch (RuntimeException e) {
-      if (!scratch.retirement.isEmpty()) {
-        mapper().quarantine().withhold(scratch.retirement, scratch.pins, stack());
-        scratch.retirement = new Retirement();
-      }
+      withhold(scratch);
       throw e;
+    }
+  }
+
+  /** Quarantine what a completion that failed could not invalidate, with the memory the scratch holds; whatever it could leaves nothing to do. */
+  void withhold(WindowScratch scratch) {
+    if (!scratch.retirement.isEmpty()) {
+      mapper().quarantine().withhold(scratch.retirement, scratch.pins, stack());
+      scratch.retirement = new Retirement();
     }
   }
 

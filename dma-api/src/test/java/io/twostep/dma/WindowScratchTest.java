@@ -3,6 +3,7 @@ package io.twostep.dma;
 import static io.twostep.dma.DmaAttributes.NONE;
 import static io.twostep.dma.DmaDirection.BIDIRECTIONAL;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowable;
 
 import io.twostep.dma.fake.FakeBlock;
 import io.twostep.dma.fake.Rig;
@@ -29,6 +30,28 @@ class WindowScratchTest {
       assertThat(other.memory.pins()).isZero();
     }
     assertThat(errors).as("calls below that ended in an error").isGreaterThan(kind.translates ? 1 : 0);
+  }
+
+  @ParameterizedTest
+  @EnumSource(value = Rig.Kind.class, names = {"TRANSLATING", "HOST"})
+  void whatTheDeviceStillReachesAfterAnErrorStaysHeld(Rig.Kind kind) {
+    boolean reached = true;
+    for (int call = 0; reached; call++) {
+      Rig rig = new Rig(kind);
+      FakeBlock block = rig.allocate(2 * PAGE, MemoryPlacement.SCATTERED);
+      SparseWindow window = rig.mapper.newWindow(2 * PAGE, PAGE, BIDIRECTIONAL, NONE);
+      window.link(0, block.ranges(), BIDIRECTIONAL, null);
+      rig.faults.errorAt(call);
+      Throwable failure = catchThrowable(() -> window.unlink(0, 2 * PAGE));
+      reached = rig.faults.hasFailed();
+      rig.faults.off();
+      assertThat(failure != null).isEqualTo(reached);
+      for (long at = 0; at < 2 * PAGE; at += PAGE) {
+        if (!rig.isUnreachable(window.address() + at)) {
+          assertThat(rig.memory.pins()).as("error of call %d", call).isEqualTo(2);
+        }
+      }
+    }
   }
 
   private static boolean endsInError(Rig rig, int call) {

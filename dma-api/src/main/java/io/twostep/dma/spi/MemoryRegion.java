@@ -103,8 +103,13 @@ public final class MemoryRegion {
     return pins.tryAdd(1);
   }
 
-  /** Hold the region {@code times} times at once, a positive number; returns false, and changes nothing, once it is retired or revoked. */
+  /**
+   * Hold the region {@code times} times at once; returns false, and changes nothing, once it is retired or revoked.
+   *
+   * @throws IllegalArgumentException unless the number is positive
+   */
   public boolean tryPin(long times) {
+    requirePositive(times);
     return pins.tryAdd(times);
   }
 
@@ -129,13 +134,21 @@ public final class MemoryRegion {
   }
 
   /**
-   * Let go of the region {@code times} times at once, a positive number.
+   * Let go of the region {@code times} times at once.
    *
+   * @throws IllegalArgumentException unless the number is positive
    * @throws IllegalStateException if it is held less often; nothing changes
    */
   public void unpin(long times) {
+    requirePositive(times);
     if (!pins.tryRemove(times)) {
       throw new IllegalStateException(name + ": unpinned more often than pinned");
+    }
+  }
+
+  private void requirePositive(long times) {
+    if (times <= 0) {
+      throw new IllegalArgumentException(name + ": cannot be pinned or unpinned " + times + " times; the number must be positive");
     }
   }
 

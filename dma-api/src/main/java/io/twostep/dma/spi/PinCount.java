@@ -38,7 +38,8 @@ final class PinCount {
   /** Null until threads have met. */
   private volatile long @Nullable [] places;
 
-  private volatile @Nullable Runnable whenZero;
+  /** There while the count is closed and held, until the task begins; under the lock. */
+  private @Nullable Runnable whenZero;
 
   /** Add to the count; false, with nothing changed, once it is closed. */
   boolean tryAdd(long times) {
@@ -87,7 +88,8 @@ final class PinCount {
       }
       long now = word;
       if ((now & ~SHUT) < times) {
-        if (all == null || !gathersAtLeast(times)) {
+        // Even if no places were found above: since then others may have spread, and let go of what the word held.
+        if (!gathersAtLeast(times)) {
           return false;
         }
       } else if (WORD.compareAndSet(this, now, now - times)) {
@@ -113,22 +115,19 @@ final class PinCount {
    * @return false, with nothing changed, if it was closed before and is not zero yet
    */
   boolean close(Runnable whenZero) {
-    if (!tryShut(whenZero)) {
-      return false;
+    synchronized (this) {
+      gather();
+      long now = word;
+      if (now < 0 && now != SHUT) {
+        return false;
+      }
+      if (((long) WORD.getAndBitwiseOr(this, SHUT) & ~SHUT) != 0) {
+        this.whenZero = whenZero;
+        return true;
+      }
     }
-    if (word == SHUT) {
-      runWhenZero();
-    }
-    return true;
-  }
-
-  private synchronized boolean tryShut(Runnable task) {
-    gather();
-    if (word < 0 && word != SHUT) {
-      return false;
-    }
-    whenZero = task;
-    WORD.getAndBitwiseOr(this, SHUT);
+    // Not by the field: it may hold the task of an earlier close, which whoever removed the last is about to run.
+    whenZero.run();
     return true;
   }
 
@@ -138,7 +137,7 @@ final class PinCount {
     return word & ~SHUT;
   }
 
-  /** Run the task once, whoever comes first: who closed the count and found it zero, or who made it so. */
+  /** Run the task of who closed the count while it was held; the lock waits for it to be there. */
   private void runWhenZero() {
     Runnable task;
     synchronized (this) {

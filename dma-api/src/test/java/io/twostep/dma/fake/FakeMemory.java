@@ -80,6 +80,11 @@ public final class FakeMemory implements PhysicalMemory {
     return other(new MemoryRegion(MemoryKind.PEER, memory.toString(), memory), count);
   }
 
+  /** Make RAM that can be taken back. */
+  public FakeBlock revocableRam(Revocable memory, int count) {
+    return other(new MemoryRegion(MemoryKind.RAM, memory.toString(), memory), count);
+  }
+
   private FakeBlock other(MemoryRegion region, int count) {
     long[] chosen = new long[count];
     for (int i = 0; i < count; i++) {

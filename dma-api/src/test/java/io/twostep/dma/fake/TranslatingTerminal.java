@@ -14,6 +14,10 @@ import org.jspecify.annotations.Nullable;
 /** A terminal that translates by granule: links are seen after publish only, and removals after an invalidation only. */
 public class TranslatingTerminal extends FakeTerminal {
   final long granule;
+
+  /** Whether an unlink may also fail when it has registered what to invalidate, with nothing cleared, as layers may. */
+  public boolean mayRefuseLate;
+
   private final Map<AddressSpace, GranuleTable> tables = spaces();
 
   public TranslatingTerminal(Faults faults, long granule) {
@@ -209,10 +213,13 @@ public class TranslatingTerminal extends FakeTerminal {
       requireOpen();
       requireInside(state, offset, length);
       requireLinked(state, offset, length);
+      batch.invalidate(table, state.dmaAddress + offset, state.dmaAddress + offset + length - 1, false);
+      if (mayRefuseLate) {
+        faults.hit("unlink, once registered");
+      }
       for (int i = first(state, offset); i <= last(state, offset, length); i++) {
         table.written[i] = 0;
       }
-      batch.invalidate(table, state.dmaAddress + offset, state.dmaAddress + offset + length - 1, false);
     }
 
     final void requireLinked(MappingState state, long offset, long length) {

@@ -12,6 +12,8 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class MemoryRegionTest {
   private final MemoryRegion region = new MemoryRegion(MemoryKind.RAM, "block 7");
@@ -62,6 +64,17 @@ class MemoryRegionTest {
     region.unpin();
     assertThatThrownBy(region::unpin).isInstanceOf(IllegalStateException.class);
     assertThat(region.tryPin()).isTrue();
+  }
+
+  @ParameterizedTest
+  @ValueSource(longs = {0, -1, Long.MIN_VALUE})
+  void refusesToBeHeldOrLetGoOfLessThanOnce(long times) {
+    assertThat(region.tryPin()).isTrue();
+    assertThatThrownBy(() -> region.tryPin(times)).isInstanceOf(IllegalArgumentException.class).hasMessageContaining("block 7");
+    assertThatThrownBy(() -> region.unpin(times)).isInstanceOf(IllegalArgumentException.class).hasMessageContaining("block 7");
+    assertThat(region.pins()).isEqualTo(1);
+    region.unpin();
+    assertThat(region.tryRetire()).isTrue();
   }
 
   @Test

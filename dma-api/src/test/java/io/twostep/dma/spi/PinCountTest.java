@@ -2,6 +2,7 @@ package io.twostep.dma.spi;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.lang.reflect.Field;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
@@ -93,6 +94,29 @@ class PinCountTest {
     assertThat(count.sum()).isEqualTo(4);
   }
 
+  /** Who gathers brings all to the word, which then stays in use until threads meet again. */
+  @Test
+  void placesAreUsedFromOneMeetingOfThreadsToTheNextGathering() throws Exception {
+    assertThat(count.tryAdd(1)).isTrue();
+    assertThat(inWord()).as("in a place").isZero();
+    assertThat(count.sum()).isEqualTo(1);
+    assertThat(inWord()).as("gathered").isEqualTo(1);
+    assertThat(count.tryAdd(1)).isTrue();
+    assertThat(inWord()).as("the place is shut").isEqualTo(2);
+    count.spread();
+    assertThat(count.tryAdd(1)).isTrue();
+    assertThat(inWord()).as("the place is open again").isEqualTo(2);
+    assertThat(count.tryRemove(1)).isTrue();
+    assertThat(inWord()).as("what the place holds goes first").isEqualTo(2);
+    assertThat(count.sum()).isEqualTo(2);
+  }
+
+  private long inWord() throws ReflectiveOperationException {
+    Field word = PinCount.class.getDeclaredField("word");
+    word.setAccessible(true);
+    return word.getLong(count);
+  }
+
   /** Every thread adds, and removes what it or another has added; one holds on to the end, so that no look may find nothing held. */
   @RepeatedTest(5)
   void threadsThatTradeWhatTheyHoldAgreeOnTheSum() throws Exception {
@@ -165,6 +189,40 @@ class PinCountTest {
     assertThat(zero).hasValue(1);
     assertThat(heldWhenRun).hasValue(0);
     assertThat(count.tryAdd(1)).isFalse();
+  }
+
+  /** One who closes finds the count zero just when another, who made it so, has not run the task of the first close yet. */
+  @Test
+  void theTasksOfTwoClosesBothRunOnce() throws Exception {
+    for (int round = 0; round < 20_000; round++) {
+      PinCount closed = new PinCount();
+      AtomicInteger first = new AtomicInteger();
+      AtomicInteger second = new AtomicInteger();
+      assertThat(closed.tryAdd(1)).isTrue();
+      assertThat(closed.close(first::incrementAndGet)).isTrue();
+      Future<Boolean> removed = other.submit(() -> closed.tryRemove(1));
+      while (!closed.close(second::incrementAndGet)) {
+        Thread.onSpinWait();
+      }
+      assertThat(removed.get()).isTrue();
+      assertThat(first).hasValue(1);
+      assertThat(second).hasValue(1);
+    }
+  }
+
+  /** Who found no places in use must not take the word for the sum: others may have spread since, and let go of what the word held. */
+  @Test
+  void whatOthersLetGoOfWhileTheySpreadIsNotMissed() throws Exception {
+    for (int round = 0; round < 20_000; round++) {
+      PinCount together = new PinCount();
+      assertThat(together.tryAdd(2)).isTrue();
+      Future<Boolean> removed = other.submit(() -> together.tryRemove(1));
+      together.spread();
+      assertThat(together.tryAdd(1)).isTrue();
+      assertThat(together.tryRemove(2)).isTrue();
+      assertThat(removed.get()).isTrue();
+      assertThat(together.sum()).isZero();
+    }
   }
 
   private interface Part {

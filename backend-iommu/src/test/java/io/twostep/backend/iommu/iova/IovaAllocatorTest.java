@@ -267,6 +267,31 @@ class IovaAllocatorTest {
   }
 
   @Test
+  void aLargeRangeThatIsKeptServesOnlyWhomItsAlignmentSuits() {
+    IovaAllocator allocator = allocator(0, LIMIT_48);
+    long first = allocator.allocate(1024, -1L);
+    long alignment = 2048;
+    assertThat(first & (alignment << 12) - 1).as("at the end of an aligned block").isEqualTo(1024 << 12);
+    allocator.free(first, 1024);
+    long aligned = allocator.allocate(1024, alignment, -1L, -1L);
+    assertThat(aligned & (alignment << 12) - 1).isZero();
+    assertThat(allocator.statistics().cachedGranules()).isEqualTo(1024);
+    assertThat(allocator.allocate(1024, -1L)).isEqualTo(first);
+  }
+
+  /** Stripes together keep an eighth of the space at most, lest the rest be cut to pieces. */
+  @Test
+  void aLargeRangeThatIsMuchOfTheSpaceIsNotKept() {
+    IovaAllocator allocator = new IovaAllocator(new IovaSpace("test", 0x1000, 0, (1L << 26) - 1), 2);
+    long kept = allocator.allocate(1024, -1L);
+    long larger = allocator.allocate(1025, -1L);
+    allocator.free(larger, 1025);
+    assertThat(allocator.statistics().cachedGranules()).isZero();
+    allocator.free(kept, 1024);
+    assertThat(allocator.statistics().cachedGranules()).isEqualTo(1024);
+  }
+
+  @Test
   void aLargeRangeThatIsKeptServesOtherSizesBeforeAnyIsRefused() {
     IovaAllocator allocator = allocator(0, (1L << 28) - 1);
     long granules = 1L << 28 - 12;

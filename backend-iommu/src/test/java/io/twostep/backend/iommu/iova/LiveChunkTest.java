@@ -70,6 +70,24 @@ class LiveChunkTest {
     }
   }
 
+  /** Where no range of an order can begin, the element that a number leads to is that of another range. */
+  @ParameterizedTest
+  @ValueSource(ints = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10})
+  void nothingIsForgottenByAStartThatIsNotAligned(int order) {
+    LiveChunk chunk = new LiveChunk(0);
+    for (int start = 0; start < GRANULES; start += 1 << order) {
+      chunk.mark(start, size(order), order);
+    }
+    for (int start = 0; start < GRANULES; start++) {
+      if ((start & (1 << order) - 1) != 0) {
+        assertThat(chunk.tryClear(start, size(order), order)).isFalse();
+      }
+    }
+    for (int start = 0; start < GRANULES; start += 1 << order) {
+      assertThat(chunk.tryClear(start, size(order), order)).isTrue();
+    }
+  }
+
   private static int node(int start, int order) {
     return order <= RangeSize.SMALL_ORDER ? LiveChunk.smallNode(start, order) : LiveChunk.mediumNode(start, order);
   }

@@ -46,6 +46,18 @@ class SharedFreeTreeTest {
   }
 
   @Test
+  void aLeafOfItsOwnMayEndAtTheLimit() {
+    free.free(1, GRANULES);
+    tree.takeSome(first, 2, GRANULES - 4, starts, 1);
+    assertThat(tree.takeSome(second, 2, 16 * LEAF - 4, starts, 1)).isEqualTo(LEAF / 4);
+    assertThat(starts[0]).isEqualTo(16 * LEAF - 4);
+    assertThat(tree.takeSome(first, 2, 16 * LEAF - 5, starts, 1)).isEqualTo(LEAF / 4);
+    assertThat(starts[0]).isEqualTo(15 * LEAF - 4);
+    assertThat(tree.takeSome(second, 2, LEAF - 8, starts, 1)).as("no leaf below the limit").isEqualTo(1);
+    assertThat(starts[0]).isEqualTo(LEAF - 8);
+  }
+
+  @Test
   void whereNoLeafIsFreeStripesShareWhatIsLeft() {
     free.free(LEAF + 1, LEAF + 9);
     assertThat(tree.takeSome(first, 0, GRANULES - 1, starts, 1)).isEqualTo(1);

@@ -72,6 +72,60 @@ class ProtectAndDirtyTest {
     }
   }
 
+  /** Large leaves are taken out by runs, between which pages and holes lie. */
+  @ParameterizedTest
+  @MethodSource("formats")
+  void dirtyLeavesOfRunsAreShownWhereTheyAreWhenCleared(TableFormat format) {
+    for (boolean detach : new boolean[] {false, true}) {
+      try (var fixture = new TableFixture(format)) {
+        long table = 1L << 21;
+        // Separate ranges, lest leaves be larger.
+        for (long slot : new long[] {1, 2, 3, 5, 8, 9}) {
+          fixture.map(slot * table, (20 + 2 * slot) * table, table);
+        }
+        fixture.map(6 * table + 0x3000, 0x9000, 0x1000);
+        for (long slot : new long[] {2, 3, 8, 9}) {
+          write(fixture, slot * table + 0x1000);
+        }
+        write(fixture, 6 * table + 0x3000);
+        List<Long> harvested = new ArrayList<>();
+        fixture.table.harvestInto((iova, length) -> harvested.add(iova ^ length));
+        int result =
+            detach
+                ? fixture.table.clearAndDetach(table, 10 * table - 1, fixture.cursor, fixture.detached)
+                : fixture.table.clear(table, 10 * table - 1, fixture.cursor);
+        assertThat(result).isEqualTo(TableResult.OK);
+        assertThat(harvested)
+            .containsExactly(2 * table ^ table, 3 * table ^ table, 6 * table + 0x3000 ^ 0x1000, 8 * table ^ table, 9 * table ^ table);
+        assertThat(fixture.leaves()).isZero();
+        assertThat(fixture.detached.count()).isEqualTo(detach ? 1 : 0);
+      }
+    }
+  }
+
+  /** What a run of large leaves is cleared beside belongs to others. */
+  @ParameterizedTest
+  @MethodSource("formats")
+  void clearingARunOfLargeLeavesLeavesItsNeighbours(TableFormat format) {
+    try (var fixture = new TableFixture(format)) {
+      long table = 1L << 21;
+      fixture.map(table, 30 * table, table);
+      fixture.map(2 * table, 40 * table, table);
+      fixture.map(3 * table, 50 * table, table);
+      fixture.map(4 * table, 0x9000, 0x1000);
+      fixture.map(5 * table, 60 * table, table);
+      fixture.map(6 * table + 0x1000, 0x9000, 0x1000);
+      fixture.map(7 * table, 70 * table, table);
+      assertThat(fixture.table.unlink(2 * table, 4 * table - 1, fixture.cursor)).isEqualTo(TableResult.OK);
+      assertThat(fixture.leaves()).isEqualTo(5);
+      assertThat(fixture.table.clear(5 * table, 6 * table + 0xfff, fixture.cursor)).isEqualTo(TableResult.OK);
+      assertThat(fixture.leaves()).isEqualTo(4);
+      for (long kept : new long[] {table, 4 * table, 6 * table + 0x1000, 7 * table}) {
+        assertThat(fixture.hardware.translate(kept)).isTrue();
+      }
+    }
+  }
+
   @Test
   void nothingIsDirtyWhereHardwareDoesNotTrack() {
     try (var fixture =

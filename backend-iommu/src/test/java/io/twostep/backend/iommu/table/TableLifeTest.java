@@ -12,6 +12,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 class TableLifeTest {
   private static final int RW = LeafAccess.READ | LeafAccess.WRITE;
   private static final long TABLE = 1L << 21;
+  private static final long GIB = 1L << 30;
 
   static java.util.stream.Stream<TableFormat> formats() {
     return Formats.both();
@@ -125,6 +126,74 @@ class TableLifeTest {
       assertThat(fixture.leaves()).isEqualTo(2);
       assertThat(fixture.hardware.translate(3 * TABLE - 1)).isTrue();
       assertThat(fixture.hardware.phys).isEqualTo(6 * TABLE - 1);
+    }
+  }
+
+  /** As for pages: no link asks whether tables went, so the leaf that took the remembered one must have moved the cursor. */
+  @ParameterizedTest
+  @MethodSource("formats")
+  void shortWayForLargeLeavesIsClosedAfterALargerOneTookTheRememberedTable(TableFormat format) {
+    try (var fixture = new TableFixture(format)) {
+      fixture.map(GIB, 8 * TABLE, TABLE);
+      assertThat(shortWay(fixture, GIB + TABLE, 9 * TABLE, TABLE)).isTrue();
+      fixture.table.unlink(GIB, GIB + 2 * TABLE - 1, fixture.cursor);
+      assertThat(fixture.map(GIB, 4 * GIB, GIB)).isEqualTo(TableResult.OK);
+      assertThat(fixture.detached.count()).isEqualTo(1);
+      assertThat(shortWay(fixture, GIB + 2 * TABLE, 9 * TABLE, TABLE)).as("below a leaf").isFalse();
+      fixture.table.unlink(GIB, 2 * GIB - 1, fixture.cursor);
+      fixture.freeDetached();
+      assertThat(shortWay(fixture, GIB + 3 * TABLE, 9 * TABLE, TABLE)).as("in the table that was freed").isFalse();
+      assertThat(fixture.map(GIB + 3 * TABLE, 9 * TABLE, TABLE)).isEqualTo(TableResult.OK);
+      assertThat(shortWay(fixture, GIB + 4 * TABLE, 10 * TABLE, TABLE)).as("in the new one").isTrue();
+      assertThat(fixture.hardware.translate(GIB + 4 * TABLE)).isTrue();
+    }
+  }
+
+  /** A run whose first leaf takes the remembered table and whose others lie in another. */
+  @ParameterizedTest
+  @MethodSource("formats")
+  void shortWayFollowsTheLastLeafOfARunOfSeveralSizes(TableFormat format) {
+    try (var fixture = new TableFixture(format)) {
+      fixture.map(GIB, 8 * TABLE, TABLE);
+      fixture.table.unlink(GIB, GIB + TABLE - 1, fixture.cursor);
+      assertThat(fixture.map(GIB, 4 * GIB, GIB + TABLE)).isEqualTo(TableResult.OK);
+      assertThat(fixture.detached.count()).isEqualTo(1);
+      assertThat(shortWay(fixture, 2 * GIB + TABLE, 9 * TABLE, TABLE)).as("beside the last").isTrue();
+      fixture.table.unlink(GIB, 2 * GIB - 1, null);
+      fixture.freeDetached();
+      assertThat(shortWay(fixture, GIB, 9 * TABLE, TABLE)).as("in the table that was freed").isFalse();
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("formats")
+  void shortWayForLargeLeavesIsClosedToTheNextOwnerWhoseTableWentAndOpenWhereItStands(TableFormat format) {
+    try (var fixture = new TableFixture(format)) {
+      fixture.map(GIB, 8 * TABLE, TABLE);
+      fixture.table.renew(fixture.cursor);
+      assertThat(shortWay(fixture, GIB + TABLE, 9 * TABLE, TABLE)).as("it stands").isTrue();
+      fixture.table.clearAndDetach(GIB, 2 * GIB - 1, new LeafCursor(), fixture.detached);
+      fixture.table.renew(fixture.cursor);
+      assertThat(shortWay(fixture, GIB + 2 * TABLE, 9 * TABLE, TABLE)).as("it went").isFalse();
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("formats")
+  void shortWayGoesByThePermissionThatTheLinkHas(TableFormat format) {
+    try (var fixture = new TableFixture(format)) {
+      LeafLinker leaves = fixture.table.leaves();
+      fixture.map(TABLE, 8 * TABLE, TABLE);
+      fixture.cursor.permit(RW, leaves.attributes(RW), true);
+      assertThat(leaves.tryLink(2 * TABLE, 9 * TABLE, TABLE, LeafAccess.READ, fixture.cursor)).as("another").isFalse();
+      fixture.cursor.permit(RW, leaves.attributes(RW), false);
+      assertThat(fixture.cursor.permits(RW, true)).isFalse();
+      assertThat(leaves.tryLink(2 * TABLE, 9 * TABLE, TABLE, RW, fixture.cursor)).as("pages only").isFalse();
+      fixture.cursor.permit(LeafAccess.READ, leaves.attributes(LeafAccess.READ), true);
+      assertThat(fixture.cursor.permits(LeafAccess.READ, false)).isFalse();
+      assertThat(leaves.tryLink(2 * TABLE, 9 * TABLE, TABLE, LeafAccess.READ, fixture.cursor)).isTrue();
+      assertThat(fixture.hardware.translate(2 * TABLE)).isTrue();
+      assertThat(fixture.hardware.access() & RW).isEqualTo(LeafAccess.READ);
     }
   }
 
