@@ -17,7 +17,7 @@ final class PinCount {
   private static final long SHUT = Long.MIN_VALUE;
 
   private static final int FEWEST_PLACES = 16;
-  private static final int MOST_PLACES = 256;
+  private static final int MOST_PLACES = 64;
 
   /** Longs from place to place: two cache lines, because processors fetch pairs of them. */
   private static final int STRIDE = 16;
@@ -97,9 +97,8 @@ final class PinCount {
           runWhenZero();
         }
         return true;
-      } else {
-        spread();
       }
+      // Only who adds spreads: places take memory, and whoever lets go must not fail for want of it.
     }
   }
 
