@@ -339,11 +339,8 @@ public final class ModelIommu implements TableWalkingIommu {
     Cause cause = walkAndMark(reader, iova, write, wanted);
     simulatedNanos += cost.missNanos() + (walk.tableReads - before) * cost.tableReadNanos();
     if (cause != null) {
+      unpublished += cause == Cause.NOT_PUBLISHED ? 1 : 0;
       return refuse(iova, write, device, cause);
-    }
-    if (!published.contains(iova >>> PAGE_SHIFT)) {
-      unpublished++;
-      return refuse(iova, write, device, Cause.NOT_PUBLISHED);
     }
     long phys = walk.leafPhys + (iova & ((1L << walk.shift) - 1));
     cache(reader, iova, phys);
@@ -351,6 +348,7 @@ public final class ModelIommu implements TableWalkingIommu {
   }
 
   private @Nullable Cause walkAndMark(TableWalker reader, long iova, boolean write, int wanted) {
+    boolean known = published.contains(iova >>> PAGE_SHIFT);
     while (true) {
       if (!walkForDevice(reader, iova)) {
         return walk.cause;
@@ -358,10 +356,27 @@ public final class ModelIommu implements TableWalkingIommu {
       if ((walk.access & wanted) == 0) {
         return Cause.PERMISSION;
       }
-      if (!trackDirty || !reader.needsMark(walk.item, write) || !published.contains(iova >>> PAGE_SHIFT) || reader.mark(walk, write)) {
+      boolean stale = (!known || mode == IotlbMode.ADVERSARIAL) && fromStaleTable(reader, iova);
+      if (!known && !stale) {
+        return Cause.NOT_PUBLISHED;
+      }
+      if (!trackDirty || !reader.needsMark(walk.item, write) || reader.mark(walk, write)) {
+        staleAnswers += stale && mode == IotlbMode.ADVERSARIAL ? 1 : 0;
         return null;
       }
     }
+  }
+
+  /**
+   * Tell whether the walk began at a cached pointer to a table that {@code iova} no longer leads to. Hardware knows nothing of publications: what such a table holds, it uses.
+   */
+  private boolean fromStaleTable(TableWalker reader, long iova) {
+    int first = walk.firstLevel;
+    if (first >= levels - 1) {
+      return false;
+    }
+    reader.walk(rootPhys, levels, iova, scan);
+    return scan.cause == Cause.BEYOND_WIDTH || scan.lastLevel > first || scan.tables[first] != walk.tables[first];
   }
 
   private boolean walkForDevice(TableWalker reader, long iova) {

@@ -187,6 +187,52 @@ class TranslationTest {
   }
 
   @Test
+  void aTablePointerThatStaysCachedLeadsToTheLeavesOfTheDetachedTable() {
+    for (String mode : List.of("normal", "adversarial")) {
+      Fixture f = new Fixture(mode);
+      f.link(IOVA, 0);
+      assertThat(f.read(IOVA)).isZero();
+      f.tables.detachLeafTable(IOVA);
+      f.iommu.invalidate(IOVA, IOVA + (1 << 21) - 1, false);
+      assertThat(f.seen(IOVA)).as("%s: the leaves are in the table yet", mode).contains(0);
+      if (mode.equals("adversarial")) {
+        assertThat(f.machine.stats().staleAnswers()).isPositive();
+      }
+      f.iommu.invalidate(IOVA, IOVA + (1 << 21) - 1, true);
+      assertThat(f.seen(IOVA)).as(mode).containsOnly(-1);
+      assertThat(f.machine.stats().unpublishedFaults()).as(mode).isZero();
+    }
+  }
+
+  @Test
+  void adversarialCachesCountAnswersThroughTablesOfThePastAsStale() {
+    Fixture f = new Fixture("adversarial");
+    f.link(IOVA, 0);
+    MemoryBlock detached = f.tables.detachLeafTable(IOVA);
+    f.tables.map(IOVA, f.frame(1), TestTables.RW);
+    f.iommu.publish(IOVA, IOVA + 4095);
+    f.iommu.invalidate(IOVA, IOVA + 4095, false);
+    detached.segment().setAtIndex(ValueLayout.JAVA_LONG, (IOVA >>> 12) & 511, f.frame(5) | 3);
+    int stale = 0;
+    for (int i = 0; i < TRIES; i++) {
+      stale += f.read(IOVA) == 5 ? 1 : 0;
+    }
+    assertThat(f.machine.stats().staleAnswers()).isPositive().isEqualTo(stale);
+  }
+
+  @Test
+  void aCachedPointerToATableOfTodayShowsNothingUnpublished() {
+    for (String mode : List.of("normal", "adversarial")) {
+      Fixture f = new Fixture(mode);
+      f.link(IOVA, 0);
+      assertThat(f.read(IOVA)).isZero();
+      f.tables.map(IOVA + 4096, f.frame(1), TestTables.RW);
+      assertThat(f.seen(IOVA + 4096)).as(mode).containsOnly(-1);
+      assertThat(f.machine.stats().unpublishedFaults()).as(mode).isEqualTo(TRIES);
+    }
+  }
+
+  @Test
   void largeLeavesTranslateEveryPageAndAreCachedOnce() {
     Fixture f = new Fixture("normal");
     MemoryBlock large = f.machine.memory().allocate(4 << 20, MemoryPlacement.CONTIGUOUS);
