@@ -26,11 +26,16 @@ final class History {
 
   private int entries;
 
-  /** Remember the leaf of a walk, {@link Walk#MARKED} or 0, and its tables. */
+  /** Remember the leaf of a walk, if it found one, {@link Walk#MARKED} or 0, and its tables. */
   void remember(long iova, Walk walk, int topLevel, int marked) {
     if (walk.cause == null) {
       add(leaves, walk.shift, iova >>> walk.shift, walk.leafPhys | walk.access | marked);
     }
+    rememberTables(iova, walk, topLevel);
+  }
+
+  /** Remember the tables of a walk, but for one at {@code topLevel}: caches keep them whatever is found in the last. */
+  void rememberTables(long iova, Walk walk, int topLevel) {
     for (int level = walk.lastLevel; level < topLevel && level <= walk.firstLevel; level++) {
       if (walk.tables[level] == 0) {
         continue;

@@ -254,6 +254,7 @@ public final class ModelIommu implements TableWalkingIommu {
         rememberScan(reader, page << PAGE_SHIFT);
       } else {
         published.remove(page, end);
+        rememberTables(scan, page << PAGE_SHIFT);
       }
       page = end + 1;
     }
@@ -284,6 +285,13 @@ public final class ModelIommu implements TableWalkingIommu {
   private void rememberScan(TableWalker reader, long iova) {
     if (mode == IotlbMode.ADVERSARIAL) {
       history.remember(iova, scan, levels - 1, marked(reader, scan));
+    }
+  }
+
+  /** Keep the way to a hole, as hardware may; a table that could not be read is none. */
+  private void rememberTables(Walk way, long iova) {
+    if (mode == IotlbMode.ADVERSARIAL && way.cause != Cause.BEYOND_WIDTH && way.cause != Cause.MALFORMED_TABLE) {
+      history.rememberTables(iova, way, levels - 1);
     }
   }
 
@@ -340,6 +348,7 @@ public final class ModelIommu implements TableWalkingIommu {
     simulatedNanos += cost.missNanos() + (walk.tableReads - before) * cost.tableReadNanos();
     if (cause != null) {
       unpublished += cause == Cause.NOT_PUBLISHED ? 1 : 0;
+      rememberTables(walk, iova);
       return refuse(iova, write, device, cause);
     }
     long phys = walk.leafPhys + (iova & ((1L << walk.shift) - 1));

@@ -233,6 +233,32 @@ class TranslationTest {
   }
 
   @Test
+  void anInvalidationOfTablesThatAreStillInTheTreeDoesNotCoverTheirRemoval() {
+    Fixture f = new Fixture("adversarial");
+    f.link(IOVA, 0);
+    f.tables.unmap(IOVA);
+    f.iommu.invalidate(IOVA, IOVA + (1 << 21) - 1, true);
+    MemoryBlock freed = f.tables.detachLeafTable(IOVA);
+    freed.segment().setAtIndex(ValueLayout.JAVA_LONG, (IOVA >>> 12) & 511, f.frame(5) | 3);
+    assertThat(f.seen(IOVA)).as("the pointer may have been cached between invalidation and removal").contains(5);
+  }
+
+  @Test
+  void refusedAccessesCacheTheTablePointersTheyCameBy() {
+    Fixture f = new Fixture("adversarial");
+    f.link(IOVA, 0);
+    f.tables.unmap(IOVA);
+    f.iommu.invalidateAll();
+    f.iommu.invalidateAll();
+    assertThat(f.read(IOVA)).isEqualTo(-1);
+    MemoryBlock freed = f.tables.detachLeafTable(IOVA);
+    freed.segment().setAtIndex(ValueLayout.JAVA_LONG, (IOVA >>> 12) & 511, f.frame(5) | 3);
+    assertThat(f.seen(IOVA)).contains(5);
+    f.iommu.invalidateAll();
+    assertThat(f.seen(IOVA)).containsOnly(-1);
+  }
+
+  @Test
   void largeLeavesTranslateEveryPageAndAreCachedOnce() {
     Fixture f = new Fixture("normal");
     MemoryBlock large = f.machine.memory().allocate(4 << 20, MemoryPlacement.CONTIGUOUS);
