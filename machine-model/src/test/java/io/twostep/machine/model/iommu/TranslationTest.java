@@ -259,6 +259,31 @@ class TranslationTest {
   }
 
   @Test
+  void anInvalidationOfAPartOfALargeLeafLeavesTheRestCached() {
+    Fixture f = new Fixture("adversarial");
+    MemoryBlock large = f.machine.memory().allocate(4 << 20, MemoryPlacement.CONTIGUOUS);
+    for (int page = 0; page < 512; page++) {
+      large.segment().set(ValueLayout.JAVA_LONG, page * 4096L, page);
+    }
+    f.tables.map(IOVA, large.phys(0), 21, TestTables.RW);
+    f.iommu.publish(IOVA, IOVA + (1 << 21) - 1);
+    f.tables.unmap(IOVA, 21);
+    f.iommu.invalidate(IOVA + 7 * 4096, IOVA + 9 * 4096 - 1, true);
+    for (int page = 0; page < 16; page++) {
+      List<Integer> seen = f.seen(IOVA + page * 4096L);
+      if (page == 7 || page == 8) {
+        assertThat(seen).containsOnly(-1);
+      } else {
+        assertThat(seen).as("page %d", page).contains(page);
+      }
+    }
+    f.iommu.invalidate(IOVA, IOVA + (1 << 21) - 1, false);
+    for (int page = 0; page < 512; page++) {
+      assertThat(f.read(IOVA + page * 4096L)).isEqualTo(-1);
+    }
+  }
+
+  @Test
   void largeLeavesTranslateEveryPageAndAreCachedOnce() {
     Fixture f = new Fixture("normal");
     MemoryBlock large = f.machine.memory().allocate(4 << 20, MemoryPlacement.CONTIGUOUS);
