@@ -328,7 +328,6 @@ public final class ModelIommu implements TableWalkingIommu {
   }
 
   private long miss(long iova, boolean write, int wanted, DeviceAddress device) {
-    misses++;
     if (Long.compareUnsigned(iova, highestIova) > 0) {
       return refuse(iova, write, device, Cause.BEYOND_WIDTH);
     }
@@ -343,6 +342,7 @@ public final class ModelIommu implements TableWalkingIommu {
         return answerFromHistory(reader, candidates[pick], iova, write, wanted, device);
       }
     }
+    misses++;
     long before = walk.tableReads;
     Cause cause = walkAndMark(reader, iova, write, wanted);
     simulatedNanos += cost.missNanos() + (walk.tableReads - before) * cost.tableReadNanos();

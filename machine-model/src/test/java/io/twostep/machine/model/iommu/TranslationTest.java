@@ -442,6 +442,21 @@ class TranslationTest {
   }
 
   @Test
+  void everyAccessIsEitherAnsweredByACacheOrWalks() {
+    for (String mode : List.of("off", "normal", "adversarial")) {
+      Fixture f = new Fixture(mode);
+      f.link(IOVA, 0);
+      assertThat(f.seen(IOVA)).containsOnly(0);
+      f.read(IOVA + 4096);
+      assertThat(f.machine.stats().iotlbHits() + f.machine.stats().iotlbMisses()).as(mode).isEqualTo(TRIES + 1);
+      f.read(1L << 60);
+      f.iommu.clearRoot();
+      f.read(IOVA);
+      assertThat(f.machine.stats().iotlbHits() + f.machine.stats().iotlbMisses()).as("%s: nothing to walk", mode).isEqualTo(TRIES + 1);
+    }
+  }
+
+  @Test
   void missesCostWhatTheCostModelSays() {
     Fixture f = new Fixture("normal");
     f.link(IOVA, 0);
