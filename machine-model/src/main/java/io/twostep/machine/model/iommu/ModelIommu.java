@@ -459,6 +459,11 @@ public final class ModelIommu implements TableWalkingIommu {
     return simulatedNanos;
   }
 
+  /** Return how many items walks for devices read of tables in frames that no block owned; the caller holds the machine's lock. */
+  public long strayTableReads() {
+    return walk.strays;
+  }
+
   /** Return the counters. */
   public IommuStats counters() {
     lock.enter();

@@ -98,11 +98,15 @@ abstract sealed class TableWalker permits VtdSecondStageWalker, AmdV1Walker {
   /** Read the item for {@code iova}; fails, with the item 0, for a table outside RAM. */
   final boolean readItem(long tablePhys, int level, long iova, Walk out) {
     long itemPhys = tablePhys + (((iova >>> levelShift(level)) & 511) << 3);
-    long offset = memory.offsetOf(itemPhys);
     out.itemPhys = itemPhys;
-    if (offset < 0) {
+    if (!memory.layout().holds(itemPhys)) {
       out.item = 0;
       return false;
+    }
+    long offset = memory.locate(itemPhys);
+    if (offset < 0) {
+      out.strays++;
+      offset = ~offset;
     }
     out.item = (long) ITEMS.getAcquire(storage, offset);
     return true;

@@ -457,6 +457,23 @@ class TranslationTest {
   }
 
   @Test
+  void walksThroughTablesThatNobodyOwnsAreStrays() {
+    for (String format : List.of(TableFormat.VTD_SECOND_STAGE, TableFormat.AMD_V1)) {
+      Fixture f = new Fixture("normal", format);
+      f.link(IOVA, 0);
+      assertThat(f.read(IOVA)).isZero();
+      f.tables.unmap(IOVA);
+      MemoryBlock table = f.tables.detachLeafTable(IOVA);
+      f.iommu.invalidate(IOVA, IOVA + 4095, false);
+      assertThat(f.read(IOVA)).isEqualTo(-1);
+      assertThat(f.machine.stats().strayAccesses()).as(format).isZero();
+      table.close();
+      assertThat(f.read(IOVA)).as("refused, as an unmapped address should be").isEqualTo(-1);
+      assertThat(f.machine.stats().strayAccesses()).as("%s: the table was read after it was freed", format).isEqualTo(1);
+    }
+  }
+
+  @Test
   void missesCostWhatTheCostModelSays() {
     Fixture f = new Fixture("normal");
     f.link(IOVA, 0);
