@@ -153,7 +153,7 @@ public final class ModelMachine implements ModelHost {
     }
     lock.enter();
     try {
-      memory.requireOpen();
+      requireOpen();
       requireFree(address);
       ModelSlot slot = new ModelSlot(address, model, options, spaceFor(address, options), host);
       if (!options.coherent()) {
@@ -254,10 +254,10 @@ public final class ModelMachine implements ModelHost {
         return;
       }
       closed = true;
-      for (ModelSlot slot : slots) {
-        failure = close(slot, failure);
+      while (!slots.isEmpty()) {
+        // Taken out first: a model may pull out others while it is closed.
+        failure = close(slots.removeFirst(), failure);
       }
-      slots.clear();
     } finally {
       lock.exit();
     }
@@ -337,6 +337,13 @@ public final class ModelMachine implements ModelHost {
       return model;
     }
     throw new IllegalArgumentException(space.name() + " is not an address space of a modelled machine");
+  }
+
+  /** Refuse what would come after the last device was stopped, even where {@link #close} has not come to the memory yet. */
+  private void requireOpen() {
+    if (closed) {
+      throw new IllegalStateException("machine model is closed");
+    }
   }
 
   private void requireFree(DeviceAddress address) {

@@ -107,6 +107,31 @@ class ModelMachineTest {
   }
 
   @Test
+  void modelsThatChangeTheMachineWhileItClosesAreRefusedOrServedAndNothingStaysOpen() {
+    ModelMachine other = Machines.of();
+    TestDevice late = new TestDevice();
+    TestDevice second = new TestDevice();
+    other.plug(
+        Machines.FIRST,
+        new TestDevice() {
+          @Override
+          public void close() {
+            assertThatThrownBy(() -> other.plug(new DeviceAddress("0000:03:00.0"), late, SlotOptions.DEFAULT)).hasMessage("machine model is closed");
+            other.unplug(Machines.SECOND);
+            super.close();
+          }
+        },
+        SlotOptions.DEFAULT);
+    other.plug(Machines.SECOND, second, SlotOptions.DEFAULT);
+    MemorySegment segment = other.memory().allocate(4096, MemoryPlacement.CONTIGUOUS).segment();
+    other.close();
+    assertThat(second.closes).isEqualTo(1);
+    assertThat(late.bus).isNull();
+    assertThat(other.slots()).isEmpty();
+    assertThatThrownBy(() -> segment.get(ValueLayout.JAVA_BYTE, 0)).isInstanceOf(IllegalStateException.class);
+  }
+
+  @Test
   void namesWhatIsNotItsOwn() {
     try (ModelMachine other = Machines.of()) {
       DeviceSlot foreign = other.plug(Machines.FIRST, device, SlotOptions.DEFAULT);
