@@ -306,6 +306,19 @@ class PciTreeTest {
   }
 
   @Test
+  void devicesOfOneBusBelowAPortAreOneGroupSinceNothingStandsBetweenThem() {
+    Peer a = new Peer("0000:10:00.0");
+    Peer b = new Peer("0000:10:01.0");
+    assertThat(a.write(b.slot.bar(2).busAddress(), 7)).isEqualTo(BusMaster.OK);
+    assertThat(machine.peerBytes(a.slot)).as("past translation").isEqualTo(new PeerBytes(8, 0));
+    assertThat(machine.addressSpaceFor(a.slot)).isSameAs(machine.addressSpaceFor(b.slot));
+    Peer c = new Peer("0000:00:03.0");
+    Peer d = new Peer("0000:00:04.0");
+    assertThat(c.write(d.slot.bar(2).busAddress(), 7)).isEqualTo(BusMaster.UNSUPPORTED_REQUEST);
+    assertThat(machine.addressSpaceFor(c.slot)).as("the host bridge stands between them").isNotSameAs(machine.addressSpaceFor(d.slot));
+  }
+
+  @Test
   void isolatingPortsMakeGroupsOfTheirOwn() {
     rebuild(TREE.replace("bus=03", "bus=03 acs=isolate").replace("bus=04", "bus=04 acs=sv+rr+cr+uf"));
     Peer a = new Peer("0000:03:00.0");

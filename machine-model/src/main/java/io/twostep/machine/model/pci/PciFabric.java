@@ -61,12 +61,15 @@ public final class PciFabric implements Topology {
   /**
    * Return the name of the group of a device: the smallest part of the tree whose devices can reach each other past translation.
    *
-   * <p>A switch with a downstream port that does not isolate is one group with all below it, since that port's devices reach the others. Functions of one device are one group.
+   * <p>A switch with a downstream port that does not isolate is one group with all below it, since that port's devices reach the others. So is what shares a bus below a port; on a host bridge's bus, which
+   * carries nothing between devices, the functions of one device are one group.
    */
   public String group(DeviceAddress address) {
     PciAddress place = PciAddress.of(address);
-    String group = "%04x:%02x:%02x".formatted(place.domain(), place.bus(), place.device());
-    for (PciPort port = above(place); port != null; port = port.parent) {
+    PciPort above = above(place);
+    String bus = "%04x:%02x".formatted(place.domain(), place.bus());
+    String group = above.kind == Kind.HOST_BRIDGE ? "%s:%02x".formatted(bus, place.device()) : bus;
+    for (PciPort port = above; port != null; port = port.parent) {
       if (port.kind == Kind.UPSTREAM_PORT && !isolatesAll(port)) {
         group = port.name;
       }
