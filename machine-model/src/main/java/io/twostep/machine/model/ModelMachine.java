@@ -2,6 +2,7 @@ package io.twostep.machine.model;
 
 import io.twostep.dma.spi.AddressSpace;
 import io.twostep.dma.spi.AddressSpace.Translation;
+import io.twostep.dma.spi.Closing;
 import io.twostep.dma.spi.DeviceAddress;
 import io.twostep.dma.spi.DeviceModel;
 import io.twostep.dma.spi.DeviceSlot;
@@ -187,16 +188,17 @@ public final class ModelMachine implements ModelHost {
 
   @Override
   public void unplug(DeviceAddress address) {
+    Closing closing = new Closing();
     ModelSlot slot;
     lock.enter();
     try {
       slot = own(slot(address));
       slots.remove(slot);
-      slot.remove();
+      closing.then(slot::remove);
     } finally {
       lock.exit();
     }
-    slot.revokePublished();
+    closing.then(slot::revokePublished).end();
   }
 
   /** Return the switch that makes chosen calls fail. */

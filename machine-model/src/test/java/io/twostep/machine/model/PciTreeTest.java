@@ -362,6 +362,21 @@ class PciTreeTest {
   }
 
   @Test
+  void whatADevicePublishedIsRevokedAlsoIfItsModelFailsToClose() {
+    TestDevice broken =
+        new TestDevice(List.of(new BarSpec(Bar.Kind.MEMORY, BAR_BYTES)), arena.allocate(BAR_BYTES, 4096)) {
+          @Override
+          public void close() {
+            throw new IllegalStateException("broken model");
+          }
+        };
+    DeviceSlot slot = machine.plug(new DeviceAddress("0000:03:00.0"), broken, SlotOptions.DEFAULT);
+    MemoryRegion region = slot.publish(0, 0, 4096);
+    assertThatThrownBy(() -> machine.unplug(slot.address())).hasMessage("broken model");
+    assertThat(Objects.requireNonNull(region.peer()).isRevoked()).isTrue();
+  }
+
+  @Test
   void noOtherFunctionGetsThePlaceOfABarThatIsStillPublished() {
     Peer a = new Peer("0000:03:00.0");
     Peer gone = new Peer("0000:04:00.0");
