@@ -70,6 +70,7 @@ class ModelMachineTest {
   @Test
   void pauseStepsAWokenModelAndThenDeliversItsInterrupt() {
     DeviceSlot slot = machine.plug(Machines.FIRST, device, SlotOptions.DEFAULT);
+    slot.busMaster(true);
     int[] calls = new int[1];
     slot.interrupts().enable(2, () -> calls[0]++);
     device.work =

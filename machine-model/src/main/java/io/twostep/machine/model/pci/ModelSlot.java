@@ -196,6 +196,7 @@ public final class ModelSlot implements DeviceSlot, Scheduler.Turn, DeviceModel.
       long master = ConfigRegisters.MASTER_ENABLE;
       config.set(ConfigRegisters.COMMAND, 2, enabled ? command | master : command & ~master);
       decode();
+      signalling();
     } finally {
       lock.exit();
     }
@@ -219,6 +220,7 @@ public final class ModelSlot implements DeviceSlot, Scheduler.Turn, DeviceModel.
     config.set(ConfigRegisters.COMMAND, 2, ConfigRegisters.MEMORY_ENABLE);
     bars.restore(config);
     decode();
+    signalling();
     model.reset();
   }
 
@@ -359,9 +361,10 @@ public final class ModelSlot implements DeviceSlot, Scheduler.Turn, DeviceModel.
     }
   }
 
+  /** Work out whether vectors may signal; with MSI-X an interrupt is a write to memory, which only a bus master makes. */
   private void signalling() {
     long control = config.get(Capabilities.MSIX_CONTROL, 2);
-    boolean on = (control & Capabilities.MSIX_ENABLE) != 0 && (control & Capabilities.MSIX_FUNCTION_MASK) == 0;
+    boolean on = mastering && (control & Capabilities.MSIX_ENABLE) != 0 && (control & Capabilities.MSIX_FUNCTION_MASK) == 0;
     interrupts.open(bars.ownIndex() < 0 || on);
   }
 
