@@ -369,6 +369,9 @@ public final class ModelIommu implements TableWalkingIommu {
       if (!known && !stale) {
         return Cause.NOT_PUBLISHED;
       }
+      if (trackDirty) {
+        reader.markPointers(walk, iova);
+      }
       if (!trackDirty || !reader.needsMark(walk.item, write) || reader.mark(walk, write)) {
         staleAnswers += stale && mode == IotlbMode.ADVERSARIAL ? 1 : 0;
         return null;

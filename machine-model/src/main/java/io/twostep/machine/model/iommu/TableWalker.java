@@ -84,6 +84,9 @@ abstract sealed class TableWalker permits VtdSecondStageWalker, AmdV1Walker {
   /** Set the accessed and dirty bits of the leaf last found; returns false if its item changed meanwhile. */
   abstract boolean mark(Walk leaf, boolean written);
 
+  /** Set the accessed bits of the pointers that a walk followed, where the format has any. */
+  void markPointers(Walk way, long iova) {}
+
   /** Tell whether a leaf needs {@link #mark} before an access. */
   abstract boolean needsMark(long item, boolean write);
 
@@ -110,6 +113,15 @@ abstract sealed class TableWalker permits VtdSecondStageWalker, AmdV1Walker {
     }
     out.item = (long) ITEMS.getAcquire(storage, offset);
     return true;
+  }
+
+  /** Set bits of the item for {@code iova} in a table, unless it has them or is not present, which has one of {@code present}. */
+  final void setBits(long tablePhys, int level, long iova, long bits, long present) {
+    long offset = memory.offsetOf(tablePhys + (((iova >>> levelShift(level)) & 511) << 3));
+    long item;
+    do {
+      item = (long) ITEMS.getAcquire(storage, offset);
+    } while ((item & bits) != bits && (item & present) != 0 && !ITEMS.compareAndSet(storage, offset, item, item | bits));
   }
 
   final boolean replaceItem(Walk leaf, long item) {

@@ -320,6 +320,28 @@ class TranslationTest {
   }
 
   @Test
+  void trackingSetsTheAccessedBitsThatTheFormatHas() {
+    for (String mode : List.of("off", "normal", "adversarial")) {
+      Fixture vtd = new Fixture(mode);
+      vtd.link(IOVA, 0);
+      vtd.read(IOVA);
+      assertThat(vtd.tables.item(IOVA, 0) & 0x100).as("%s: nobody tracks", mode).isZero();
+      vtd.iommu.trackDirty(true);
+      vtd.iommu.invalidateAll();
+      vtd.seen(IOVA);
+      for (int level = 0; level < 4; level++) {
+        assertThat(vtd.tables.item(IOVA, level) & 0x300).as("%s: level %d of VT-d, pointers too", mode, level).isEqualTo(0x100);
+      }
+      Fixture amd = new Fixture(mode, TableFormat.AMD_V1);
+      amd.link(IOVA, 0);
+      amd.iommu.trackDirty(true);
+      amd.iommu.invalidateAll();
+      amd.seen(IOVA);
+      assertThat(amd.tables.item(IOVA, 0) & 0x60).as("%s: AMD", mode).isEqualTo(0x20);
+    }
+  }
+
+  @Test
   void adversarialCachesLoseTheDirtyBitOfAForgottenInvalidationAndOfNoOther() {
     Fixture f = new Fixture("adversarial");
     f.link(IOVA, 0);
