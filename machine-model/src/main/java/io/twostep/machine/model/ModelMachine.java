@@ -328,17 +328,27 @@ public final class ModelMachine implements ModelHost {
   }
 
   private ModelSlot own(DeviceSlot slot) {
-    if (slot instanceof ModelSlot model && everPlugged.contains(model)) {
-      return model;
+    lock.enter();
+    try {
+      if (slot instanceof ModelSlot model && everPlugged.contains(model)) {
+        return model;
+      }
+    } finally {
+      lock.exit();
     }
     throw new IllegalArgumentException(slot.address() + " is not a slot of this machine");
   }
 
-  private static ModelSpace own(AddressSpace space) {
-    if (space instanceof ModelSpace model) {
-      return model;
+  private ModelSpace own(AddressSpace space) {
+    lock.enter();
+    try {
+      if (space instanceof ModelSpace model && spaces.containsValue(model)) {
+        return model;
+      }
+    } finally {
+      lock.exit();
     }
-    throw new IllegalArgumentException(space.name() + " is not an address space of a modelled machine");
+    throw new IllegalArgumentException(space.name() + " is not an address space of this machine");
   }
 
   /** Refuse what would come after the last device was stopped, even where {@link #close} has not come to the memory yet. */

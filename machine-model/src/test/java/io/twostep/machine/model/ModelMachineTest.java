@@ -137,6 +137,8 @@ class ModelMachineTest {
     try (ModelMachine other = Machines.of()) {
       DeviceSlot foreign = other.plug(Machines.FIRST, device, SlotOptions.DEFAULT);
       assertThatThrownBy(() -> machine.addressSpaceFor(foreign)).isInstanceOf(IllegalArgumentException.class).hasMessageContaining("0000:01:00.0");
+      assertThatThrownBy(() -> machine.faults(other.addressSpaceFor(foreign))).isInstanceOf(IllegalArgumentException.class).hasMessageContaining("group");
+      assertThatThrownBy(() -> machine.translationStats(other.addressSpaceFor(foreign))).isInstanceOf(IllegalArgumentException.class);
     }
     assertThatThrownBy(() -> machine.slot(Machines.FIRST)).isInstanceOf(IllegalArgumentException.class).hasMessageContaining("no device");
   }
