@@ -270,7 +270,14 @@ public final class ModelSlot implements DeviceSlot, Scheduler.Turn, DeviceModel.
 
   @Override
   public void wakeAfter(long delayNanos) {
-    host.scheduler().wakeAfter(delayNanos, this);
+    lock.enter();
+    try {
+      if (present) {
+        host.scheduler().wakeAfter(delayNanos, this);
+      }
+    } finally {
+      lock.exit();
+    }
   }
 
   @Override

@@ -244,6 +244,30 @@ class ModelSlotTest {
   }
 
   @Test
+  void aResetForgetsTheTurnsThatTheModelAskedForLater() {
+    DeviceSlot slot = machine.plug(Machines.FIRST, device, IDENTITY);
+    List<String> calls = new ArrayList<>();
+    device.work =
+        budget -> {
+          calls.add("step");
+          return false;
+        };
+    machine.timers().schedule(3_000_000, () -> calls.add("timer"));
+    device.signals.wakeAfter(1_000_000);
+    slot.reset();
+    device.signals.wakeAfter(2_000_000);
+    while (!calls.contains("timer")) {
+      machine.timers().pause();
+    }
+    assertThat(calls).containsExactly("step", "timer");
+    device.signals.wakeAfter(1L << 60);
+    machine.unplug(Machines.FIRST);
+    device.signals.wakeAfter(1L << 60);
+    machine.timers().pause();
+    assertThat(machine.timers().nanoTime()).as("nothing is left to jump to").isLessThan(1L << 59);
+  }
+
+  @Test
   void aDeviceThatWasPulledOutIsGone() {
     DeviceSlot slot = machine.plug(Machines.FIRST, device, IDENTITY);
     slot.busMaster(true);
