@@ -116,12 +116,14 @@ public final class Scheduler implements Timers {
       return;
     }
     Task due;
+    long end;
     boolean resting = false;
     try {
       if (stepping) {
         return;
       }
-      due = takeDue();
+      end = sequence;
+      due = takeDue(end);
       if (stepAwake(due) || due != null) {
         idle = 0;
         advance(stepNanos);
@@ -136,7 +138,7 @@ public final class Scheduler implements Timers {
     }
     while (due != null) {
       due.run();
-      due = takeDueLocked();
+      due = takeDueLocked(end);
     }
     interrupts.deliver();
     if (resting && !virtual) {
@@ -203,20 +205,20 @@ public final class Scheduler implements Timers {
     }
   }
 
-  private @Nullable Task takeDueLocked() {
+  private @Nullable Task takeDueLocked(long end) {
     lock.enter();
     try {
-      return takeDue();
+      return takeDue(end);
     } finally {
       lock.exit();
     }
   }
 
-  /** Take the next due task that has to run without the lock, running the others. */
-  private @Nullable Task takeDue() {
+  /** Take the next due task that has to run without the lock, running the others; what was made from {@code end} on waits, or a task that makes itself again would keep a pause from ending. */
+  private @Nullable Task takeDue(long end) {
     while (true) {
       Task next = timers.peek();
-      if (next == null || next.at - nanoTime() > 0) {
+      if (next == null || next.at - nanoTime() > 0 || next.sequence >= end) {
         return null;
       }
       timers.remove();
