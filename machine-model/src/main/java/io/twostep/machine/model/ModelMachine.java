@@ -260,10 +260,11 @@ public final class ModelMachine implements ModelHost {
         // Taken out first: a model may pull out others while it is closed.
         failure = close(slots.removeFirst(), failure);
       }
+      // Under the lock, so that no walk of tables is on.
+      memory.close();
     } finally {
       lock.exit();
     }
-    memory.close();
     if (failure != null) {
       throw failure;
     }

@@ -178,6 +178,7 @@ public final class ModelIommu implements TableWalkingIommu {
     }
     lock.enter();
     try {
+      memory.requireOpen();
       publishes++;
       TableWalker reader = walker;
       if (reader != null) {
@@ -215,6 +216,9 @@ public final class ModelIommu implements TableWalkingIommu {
     }
     lock.enter();
     try {
+      if (memory.isClosed()) {
+        return; // closed by another thread since
+      }
       invalidations++;
       simulatedNanos += cost.invalidationNanos();
       dropCached(firstIova, lastIova, tablesChanged);
