@@ -58,6 +58,10 @@ public final class ModelMachine implements ModelHost {
   private final List<ModelSlot> slots = new ArrayList<>();
   private final List<ModelSlot> everPlugged = new ArrayList<>();
   private final Map<String, ModelSpace> spaces = new HashMap<>();
+
+  /** Those of {@link #spaces}, and those whose group became one of another kind since. */
+  private final List<ModelSpace> everySpace = new ArrayList<>();
+
   private boolean closed;
 
   private ModelMachine(ModelMachineConfig config) {
@@ -216,7 +220,7 @@ public final class ModelMachine implements ModelHost {
     lock.enter();
     try {
       Totals totals = new Totals();
-      spaces.values().forEach(totals::add);
+      everySpace.forEach(totals::add);
       everPlugged.forEach(totals::add);
       return totals.stats(memory, scheduler.steps());
     } finally {
@@ -287,16 +291,18 @@ public final class ModelMachine implements ModelHost {
     int bits = Math.min(options.addressBits(), config.addressBits());
     String group = group(address, options);
     ModelSpace known = spaces.get(group);
-    if (known == null) {
-      known = newSpace(group, options.translation(), bits);
-      spaces.put(group, known);
+    if (known != null && known.translation() == options.translation() && known.addressBits() == bits) {
+      return known;
     }
-    if (known.translation() != options.translation() || known.addressBits() != bits) {
+    if (known != null && !known.members().isEmpty()) {
       throw new IllegalArgumentException(
           address + ": group " + group + " is " + known.translation() + " with " + known.addressBits() + " bits; a member cannot be "
               + options.translation() + " with " + bits);
     }
-    return known;
+    ModelSpace fresh = newSpace(group, options.translation(), bits);
+    spaces.put(group, fresh);
+    everySpace.add(fresh);
+    return fresh;
   }
 
   private String group(DeviceAddress address, SlotOptions options) {
@@ -343,7 +349,7 @@ public final class ModelMachine implements ModelHost {
   private ModelSpace own(AddressSpace space) {
     lock.enter();
     try {
-      if (space instanceof ModelSpace model && spaces.containsValue(model)) {
+      if (space instanceof ModelSpace model && everySpace.contains(model)) {
         return model;
       }
     } finally {
