@@ -267,6 +267,20 @@ class PciTreeTest {
   }
 
   @Test
+  void registersThatAPeerReachesCountAsNoAccessOfTheCpu() {
+    Peer a = new Peer("0000:03:00.0");
+    Peer b = new Peer("0000:04:00.0");
+    assertThat(a.write(b.slot.bar(0).busAddress() + 8, 5)).isEqualTo(BusMaster.OK);
+    assertThat(a.read(b.slot.bar(0).busAddress() + 8)).isEqualTo(BusMaster.OK);
+    assertThat(b.device.registers[1]).isEqualTo(5);
+    assertThat(machine.stats().mmioReads()).isZero();
+    assertThat(machine.stats().mmioWrites()).isZero();
+    b.slot.mmio(0).write32(8, b.slot.mmio(0).read32(8));
+    assertThat(machine.stats().mmioReads()).isEqualTo(1);
+    assertThat(machine.stats().mmioWrites()).isEqualTo(1);
+  }
+
+  @Test
   void untranslatedRequestsReachPeersByPhysicalAddress() {
     SlotOptions none = SlotOptions.DEFAULT.withTranslation(Translation.NONE);
     Peer a = new Peer("0000:10:00.0", none);

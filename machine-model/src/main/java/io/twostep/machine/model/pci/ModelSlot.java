@@ -295,12 +295,12 @@ public final class ModelSlot implements DeviceSlot, Scheduler.Turn, DeviceModel.
     return traffic;
   }
 
-  /** Return register accesses so far; read it under the machine's lock. */
+  /** Return the CPU's register accesses so far; read it under the machine's lock. */
   public long mmioReads() {
     return mmioReads;
   }
 
-  /** Return register accesses so far; read it under the machine's lock. */
+  /** Return the CPU's register accesses so far; read it under the machine's lock. */
   public long mmioWrites() {
     return mmioWrites;
   }
@@ -345,13 +345,19 @@ public final class ModelSlot implements DeviceSlot, Scheduler.Turn, DeviceModel.
     return mastering;
   }
 
-  boolean answersRead(int bar) {
+  void countMmioRead() {
     mmioReads++;
+  }
+
+  void countMmioWrite() {
+    mmioWrites++;
+  }
+
+  boolean answersRead(int bar) {
     return decodes[bar] && !host.fails().test(FailNth.Kind.MMIO_READ);
   }
 
   boolean answersWrite(int bar) {
-    mmioWrites++;
     return decodes[bar] && !host.fails().test(FailNth.Kind.MMIO_WRITE);
   }
 
