@@ -280,6 +280,12 @@ class PciTreeTest {
     assertThat(machine.stats().mmioWrites()).isEqualTo(1);
   }
 
+  @ParameterizedTest
+  @ValueSource(strings = {"0000:00:01.0", "0000:01:00.0", "0000:40:01.0"})
+  void noDeviceIsPluggedWhereAPortIs(String port) {
+    assertThatThrownBy(() -> new Peer(port)).isInstanceOf(IllegalArgumentException.class).hasMessageContaining("is a port of the tree");
+  }
+
   @Test
   void untranslatedRequestsReachPeersByPhysicalAddress() {
     SlotOptions none = SlotOptions.DEFAULT.withTranslation(Translation.NONE);

@@ -44,16 +44,19 @@ public final class PciFabric implements Topology {
 
   /** Return the port whose bus a device is on. */
   PciPort above(PciAddress place) {
+    String name = "%04x:%02x:%02x.%x".formatted(place.domain(), place.bus(), place.device(), place.function());
     PciPort nearest = null;
     for (PciPort port : ports) {
+      if (port.name.equals(name)) {
+        throw new IllegalArgumentException(name + " is a port of the tree; plug the device on the bus below it or at a free address");
+      }
       if (port.holds(place.domain(), place.bus()) && (nearest == null || port.depth() > nearest.depth())) {
         nearest = port;
       }
     }
     if (nearest == null || nearest.firstBus != place.bus() || nearest.kind == Kind.UPSTREAM_PORT) {
       throw new IllegalArgumentException(
-          "%04x:%02x:%02x.%x: no host bridge, root port or downstream port of the tree has bus %02x just below it; plug the device where one has"
-              .formatted(place.domain(), place.bus(), place.device(), place.function(), place.bus()));
+          "%s: no host bridge, root port or downstream port of the tree has bus %02x just below it; plug the device where one has".formatted(name, place.bus()));
     }
     return nearest;
   }
