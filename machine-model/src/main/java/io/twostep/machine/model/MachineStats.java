@@ -16,7 +16,7 @@ package io.twostep.machine.model;
  * @param faults device accesses the IOMMU refused
  * @param unpublishedFaults the faults among them whose translation was linked but not published
  * @param staleAnswers answers of an adversarial cache that the tables no longer gave
- * @param strayAccesses device accesses, by page, to frames that no block owned
+ * @param strayAccesses device accesses, by page, to frames that no block owned, and table reads for devices there
  * @param refusedNotMaster device accesses refused because bus mastering was off, as it is until the driver turns it on and after a reset, or the function was gone
  * @param busReads reads by devices
  * @param busWrites writes by devices

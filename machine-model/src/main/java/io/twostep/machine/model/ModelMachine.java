@@ -2,6 +2,7 @@ package io.twostep.machine.model;
 
 import io.twostep.dma.spi.AddressSpace;
 import io.twostep.dma.spi.AddressSpace.Translation;
+import io.twostep.dma.spi.Closing;
 import io.twostep.dma.spi.DeviceAddress;
 import io.twostep.dma.spi.DeviceModel;
 import io.twostep.dma.spi.DeviceSlot;
@@ -57,6 +58,10 @@ public final class ModelMachine implements ModelHost {
   private final List<ModelSlot> slots = new ArrayList<>();
   private final List<ModelSlot> everPlugged = new ArrayList<>();
   private final Map<String, ModelSpace> spaces = new HashMap<>();
+
+  /** Those of {@link #spaces}, and those whose group became one of another kind since. */
+  private final List<ModelSpace> everySpace = new ArrayList<>();
+
   private boolean closed;
 
   private ModelMachine(ModelMachineConfig config) {
@@ -153,7 +158,7 @@ public final class ModelMachine implements ModelHost {
     }
     lock.enter();
     try {
-      memory.requireOpen();
+      requireOpen();
       requireFree(address);
       ModelSlot slot = new ModelSlot(address, model, options, spaceFor(address, options), host);
       if (!options.coherent()) {
@@ -187,16 +192,17 @@ public final class ModelMachine implements ModelHost {
 
   @Override
   public void unplug(DeviceAddress address) {
+    Closing closing = new Closing();
     ModelSlot slot;
     lock.enter();
     try {
       slot = own(slot(address));
       slots.remove(slot);
-      slot.remove();
+      closing.then(slot::remove);
     } finally {
       lock.exit();
     }
-    slot.revokePublished();
+    closing.then(slot::revokePublished).end();
   }
 
   /** Return the switch that makes chosen calls fail. */
@@ -214,7 +220,7 @@ public final class ModelMachine implements ModelHost {
     lock.enter();
     try {
       Totals totals = new Totals();
-      spaces.values().forEach(totals::add);
+      everySpace.forEach(totals::add);
       everPlugged.forEach(totals::add);
       return totals.stats(memory, scheduler.steps());
     } finally {
@@ -254,14 +260,15 @@ public final class ModelMachine implements ModelHost {
         return;
       }
       closed = true;
-      for (ModelSlot slot : slots) {
-        failure = close(slot, failure);
+      while (!slots.isEmpty()) {
+        // Taken out first: a model may pull out others while it is closed.
+        failure = close(slots.removeFirst(), failure);
       }
-      slots.clear();
+      // Under the lock, so that no walk of tables is on.
+      memory.close();
     } finally {
       lock.exit();
     }
-    memory.close();
     if (failure != null) {
       throw failure;
     }
@@ -284,16 +291,18 @@ public final class ModelMachine implements ModelHost {
     int bits = Math.min(options.addressBits(), config.addressBits());
     String group = group(address, options);
     ModelSpace known = spaces.get(group);
-    if (known == null) {
-      known = newSpace(group, options.translation(), bits);
-      spaces.put(group, known);
+    if (known != null && known.translation() == options.translation() && known.addressBits() == bits) {
+      return known;
     }
-    if (known.translation() != options.translation() || known.addressBits() != bits) {
+    if (known != null && !known.members().isEmpty()) {
       throw new IllegalArgumentException(
           address + ": group " + group + " is " + known.translation() + " with " + known.addressBits() + " bits; a member cannot be "
               + options.translation() + " with " + bits);
     }
-    return known;
+    ModelSpace fresh = newSpace(group, options.translation(), bits);
+    spaces.put(group, fresh);
+    everySpace.add(fresh);
+    return fresh;
   }
 
   private String group(DeviceAddress address, SlotOptions options) {
@@ -326,17 +335,34 @@ public final class ModelMachine implements ModelHost {
   }
 
   private ModelSlot own(DeviceSlot slot) {
-    if (slot instanceof ModelSlot model && everPlugged.contains(model)) {
-      return model;
+    lock.enter();
+    try {
+      if (slot instanceof ModelSlot model && everPlugged.contains(model)) {
+        return model;
+      }
+    } finally {
+      lock.exit();
     }
     throw new IllegalArgumentException(slot.address() + " is not a slot of this machine");
   }
 
-  private static ModelSpace own(AddressSpace space) {
-    if (space instanceof ModelSpace model) {
-      return model;
+  private ModelSpace own(AddressSpace space) {
+    lock.enter();
+    try {
+      if (space instanceof ModelSpace model && everySpace.contains(model)) {
+        return model;
+      }
+    } finally {
+      lock.exit();
     }
-    throw new IllegalArgumentException(space.name() + " is not an address space of a modelled machine");
+    throw new IllegalArgumentException(space.name() + " is not an address space of this machine");
+  }
+
+  /** Refuse what would come after the last device was stopped, even where {@link #close} has not come to the memory yet. */
+  private void requireOpen() {
+    if (closed) {
+      throw new IllegalStateException("machine model is closed");
+    }
   }
 
   private void requireFree(DeviceAddress address) {

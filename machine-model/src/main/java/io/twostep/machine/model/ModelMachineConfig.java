@@ -2,6 +2,7 @@ package io.twostep.machine.model;
 
 import io.twostep.dma.spi.OffsetWindow;
 import io.twostep.dma.spi.Settings;
+import io.twostep.machine.model.memory.PhysicalLayout;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -23,7 +24,7 @@ import java.util.Objects;
  * @param tableReadNanos simulated cost of each table it reads
  * @param invalidationNanos simulated cost of an invalidation
  * @param busBits address bits the interconnect passes
- * @param inboundWindows where RAM appears to devices that nothing translates for; empty for the same addresses
+ * @param inboundWindows where RAM appears to devices that nothing translates for, whole 4 KiB pages; empty for the same addresses
  * @param virtualTime whether time is virtual
  * @param stepNanos virtual nanoseconds a pause takes in which something happened
  * @param randomOrder whether models get their turns in random order instead of first come, first served
@@ -63,6 +64,11 @@ public record ModelMachineConfig(
     require(
         Long.bitCount(smallestPage) == 1 && Long.bitCount(largestPage) == 1 && smallestPage >= 4096 && largestPage >= smallestPage,
         "pages from " + smallestPage + " to " + largestPage + " bytes must be powers of two from 4096 on");
+    for (OffsetWindow window : inboundWindows) {
+      require(
+          ((window.firstPhys() | window.firstDmaAddress() | window.length()) & (PhysicalLayout.FRAME_SIZE - 1)) == 0,
+          "inbound " + window + " must begin and end on 4 KiB pages");
+    }
     require(missNanos >= 0 && tableReadNanos >= 0 && invalidationNanos >= 0 && stepNanos > 0, "times must not be negative, and a step positive");
   }
 

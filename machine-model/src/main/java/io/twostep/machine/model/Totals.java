@@ -38,6 +38,7 @@ final class Totals {
       unpublished += counters.unpublished();
       stale += counters.staleAnswers();
       translationNanos += counters.simulatedNanos();
+      strays += hardware.strayTableReads();
     }
   }
 

@@ -83,6 +83,9 @@ class ModelMachinePluginTest {
     assertRefused("cost", "1,2,x", "three numbers");
     assertRefused("cost", "1,2,-3", "negative");
     assertRefused("inbound", "1:2", "phys:dma:length");
+    assertRefused("inbound", "0x100000:0x80000000:0x1001", "4 KiB pages");
+    assertRefused("inbound", "0x100000:0x80000800:0x1000", "4 KiB pages");
+    assertRefused("inbound", "0x100800:0x80000000:0x1000", "4 KiB pages");
     assertRefused("smallest-page", "5000", "powers of two");
     assertRefused("address-bits", "20", "32");
     assertRefused("time", "soon", "virtual");

@@ -5,15 +5,19 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.twostep.dma.MemoryBlock;
 import io.twostep.dma.MemoryPlacement;
+import io.twostep.dma.spi.AddressSpace;
 import io.twostep.dma.spi.AddressSpace.Translation;
 import io.twostep.dma.spi.BusMaster;
 import io.twostep.dma.spi.DeviceAddress;
+import io.twostep.dma.spi.DeviceModel.BarSpec;
 import io.twostep.dma.spi.DeviceSlot;
+import io.twostep.dma.spi.DeviceSlot.Bar;
 import io.twostep.dma.spi.ModelHost.SlotOptions;
 import io.twostep.dma.spi.TableFormat;
 import io.twostep.dma.spi.TableWalkingIommu;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -70,6 +74,7 @@ class ModelMachineTest {
   @Test
   void pauseStepsAWokenModelAndThenDeliversItsInterrupt() {
     DeviceSlot slot = machine.plug(Machines.FIRST, device, SlotOptions.DEFAULT);
+    slot.busMaster(true);
     int[] calls = new int[1];
     slot.interrupts().enable(2, () -> calls[0]++);
     device.work =
@@ -107,10 +112,37 @@ class ModelMachineTest {
   }
 
   @Test
+  void modelsThatChangeTheMachineWhileItClosesAreRefusedOrServedAndNothingStaysOpen() {
+    ModelMachine other = Machines.of();
+    TestDevice late = new TestDevice();
+    TestDevice second = new TestDevice();
+    other.plug(
+        Machines.FIRST,
+        new TestDevice() {
+          @Override
+          public void close() {
+            assertThatThrownBy(() -> other.plug(new DeviceAddress("0000:03:00.0"), late, SlotOptions.DEFAULT)).hasMessage("machine model is closed");
+            other.unplug(Machines.SECOND);
+            super.close();
+          }
+        },
+        SlotOptions.DEFAULT);
+    other.plug(Machines.SECOND, second, SlotOptions.DEFAULT);
+    MemorySegment segment = other.memory().allocate(4096, MemoryPlacement.CONTIGUOUS).segment();
+    other.close();
+    assertThat(second.closes).isEqualTo(1);
+    assertThat(late.bus).isNull();
+    assertThat(other.slots()).isEmpty();
+    assertThatThrownBy(() -> segment.get(ValueLayout.JAVA_BYTE, 0)).isInstanceOf(IllegalStateException.class);
+  }
+
+  @Test
   void namesWhatIsNotItsOwn() {
     try (ModelMachine other = Machines.of()) {
       DeviceSlot foreign = other.plug(Machines.FIRST, device, SlotOptions.DEFAULT);
       assertThatThrownBy(() -> machine.addressSpaceFor(foreign)).isInstanceOf(IllegalArgumentException.class).hasMessageContaining("0000:01:00.0");
+      assertThatThrownBy(() -> machine.faults(other.addressSpaceFor(foreign))).isInstanceOf(IllegalArgumentException.class).hasMessageContaining("group");
+      assertThatThrownBy(() -> machine.translationStats(other.addressSpaceFor(foreign))).isInstanceOf(IllegalArgumentException.class);
     }
     assertThatThrownBy(() -> machine.slot(Machines.FIRST)).isInstanceOf(IllegalArgumentException.class).hasMessageContaining("no device");
   }
@@ -128,6 +160,24 @@ class ModelMachineTest {
     assertThat(machine.slots()).isEmpty();
     assertThat(broken.closed).isTrue();
     assertThat(machine.plug(Machines.FIRST, device, SlotOptions.DEFAULT).config().read(0, 2)).isEqualTo(device.identity().vendor());
+  }
+
+  @Test
+  void aGroupWithoutMembersTakesAnyKindOfTranslation() {
+    SlotOptions none = SlotOptions.DEFAULT.withTranslation(Translation.NONE);
+    AddressSpace first = machine.addressSpaceFor(machine.plug(Machines.FIRST, new TestDevice(), SlotOptions.DEFAULT));
+    machine.unplug(Machines.FIRST);
+    assertThat(machine.addressSpaceFor(machine.plug(Machines.FIRST, new TestDevice(), SlotOptions.DEFAULT))).as("of the same kind").isSameAs(first);
+    machine.unplug(Machines.FIRST);
+    AddressSpace second = machine.addressSpaceFor(machine.plug(Machines.FIRST, new TestDevice(), none));
+    assertThat(second.translation()).isEqualTo(Translation.NONE);
+    assertThat(machine.translationStats(first)).as("what is gone is still known").isNotNull();
+    TestDevice misshapen = new TestDevice(List.of(new BarSpec(Bar.Kind.REGISTERS, 17)), MemorySegment.NULL);
+    assertThatThrownBy(() -> machine.plug(Machines.SECOND, misshapen, none)).hasMessageContaining("power of two");
+    assertThat(machine.addressSpaceFor(machine.plug(Machines.SECOND, new TestDevice(), SlotOptions.DEFAULT)).translation()).isEqualTo(Translation.TRANSLATED);
+    assertThatThrownBy(() -> machine.plug(new DeviceAddress("0000:03:00.0"), new TestDevice(), none.withGroup("0000:02:00.0")))
+        .as("a group with a member")
+        .hasMessageContaining("a member cannot be");
   }
 
   @Test

@@ -267,6 +267,26 @@ class PciTreeTest {
   }
 
   @Test
+  void registersThatAPeerReachesCountAsNoAccessOfTheCpu() {
+    Peer a = new Peer("0000:03:00.0");
+    Peer b = new Peer("0000:04:00.0");
+    assertThat(a.write(b.slot.bar(0).busAddress() + 8, 5)).isEqualTo(BusMaster.OK);
+    assertThat(a.read(b.slot.bar(0).busAddress() + 8)).isEqualTo(BusMaster.OK);
+    assertThat(b.device.registers[1]).isEqualTo(5);
+    assertThat(machine.stats().mmioReads()).isZero();
+    assertThat(machine.stats().mmioWrites()).isZero();
+    b.slot.mmio(0).write32(8, b.slot.mmio(0).read32(8));
+    assertThat(machine.stats().mmioReads()).isEqualTo(1);
+    assertThat(machine.stats().mmioWrites()).isEqualTo(1);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"0000:00:01.0", "0000:01:00.0", "0000:40:01.0"})
+  void noDeviceIsPluggedWhereAPortIs(String port) {
+    assertThatThrownBy(() -> new Peer(port)).isInstanceOf(IllegalArgumentException.class).hasMessageContaining("is a port of the tree");
+  }
+
+  @Test
   void untranslatedRequestsReachPeersByPhysicalAddress() {
     SlotOptions none = SlotOptions.DEFAULT.withTranslation(Translation.NONE);
     Peer a = new Peer("0000:10:00.0", none);
@@ -303,6 +323,19 @@ class PciTreeTest {
     Peer d = new Peer("0000:10:00.1");
     assertThat(machine.addressSpaceFor(a.slot)).isSameAs(machine.addressSpaceFor(b.slot)).isNotSameAs(machine.addressSpaceFor(c.slot));
     assertThat(machine.addressSpaceFor(d.slot)).isSameAs(machine.addressSpaceFor(c.slot));
+  }
+
+  @Test
+  void devicesOfOneBusBelowAPortAreOneGroupSinceNothingStandsBetweenThem() {
+    Peer a = new Peer("0000:10:00.0");
+    Peer b = new Peer("0000:10:01.0");
+    assertThat(a.write(b.slot.bar(2).busAddress(), 7)).isEqualTo(BusMaster.OK);
+    assertThat(machine.peerBytes(a.slot)).as("past translation").isEqualTo(new PeerBytes(8, 0));
+    assertThat(machine.addressSpaceFor(a.slot)).isSameAs(machine.addressSpaceFor(b.slot));
+    Peer c = new Peer("0000:00:03.0");
+    Peer d = new Peer("0000:00:04.0");
+    assertThat(c.write(d.slot.bar(2).busAddress(), 7)).isEqualTo(BusMaster.UNSUPPORTED_REQUEST);
+    assertThat(machine.addressSpaceFor(c.slot)).as("the host bridge stands between them").isNotSameAs(machine.addressSpaceFor(d.slot));
   }
 
   @Test
@@ -346,6 +379,21 @@ class PciTreeTest {
     assertThat(machine.memory().regionOf(a.slot.bar(2).phys(), 4096)).isSameAs(region);
     a.slot.withdraw(region);
     assertThat(machine.memory().regionOf(a.slot.bar(2).phys(), 4096).kind()).isEqualTo(MemoryKind.ABSENT);
+  }
+
+  @Test
+  void whatADevicePublishedIsRevokedAlsoIfItsModelFailsToClose() {
+    TestDevice broken =
+        new TestDevice(List.of(new BarSpec(Bar.Kind.MEMORY, BAR_BYTES)), arena.allocate(BAR_BYTES, 4096)) {
+          @Override
+          public void close() {
+            throw new IllegalStateException("broken model");
+          }
+        };
+    DeviceSlot slot = machine.plug(new DeviceAddress("0000:03:00.0"), broken, SlotOptions.DEFAULT);
+    MemoryRegion region = slot.publish(0, 0, 4096);
+    assertThatThrownBy(() -> machine.unplug(slot.address())).hasMessage("broken model");
+    assertThat(Objects.requireNonNull(region.peer()).isRevoked()).isTrue();
   }
 
   @Test

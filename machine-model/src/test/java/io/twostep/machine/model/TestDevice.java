@@ -15,6 +15,7 @@ public class TestDevice implements DeviceModel {
   public IntPredicate work = budget -> false;
   public int resets;
   public boolean closed;
+  public int closes;
   private final List<BarSpec> bars;
   private final MemorySegment barMemory;
 
@@ -79,5 +80,6 @@ public class TestDevice implements DeviceModel {
   @Override
   public void close() {
     closed = true;
+    closes++;
   }
 }

@@ -8,8 +8,8 @@ import io.twostep.machine.model.memory.ModelMemory;
  * Read AMD version 1 host tables.
  *
  * <pre>
- *   63 62 61 60 59 58:52  51 ........ 12  11:9       8:7 6 5:1 0
- *   -  IW IR FC U  reserved address       next level ign D ign PR
+ *   63 62 61 60 59 58:52  51 ........ 12  11:9       8:7 6 5 4:1 0
+ *   -  IW IR FC U  reserved address       next level ign D A ign PR
  * </pre>
  *
  * <p>Next level 0 is a leaf of the item's own size, 7 a leaf whose size is written in the low ones of its address: 2^(13 + ones). Any other value n points
@@ -17,6 +17,7 @@ import io.twostep.machine.model.memory.ModelMemory;
  */
 final class AmdV1Walker extends TableWalker {
   private static final long PRESENT = 1;
+  private static final long ACCESSED = 1 << 5;
   private static final long DIRTY = 1 << 6;
   private static final int NEXT_SHIFT = 9;
   private static final int NEXT_MASK = 7;
@@ -93,11 +94,12 @@ final class AmdV1Walker extends TableWalker {
 
   @Override
   boolean needsMark(long item, boolean write) {
-    return write && (item & DIRTY) == 0;
+    long wanted = write ? ACCESSED | DIRTY : ACCESSED;
+    return (item & wanted) != wanted;
   }
 
   @Override
   boolean mark(Walk leaf, boolean written) {
-    return !written || replaceItem(leaf, leaf.item | DIRTY);
+    return replaceItem(leaf, leaf.item | ACCESSED | (written ? DIRTY : 0));
   }
 }

@@ -26,11 +26,16 @@ final class History {
 
   private int entries;
 
-  /** Remember the leaf of a walk, {@link Walk#MARKED} or 0, and its tables. */
+  /** Remember the leaf of a walk, if it found one, {@link Walk#MARKED} or 0, and its tables. */
   void remember(long iova, Walk walk, int topLevel, int marked) {
     if (walk.cause == null) {
       add(leaves, walk.shift, iova >>> walk.shift, walk.leafPhys | walk.access | marked);
     }
+    rememberTables(iova, walk, topLevel);
+  }
+
+  /** Remember the tables of a walk, but for one at {@code topLevel}: caches keep them whatever is found in the last. */
+  void rememberTables(long iova, Walk walk, int topLevel) {
     for (int level = walk.lastLevel; level < topLevel && level <= walk.firstLevel; level++) {
       if (walk.tables[level] == 0) {
         continue;
@@ -67,10 +72,26 @@ final class History {
     return n;
   }
 
-  /** Forget leaves that touch the range, last inclusive, and table pointers too if {@code withTables}. */
+  /**
+   * Forget of leaves what lies in the range, last inclusive, whole pages, and table pointers that touch it too if {@code withTables}. The rest of a leaf stays, in pieces: hardware may cache a large leaf so, and
+   * who invalidates a part of it has not asked for the rest.
+   */
   void forget(long firstIova, long lastIova, boolean withTables) {
+    long firstPage = firstIova & -(1L << TableWalker.PAGE_SHIFT);
+    long lastByte = lastIova | ((1L << TableWalker.PAGE_SHIFT) - 1);
     for (int shift = TableWalker.PAGE_SHIFT; shift < 64; shift++) {
-      forget(leaves[shift], firstIova >>> shift, lastIova >>> shift);
+      Map<Long, long[]> map = leaves[shift];
+      long first = firstPage >>> shift;
+      long last = lastByte >>> shift;
+      long[] cutBefore = map == null ? null : map.get(first);
+      long[] cutAfter = map == null ? null : map.get(last);
+      forget(map, first, last);
+      if (cutBefore != null) {
+        keepPieces(first << shift, firstPage, first << shift, cutBefore);
+      }
+      if (cutAfter != null) {
+        keepPieces(lastByte + 1, (last + 1) << shift, last << shift, cutAfter);
+      }
     }
     if (withTables) {
       for (int level = 0; level < tables.length; level++) {
@@ -105,6 +126,17 @@ final class History {
         entries -= entry.getValue().length;
         all.remove();
       }
+    }
+  }
+
+  /** Keep what the answers of a leaf say about its bytes from {@code from} to {@code end}, exclusive, in naturally aligned pieces. */
+  private void keepPieces(long from, long end, long leaf, long[] answers) {
+    for (long at = from; at != end; ) {
+      int shift = Math.min(Long.numberOfTrailingZeros(at), 63 - Long.numberOfLeadingZeros(end - at));
+      for (long answer : answers) {
+        add(leaves, shift, at >>> shift, answer + (at - leaf));
+      }
+      at += 1L << shift;
     }
   }
 

@@ -178,6 +178,7 @@ public final class ModelIommu implements TableWalkingIommu {
     }
     lock.enter();
     try {
+      memory.requireOpen();
       publishes++;
       TableWalker reader = walker;
       if (reader != null) {
@@ -215,6 +216,9 @@ public final class ModelIommu implements TableWalkingIommu {
     }
     lock.enter();
     try {
+      if (memory.isClosed()) {
+        return; // closed by another thread since
+      }
       invalidations++;
       simulatedNanos += cost.invalidationNanos();
       dropCached(firstIova, lastIova, tablesChanged);
@@ -254,6 +258,7 @@ public final class ModelIommu implements TableWalkingIommu {
         rememberScan(reader, page << PAGE_SHIFT);
       } else {
         published.remove(page, end);
+        rememberTables(scan, page << PAGE_SHIFT);
       }
       page = end + 1;
     }
@@ -284,6 +289,13 @@ public final class ModelIommu implements TableWalkingIommu {
   private void rememberScan(TableWalker reader, long iova) {
     if (mode == IotlbMode.ADVERSARIAL) {
       history.remember(iova, scan, levels - 1, marked(reader, scan));
+    }
+  }
+
+  /** Keep the way to a hole, as hardware may; a table that could not be read is none. */
+  private void rememberTables(Walk way, long iova) {
+    if (mode == IotlbMode.ADVERSARIAL && way.cause != Cause.BEYOND_WIDTH && way.cause != Cause.MALFORMED_TABLE) {
+      history.rememberTables(iova, way, levels - 1);
     }
   }
 
@@ -320,7 +332,6 @@ public final class ModelIommu implements TableWalkingIommu {
   }
 
   private long miss(long iova, boolean write, int wanted, DeviceAddress device) {
-    misses++;
     if (Long.compareUnsigned(iova, highestIova) > 0) {
       return refuse(iova, write, device, Cause.BEYOND_WIDTH);
     }
@@ -335,15 +346,14 @@ public final class ModelIommu implements TableWalkingIommu {
         return answerFromHistory(reader, candidates[pick], iova, write, wanted, device);
       }
     }
+    misses++;
     long before = walk.tableReads;
     Cause cause = walkAndMark(reader, iova, write, wanted);
     simulatedNanos += cost.missNanos() + (walk.tableReads - before) * cost.tableReadNanos();
     if (cause != null) {
+      unpublished += cause == Cause.NOT_PUBLISHED ? 1 : 0;
+      rememberTables(walk, iova);
       return refuse(iova, write, device, cause);
-    }
-    if (!published.contains(iova >>> PAGE_SHIFT)) {
-      unpublished++;
-      return refuse(iova, write, device, Cause.NOT_PUBLISHED);
     }
     long phys = walk.leafPhys + (iova & ((1L << walk.shift) - 1));
     cache(reader, iova, phys);
@@ -351,6 +361,7 @@ public final class ModelIommu implements TableWalkingIommu {
   }
 
   private @Nullable Cause walkAndMark(TableWalker reader, long iova, boolean write, int wanted) {
+    boolean known = published.contains(iova >>> PAGE_SHIFT);
     while (true) {
       if (!walkForDevice(reader, iova)) {
         return walk.cause;
@@ -358,10 +369,30 @@ public final class ModelIommu implements TableWalkingIommu {
       if ((walk.access & wanted) == 0) {
         return Cause.PERMISSION;
       }
-      if (!trackDirty || !reader.needsMark(walk.item, write) || !published.contains(iova >>> PAGE_SHIFT) || reader.mark(walk, write)) {
+      boolean stale = (!known || mode == IotlbMode.ADVERSARIAL) && fromStaleTable(reader, iova);
+      if (!known && !stale) {
+        return Cause.NOT_PUBLISHED;
+      }
+      if (trackDirty) {
+        reader.markPointers(walk, iova);
+      }
+      if (!trackDirty || !reader.needsMark(walk.item, write) || reader.mark(walk, write)) {
+        staleAnswers += stale && mode == IotlbMode.ADVERSARIAL ? 1 : 0;
         return null;
       }
     }
+  }
+
+  /**
+   * Tell whether the walk began at a cached pointer to a table that {@code iova} no longer leads to. Hardware knows nothing of publications: what such a table holds, it uses.
+   */
+  private boolean fromStaleTable(TableWalker reader, long iova) {
+    int first = walk.firstLevel;
+    if (first >= levels - 1) {
+      return false;
+    }
+    reader.walk(rootPhys, levels, iova, scan);
+    return scan.cause == Cause.BEYOND_WIDTH || scan.lastLevel > first || scan.tables[first] != walk.tables[first];
   }
 
   private boolean walkForDevice(TableWalker reader, long iova) {
@@ -433,6 +464,11 @@ public final class ModelIommu implements TableWalkingIommu {
   /** Return simulated nanoseconds spent so far; the caller holds the machine's lock. */
   public long simulatedNanos() {
     return simulatedNanos;
+  }
+
+  /** Return how many items walks for devices read of tables in frames that no block owned; the caller holds the machine's lock. */
+  public long strayTableReads() {
+    return walk.strays;
   }
 
   /** Return the counters. */

@@ -84,6 +84,9 @@ abstract sealed class TableWalker permits VtdSecondStageWalker, AmdV1Walker {
   /** Set the accessed and dirty bits of the leaf last found; returns false if its item changed meanwhile. */
   abstract boolean mark(Walk leaf, boolean written);
 
+  /** Set the accessed bits of the pointers that a walk followed, where the format has any. */
+  void markPointers(Walk way, long iova) {}
+
   /** Tell whether a leaf needs {@link #mark} before an access. */
   abstract boolean needsMark(long item, boolean write);
 
@@ -98,14 +101,27 @@ abstract sealed class TableWalker permits VtdSecondStageWalker, AmdV1Walker {
   /** Read the item for {@code iova}; fails, with the item 0, for a table outside RAM. */
   final boolean readItem(long tablePhys, int level, long iova, Walk out) {
     long itemPhys = tablePhys + (((iova >>> levelShift(level)) & 511) << 3);
-    long offset = memory.offsetOf(itemPhys);
     out.itemPhys = itemPhys;
-    if (offset < 0) {
+    if (!memory.layout().holds(itemPhys)) {
       out.item = 0;
       return false;
     }
+    long offset = memory.locate(itemPhys);
+    if (offset < 0) {
+      out.strays++;
+      offset = ~offset;
+    }
     out.item = (long) ITEMS.getAcquire(storage, offset);
     return true;
+  }
+
+  /** Set bits of the item for {@code iova} in a table, unless it has them or is not present, which has one of {@code present}. */
+  final void setBits(long tablePhys, int level, long iova, long bits, long present) {
+    long offset = memory.offsetOf(tablePhys + (((iova >>> levelShift(level)) & 511) << 3));
+    long item;
+    do {
+      item = (long) ITEMS.getAcquire(storage, offset);
+    } while ((item & bits) != bits && (item & present) != 0 && !ITEMS.compareAndSet(storage, offset, item, item | bits));
   }
 
   final boolean replaceItem(Walk leaf, long item) {

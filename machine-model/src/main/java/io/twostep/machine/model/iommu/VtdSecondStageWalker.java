@@ -12,7 +12,8 @@ import io.twostep.machine.model.memory.ModelMemory;
  *   sw  0     sw   address        SNP sw D A PS reserved W R
  * </pre>
  *
- * <p>An item with neither R nor W is not present. PS makes a leaf of a level-1 or level-2 item; SNP is for leaves only.
+ * <p>An item with neither R nor W is not present. PS makes a leaf of a level-1 or level-2 item; SNP is for leaves only, D is set in leaves, and A in all
+ * items that an access came by.
  */
 final class VtdSecondStageWalker extends TableWalker {
   private static final long READ = 1;
@@ -68,6 +69,13 @@ final class VtdSecondStageWalker extends TableWalker {
   @Override
   boolean isLeaf(long item) {
     return (item & (READ | WRITE)) != 0 && (item & RESERVED) == 0 && !beyondPhys(item);
+  }
+
+  @Override
+  void markPointers(Walk way, long iova) {
+    for (int level = way.firstLevel; level > way.lastLevel; level--) {
+      setBits(way.tables[level], level, iova, ACCESSED, READ | WRITE);
+    }
   }
 
   @Override

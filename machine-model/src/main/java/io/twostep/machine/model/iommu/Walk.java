@@ -48,6 +48,9 @@ final class Walk {
   /** Tables read by all walks through this object. */
   long tableReads;
 
+  /** Those among them that lay in frames no block owned. */
+  long strays;
+
   boolean found(long phys, int leafShift, int permissions) {
     leafPhys = phys;
     shift = leafShift;

@@ -87,7 +87,7 @@ public final class CacheView {
   }
 
   synchronized void clean(long phys, long length) {
-    if (!active) {
+    if (!active || length == 0) {
       return;
     }
     for (long line = phys & -LINE; line < phys + length; ) {
@@ -110,7 +110,7 @@ public final class CacheView {
   }
 
   synchronized void invalidate(long phys, long length) {
-    if (!active) {
+    if (!active || length == 0) {
       return;
     }
     for (long line = phys & -LINE; line < phys + length; ) {

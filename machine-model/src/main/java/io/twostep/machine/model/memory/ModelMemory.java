@@ -210,9 +210,9 @@ public final class ModelMemory implements PhysicalMemory {
       return bar;
     }
     requireRam(phys, length);
-    long offset = offset(phys);
+    long offset = writable(phys);
     for (long at = FRAME - (phys & (FRAME - 1)); at < length; at += FRAME) {
-      if (offset(phys + at) != offset + at) {
+      if (writable(phys + at) != offset + at) {
         throw new IllegalArgumentException(range(phys, length) + " is not contiguous for the CPU: it is scattered; use read and write");
       }
     }
@@ -247,7 +247,7 @@ public final class ModelMemory implements PhysicalMemory {
       if (read) {
         MemorySegment.copy(all, offset(at), other, offset + done, piece);
       } else {
-        MemorySegment.copy(other, offset + done, all, offset(at), piece);
+        MemorySegment.copy(other, offset + done, all, writable(at), piece);
       }
       done += piece;
     }
@@ -316,7 +316,17 @@ public final class ModelMemory implements PhysicalMemory {
     return page >= 0 ? (page << SHIFT) | inFrame : ~((~page << SHIFT) | inFrame);
   }
 
-  /** Note that a device wrote to a frame that nobody owns. */
+  /** Return where the byte at {@code phys}, which is RAM, is stored, for somebody who may write there whoever owns the frame. */
+  private long writable(long phys) {
+    long stored = locate(phys);
+    if (stored >= 0) {
+      return stored;
+    }
+    strayWrite(phys);
+    return ~stored;
+  }
+
+  /** Note that somebody wrote to a frame that nobody owns, so that its next owner finds zeros. */
   public synchronized void strayWrite(long phys) {
     storage.touch(offset(phys) >>> SHIFT);
   }

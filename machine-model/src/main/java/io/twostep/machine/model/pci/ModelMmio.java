@@ -48,7 +48,8 @@ final class ModelMmio implements Mmio {
     requireAccess(offset, width);
     lock.enter();
     try {
-      return slot.answersRead(bar) ? registers.read(bar, offset, width) : -1L;
+      slot.countMmioRead();
+      return answer(offset, width);
     } finally {
       lock.exit();
     }
@@ -58,11 +59,22 @@ final class ModelMmio implements Mmio {
     requireAccess(offset, width);
     lock.enter();
     try {
-      if (slot.answersWrite(bar)) {
-        registers.write(bar, offset, width, value);
-      }
+      slot.countMmioWrite();
+      take(offset, width, value);
     } finally {
       lock.exit();
+    }
+  }
+
+  /** Read for whoever asks, aligned and inside; the caller holds the machine's lock. */
+  long answer(long offset, int width) {
+    return slot.answersRead(bar) ? registers.read(bar, offset, width) : -1L;
+  }
+
+  /** Write for whoever asks, aligned and inside; the caller holds the machine's lock. */
+  void take(long offset, int width, long value) {
+    if (slot.answersWrite(bar)) {
+      registers.write(bar, offset, width, value);
     }
   }
 

@@ -196,6 +196,7 @@ public final class ModelSlot implements DeviceSlot, Scheduler.Turn, DeviceModel.
       long master = ConfigRegisters.MASTER_ENABLE;
       config.set(ConfigRegisters.COMMAND, 2, enabled ? command | master : command & ~master);
       decode();
+      signalling();
     } finally {
       lock.exit();
     }
@@ -219,6 +220,7 @@ public final class ModelSlot implements DeviceSlot, Scheduler.Turn, DeviceModel.
     config.set(ConfigRegisters.COMMAND, 2, ConfigRegisters.MEMORY_ENABLE);
     bars.restore(config);
     decode();
+    signalling();
     model.reset();
   }
 
@@ -268,7 +270,14 @@ public final class ModelSlot implements DeviceSlot, Scheduler.Turn, DeviceModel.
 
   @Override
   public void wakeAfter(long delayNanos) {
-    host.scheduler().wakeAfter(delayNanos, this);
+    lock.enter();
+    try {
+      if (present) {
+        host.scheduler().wakeAfter(delayNanos, this);
+      }
+    } finally {
+      lock.exit();
+    }
   }
 
   @Override
@@ -286,12 +295,12 @@ public final class ModelSlot implements DeviceSlot, Scheduler.Turn, DeviceModel.
     return traffic;
   }
 
-  /** Return register accesses so far; read it under the machine's lock. */
+  /** Return the CPU's register accesses so far; read it under the machine's lock. */
   public long mmioReads() {
     return mmioReads;
   }
 
-  /** Return register accesses so far; read it under the machine's lock. */
+  /** Return the CPU's register accesses so far; read it under the machine's lock. */
   public long mmioWrites() {
     return mmioWrites;
   }
@@ -336,13 +345,19 @@ public final class ModelSlot implements DeviceSlot, Scheduler.Turn, DeviceModel.
     return mastering;
   }
 
-  boolean answersRead(int bar) {
+  void countMmioRead() {
     mmioReads++;
+  }
+
+  void countMmioWrite() {
+    mmioWrites++;
+  }
+
+  boolean answersRead(int bar) {
     return decodes[bar] && !host.fails().test(FailNth.Kind.MMIO_READ);
   }
 
   boolean answersWrite(int bar) {
-    mmioWrites++;
     return decodes[bar] && !host.fails().test(FailNth.Kind.MMIO_WRITE);
   }
 
@@ -359,9 +374,10 @@ public final class ModelSlot implements DeviceSlot, Scheduler.Turn, DeviceModel.
     }
   }
 
+  /** Work out whether vectors may signal; with MSI-X an interrupt is a write to memory, which only a bus master makes. */
   private void signalling() {
     long control = config.get(Capabilities.MSIX_CONTROL, 2);
-    boolean on = (control & Capabilities.MSIX_ENABLE) != 0 && (control & Capabilities.MSIX_FUNCTION_MASK) == 0;
+    boolean on = mastering && (control & Capabilities.MSIX_ENABLE) != 0 && (control & Capabilities.MSIX_FUNCTION_MASK) == 0;
     interrupts.open(bars.ownIndex() < 0 || on);
   }
 

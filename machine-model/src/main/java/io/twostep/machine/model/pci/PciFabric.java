@@ -44,16 +44,19 @@ public final class PciFabric implements Topology {
 
   /** Return the port whose bus a device is on. */
   PciPort above(PciAddress place) {
+    String name = "%04x:%02x:%02x.%x".formatted(place.domain(), place.bus(), place.device(), place.function());
     PciPort nearest = null;
     for (PciPort port : ports) {
+      if (port.name.equals(name)) {
+        throw new IllegalArgumentException(name + " is a port of the tree; plug the device on the bus below it or at a free address");
+      }
       if (port.holds(place.domain(), place.bus()) && (nearest == null || port.depth() > nearest.depth())) {
         nearest = port;
       }
     }
     if (nearest == null || nearest.firstBus != place.bus() || nearest.kind == Kind.UPSTREAM_PORT) {
       throw new IllegalArgumentException(
-          "%04x:%02x:%02x.%x: no host bridge, root port or downstream port of the tree has bus %02x just below it; plug the device where one has"
-              .formatted(place.domain(), place.bus(), place.device(), place.function(), place.bus()));
+          "%s: no host bridge, root port or downstream port of the tree has bus %02x just below it; plug the device where one has".formatted(name, place.bus()));
     }
     return nearest;
   }
@@ -61,12 +64,15 @@ public final class PciFabric implements Topology {
   /**
    * Return the name of the group of a device: the smallest part of the tree whose devices can reach each other past translation.
    *
-   * <p>A switch with a downstream port that does not isolate is one group with all below it, since that port's devices reach the others. Functions of one device are one group.
+   * <p>A switch with a downstream port that does not isolate is one group with all below it, since that port's devices reach the others. So is what shares a bus below a port; on a host bridge's bus, which
+   * carries nothing between devices, the functions of one device are one group.
    */
   public String group(DeviceAddress address) {
     PciAddress place = PciAddress.of(address);
-    String group = "%04x:%02x:%02x".formatted(place.domain(), place.bus(), place.device());
-    for (PciPort port = above(place); port != null; port = port.parent) {
+    PciPort above = above(place);
+    String bus = "%04x:%02x".formatted(place.domain(), place.bus());
+    String group = above.kind == Kind.HOST_BRIDGE ? "%s:%02x".formatted(bus, place.device()) : bus;
+    for (PciPort port = above; port != null; port = port.parent) {
       if (port.kind == Kind.UPSTREAM_PORT && !isolatesAll(port)) {
         group = port.name;
       }

@@ -90,16 +90,16 @@ final class PeerPath {
     for (long done = 0; done < length; ) {
       if (((at + done) & 7) == 0 && length - done >= 8) {
         if (write) {
-          mmio.write64(at + done, buffer.get(LONG, offset + done));
+          mmio.take(at + done, 8, buffer.get(LONG, offset + done));
         } else {
-          buffer.set(LONG, offset + done, mmio.read64(at + done));
+          buffer.set(LONG, offset + done, mmio.answer(at + done, 8));
         }
         done += 8;
       } else {
         if (write) {
-          mmio.write32(at + done, buffer.get(INT, offset + done));
+          mmio.take(at + done, 4, buffer.get(INT, offset + done) & 0xffff_ffffL);
         } else {
-          buffer.set(INT, offset + done, mmio.read32(at + done));
+          buffer.set(INT, offset + done, (int) mmio.answer(at + done, 4));
         }
         done += 4;
       }

@@ -76,18 +76,18 @@ public final class Scheduler implements Timers {
 
   @Override
   public Timer schedule(long delayNanos, Runnable task) {
-    return schedule(delayNanos, task, false);
+    return schedule(delayNanos, task, null);
   }
 
   /** Wake a model some time from now; the caller holds the lock. */
   public void wakeAfter(long delayNanos, Turn turn) {
-    schedule(delayNanos, () -> wake(turn), true);
+    schedule(delayNanos, () -> wake(turn), turn);
   }
 
-  private Task schedule(long delayNanos, Runnable work, boolean locked) {
+  private Task schedule(long delayNanos, Runnable work, @Nullable Turn woken) {
     lock.enter();
     try {
-      Task task = new Task(this, nanoTime() + Math.max(0, delayNanos), sequence++, work, locked);
+      Task task = new Task(this, nanoTime() + Math.max(0, delayNanos), sequence++, work, woken);
       timers.add(task);
       return task;
     } finally {
@@ -102,9 +102,10 @@ public final class Scheduler implements Timers {
     }
   }
 
-  /** Give a model no more turns; the caller holds the lock. */
+  /** Give a model no more turns, those of {@link #wakeAfter} included; the caller holds the lock. */
   public void forget(Turn turn) {
     awake.remove(turn);
+    timers.removeIf(task -> task.woken == turn);
     round.replaceAll(t -> t == turn ? NOBODY : t);
   }
 
@@ -115,12 +116,14 @@ public final class Scheduler implements Timers {
       return;
     }
     Task due;
+    long end;
     boolean resting = false;
     try {
       if (stepping) {
         return;
       }
-      due = takeDue();
+      end = sequence;
+      due = takeDue(end);
       if (stepAwake(due) || due != null) {
         idle = 0;
         advance(stepNanos);
@@ -135,7 +138,7 @@ public final class Scheduler implements Timers {
     }
     while (due != null) {
       due.run();
-      due = takeDueLocked();
+      due = takeDueLocked(end);
     }
     interrupts.deliver();
     if (resting && !virtual) {
@@ -202,25 +205,25 @@ public final class Scheduler implements Timers {
     }
   }
 
-  private @Nullable Task takeDueLocked() {
+  private @Nullable Task takeDueLocked(long end) {
     lock.enter();
     try {
-      return takeDue();
+      return takeDue(end);
     } finally {
       lock.exit();
     }
   }
 
-  /** Take the next due task that has to run without the lock, running the others. */
-  private @Nullable Task takeDue() {
+  /** Take the next due task that has to run without the lock, running the others; what was made from {@code end} on waits, or a task that makes itself again would keep a pause from ending. */
+  private @Nullable Task takeDue(long end) {
     while (true) {
       Task next = timers.peek();
-      if (next == null || next.at - nanoTime() > 0) {
+      if (next == null || next.at - nanoTime() > 0 || next.sequence >= end) {
         return null;
       }
       timers.remove();
       next.started = true;
-      if (!next.locked) {
+      if (next.woken == null) {
         return next;
       }
       next.run();
@@ -256,15 +259,18 @@ public final class Scheduler implements Timers {
     final long at;
     final long sequence;
     final Runnable work;
-    final boolean locked;
+
+    /** Whose turn it brings, under the lock; null for what runs without it. */
+    final @Nullable Turn woken;
+
     boolean started;
 
-    Task(Scheduler owner, long at, long sequence, Runnable work, boolean locked) {
+    Task(Scheduler owner, long at, long sequence, Runnable work, @Nullable Turn woken) {
       this.owner = owner;
       this.at = at;
       this.sequence = sequence;
       this.work = work;
-      this.locked = locked;
+      this.woken = woken;
     }
 
     void run() {

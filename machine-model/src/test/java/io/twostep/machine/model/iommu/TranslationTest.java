@@ -187,6 +187,103 @@ class TranslationTest {
   }
 
   @Test
+  void aTablePointerThatStaysCachedLeadsToTheLeavesOfTheDetachedTable() {
+    for (String mode : List.of("normal", "adversarial")) {
+      Fixture f = new Fixture(mode);
+      f.link(IOVA, 0);
+      assertThat(f.read(IOVA)).isZero();
+      f.tables.detachLeafTable(IOVA);
+      f.iommu.invalidate(IOVA, IOVA + (1 << 21) - 1, false);
+      assertThat(f.seen(IOVA)).as("%s: the leaves are in the table yet", mode).contains(0);
+      if (mode.equals("adversarial")) {
+        assertThat(f.machine.stats().staleAnswers()).isPositive();
+      }
+      f.iommu.invalidate(IOVA, IOVA + (1 << 21) - 1, true);
+      assertThat(f.seen(IOVA)).as(mode).containsOnly(-1);
+      assertThat(f.machine.stats().unpublishedFaults()).as(mode).isZero();
+    }
+  }
+
+  @Test
+  void adversarialCachesCountAnswersThroughTablesOfThePastAsStale() {
+    Fixture f = new Fixture("adversarial");
+    f.link(IOVA, 0);
+    MemoryBlock detached = f.tables.detachLeafTable(IOVA);
+    f.tables.map(IOVA, f.frame(1), TestTables.RW);
+    f.iommu.publish(IOVA, IOVA + 4095);
+    f.iommu.invalidate(IOVA, IOVA + 4095, false);
+    detached.segment().setAtIndex(ValueLayout.JAVA_LONG, (IOVA >>> 12) & 511, f.frame(5) | 3);
+    int stale = 0;
+    for (int i = 0; i < TRIES; i++) {
+      stale += f.read(IOVA) == 5 ? 1 : 0;
+    }
+    assertThat(f.machine.stats().staleAnswers()).isPositive().isEqualTo(stale);
+  }
+
+  @Test
+  void aCachedPointerToATableOfTodayShowsNothingUnpublished() {
+    for (String mode : List.of("normal", "adversarial")) {
+      Fixture f = new Fixture(mode);
+      f.link(IOVA, 0);
+      assertThat(f.read(IOVA)).isZero();
+      f.tables.map(IOVA + 4096, f.frame(1), TestTables.RW);
+      assertThat(f.seen(IOVA + 4096)).as(mode).containsOnly(-1);
+      assertThat(f.machine.stats().unpublishedFaults()).as(mode).isEqualTo(TRIES);
+    }
+  }
+
+  @Test
+  void anInvalidationOfTablesThatAreStillInTheTreeDoesNotCoverTheirRemoval() {
+    Fixture f = new Fixture("adversarial");
+    f.link(IOVA, 0);
+    f.tables.unmap(IOVA);
+    f.iommu.invalidate(IOVA, IOVA + (1 << 21) - 1, true);
+    MemoryBlock freed = f.tables.detachLeafTable(IOVA);
+    freed.segment().setAtIndex(ValueLayout.JAVA_LONG, (IOVA >>> 12) & 511, f.frame(5) | 3);
+    assertThat(f.seen(IOVA)).as("the pointer may have been cached between invalidation and removal").contains(5);
+  }
+
+  @Test
+  void refusedAccessesCacheTheTablePointersTheyCameBy() {
+    Fixture f = new Fixture("adversarial");
+    f.link(IOVA, 0);
+    f.tables.unmap(IOVA);
+    f.iommu.invalidateAll();
+    f.iommu.invalidateAll();
+    assertThat(f.read(IOVA)).isEqualTo(-1);
+    MemoryBlock freed = f.tables.detachLeafTable(IOVA);
+    freed.segment().setAtIndex(ValueLayout.JAVA_LONG, (IOVA >>> 12) & 511, f.frame(5) | 3);
+    assertThat(f.seen(IOVA)).contains(5);
+    f.iommu.invalidateAll();
+    assertThat(f.seen(IOVA)).containsOnly(-1);
+  }
+
+  @Test
+  void anInvalidationOfAPartOfALargeLeafLeavesTheRestCached() {
+    Fixture f = new Fixture("adversarial");
+    MemoryBlock large = f.machine.memory().allocate(4 << 20, MemoryPlacement.CONTIGUOUS);
+    for (int page = 0; page < 512; page++) {
+      large.segment().set(ValueLayout.JAVA_LONG, page * 4096L, page);
+    }
+    f.tables.map(IOVA, large.phys(0), 21, TestTables.RW);
+    f.iommu.publish(IOVA, IOVA + (1 << 21) - 1);
+    f.tables.unmap(IOVA, 21);
+    f.iommu.invalidate(IOVA + 7 * 4096, IOVA + 9 * 4096 - 1, true);
+    for (int page = 0; page < 16; page++) {
+      List<Integer> seen = f.seen(IOVA + page * 4096L);
+      if (page == 7 || page == 8) {
+        assertThat(seen).containsOnly(-1);
+      } else {
+        assertThat(seen).as("page %d", page).contains(page);
+      }
+    }
+    f.iommu.invalidate(IOVA, IOVA + (1 << 21) - 1, false);
+    for (int page = 0; page < 512; page++) {
+      assertThat(f.read(IOVA + page * 4096L)).isEqualTo(-1);
+    }
+  }
+
+  @Test
   void largeLeavesTranslateEveryPageAndAreCachedOnce() {
     Fixture f = new Fixture("normal");
     MemoryBlock large = f.machine.memory().allocate(4 << 20, MemoryPlacement.CONTIGUOUS);
@@ -220,6 +317,28 @@ class TranslationTest {
     f.iommu.invalidate(IOVA, IOVA + 4095, false);
     f.write(IOVA);
     assertThat(f.tables.item(IOVA, 0) & 0x300).isEqualTo(0x300);
+  }
+
+  @Test
+  void trackingSetsTheAccessedBitsThatTheFormatHas() {
+    for (String mode : List.of("off", "normal", "adversarial")) {
+      Fixture vtd = new Fixture(mode);
+      vtd.link(IOVA, 0);
+      vtd.read(IOVA);
+      assertThat(vtd.tables.item(IOVA, 0) & 0x100).as("%s: nobody tracks", mode).isZero();
+      vtd.iommu.trackDirty(true);
+      vtd.iommu.invalidateAll();
+      vtd.seen(IOVA);
+      for (int level = 0; level < 4; level++) {
+        assertThat(vtd.tables.item(IOVA, level) & 0x300).as("%s: level %d of VT-d, pointers too", mode, level).isEqualTo(0x100);
+      }
+      Fixture amd = new Fixture(mode, TableFormat.AMD_V1);
+      amd.link(IOVA, 0);
+      amd.iommu.trackDirty(true);
+      amd.iommu.invalidateAll();
+      amd.seen(IOVA);
+      assertThat(amd.tables.item(IOVA, 0) & 0x60).as("%s: AMD", mode).isEqualTo(0x20);
+    }
   }
 
   @Test
@@ -342,6 +461,38 @@ class TranslationTest {
     assertThatThrownBy(() -> f.iommu.invalidate(IOVA, IOVA + 4095, false))
         .isInstanceOfSatisfying(DmaMappingException.class, e -> assertThat(e.reason()).isEqualTo(Reason.QUARANTINED));
     assertThat(f.read(IOVA)).as("still cached").isZero();
+  }
+
+  @Test
+  void everyAccessIsEitherAnsweredByACacheOrWalks() {
+    for (String mode : List.of("off", "normal", "adversarial")) {
+      Fixture f = new Fixture(mode);
+      f.link(IOVA, 0);
+      assertThat(f.seen(IOVA)).containsOnly(0);
+      f.read(IOVA + 4096);
+      assertThat(f.machine.stats().iotlbHits() + f.machine.stats().iotlbMisses()).as(mode).isEqualTo(TRIES + 1);
+      f.read(1L << 60);
+      f.iommu.clearRoot();
+      f.read(IOVA);
+      assertThat(f.machine.stats().iotlbHits() + f.machine.stats().iotlbMisses()).as("%s: nothing to walk", mode).isEqualTo(TRIES + 1);
+    }
+  }
+
+  @Test
+  void walksThroughTablesThatNobodyOwnsAreStrays() {
+    for (String format : List.of(TableFormat.VTD_SECOND_STAGE, TableFormat.AMD_V1)) {
+      Fixture f = new Fixture("normal", format);
+      f.link(IOVA, 0);
+      assertThat(f.read(IOVA)).isZero();
+      f.tables.unmap(IOVA);
+      MemoryBlock table = f.tables.detachLeafTable(IOVA);
+      f.iommu.invalidate(IOVA, IOVA + 4095, false);
+      assertThat(f.read(IOVA)).isEqualTo(-1);
+      assertThat(f.machine.stats().strayAccesses()).as(format).isZero();
+      table.close();
+      assertThat(f.read(IOVA)).as("refused, as an unmapped address should be").isEqualTo(-1);
+      assertThat(f.machine.stats().strayAccesses()).as("%s: the table was read after it was freed", format).isEqualTo(1);
+    }
   }
 
   @Test

@@ -221,9 +221,12 @@ class WalkerTest {
     TableWalker amd = amd(39);
     item(3, 0, 0x100001L | (3L << 61));
     assertThat(amd.walkFrom(table(3), 0, RW, 0, walk)).isTrue();
+    assertThat(amd.needsMark(walk.item, false)).isTrue();
+    assertThat(amd.mark(walk, false)).isTrue();
+    assertThat(item(3, 0)).isEqualTo(0x100021L | (3L << 61));
     assertThat(amd.needsMark(walk.item, false)).isFalse();
     assertThat(amd.mark(walk, true)).isTrue();
-    assertThat(item(3, 0)).isEqualTo(0x100041L | (3L << 61));
+    assertThat(item(3, 0)).isEqualTo(0x100061L | (3L << 61));
   }
 
   private void assertCause(TableWalker walker, int levels, long item, Cause cause, String what) {

@@ -56,6 +56,15 @@ class CacheViewTest {
   }
 
   @Test
+  void aRangeOfNoBytesHasNoLine() {
+    cpu(100, 5);
+    memory.cleanCache(block.phys(100), 0);
+    assertThat(device(100)).as("not written back").isZero();
+    memory.invalidateCache(block.phys(100), 0);
+    assertThat(cpu(100)).as("not dropped").isEqualTo((byte) 5);
+  }
+
+  @Test
   void cleaningALineWithForeignDirtyBytesOverwritesWhatTheDeviceWrote() {
     deviceWrite(0, 5);
     cpu(63, 9);

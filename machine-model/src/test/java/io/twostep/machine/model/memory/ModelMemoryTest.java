@@ -58,6 +58,20 @@ class ModelMemoryTest {
   }
 
   @Test
+  void whatTheCpuWritesToFramesNobodyOwnsIsNotSeenByTheirNextOwner() {
+    ModelMemory small = memory(1L << 20);
+    MemoryBlock fresh = small.allocate(2 * 4096, MemoryPlacement.CONTIGUOUS);
+    long phys = fresh.phys(0);
+    fresh.close();
+    MemorySegment ones = MemorySegment.ofArray(new byte[1 << 20]).fill((byte) 1);
+    small.write(small.lowestAddress(), ones, 0, 1 << 20);
+    small.segment(phys, 4096).fill((byte) 2);
+    MemoryBlock all = small.allocate(1 << 20, MemoryPlacement.CONTIGUOUS);
+    assertThat(all.segment().mismatch(MemorySegment.ofArray(new byte[1 << 20]))).isEqualTo(-1);
+    small.close();
+  }
+
+  @Test
   void cpuSeesScatteredFramesAsOneSegmentAndPhysicalAddressesFindTheSameBytes() {
     MemoryBlock block = memory.allocate(300 * 4096 + 17, MemoryPlacement.SCATTERED);
     for (long i = 0; i < block.length(); i++) {

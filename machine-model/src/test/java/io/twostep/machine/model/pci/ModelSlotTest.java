@@ -58,6 +58,7 @@ class ModelSlotTest {
   @Test
   void capabilitiesLeadToMsixWithItsTableInABarOfItsOwn() {
     DeviceSlot slot = machine.plug(Machines.FIRST, device, IDENTITY);
+    slot.busMaster(true);
     assertThat(slot.config().read(6, 2) & 0x10).as("has capabilities").isEqualTo(0x10);
     int express = (int) slot.config().read(0x34, 1);
     assertThat(slot.config().read(express, 1)).isEqualTo(0x10);
@@ -194,6 +195,26 @@ class ModelSlotTest {
   }
 
   @Test
+  void aMessageSignalledInterruptWaitsUntilTheDeviceMayMasterTheBus() {
+    DeviceSlot slot = machine.plug(Machines.FIRST, device, IDENTITY);
+    List<String> calls = new ArrayList<>();
+    slot.interrupts().enable(0, () -> calls.add("interrupt"));
+    device.signals.interrupt(0);
+    machine.timers().pause();
+    assertThat(calls).as("it is a write, like any other").isEmpty();
+    slot.busMaster(true);
+    machine.timers().pause();
+    assertThat(calls).hasSize(1);
+    slot.config().write(4, 2, 2);
+    device.signals.interrupt(0);
+    machine.timers().pause();
+    assertThat(calls).hasSize(1);
+    slot.config().write(4, 2, 6);
+    machine.timers().pause();
+    assertThat(calls).hasSize(2);
+  }
+
+  @Test
   void aResetForgetsEverythingButThePlaceOfTheBars() {
     DeviceSlot slot = machine.plug(Machines.FIRST, device, IDENTITY);
     slot.busMaster(true);
@@ -216,9 +237,34 @@ class ModelSlotTest {
     assertThat(slot.config().read(0x10, 4)).isEqualTo(busAddress);
     assertThat(slot.mmio(0).read64(0)).isZero();
     assertThat(device.bus.read(0x10_0000, word, 0, 8)).isEqualTo(BusMaster.NOT_MASTER);
+    slot.busMaster(true);
     device.signals.interrupt(0);
     machine.timers().pause();
     assertThat(calls).as("handlers are the host's and stay").containsExactly("interrupt");
+  }
+
+  @Test
+  void aResetForgetsTheTurnsThatTheModelAskedForLater() {
+    DeviceSlot slot = machine.plug(Machines.FIRST, device, IDENTITY);
+    List<String> calls = new ArrayList<>();
+    device.work =
+        budget -> {
+          calls.add("step");
+          return false;
+        };
+    machine.timers().schedule(3_000_000, () -> calls.add("timer"));
+    device.signals.wakeAfter(1_000_000);
+    slot.reset();
+    device.signals.wakeAfter(2_000_000);
+    while (!calls.contains("timer")) {
+      machine.timers().pause();
+    }
+    assertThat(calls).containsExactly("step", "timer");
+    device.signals.wakeAfter(1L << 60);
+    machine.unplug(Machines.FIRST);
+    device.signals.wakeAfter(1L << 60);
+    machine.timers().pause();
+    assertThat(machine.timers().nanoTime()).as("nothing is left to jump to").isLessThan(1L << 59);
   }
 
   @Test

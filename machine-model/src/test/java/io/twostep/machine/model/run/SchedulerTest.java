@@ -99,6 +99,26 @@ class SchedulerTest {
   }
 
   @Test
+  void aTimerThatIsSetAgainAtOnceRunsOncePerPause() {
+    int[] runs = new int[1];
+    Runnable[] again = new Runnable[1];
+    again[0] =
+        () -> {
+          if (++runs[0] == 1_000) {
+            throw new AssertionError("a pause that does not end");
+          }
+          scheduler.schedule(0, again[0]);
+        };
+    scheduler.schedule(0, again[0]);
+    scheduler.schedule(0, () -> log.add("other"));
+    scheduler.pause();
+    assertThat(runs[0]).isEqualTo(1);
+    assertThat(log).containsExactly("other");
+    scheduler.pause();
+    assertThat(runs[0]).isEqualTo(2);
+  }
+
+  @Test
   void aTimerCannotBeCancelledFromWithinItself() {
     Timer[] self = new Timer[1];
     boolean[] cancelled = {true};
