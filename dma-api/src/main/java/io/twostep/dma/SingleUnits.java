@@ -16,7 +16,8 @@ final class SingleUnits {
   private final DmaOps ops;
   private final PhysicalMemory memory;
   private final MappingState state;
-  private final long length;
+  private final long address;
+  private final long lastUnit;
   private final long unit;
 
   SingleUnits(SparseWindow window) {
@@ -25,8 +26,9 @@ final class SingleUnits {
     ops = stack.ops;
     memory = stack.memory;
     state = window.state();
-    length = window.length();
+    address = state.dmaAddress;
     unit = window.unit();
+    lastUnit = window.length() - unit;
   }
 
   /** Link one unit of memory that nobody can take back; false, with nothing changed, if the range is anything else. */
@@ -39,21 +41,27 @@ final class SingleUnits {
       return false;
     }
     WindowScratch scratch = WindowScratch.take();
-    scratch.linkedTo = offset;
+    boolean linked = false;
     try {
       ops.link(state, offset, phys, bytes, flags, scratch.retirement);
-      scratch.linkedTo = offset + bytes;
+      linked = true;
       ops.publish(state, offset, bytes, scratch.retirement);
       return true;
     } catch (RuntimeException e) {
-      if (scratch.linkedTo == offset) {
+      if (!linked) {
         scratch.pins.adopt(region, 1, null, 0);
       }
+      scratch.linkedTo = linked ? offset + bytes : offset;
       window.undoLink(scratch, offset, e);
       throw e;
     } finally {
       scratch.giveBack();
     }
+  }
+
+  /** Return the I/O address of a byte of the window. */
+  long address(long offset) {
+    return address + offset;
   }
 
   /** Unlink one linked unit of memory that nobody can take back, and let go of it once the device is proved away; false, with nothing changed, if the range is anything else. */
@@ -93,6 +101,7 @@ final class SingleUnits {
   }
 
   private boolean isUnit(long offset, long bytes) {
-    return bytes == unit && offset >= 0 && offset <= length - unit && (offset & (unit - 1)) == 0;
+    // One decision: each term is negative, or not zero, where one thing is wrong.
+    return ((bytes ^ unit) | (offset & (unit - 1)) | ((offset | (lastUnit - offset)) & Long.MIN_VALUE)) == 0;
   }
 }

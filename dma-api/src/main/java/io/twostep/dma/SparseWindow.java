@@ -188,7 +188,7 @@ public final class SparseWindow extends DmaHandle {
     int linkFlags = linkFlags(access);
     SingleUnits alone = singles;
     if (alone != null && alone.tryLink(offset, phys, length, linkFlags)) {
-      return state().dmaAddress + offset;
+      return alone.address(offset);
     }
     return linkRange(offset, phys, length, linkFlags);
   }

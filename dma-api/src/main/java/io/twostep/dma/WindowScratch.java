@@ -13,6 +13,9 @@ final class WindowScratch {
 
   private static final ThreadLocal<WindowScratch> OF_THREAD = ThreadLocal.withInitial(WindowScratch::new);
 
+  /** What threads took last, by their numbers: asking a thread for what is its own takes longer than linking a page. */
+  private static final @Nullable WindowScratch[] LATEST = new WindowScratch[64];
+
   final long[] phys = new long[RUN];
   final long[] length = new long[RUN];
   final int[] flags = new int[RUN];
@@ -29,16 +32,39 @@ final class WindowScratch {
   /** Whether the call has linked peer memory, which its owner may take back in the meantime. */
   boolean holdsPeers;
 
+  /** The number of the thread whose scratch this is; 0 for one that serves a single call. */
+  private final long owner;
+
   private int used;
   private boolean taken;
   private @Nullable AttachedStack probeStack;
   private @Nullable MappingState probe;
 
+  private WindowScratch() {
+    this(Thread.currentThread().threadId());
+  }
+
+  private WindowScratch(long owner) {
+    this.owner = owner;
+  }
+
   /** Take the thread's scratch, or another if a sink or source uses windows from within a call on one; ends in {@link #giveBack}. */
   static WindowScratch take() {
+    long thread = Thread.currentThread().threadId();
+    WindowScratch latest = LATEST[(int) thread & LATEST.length - 1];
+    if (latest != null && latest.owner == thread && !latest.taken) {
+      latest.taken = true;
+      return latest;
+    }
+    return take(thread);
+  }
+
+  private static WindowScratch take(long thread) {
     WindowScratch scratch = OF_THREAD.get();
     if (scratch.taken) {
-      scratch = new WindowScratch();
+      scratch = new WindowScratch(0);
+    } else {
+      LATEST[(int) thread & LATEST.length - 1] = scratch;
     }
     scratch.taken = true;
     return scratch;
@@ -51,7 +77,10 @@ final class WindowScratch {
    */
   void giveBack() {
     if (!retirement.isEmpty() || !pins.isEmpty()) {
-      OF_THREAD.remove();
+      // Stays taken, so that nobody meets it.
+      if (OF_THREAD.get() == this) {
+        OF_THREAD.remove();
+      }
       return;
     }
     if (used != 0) {

@@ -186,17 +186,17 @@ final class TableOps extends TranslatingOps {
   public void link(MappingState state, long offset, long phys, long length, int flags, Retirement undo) {
     long iova = state.dmaAddress + offset;
     TableState mine = stateOf(state);
+    PageWindow window = mine.window;
     // A whole leaf has no edges to check and replaces no table; all else is out of line, to keep this short.
-    if (leaves.tryLink(iova, phys, length, flags, mine.cursor) || tryLinkInWindow(mine, iova, phys, length, flags)) {
+    if (window == null ? leaves.tryLink(iova, phys, length, flags, mine.cursor) : tryLinkIn(window, iova, phys, length, flags)) {
       mine.touch();
     } else {
       linkOther(state, mine, iova, phys, length, flags, undo);
     }
   }
 
-  private boolean tryLinkInWindow(TableState mine, long iova, long phys, long length, int flags) {
-    PageWindow window = mine.window;
-    return window != null && ((iova ^ phys) & alignMask) == 0 && window.tryLink(iova, phys, length, access(flags));
+  private boolean tryLinkIn(PageWindow window, long iova, long phys, long length, int flags) {
+    return ((iova ^ phys) & alignMask) == 0 && window.tryLink(iova, phys, length, access(flags));
   }
 
   private void linkOther(

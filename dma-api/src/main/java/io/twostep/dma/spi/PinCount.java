@@ -43,6 +43,12 @@ final class PinCount {
 
   /** Add to the count; false, with nothing changed, once it is closed. */
   boolean tryAdd(long times) {
+    // Out of line is what happens only once threads have met, so that this is compiled into its callers.
+    long now = word;
+    return (now >= 0 && places == null && WORD.compareAndSet(this, now, now + times)) || tryAddAnywhere(times);
+  }
+
+  private boolean tryAddAnywhere(long times) {
     while (true) {
       long[] all = places;
       if (all != null && tryAddInPlace(all, times, 0)) {
@@ -81,6 +87,11 @@ final class PinCount {
 
   /** Remove from the count what was added, by whichever thread; false, with nothing changed, if so much is not held. */
   boolean tryRemove(long times) {
+    long now = word;
+    return (now >= times && places == null && WORD.compareAndSet(this, now, now - times)) || tryRemoveAnywhere(times);
+  }
+
+  private boolean tryRemoveAnywhere(long times) {
     while (true) {
       long[] all = places;
       if (all != null && tryAddInPlace(all, -times, times)) {

@@ -5,7 +5,6 @@ import io.twostep.benchmarks.machine.ScatteredPages;
 import io.twostep.dma.DmaAttributes;
 import io.twostep.dma.DmaDirection;
 import io.twostep.dma.SparseWindow;
-import java.util.BitSet;
 
 /** In a window of 1 GiB, half of it linked, take a random page: link and sync it if it is absent, unlink and invalidate it if it is there. */
 final class ToggleFlow implements Flow {
@@ -48,14 +47,14 @@ final class ToggleFlow implements Flow {
     private final int first;
     private final int pages;
     private final long[] phys;
-    private final BitSet linked;
+    private final long[] linked;
     private final Draw draw;
 
     private Toggler(int first, int pages, long[] phys) {
       this.first = first;
       this.pages = pages;
       this.phys = phys;
-      this.linked = new BitSet(pages);
+      this.linked = new long[(pages + Long.SIZE - 1) / Long.SIZE];
       this.draw = new Draw(first + 1);
       for (int page = 0; page < pages; page += 2) {
         toggle(page);
@@ -64,12 +63,12 @@ final class ToggleFlow implements Flow {
 
     private long toggle(int page) {
       long offset = (first + page) * 4096L;
-      if (linked.get(page)) {
-        linked.clear(page);
+      int word = page / Long.SIZE;
+      linked[word] ^= 1L << page;
+      if ((linked[word] & 1L << page) == 0) {
         window.unlink(offset, 4096);
         return offset;
       }
-      linked.set(page);
       return window.link(offset, phys[page & FRAMES - 1], 4096, DmaDirection.BIDIRECTIONAL);
     }
 
