@@ -13,7 +13,7 @@ final class WindowScratch {
 
   private static final ThreadLocal<WindowScratch> OF_THREAD = ThreadLocal.withInitial(WindowScratch::new);
 
-  /** What threads took last, by their numbers: asking a thread for what is its own takes longer than linking a page. */
+  /** What threads took last, by their numbers: asking a thread for what is its own takes longer than linking a page. They outlive their threads here, so those that know a stack are not among them. */
   private static final @Nullable WindowScratch[] LATEST = new WindowScratch[64];
 
   final long[] phys = new long[RUN];
@@ -51,7 +51,7 @@ final class WindowScratch {
   /** Take the thread's scratch, or another if a sink or source uses windows from within a call on one; ends in {@link #giveBack}. */
   static WindowScratch take() {
     long thread = Thread.currentThread().threadId();
-    WindowScratch latest = LATEST[(int) thread & LATEST.length - 1];
+    WindowScratch latest = latest(thread);
     if (latest != null && latest.owner == thread && !latest.taken) {
       latest.taken = true;
       return latest;
@@ -63,11 +63,20 @@ final class WindowScratch {
     WindowScratch scratch = OF_THREAD.get();
     if (scratch.taken) {
       scratch = new WindowScratch(0);
-    } else {
-      LATEST[(int) thread & LATEST.length - 1] = scratch;
+    } else if (scratch.probe == null) {
+      LATEST[place(thread)] = scratch;
     }
     scratch.taken = true;
     return scratch;
+  }
+
+  /** Return what a thread whose number ends in the same bits took last, if it is remembered. */
+  static @Nullable WindowScratch latest(long thread) {
+    return LATEST[place(thread)];
+  }
+
+  private static int place(long thread) {
+    return (int) thread & (LATEST.length - 1);
   }
 
   /**
@@ -107,6 +116,9 @@ final class WindowScratch {
       state = new MappingState(stack.layers);
       probe = state;
       probeStack = stack;
+      if (latest(owner) == this) {
+        LATEST[place(owner)] = null;
+      }
     }
     state.reset();
     return state;

@@ -7,6 +7,10 @@ import static org.assertj.core.api.Assertions.catchThrowable;
 
 import io.twostep.dma.fake.FakeBlock;
 import io.twostep.dma.fake.Rig;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
@@ -51,6 +55,40 @@ class WindowScratchTest {
           assertThat(rig.memory.pins()).as("error of call %d", call).isEqualTo(2);
         }
       }
+    }
+  }
+
+  @Test
+  void aThreadHasOneScratchAndAnotherForACallWithinACall() throws Exception {
+    WindowScratch own = WindowScratch.take();
+    WindowScratch inner = WindowScratch.take();
+    assertThat(inner).isNotSameAs(own);
+    inner.giveBack();
+    assertThat(WindowScratch.take()).as("while the outer call runs").isNotSameAs(own).isNotSameAs(inner);
+    own.giveBack();
+    WindowScratch again = WindowScratch.take();
+    assertThat(again).isSameAs(own);
+    again.giveBack();
+    try (ExecutorService other = Executors.newSingleThreadExecutor()) {
+      assertThat(other.submit(WindowScratch::take).get()).isNotSameAs(own);
+    }
+  }
+
+  @Test
+  void whatOutlivesItsThreadKnowsNoStack() throws Exception {
+    Rig rig = new Rig(Rig.Kind.DIRECT);
+    Callable<Boolean> task =
+        () -> {
+          WindowScratch scratch = WindowScratch.take();
+          assertThat(WindowScratch.latest(Thread.currentThread().threadId())).isSameAs(scratch);
+          scratch.probe(rig.mapper.currentStack());
+          scratch.giveBack();
+          assertThat(WindowScratch.take()).as("the thread's own still").isSameAs(scratch);
+          scratch.giveBack();
+          return WindowScratch.latest(Thread.currentThread().threadId()) == scratch;
+        };
+    try (ExecutorService thread = Executors.newSingleThreadExecutor()) {
+      assertThat(thread.submit(task).get()).isFalse();
     }
   }
 
