@@ -1,10 +1,10 @@
 package io.twostep.dma;
 
+import io.twostep.dma.count.HoldCount;
 import io.twostep.dma.spi.AddressSpace;
 import io.twostep.dma.spi.AttachContext;
 import io.twostep.dma.spi.DmaOps;
 import io.twostep.dma.spi.PhysicalMemory;
-import java.util.concurrent.atomic.AtomicInteger;
 
 /**
  * The ops of one device as one attach made them; lives until the mapper and everything bound to it let go.
@@ -30,7 +30,8 @@ final class AttachedStack {
 
   private final int granuleShift;
 
-  private final AtomicInteger holders = new AtomicInteger(1);
+  /** Who composed the stack holds it once, until {@link #end}. */
+  private final HoldCount holders = new HoldCount();
 
   AttachedStack(DmaOps ops, int layers, AttachContext context) {
     this.ops = ops;
@@ -45,6 +46,7 @@ final class AttachedStack {
     long minAlignMask = context.limits().minAlignMask();
     this.alignMask = Math.max(granule - 1, minAlignMask);
     this.alignment = minAlignMask > granule - 1 ? minAlignMask + 1 : 0;
+    hold();
   }
 
   /** Return how many granules a range touches. */
@@ -64,15 +66,7 @@ final class AttachedStack {
 
   /** Hold the stack; false if its last holder is gone. */
   boolean tryHold() {
-    while (true) {
-      int now = holders.get();
-      if (now == 0) {
-        return false;
-      }
-      if (holders.compareAndSet(now, now + 1)) {
-        return true;
-      }
-    }
+    return holders.tryAdd(1) || holders.tryAddToHeld();
   }
 
   /** Hold the stack for somebody else, on behalf of a holder. */
@@ -82,17 +76,28 @@ final class AttachedStack {
     }
   }
 
+  /** Tell whether the last holder is gone. */
   boolean isClosed() {
-    return holders.get() == 0;
+    return holders.sum() == 0;
   }
 
   void letGo() {
-    if (holders.decrementAndGet() == 0) {
-      try {
-        ops.close();
-      } finally {
-        space.owner().release();
-      }
+    if (!holders.tryRemove(1)) {
+      throw new IllegalStateException(device + ": the stack is let go of more often than held");
+    }
+  }
+
+  /** Let go for who composed the stack, once: it closes as soon as nobody holds it any more. */
+  void end() {
+    holders.close(this::close);
+    letGo();
+  }
+
+  private void close() {
+    try {
+      ops.close();
+    } finally {
+      space.owner().release();
     }
   }
 }

@@ -293,14 +293,14 @@ public final class DmaMapper implements AutoCloseable {
     try {
       tracking.requireSeen(next);
     } catch (DmaMappingException e) {
-      next.letGo();
+      next.end();
       throw e;
     }
     AttachedStack previous = stack;
     stack = next;
     earlierStacks.removeIf(AttachedStack::isClosed);
     earlierStacks.add(previous);
-    previous.letGo();
+    previous.end();
   }
 
   /**
@@ -335,7 +335,7 @@ public final class DmaMapper implements AutoCloseable {
     if (quarantine.count() != 0) {
       LOG.warn("{}: closed with {} quarantined; reset the device and call releaseQuarantined()", slot.address(), quarantine.count());
     }
-    new Closing().then(tracking::stop).then(handles::orphanIdle).then(stack::letGo).end();
+    new Closing().then(tracking::stop).then(handles::orphanIdle).then(stack::end).end();
   }
 
   private static void tellClosed(AttachedStack stack) {

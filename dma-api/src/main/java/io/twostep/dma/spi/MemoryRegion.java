@@ -1,5 +1,6 @@
 package io.twostep.dma.spi;
 
+import io.twostep.dma.count.HoldCount;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -22,7 +23,7 @@ public final class MemoryRegion {
   private final long length;
 
   /** How many mappings hold the region; closed once no more may. */
-  private final PinCount pins = new PinCount();
+  private final HoldCount pins = new HoldCount();
 
   /** Create a region; {@code name} appears in messages. */
   public MemoryRegion(MemoryKind kind, String name) {

@@ -1,4 +1,4 @@
-package io.twostep.dma.spi;
+package io.twostep.dma.count;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -20,10 +20,10 @@ import org.junit.jupiter.api.RepeatedTest;
 import org.junit.jupiter.api.Test;
 
 /** The count as a single number, with its threads spread over places of their own all the while. */
-class PinCountTest {
+class HoldCountTest {
   private static final int THREADS = 4;
 
-  private final PinCount count = new PinCount();
+  private final HoldCount count = new HoldCount();
   private final AtomicInteger zero = new AtomicInteger();
   private ExecutorService other;
 
@@ -112,7 +112,7 @@ class PinCountTest {
   }
 
   private long inWord() throws ReflectiveOperationException {
-    Field word = PinCount.class.getDeclaredField("word");
+    Field word = HoldCount.class.getDeclaredField("word");
     word.setAccessible(true);
     return word.getLong(count);
   }
@@ -195,7 +195,7 @@ class PinCountTest {
   @Test
   void theTasksOfTwoClosesBothRunOnce() throws Exception {
     for (int round = 0; round < 20_000; round++) {
-      PinCount closed = new PinCount();
+      HoldCount closed = new HoldCount();
       AtomicInteger first = new AtomicInteger();
       AtomicInteger second = new AtomicInteger();
       assertThat(closed.tryAdd(1)).isTrue();
@@ -214,7 +214,7 @@ class PinCountTest {
   @Test
   void whatOthersLetGoOfWhileTheySpreadIsNotMissed() throws Exception {
     for (int round = 0; round < 20_000; round++) {
-      PinCount together = new PinCount();
+      HoldCount together = new HoldCount();
       assertThat(together.tryAdd(2)).isTrue();
       Future<Boolean> removed = other.submit(() -> together.tryRemove(1));
       together.spread();

@@ -1,4 +1,4 @@
-package io.twostep.dma.spi;
+package io.twostep.dma.count;
 
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
@@ -7,12 +7,12 @@ import org.jspecify.annotations.Nullable;
 /**
  * Counts how often something is held, until it is closed: exact, whatever threads add and remove at once.
  *
- * <p>One word counts until two threads meet there. From then on each thread counts in a place of its own, so that the mappings that many threads make of one region do not hand a cache line around. What a place
+ * <p>One word counts until two threads meet there. From then on each thread counts in a place of its own, so that what many threads use at once does not hand a cache line around. What a place
  * does not hold, the word may. Whoever needs the sum shuts all places and gathers what they hold in the word, which then decides alone until threads meet again.
  *
  * <p>Thread-safe. Memory is allocated when threads first meet, and kept.
  */
-final class PinCount {
+public final class HoldCount {
   /** The sign: of the word, that nothing may be added; of a place, that it is shut. */
   private static final long SHUT = Long.MIN_VALUE;
 
@@ -27,7 +27,7 @@ final class PinCount {
 
   static {
     try {
-      WORD = MethodHandles.lookup().findVarHandle(PinCount.class, "word", long.class);
+      WORD = MethodHandles.lookup().findVarHandle(HoldCount.class, "word", long.class);
     } catch (ReflectiveOperationException e) {
       throw new ExceptionInInitializerError(e);
     }
@@ -42,7 +42,7 @@ final class PinCount {
   private @Nullable Runnable whenZero;
 
   /** Add to the count; false, with nothing changed, once it is closed. */
-  boolean tryAdd(long times) {
+  public boolean tryAdd(long times) {
     // Out of line is what happens only once threads have met, so that this is compiled into its callers.
     long now = word;
     return (now >= 0 && places == null && WORD.compareAndSet(this, now, now + times)) || tryAddAnywhere(times);
@@ -66,7 +66,7 @@ final class PinCount {
   }
 
   /** Add one on behalf of somebody who holds, even if the count is closed; false if nobody does. */
-  boolean tryAddToHeld() {
+  public boolean tryAddToHeld() {
     long[] all = places;
     if (all != null && tryAddInPlace(all, 1, 1)) {
       return true;
@@ -86,7 +86,7 @@ final class PinCount {
   }
 
   /** Remove from the count what was added, by whichever thread; false, with nothing changed, if so much is not held. */
-  boolean tryRemove(long times) {
+  public boolean tryRemove(long times) {
     long now = word;
     return (now >= times && places == null && WORD.compareAndSet(this, now, now - times)) || tryRemoveAnywhere(times);
   }
@@ -114,7 +114,7 @@ final class PinCount {
   }
 
   /** Close the count if it is zero; false, with nothing changed, if it is not. True also if it is closed and zero already. */
-  synchronized boolean tryClose() {
+  public synchronized boolean tryClose() {
     gather();
     return WORD.compareAndSet(this, 0L, SHUT) || word == SHUT;
   }
@@ -124,7 +124,7 @@ final class PinCount {
    *
    * @return false, with nothing changed, if it was closed before and is not zero yet
    */
-  boolean close(Runnable whenZero) {
+  public boolean close(Runnable whenZero) {
     synchronized (this) {
       gather();
       long now = word;
@@ -142,7 +142,7 @@ final class PinCount {
   }
 
   /** Return the count. */
-  synchronized long sum() {
+  public synchronized long sum() {
     gather();
     return word & ~SHUT;
   }
