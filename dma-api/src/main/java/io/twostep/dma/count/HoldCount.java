@@ -10,7 +10,7 @@ import org.jspecify.annotations.Nullable;
  * <p>One word counts until two threads meet there. From then on each thread counts in a place of its own, so that what many threads use at once does not hand a cache line around. What a place
  * does not hold, the word may. Whoever needs the sum shuts all places and gathers what they hold in the word, which then decides alone until threads meet again.
  *
- * <p>Thread-safe. Memory is allocated when threads first meet, and kept.
+ * <p>What is added and removed at once is a positive number; callers see to that. Thread-safe. Memory, 2 to 8 KiB by the number of processors, is allocated when threads first meet, and kept.
  */
 public final class HoldCount {
   /** The sign: of the word, that nothing may be added; of a place, that it is shut. */
