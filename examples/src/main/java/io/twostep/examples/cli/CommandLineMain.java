@@ -65,7 +65,8 @@ public final class CommandLineMain {
       source.commands().forEach(commands::addSubcommand);
     }
     commands.getSubcommands().values().forEach(command -> command.getCommandSpec().versionProvider(new VersionText()));
-    return commands;
+    // A file may be called @something: its bytes are no arguments.
+    return commands.setExpandAtFiles(false);
   }
 
   private static int refuse(PrintWriter err, String message) {

@@ -135,6 +135,12 @@ class CommandLineTest {
   }
 
   @Test
+  void aNameThatBeginsWithAnAtSignIsAFileAndNotAListOfArguments() throws IOException {
+    Path named = Files.writeString(work.resolve("arguments"), "--version");
+    refused(Run.of("nvme", "@" + named), "@" + named + " does not exist");
+  }
+
+  @Test
   void aFileThatCannotBeReadEndsWithOneClearLineAndStatusTwo() throws IOException {
     Path locked = Files.setPosixFilePermissions(file(100), Set.of());
     if (!Files.isReadable(locked)) {
