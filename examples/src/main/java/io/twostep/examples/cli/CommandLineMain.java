@@ -14,7 +14,9 @@ import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Help.Ansi;
 import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.ParseResult;
 import picocli.CommandLine.Spec;
 import picocli.CommandLine.UnmatchedArgumentException;
 
@@ -38,6 +40,7 @@ public final class CommandLineMain {
     CommandLine commands = commands();
     commands.setOut(outWriter).setErr(errWriter).setColorScheme(CommandLine.Help.defaultColorScheme(Ansi.OFF));
     commands.setParameterExceptionHandler((e, args) -> refuse(errWriter, describe(e)));
+    commands.setExecutionStrategy(CommandLineMain::execute);
     commands.setExecutionExceptionHandler((e, command, parsed) -> AtEnd.hasBegun() ? FAILED : fail(errWriter, e));
     try {
       return commands.execute(arguments);
@@ -67,6 +70,20 @@ public final class CommandLineMain {
     commands.getSubcommands().values().forEach(command -> command.getCommandSpec().versionProvider(new VersionText()));
     // A file may be called @something: its bytes are no arguments.
     return commands.setExpandAtFiles(false);
+  }
+
+  /** Run what was parsed, unless an option was given nothing: many take an empty value for none, and would do something else than was asked for. */
+  private static int execute(ParseResult parsed) {
+    CommandLine command = parsed.asCommandLineList().getLast();
+    ParseResult own = command.getParseResult();
+    if (!own.isUsageHelpRequested() && !own.isVersionHelpRequested()) {
+      for (OptionSpec option : own.matchedOptions()) {
+        if (option.arity().max() > 0 && option.originalStringValues().contains("")) {
+          throw new ParameterException(command, "option '" + option.longestName() + "' is empty; give " + option.paramLabel() + ", or leave it out");
+        }
+      }
+    }
+    return new CommandLine.RunLast().execute(parsed);
   }
 
   private static int refuse(PrintWriter err, String message) {

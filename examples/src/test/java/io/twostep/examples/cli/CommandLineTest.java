@@ -125,6 +125,17 @@ class CommandLineTest {
     refused(Run.of(arguments), message);
   }
 
+  /** What a script's unset variable leaves: "$DEVICE". */
+  @ParameterizedTest
+  @CsvSource({
+    "nvme, --device, ADDRESS", "nvme, --socket, PATH", "nvme, --seed, N", "nvme, --granule, SIZE", "nvme, --flush, POLICY", "capture, --mapping, NAME", "plugins, --folder, FOLDER", "guest-test, --scenario, TEXT"
+  })
+  void anOptionWithAnEmptyValueIsRefusedAndNotTakenForOneThatWasLeftOut(String command, String option, String label) throws Exception {
+    String[] arguments = command.equals("nvme") ? new String[] {command, option, "", file(100).toString()} : new String[] {command, option, ""};
+    refused(Run.of(arguments), "option '" + option + "' is empty; give " + label + ", or leave it out (try: twostep " + command + " --help)");
+    assertThat(Run.of(command, option, "", "--help").out()).startsWith("Usage: ");
+  }
+
   @Test
   void badFilesEndWithOneClearLineAndStatusTwo() {
     refused(Run.of("nvme", work.resolve("none").toString()), "none does not exist");
