@@ -11,8 +11,8 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
-import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** Maps the same buffers by every strategy on every stack, and says what each cost. */
@@ -28,7 +28,7 @@ final class CompareCommand extends CommandWork {
   private static final long LEAST_COMPARED = 4096;
   private static final long MOST_COMPARED = 1L << 20;
 
-  @ArgGroup(validate = false)
+  @Mixin
   private CompareSource source = new CompareSource();
 
   @Option(names = "--io-size", paramLabel = "SIZE", description = "Bytes of a request. Default: 128K.")

@@ -83,6 +83,8 @@ class CompareCommandTest {
         "--file / | / is not a file",
         "--file /dev/null | /dev/null is not a file",
         "--layout a.csv --synthetic mixed:4M | --file, --layout and --synthetic exclude each other; give one",
+        "--synthetic mixed:4M --synthetic contiguous:4K | option '--synthetic' (SPEC) should be specified only once",
+        "--file a --layout b --file c | option '--file' (FILE) should be specified only once",
         "--html /none/report.html | the folder of /none/report.html does not exist",
         "--html / | / is a folder; name a file in it",
         "--laoyut x | did you mean '--layout'?",
