@@ -22,6 +22,9 @@ public final class RpcOverRdma {
    * @param arguments a file of 1 byte to 1 MiB; without one, some text
    */
   public static void main(String[] arguments) throws IOException {
+    if (arguments.length > 1) {
+      throw new IllegalArgumentException("give one file, or none for some text");
+    }
     byte[] text = arguments.length == 0 ? "remote procedure call\n".repeat(15_000).getBytes(StandardCharsets.UTF_8) : Files.readAllBytes(Path.of(arguments[0]));
     if (text.length == 0 || text.length > XdrBuffer.MOST_PAGES) {
       throw new IllegalArgumentException("%s has %,d bytes; texts of 1 byte to 1 MiB can be sent".formatted(arguments[0], text.length));

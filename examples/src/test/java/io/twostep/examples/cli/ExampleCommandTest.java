@@ -80,6 +80,7 @@ class ExampleCommandTest {
     assertRefused("one file", "example", "nvme-over-rdma");
     assertRefused("1 byte to 1 MiB", "example", "rpc-over-rdma", file(0));
     assertRefused("1 byte to 1 MiB", "example", "rpc-over-rdma", file((1 << 20) + 1));
+    assertRefused("give one file, or none for some text", "example", "rpc-over-rdma", file(1), file(5000));
     assertRefused("takes no arguments", "example", "map-a-buffer", "more");
   }
 
