@@ -119,7 +119,7 @@ public final class Errno {
       case EMFILE -> "raise the limit of open files (ulimit -n)";
       case ENOMEM -> "raise the limit of locked memory (ulimit -l), or ask for less";
       case ECONNREFUSED -> "start the server, then try again";
-      case EADDRINUSE -> "remove the socket that an earlier server left, or choose another path";
+      case EADDRINUSE -> "end the server that listens there, or choose another path";
       default -> "";
     };
   }

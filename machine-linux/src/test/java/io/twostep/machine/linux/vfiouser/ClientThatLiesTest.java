@@ -452,6 +452,15 @@ class ClientThatLiesTest {
     assertThat(file).hasContent("text");
   }
 
+  /** Connecting is refused by all that is no socket, and what is neither a file nor a folder may be /dev/null. */
+  @Test
+  void whatIsNoSocketIsNoLeftoverThoughNobodyListensThere() throws Exception {
+    Path pipe = folder.resolve("pipe");
+    assertThat(new ProcessBuilder("mkfifo", pipe.toString()).start().waitFor()).isZero();
+    assertThatThrownBy(() -> VfioUserServer.listen(VfioUserServerConfig.of(pipe), new CopyDevice())).hasMessageContaining("EADDRINUSE").hasMessageContaining("choose another path");
+    assertThat(pipe).exists();
+  }
+
   @Test
   void clientsThatSayAnythingAtAllHarmNobody() {
     long seed = Long.getLong("twostep.seed", System.nanoTime());

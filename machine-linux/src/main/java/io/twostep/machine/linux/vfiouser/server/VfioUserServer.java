@@ -13,7 +13,6 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
-import java.nio.file.attribute.BasicFileAttributes;
 import java.util.List;
 import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
@@ -35,6 +34,11 @@ public final class VfioUserServer implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(VfioUserServer.class);
   private static final int BACKLOG = 8;
   private static final long RETRY_NANOS = 50_000_000;
+
+  /** The bits of a file's mode that tell its type, and a socket's. */
+  private static final int FILE_TYPE = 0170000;
+
+  private static final int SOCKET = 0140000;
 
   private final Kernel kernel;
   private final VfioUserServerConfig config;
@@ -112,7 +116,7 @@ public final class VfioUserServer implements AutoCloseable {
 
   private static boolean isSocket(Path path) {
     try {
-      return Files.readAttributes(path, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS).isOther();
+      return Files.getAttribute(path, "unix:mode", LinkOption.NOFOLLOW_LINKS) instanceof Integer mode && (mode & FILE_TYPE) == SOCKET;
     } catch (IOException e) {
       return false;
     }
