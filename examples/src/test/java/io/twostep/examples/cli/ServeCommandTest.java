@@ -53,6 +53,17 @@ class ServeCommandTest {
     }
   }
 
+  /** The operating system says of both that the address is in use, and of neither that it is to be removed. */
+  @Test
+  void aFileInTheSocketsPlaceStaysAndIsNamed() throws Exception {
+    Path file = Files.writeString(folder.resolve("file"), "text");
+    assertRefused("--socket is " + file + ", which is there and is no socket; choose another path", "serve", "nvme", "--socket", file.toString(), "--size", "512");
+    assertThat(file).hasContent("text");
+    Path link = Files.createSymbolicLink(folder.resolve("link"), folder.resolve("nowhere"));
+    assertRefused("which is there and is no socket", "serve", "nvme", "--socket", link.toString(), "--size", "512");
+    assertThat(link).isSymbolicLink();
+  }
+
   private static void write(Path socket, byte[] bytes) {
     String device = VfioUserMachine.DEVICE.text();
     try (Platform platform =
