@@ -23,10 +23,12 @@ public final class NvmeServer implements AutoCloseable {
   private static final SharedWindow DOORBELLS = new SharedWindow(0, 0x1000, 0x1000);
 
   private final VfioUserServer server;
+  private final ServedFiles served;
   private final String description;
 
-  private NvmeServer(VfioUserServer server, String description) {
+  private NvmeServer(VfioUserServer server, ServedFiles served, String description) {
     this.server = server;
+    this.served = served;
     this.description = description;
   }
 
@@ -35,7 +37,7 @@ public final class NvmeServer implements AutoCloseable {
    *
    * @param files one for each namespace; empty for one namespace in memory
    * @param bytes of the namespace in memory
-   * @throws IllegalArgumentException if a file is not whole blocks
+   * @throws IllegalArgumentException if a file is not whole blocks, or served already, by this server or another
    */
   public static NvmeServer listen(Path socket, List<Path> files, long bytes) {
     List<NamespaceConfig> namespaces = new ArrayList<>();
@@ -50,8 +52,21 @@ public final class NvmeServer implements AutoCloseable {
       drives.add("memory (" + bytes + " bytes)");
     }
     NvmeModelConfig config = NvmeModelConfig.DEFAULT.with(c -> c.namespaces(namespaces));
-    VfioUserServer server = VfioUserServer.listen(VfioUserServerConfig.of(socket).withShared(DOORBELLS), new NvmeControllerModel(config));
-    return new NvmeServer(server, "serving nvme at " + socket + ": " + String.join(", ", drives));
+    NvmeControllerModel model = new NvmeControllerModel(config);
+    ServedFiles served;
+    try {
+      served = ServedFiles.lock(files);
+    } catch (RuntimeException e) {
+      model.close();
+      throw e;
+    }
+    try {
+      VfioUserServer server = VfioUserServer.listen(VfioUserServerConfig.of(socket).withShared(DOORBELLS), model);
+      return new NvmeServer(server, served, "serving nvme at " + socket + ": " + String.join(", ", drives));
+    } catch (RuntimeException e) {
+      served.close();
+      throw e;
+    }
   }
 
   private static long size(Path file) {
@@ -80,6 +95,10 @@ public final class NvmeServer implements AutoCloseable {
 
   @Override
   public void close() {
-    server.close();
+    try {
+      server.close();
+    } finally {
+      served.close();
+    }
   }
 }

@@ -6,6 +6,7 @@ import io.twostep.device.nvme.NvmeController;
 import io.twostep.dma.MemoryBlock;
 import io.twostep.dma.MemoryPlacement;
 import io.twostep.examples.ChildProcess;
+import io.twostep.examples.serve.NvmeServer;
 import io.twostep.machine.linux.vfiouser.VfioUserMachine;
 import io.twostep.platform.Platform;
 import java.io.BufferedReader;
@@ -62,6 +63,27 @@ class ServeCommandTest {
     Path link = Files.createSymbolicLink(folder.resolve("link"), folder.resolve("nowhere"));
     assertRefused("which is there and is no socket", "serve", "nvme", "--socket", link.toString(), "--size", "512");
     assertThat(link).isSymbolicLink();
+  }
+
+  /** Two controllers, or two namespaces, would write over each other's blocks. */
+  @Test
+  void aFileIsServedOnceAtATime() throws Exception {
+    Path drive = Files.write(folder.resolve("drive"), new byte[1 << 20]);
+    Path link = Files.createSymbolicLink(folder.resolve("link"), drive);
+    String socket = folder.resolve("s").toString();
+    String second = folder.resolve("t").toString();
+    assertRefused(link + " is served already; give each drive a file of its own", "serve", "nvme", "--socket", second, "--file", drive.toString(), "--file", link.toString());
+    Process server = ChildProcess.twostep(List.of(), "serve", "nvme", "--socket", socket, "--file", drive.toString()).start();
+    try (BufferedReader out = new BufferedReader(new InputStreamReader(server.getInputStream(), StandardCharsets.UTF_8))) {
+      assertThat(out.readLine()).startsWith("serving nvme at ");
+      assertRefused(drive + " is served already; give each drive a file of its own", "serve", "nvme", "--socket", second, "--file", drive.toString());
+      assertThat(Path.of(second)).doesNotExist();
+    } finally {
+      server.destroyForcibly().waitFor();
+    }
+    // The lock goes with the process, however that ended.
+    NvmeServer.listen(Path.of(second), List.of(drive), 0).close();
+    NvmeServer.listen(Path.of(second), List.of(drive), 0).close();
   }
 
   private static void write(Path socket, byte[] bytes) {
