@@ -148,6 +148,17 @@ final class Arguments {
     return file;
   }
 
+  /** Check that a file to write is none that is read; by whatever name. */
+  static void requireOther(Path written, Path read) {
+    try {
+      if (Files.exists(written) && Files.isSameFile(written, read)) {
+        throw new BadInput(written + " is the file that is read; name another to write");
+      }
+    } catch (IOException e) {
+      throw new BadInput(written + " cannot be compared with " + read + " (" + e.getMessage() + "); choose another place");
+    }
+  }
+
   /** Write a file that {@link #output} found possible; what cannot be written whole is not left behind. */
   static void write(Path file, String text) {
     boolean mine = !Files.exists(file);

@@ -55,6 +55,9 @@ final class CaptureCommand extends CommandWork {
       throw new BadInput("this system has no /proc/self/pagemap; capture needs Linux with a page map");
     }
     Path written = out == null ? null : Arguments.output(out);
+    if (written != null && file != null) {
+      Arguments.requireOther(written, Arguments.readable(file));
+    }
     String source = source();
     Captured found = found(source);
     String layout = text(source, found);

@@ -51,6 +51,9 @@ final class CompareCommand extends CommandWork {
     long bytes = Arguments.bytes("--io-size", ioSize, 512, MOST_IO_SIZE, 512);
     int times = Arguments.number("--rounds", rounds, 1, 1000);
     Path report = html == null ? null : Arguments.output(html);
+    if (report != null) {
+      source.requireOther(report);
+    }
     PrintWriter out = out();
     StepLine progress = new StepLine(err());
     try (Comparing comparing = source.open(Arguments.seedNumber(seed), progress)) {

@@ -34,6 +34,14 @@ final class CompareSource {
       })
   private @Nullable String synthetic;
 
+  /** Check that a report does not replace what it is about. */
+  void requireOther(Path report) {
+    String read = file != null ? file : layout;
+    if (read != null) {
+      Arguments.requireOther(report, Arguments.readable(read));
+    }
+  }
+
   /** Open what was named. */
   Comparing open(long seed, Progress progress) throws IOException {
     if ((file == null ? 0 : 1) + (layout == null ? 0 : 1) + (synthetic == null ? 0 : 1) > 1) {

@@ -58,4 +58,14 @@ class CaptureCommandTest {
     assertThat(run.err()).startsWith("twostep: ").contains(message).hasLineCount(1);
     assertThat(run.out()).isEmpty();
   }
+
+  @Test
+  void theFileThatIsReadIsNotWrittenOver() throws Exception {
+    Path file = Files.write(work.resolve("file"), new byte[20_000]);
+    Path link = Files.createSymbolicLink(work.resolve("link"), file);
+    Run run = Run.of("capture", "--file", file.toString(), "-o", link.toString());
+    assertThat(run.status()).isEqualTo(CommandLineMain.BAD_INPUT);
+    assertThat(run.err()).isEqualToIgnoringNewLines("twostep: " + link + " is the file that is read; name another to write");
+    assertThat(file).hasSize(20_000);
+  }
 }

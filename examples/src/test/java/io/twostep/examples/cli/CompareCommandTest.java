@@ -97,6 +97,17 @@ class CompareCommandTest {
   }
 
   @Test
+  void whatIsReadIsNotWrittenOver() throws Exception {
+    Path file = Files.write(work.resolve("file"), new byte[10_001]);
+    refused(Run.of("compare", "--file", file.toString(), "--html", file.toString()), file + " is the file that is read; name another to write");
+    assertThat(file).hasSize(10_001);
+    String text = "phys,length\n0x100000,8192\n";
+    Path csv = Files.writeString(work.resolve("layout.csv"), text);
+    refused(Run.of("compare", "--layout", csv.toString(), "--html", csv.toString()), csv + " is the file that is read; name another to write");
+    assertThat(csv).hasContent(text);
+  }
+
+  @Test
   void aLayoutThatIsWrongIsRefusedByLine() throws Exception {
     Path csv = Files.writeString(work.resolve("wrong.csv"), "phys,length\n0x100000,8192\n0x900000\n");
     refused(Run.of("compare", "--layout", csv.toString()), "wrong.csv line 3: '0x900000' has 1 fields; it must have two: phys,length");
