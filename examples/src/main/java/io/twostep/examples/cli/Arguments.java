@@ -32,7 +32,7 @@ final class Arguments {
       throw new BadInput(option + " is '" + text + "'; it must be a size such as 4096, 128K or 1M");
     }
     if (value < min || value > max || value % unit != 0) {
-      throw new BadInput(option + " is " + text + "; it must be from " + min + " to " + max + " bytes and a multiple of " + unit);
+      throw new BadInput(option + " is " + text + "; it must be from " + min + " to " + max + " bytes" + (unit == 1 ? "" : " and a multiple of " + unit));
     }
     return value;
   }
