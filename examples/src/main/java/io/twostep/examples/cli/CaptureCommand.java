@@ -4,8 +4,10 @@ import io.twostep.examples.capture.Capture;
 import io.twostep.examples.capture.Captured;
 import io.twostep.examples.compare.Layout;
 import io.twostep.examples.compare.LayoutCsv;
+import java.io.EOFException;
 import java.io.IOException;
 import java.nio.file.AccessDeniedException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.regex.Matcher;
@@ -96,6 +98,11 @@ final class CaptureCommand extends CommandWork {
       found = read();
     } catch (AccessDeniedException e) {
       throw new BadInput(source + ": " + e.getMessage() + " may not be read; it needs the rights to trace that process (same user, or CAP_SYS_PTRACE), and CAP_SYS_ADMIN for addresses");
+    } catch (FileSystemException | EOFException e) {
+      if (pid == null) {
+        throw e;
+      }
+      throw new BadInput(source + ": " + e.getMessage() + "; it ended, or is a thread of the kernel, or has no memory there");
     }
     if (found.isHidden()) {
       throw new BadInput(

@@ -1,6 +1,7 @@
 package io.twostep.examples.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.twostep.examples.compare.Layout;
 import io.twostep.examples.compare.LayoutCsv;
@@ -60,6 +61,11 @@ class CaptureCommandTest {
   }
 
   @Test
+  void whatEverySizeIsAMultipleOfIsNotSaid() {
+    assertThat(Run.of("capture", "--allocate", "0").err()).isEqualToIgnoringNewLines("twostep: --allocate is 0; it must be from 1 to 1073741824 bytes");
+  }
+
+  @Test
   void theFileThatIsReadIsNotWrittenOver() throws Exception {
     Path file = Files.write(work.resolve("file"), new byte[20_000]);
     Path link = Files.createSymbolicLink(work.resolve("link"), file);
@@ -67,5 +73,17 @@ class CaptureCommandTest {
     assertThat(run.status()).isEqualTo(CommandLineMain.BAD_INPUT);
     assertThat(run.err()).isEqualToIgnoringNewLines("twostep: " + link + " is the file that is read; name another to write");
     assertThat(file).hasSize(20_000);
+  }
+
+  /** Kernels say so when the page map is opened or when it is read, or show a process without mappings. */
+  @Test
+  void aProcessWithoutMemoryIsBadInputAndNotAFailure() throws Exception {
+    Path thread = Path.of("/proc/2/comm");
+    assumeTrue(Files.exists(thread) && Files.readString(thread).strip().equals("kthreadd"), "the kernel's threads are not seen in here");
+    for (String[] arguments : new String[][] {{"capture", "--pid", "2"}, {"capture", "--pid", "2", "--address", "1000-2000"}}) {
+      Run run = Run.of(arguments);
+      assertThat(run.status()).as(run.err()).isEqualTo(CommandLineMain.BAD_INPUT);
+      assertThat(run.err()).startsWith("twostep: process 2").hasLineCount(1);
+    }
   }
 }
