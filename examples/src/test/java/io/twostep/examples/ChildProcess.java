@@ -2,9 +2,14 @@ package io.twostep.examples;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.twostep.backend.direct.DirectBackend;
+import io.twostep.backend.iommu.IommuBackend;
+import io.twostep.backend.swiotlb.SwiotlbBackend;
 import io.twostep.device.nvme.NvmeController;
+import io.twostep.device.rdma.QueuePair;
 import io.twostep.dma.DmaMapper;
 import io.twostep.machine.linux.vfiouser.VfioUserMachine;
+import io.twostep.machine.model.ModelMachine;
 import io.twostep.platform.Platform;
 import java.io.File;
 import java.io.IOException;
@@ -45,7 +50,9 @@ public final class ChildProcess {
   /** Return the command line in a JVM of its own, with these options of Java's, ready to be started; what it says on the error output is the test's. */
   public static ProcessBuilder twostep(List<String> options, String... arguments) throws ClassNotFoundException {
     String places =
-        Stream.of(Twostep.class, DmaMapper.class, NvmeController.class, VfioUserMachine.class, Platform.class, CommandLine.class, Class.forName("org.slf4j.Logger"))
+        Stream.of(
+                Twostep.class, DmaMapper.class, DirectBackend.class, IommuBackend.class, SwiotlbBackend.class, NvmeController.class, QueuePair.class, ModelMachine.class, VfioUserMachine.class,
+                Platform.class, CommandLine.class, Class.forName("org.slf4j.Logger"))
             .map(ChildProcess::place)
             .distinct()
             .collect(Collectors.joining(File.pathSeparator));
