@@ -26,6 +26,8 @@ class LauncherTest {
 
   @TempDir Path temporary;
   private Path home;
+  private Path library;
+  private int status;
 
   @BeforeEach
   void makeACheckout() throws IOException {
@@ -33,7 +35,9 @@ class LauncherTest {
     runnable(home.resolve("twostep"), Files.readString(Path.of("..", "twostep")));
     Path target = Files.createDirectories(home.resolve("examples/benchmarks/target"));
     Files.writeString(target.resolve("launcher.stamp"), home.toString());
-    Files.writeString(target.resolve("launcher.classpath"), "a.jar:b.jar");
+    Path jar = Files.createFile(temporary.resolve("a.jar"));
+    library = temporary.resolve("b.jar");
+    Files.writeString(target.resolve("launcher.classpath"), jar + ":" + Files.createFile(library));
     Path jdk = Files.createDirectories(temporary.resolve("jdk/bin"));
     runnable(jdk.resolve("java"), JAVA);
     runnable(jdk.resolve("javac"), JAVA);
@@ -48,12 +52,35 @@ class LauncherTest {
     ProcessBuilder launcher = new ProcessBuilder(home.resolve("twostep").toString()).redirectErrorStream(true);
     launcher.command().addAll(List.of(arguments));
     launcher.environment().keySet().removeIf(name -> name.startsWith("LC_") || name.equals("LANG") || name.startsWith("TWOSTEP_"));
+    launcher.environment().compute("PATH", (name, path) -> temporary.resolve("bin") + ":" + path);
     launcher.environment().put("JAVA_HOME", temporary.resolve("jdk").toString());
     launcher.environment().put(variable, locale);
     Process process = launcher.start();
     List<String> lines = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8).lines().toList();
-    assertThat(process.waitFor()).as("%s", lines).isZero();
+    assertThat(process.waitFor()).as("%s", lines).isEqualTo(status);
     return lines;
+  }
+
+  private void maven(String does) throws IOException {
+    runnable(Files.createDirectory(temporary.resolve("bin")).resolve("mvn"), "#!/bin/sh\n" + does + "\n");
+  }
+
+  /** The build names jars of a Maven repository, which people clear. */
+  @Test
+  void isBuiltAgainIfAJarIsGone() throws Exception {
+    Files.delete(library);
+    maven("touch '" + library + "'");
+    assertThat(launched("LANG", "C.UTF-8", "nvme")).startsWith("twostep: building (first use, or sources changed); this takes a minute or two").endsWith("nvme");
+    assertThat(launched("LANG", "C.UTF-8", "nvme")).startsWith("LC_ALL=");
+  }
+
+  /** As with another user's repository. */
+  @Test
+  void namesTheJarThatNoBuildBrings() throws Exception {
+    Files.delete(library);
+    maven("true");
+    status = 1;
+    assertThat(launched("LANG", "C.UTF-8", "nvme")).endsWith("twostep: cannot read " + library + ", which the build needs; build as this user, in a checkout of its own");
   }
 
   @Test
