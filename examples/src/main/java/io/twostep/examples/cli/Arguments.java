@@ -155,7 +155,7 @@ final class Arguments {
         throw new BadInput(written + " is the file that is read; name another to write");
       }
     } catch (IOException e) {
-      throw new BadInput(written + " cannot be compared with " + read + " (" + e.getMessage() + "); choose another place");
+      throw new BadInput(written + " cannot be compared with " + read + " (" + Reason.of(e) + "); choose another place");
     }
   }
 
@@ -172,7 +172,7 @@ final class Arguments {
       } catch (IOException undeleted) {
         e.addSuppressed(undeleted);
       }
-      throw new BadInput(file + " cannot be written (" + e.getMessage() + "); choose another place");
+      throw new BadInput(file + " cannot be written (" + Reason.of(e) + "); choose another place");
     }
   }
 
@@ -193,7 +193,7 @@ final class Arguments {
                 + ANOTHER_FOLDER);
       }
     } catch (IOException e) {
-      throw new BadInput("the temporary folder " + folder + " cannot be used: " + e.getMessage());
+      throw new BadInput("the temporary folder " + folder + " cannot be used: " + Reason.of(e));
     }
   }
 }

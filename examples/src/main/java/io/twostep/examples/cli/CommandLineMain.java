@@ -7,8 +7,6 @@ import io.twostep.platform.PlatformException;
 import java.io.PrintStream;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.AccessDeniedException;
-import java.nio.file.NoSuchFileException;
 import java.util.ServiceLoader;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -106,19 +104,8 @@ public final class CommandLineMain {
     if (e instanceof PlatformException assembly) {
       return refuse(err, String.join("; ", assembly.problems()));
     }
-    err.println("twostep: failed: " + oneLine(reason(e)));
+    err.println("twostep: failed: " + oneLine(Reason.of(e)));
     return FAILED;
-  }
-
-  /** Exceptions of files often hold a name and nothing else. */
-  private static String reason(Exception e) {
-    if (e instanceof NoSuchFileException missing) {
-      return missing.getFile() + " does not exist";
-    }
-    if (e instanceof AccessDeniedException denied) {
-      return denied.getFile() + " may not be used; check its permissions";
-    }
-    return e.getMessage() == null ? e.toString() : e.getMessage();
   }
 
   private static String describe(ParameterException e) {

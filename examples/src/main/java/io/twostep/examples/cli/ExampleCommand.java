@@ -38,7 +38,7 @@ final class ExampleCommand extends CommandWork {
     } catch (NoSuchFileException e) {
       throw new BadInput(e.getMessage() + ": there is no such file");
     } catch (IOException e) {
-      throw new BadInput(String.join(" ", arguments) + " cannot be read: " + e.getMessage());
+      throw new BadInput(String.join(" ", arguments) + " cannot be read: " + Reason.of(e));
     }
     return CommandLineMain.DONE;
   }

@@ -20,9 +20,9 @@ interface FileWork<T> {
     try {
       return work.run();
     } catch (IOException e) {
-      throw new BadInput("working on " + file + " failed: " + (e.getMessage() == null ? e.toString() : e.getMessage()));
+      throw new BadInput("working on " + file + " failed: " + Reason.of(e));
     } catch (UncheckedIOException e) {
-      throw new BadInput(e.getMessage() + ": " + e.getCause());
+      throw new BadInput(Reason.of(e));
     } catch (NvmeException e) {
       if (e.kind() != NvmeErrorKind.NO_SPACE) {
         throw e;

@@ -70,7 +70,7 @@ final class MigrateCommand extends CommandWork {
       }
       return LiveMigration.run(options, progress.begin("migration", "pages"));
     } catch (IOException e) {
-      throw new BadInput("the temporary folder or the loopback cannot be used: " + (e.getMessage() == null ? e.toString() : e.getMessage()));
+      throw new BadInput("the temporary folder or the loopback cannot be used: " + Reason.of(e));
     } finally {
       progress.end();
     }
