@@ -13,6 +13,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Help.Ansi;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
+import picocli.CommandLine.Model.PositionalParamSpec;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ParseResult;
 import picocli.CommandLine.Spec;
@@ -70,7 +71,7 @@ public final class CommandLineMain {
     return commands.setExpandAtFiles(false);
   }
 
-  /** Run what was parsed, unless an option was given nothing: many take an empty value for none, and would do something else than was asked for. */
+  /** Run what was parsed, unless something was given that is empty: much is taken for left out then, and something else would be done than was asked for. */
   private static int execute(ParseResult parsed) {
     CommandLine command = parsed.asCommandLineList().getLast();
     ParseResult own = command.getParseResult();
@@ -78,6 +79,11 @@ public final class CommandLineMain {
       for (OptionSpec option : own.matchedOptions()) {
         if (option.arity().max() > 0 && option.originalStringValues().contains("")) {
           throw new ParameterException(command, "option '" + option.longestName() + "' is empty; give " + option.paramLabel() + ", or leave it out");
+        }
+      }
+      for (PositionalParamSpec parameter : own.matchedPositionals()) {
+        if (parameter.arity().min() == 0 && parameter.originalStringValues().contains("")) {
+          throw new ParameterException(command, "parameter " + parameter.paramLabel() + " is empty; give one, or leave it out");
         }
       }
     }

@@ -137,6 +137,13 @@ class CommandLineTest {
   }
 
   @Test
+  void aParameterThatMayBeLeftOutIsRefusedIfItIsEmpty() {
+    refused(Run.of("example", ""), "parameter NAME is empty; give one, or leave it out (try: twostep example --help)");
+    refused(Run.of("example", "", "x"), "parameter NAME is empty");
+    refused(Run.of("example", "rpc-over-rdma", ""), "parameter ARGUMENT is empty");
+  }
+
+  @Test
   void badFilesEndWithOneClearLineAndStatusTwo() {
     refused(Run.of("nvme", work.resolve("none").toString()), "none does not exist");
     refused(Run.of("nvme", work.toString()), "is not a file");
