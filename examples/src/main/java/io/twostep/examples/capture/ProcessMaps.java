@@ -1,6 +1,7 @@
 package io.twostep.examples.capture;
 
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -29,7 +30,11 @@ final class ProcessMaps {
 
   static List<Mapping> read(Path maps) throws IOException {
     List<Mapping> mappings = new ArrayList<>();
-    for (String line : Files.readAllLines(maps)) {
+    // Names of files are bytes: those that are no text must not hide what else there is.
+    for (String line : new String(Files.readAllBytes(maps), StandardCharsets.UTF_8).split("\n", -1)) {
+      if (line.isEmpty()) {
+        continue;
+      }
       String[] words = line.split(" +", FIELDS_BEFORE_NAME + 1);
       int dash = words[0].indexOf('-');
       long start = Long.parseUnsignedLong(words[0], 0, dash, 16);
