@@ -154,7 +154,7 @@ final class CaptureCommand extends CommandWork {
   }
 
   private static String text(String source, Captured found) {
-    StringBuilder text = new StringBuilder("# twostep capture, ").append(summary(source, found).replace('\n', ' ')).append('\n');
+    StringBuilder text = new StringBuilder("# twostep capture, ").append(summary(source, found).replaceAll("\\R", " ")).append('\n');
     text.append(LayoutCsv.HEADER).append('\n');
     for (Captured.Run run : found.runs()) {
       text.append("0x").append(Long.toHexString(run.phys())).append(',').append(run.length()).append('\n');

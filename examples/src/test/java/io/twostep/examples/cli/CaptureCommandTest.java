@@ -65,6 +65,16 @@ class CaptureCommandTest {
     assertThat(Run.of("capture", "--allocate", "0").err()).isEqualToIgnoringNewLines("twostep: --allocate is 0; it must be from 1 to 1073741824 bytes");
   }
 
+  /** A file may have any name; in a layout only lines that begin with # are comments. */
+  @Test
+  void aNameWithLineEndsStaysInTheComment() throws Exception {
+    Path file = Files.write(work.resolve("a\rb\nc"), new byte[20_000]);
+    Path csv = work.resolve("layout.csv");
+    Run run = Run.of("capture", "--file", file.toString(), "-o", csv.toString());
+    assumeTrue(run.status() == CommandLineMain.DONE, "physical addresses are hidden");
+    assertThat(LayoutCsv.read(csv).bytes()).isEqualTo(20_000);
+  }
+
   @Test
   void theFileThatIsReadIsNotWrittenOver() throws Exception {
     Path file = Files.write(work.resolve("file"), new byte[20_000]);
