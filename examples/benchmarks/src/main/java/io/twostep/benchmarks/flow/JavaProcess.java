@@ -1,5 +1,6 @@
 package io.twostep.benchmarks.flow;
 
+import io.twostep.examples.temporary.AtEnd;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.lang.ProcessBuilder.Redirect;
@@ -28,7 +29,8 @@ public final class JavaProcess {
     command.add(main.getName());
     command.addAll(arguments);
     Process process = new ProcessBuilder(command).redirectError(Redirect.INHERIT).start();
-    try (BufferedReader printed = process.inputReader(StandardCharsets.UTF_8)) {
+    try (AtEnd _ = AtEnd.run("end of what is measured", process::destroy);
+        BufferedReader printed = process.inputReader(StandardCharsets.UTF_8)) {
       for (String line = printed.readLine(); line != null; line = printed.readLine()) {
         lines.accept(line);
       }
