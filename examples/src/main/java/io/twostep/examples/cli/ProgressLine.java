@@ -11,15 +11,16 @@ final class ProgressLine {
   private static final long PLAIN_NANOS = 10_000_000_000L;
 
   private final PrintWriter err;
+  private final TerminalLine rewritten;
   private final long fileSize;
   private final boolean terminal;
   private final int runs;
   private int run;
   private long shown = System.nanoTime();
-  private boolean open;
 
   ProgressLine(PrintWriter err, long fileSize, int runs) {
     this.err = err;
+    rewritten = new TerminalLine(err);
     this.fileSize = fileSize;
     this.runs = runs;
     terminal = isTerminal();
@@ -55,9 +56,7 @@ final class ProgressLine {
     String line =
         String.format("run %d of %d, %s: %s %d %% of %,d %s", Math.min(number, runs), runs, name, what, done * 100 / Math.max(1, total), total, unit);
     if (terminal) {
-      err.print("\r\033[K" + line);
-      err.flush();
-      open = true;
+      rewritten.show(line);
     } else {
       err.println(line);
     }
@@ -65,9 +64,6 @@ final class ProgressLine {
 
   /** Clear the line. */
   void end() {
-    if (open) {
-      err.print("\r\033[K");
-      err.flush();
-    }
+    rewritten.clear();
   }
 }

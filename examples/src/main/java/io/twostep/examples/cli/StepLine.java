@@ -5,29 +5,22 @@ import java.io.PrintWriter;
 
 /** Shows the step that long work has come to, on a terminal only: a line that is rewritten. */
 final class StepLine implements Progress {
-  private final PrintWriter err;
+  private final TerminalLine rewritten;
   private final boolean terminal = ProgressLine.isTerminal();
-  private boolean open;
 
   StepLine(PrintWriter err) {
-    this.err = err;
+    rewritten = new TerminalLine(err);
   }
 
   @Override
   public void step(String what, int step, int total) {
     if (terminal) {
-      err.print("\r\033[K" + step + " of " + total + ": " + what);
-      err.flush();
-      open = true;
+      rewritten.show(step + " of " + total + ": " + what);
     }
   }
 
   /** Clear the line. */
   void end() {
-    if (open) {
-      err.print("\r\033[K");
-      err.flush();
-      open = false;
-    }
+    rewritten.clear();
   }
 }
