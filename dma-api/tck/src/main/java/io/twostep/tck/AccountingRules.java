@@ -21,7 +21,7 @@ public interface AccountingRules extends TckFixture {
   @Test
   default void e13aBackendGivesBackAllItsMemory() {
     TckRig other = open(setup());
-    MemoryBlock block = other.memory(256 << 10);
+    MemoryBlock block = other.memory(spaced(256 << 10));
     work(other, block);
     other.close();
     assertThat(other.machine().leaks()).isEmpty();
@@ -30,7 +30,7 @@ public interface AccountingRules extends TckFixture {
   /** E13b. */
   @Test
   default void e13bWorkRepeatedHoldsNoMoreThanWorkDoneOnce() {
-    MemoryBlock block = rig().memory(256 << 10);
+    MemoryBlock block = rig().memory(spaced(256 << 10));
     for (int i = 0; i < 20; i++) {
       work(rig(), block);
     }
@@ -49,7 +49,7 @@ public interface AccountingRules extends TckFixture {
     boolean fired = true;
     for (int n = 1; fired && n < 400; n++) {
       TckRig one = open(setup());
-      MemoryBlock block = one.memory(256 << 10);
+      MemoryBlock block = one.memory(spaced(256 << 10));
       one.mapper();
       one.machine().faults().arm(Call.ANY, n);
       try {
@@ -75,9 +75,9 @@ public interface AccountingRules extends TckFixture {
   @Test
   @Tag("breaks:link-overlaps+not-memory")
   default void e2cRefusedCallsTakeNothing() {
-    MemoryBlock block = rig().memory(256 << 10);
+    MemoryBlock block = rig().memory(spaced(256 << 10));
     work(rig(), block);
-    long unit = Math.max(rig().mapper().limits().unit(), rounded(1));
+    long unit = unitOf(rig());
     long beyond = (rig().machine().memory().highestAddress() | 0xfff_ffff) + 1;
     for (int i = 0; i < 600; i++) {
       refused(() -> rig().mapper().map(beyond, 1 << 20, DmaDirection.TO_DEVICE, 0));
@@ -112,7 +112,7 @@ public interface AccountingRules extends TckFixture {
     try (DmaMapping mapping = rig.map(block, crooked(), rounded(20_000), DmaDirection.BIDIRECTIONAL)) {
       rig.device().tryRead(mapping.dmaAddress(), 64);
     }
-    Ranges source = new Ranges().add(block.phys(crooked()), rounded(5000)).add(block.phys(64 << 10), rounded(9000)).add(block.phys(128 << 10), rounded(3));
+    Ranges source = new Ranges().add(block.phys(crooked()), rounded(5000)).add(block.phys(spaced(64 << 10)), rounded(9000)).add(block.phys(spaced(128 << 10)), rounded(3));
     try (DmaTransfer transfer = rig.mapper().newTransfer()) {
       transfer.map(source, DmaDirection.FROM_DEVICE, 0, (address, length, kind) -> true);
     }
@@ -125,7 +125,7 @@ public interface AccountingRules extends TckFixture {
       }
     }
     if (has(Behavior.SPARSE_WINDOWS)) {
-      long unit = Math.max(4096, rig.mapper().limits().granule());
+      long unit = Math.max(4096, granuleOf(rig));
       try (SparseWindow window = rig.mapper().newWindow(unit * 4, unit, DmaDirection.BIDIRECTIONAL, 0)) {
         window.link(unit, block.phys(0), unit, DmaDirection.BIDIRECTIONAL);
         window.link(3 * unit, block.phys(0), unit, DmaDirection.TO_DEVICE);
@@ -133,7 +133,7 @@ public interface AccountingRules extends TckFixture {
       }
     }
     if (has(Behavior.TRANSLATES)) {
-      long unit = Math.max(rig.mapper().limits().unit(), rounded(1));
+      long unit = unitOf(rig);
       try (IovaReservation window = rig.mapper().newReservation()) {
         window.tryAlloc(block.phys(0), unit * 4, DmaDirection.TO_DEVICE, 0);
         window.link(0, block.phys(0), unit);

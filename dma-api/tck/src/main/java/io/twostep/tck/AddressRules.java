@@ -30,7 +30,7 @@ public interface AddressRules extends TckFixture {
     }
     // A device of few address bits runs out within this many rounds if any window is given back short.
     TckRig small = open(setup().withLimits(DeviceLimits.ofBits(26)));
-    long unit = Math.max(small.mapper().limits().unit(), rounded(1));
+    long unit = unitOf(small);
     MemoryBlock block = small.memory(unit * 2);
     try (IovaReservation window = small.mapper().newReservation()) {
       for (int round = 0; round < 400; round++) {
@@ -73,9 +73,9 @@ public interface AddressRules extends TckFixture {
   default void e9aLowBitsOfTheAddressAreKept() {
     for (long mask : new long[] {0, 511, 4095, 8191}) {
       TckRig masked = open(setup().withLimits(setup().limits().withMinAlignMask(mask)));
-      MemoryBlock block = masked.memory(128 << 10);
+      MemoryBlock block = masked.memory(spaced(128 << 10));
       long kept = Math.max(mask, masked.mapper().limits().granule() - 1);
-      for (long offset = crooked(); offset < 32 << 10; offset += rounded(3700)) {
+      for (long offset = crooked(); offset < spaced(32 << 10); offset += rounded(3700)) {
         try (DmaMapping mapping = masked.map(block, offset, rounded(9000), DmaDirection.TO_DEVICE)) {
           assertThat(mapping.dmaAddress() & kept).as("low bits under mask 0x%x", kept).isEqualTo(block.phys(offset) & kept);
           assertThat(masked.device().read(mapping.dmaAddress(), 256)).isEqualTo(Bytes.of(block, offset, 256));
@@ -89,9 +89,9 @@ public interface AddressRules extends TckFixture {
   default void e9bTransfersKeepTheLowBitsOfTheirRanges() {
     for (long mask : new long[] {0, 4095}) {
       TckRig masked = open(setup().withLimits(setup().limits().withMinAlignMask(mask)));
-      MemoryBlock block = masked.memory(128 << 10);
+      MemoryBlock block = masked.memory(spaced(128 << 10));
       long kept = Math.max(mask, masked.mapper().limits().granule() - 1);
-      Ranges source = new Ranges().add(block.phys(crooked()), rounded(5000)).add(block.phys(64 << 10), rounded(700));
+      Ranges source = new Ranges().add(block.phys(crooked()), rounded(5000)).add(block.phys(spaced(64 << 10)), rounded(700));
       List<long[]> entries = new ArrayList<>();
       try (DmaTransfer transfer = masked.mapper().newTransfer()) {
         transfer.map(source, DmaDirection.TO_DEVICE, 0, (address, length, kind) -> entries.add(new long[] {address, length}));
@@ -130,7 +130,7 @@ public interface AddressRules extends TckFixture {
     TckRig small = open(setup().withLimits(DeviceLimits.ofBits(bits)));
     DmaOps ops = small.ops();
     long granule = ops.granule();
-    long unit = Math.max(ops.unit(), rounded(1));
+    long unit = unitOf(small);
     long alignment = 8 * Long.highestOneBit(unit);
     long lead = 3 * unit;
     int flags = DmaDirection.BIDIRECTIONAL.access();
@@ -161,7 +161,7 @@ public interface AddressRules extends TckFixture {
   default void e9dAddressesStayWithinTheDevicesReach() {
     for (int bits : new int[] {27, 30, 32}) {
       TckRig small = open(setup().withLimits(DeviceLimits.ofBits(bits)));
-      MemoryBlock block = small.memory(rounded(32 << 10));
+      MemoryBlock block = small.memory(spaced(32 << 10));
       long last = block.phys(block.length() - 1);
       for (OffsetWindow window : small.machine().addressSpaceFor(small.slot()).offsetWindows()) {
         last += window.holdsPhys(block.phys(0), block.length()) ? window.firstDmaAddress() - window.firstPhys() : 0;

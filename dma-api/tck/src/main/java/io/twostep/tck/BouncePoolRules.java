@@ -32,7 +32,7 @@ public interface BouncePoolRules extends TckFixture {
 
   /** Return the bytes of a request of which at least the edges are bounced. */
   private long bounced(TckRig rig) {
-    return has(Behavior.TRANSLATES) ? 3 * rig.mapper().limits().granule() + 700 : Math.min(rig.mapper().limits().maxMappingLength(), 1 << 20);
+    return has(Behavior.TRANSLATES) ? 3 * rig.mapper().limits().granule() + 700 : Math.min(rig.mapper().limits().maxMappingLength() / 4, 1 << 20);
   }
 
   /** Allocate memory of which crooked parts are bounced; where that is so because of where memory lies, there may have to be a lot of it. */
@@ -120,7 +120,7 @@ public interface BouncePoolRules extends TckFixture {
     Ranges source =
         new Ranges()
             .add(own.phys(32 << 10), rounded(300))
-            .add(own.phys((40 << 10) + crooked()), rounded(5000))
+            .add(own.phys(spaced(40 << 10) + crooked()), rounded(5000))
             .add(others.phys(crooked()), bounced(rig()))
             .add(others.phys(2 * crooked() + bounced(rig())), bounced(rig()));
     try (DmaTransfer transfer = rig().mapper().newTransfer()) {

@@ -42,11 +42,11 @@ public interface ConfinementRules extends TckFixture {
   default void e3bTransfersMapTheBytesOfTheirRangesAndNoOthers() {
     DeviceLimits limits = setup().limits().withMaxSegmentLength(24 << 10).withSegmentBoundaryMask((64 << 10) - 1);
     TckRig limited = open(setup().withLimits(limits));
-    MemoryBlock block = limited.memory(512 << 10);
+    MemoryBlock block = limited.memory(spaced(512 << 10));
     Ranges source = new Ranges();
     ByteArrayOutputStream expected = new ByteArrayOutputStream();
     for (int i = 0; i < 12; i++) {
-      long offset = i * (40L << 10) + (i % 3) * crooked();
+      long offset = i * spaced(40 << 10) + (i % 3) * crooked();
       long length = rounded(1 + i * 2999);
       source.add(block.phys(offset), length);
       expected.writeBytes(Bytes.of(block, offset, length));
@@ -72,7 +72,7 @@ public interface ConfinementRules extends TckFixture {
     if (!has(Behavior.TRANSLATES)) {
       return;
     }
-    long unit = Math.max(rig().mapper().limits().granule(), rounded(1));
+    long unit = granuleOf(rig());
     MemoryBlock block = rig().memory(unit * 8);
     try (IovaReservation window = rig().mapper().newReservation()) {
       window.tryAlloc(block.phys(0), unit * 8, DmaDirection.BIDIRECTIONAL, 0);
@@ -114,7 +114,7 @@ public interface ConfinementRules extends TckFixture {
   @Tag("breaks:device-used-wrong-direction")
   default void e5aDeviceCannotWriteWhatItMayOnlyRead() {
     int length = (int) rounded(9000);
-    MemoryBlock block = rig().memory(64 << 10);
+    MemoryBlock block = rig().memory(spaced(64 << 10));
     byte[] before = Bytes.of(block, 0, block.length());
     try (DmaMapping mapping = rig().map(block, crooked(), length, DmaDirection.TO_DEVICE)) {
       assertThat(rig().device().read(mapping.dmaAddress(), length)).isEqualTo(Bytes.of(block, crooked(), length));
@@ -136,7 +136,7 @@ public interface ConfinementRules extends TckFixture {
       return;
     }
     int length = (int) rounded(9000);
-    MemoryBlock block = rig().memory(64 << 10);
+    MemoryBlock block = rig().memory(spaced(64 << 10));
     try (DmaMapping mapping = rig().map(block, crooked(), length, DmaDirection.FROM_DEVICE)) {
       assertThat(rig().device().tryRead(mapping.dmaAddress(), 1)).as("a read of what is mapped FROM_DEVICE").isNull();
       rig().device().write(mapping.dmaAddress(), Bytes.random(length, 3));
@@ -151,7 +151,7 @@ public interface ConfinementRules extends TckFixture {
     if (!has(Behavior.TRANSLATES)) {
       return;
     }
-    long unit = Math.max(rig().mapper().limits().granule(), rounded(1));
+    long unit = granuleOf(rig());
     MemoryBlock block = rig().memory(unit * 6);
     for (DmaDirection direction : DmaDirection.values()) {
       try (IovaReservation window = rig().mapper().newReservation()) {
@@ -176,7 +176,7 @@ public interface ConfinementRules extends TckFixture {
       return;
     }
     int length = (int) rounded(9000);
-    MemoryBlock block = rig().memory(64 << 10);
+    MemoryBlock block = rig().memory(spaced(64 << 10));
     try (DmaMapping mapping = rig().map(block, crooked(), length, DmaDirection.FROM_DEVICE)) {
       assertThat(rig().device().tryRead(mapping.dmaAddress(), length)).as("what the device reads of what is mapped FROM_DEVICE").isIn(null, new byte[length]);
       rig().device().write(mapping.dmaAddress() + 10, Bytes.random(100, 4));

@@ -45,8 +45,8 @@ public interface DepartureRules extends TckFixture {
 
   private void requireOnlyTeardown(boolean pulledOut, boolean batched) {
     int length = (int) rounded(5000);
-    MemoryBlock block = rig().memory(64 << 10);
-    long second = crooked() + (32 << 10);
+    MemoryBlock block = rig().memory(spaced(64 << 10));
+    long second = crooked() + spaced(32 << 10);
     byte[] written = Bytes.random(length, 3);
     List<Long> addresses = new ArrayList<>();
     DmaMapping mapping = rig().map(block, crooked(), length, DmaDirection.FROM_DEVICE);
@@ -96,7 +96,7 @@ public interface DepartureRules extends TckFixture {
     if (!has(Behavior.TRANSLATES)) {
       return;
     }
-    long unit = Math.max(rig().mapper().limits().unit(), rounded(1));
+    long unit = unitOf(rig());
     MemoryBlock block = rig().memory(unit * 4);
     byte[] written = Bytes.random(64, 5);
     List<SparseWindow> windows = new ArrayList<>();
@@ -137,7 +137,7 @@ public interface DepartureRules extends TckFixture {
     if (!has(Behavior.TRANSLATES)) {
       return;
     }
-    MemoryBlock block = rig().memory(64 << 10);
+    MemoryBlock block = rig().memory(spaced(64 << 10));
     DmaMapping mapping = rig().map(block, crooked(), rounded(5000), DmaDirection.FROM_DEVICE);
     long stuck = mapping.dmaAddress();
     byte[] written = Bytes.random(64, 7);
@@ -163,7 +163,7 @@ public interface DepartureRules extends TckFixture {
   @Tag("breaks:leaked-coherent+leaked-mapping")
   default void e13dHandlesOutliveTheirMapperAndAreTornDown() {
     int length = (int) rounded(5000);
-    MemoryBlock block = rig().memory(64 << 10);
+    MemoryBlock block = rig().memory(spaced(64 << 10));
     byte[] written = Bytes.random(length, 11);
     DmaMapping mapping = rig().map(block, crooked(), length, DmaDirection.FROM_DEVICE);
     DmaBuffer buffer = rig().mapper().allocateCoherent(5000);
@@ -181,13 +181,13 @@ public interface DepartureRules extends TckFixture {
   @Test
   default void e13eMachineClosedUnderLiveMappingsLeavesThemToBeTornDown() {
     TckRig other = open(setup());
-    MemoryBlock block = other.memory(64 << 10);
+    MemoryBlock block = other.memory(spaced(64 << 10));
     int length = (int) rounded(5000);
     byte[] written = Bytes.random(length, 13);
     DmaMapping mapping = other.map(block, crooked(), length, DmaDirection.FROM_DEVICE);
     DmaTransfer transfer = other.mapper().newTransfer();
     transfer.map(
-        new Ranges().add(block.phys(crooked() + (32 << 10)), length), DmaDirection.BIDIRECTIONAL, 0, (address, bytes, kind) -> true);
+        new Ranges().add(block.phys(crooked() + spaced(32 << 10)), length), DmaDirection.BIDIRECTIONAL, 0, (address, bytes, kind) -> true);
     DmaBuffer buffer = other.mapper().allocateCoherent(5000);
     other.device().write(mapping.dmaAddress(), written);
     other.machine().close();

@@ -67,7 +67,7 @@ public interface FlushRules extends TckFixture {
       return;
     }
     int length = (int) rounded(3000);
-    MemoryBlock block = rig().memory(64 << 10);
+    MemoryBlock block = rig().memory(spaced(64 << 10));
     for (int round = 0; round < ROUNDS; round++) {
       DmaMapping mapping = rig().map(block, crooked(), length, DmaDirection.BIDIRECTIONAL);
       long at = mapping.dmaAddress();
@@ -131,7 +131,7 @@ public interface FlushRules extends TckFixture {
     if (!ops.isLazy() || ops.flushesCompleted() == -1) {
       return;
     }
-    MemoryBlock block = rig().memory(64 << 10);
+    MemoryBlock block = rig().memory(spaced(64 << 10));
     MappingState state = new MappingState(rig().layers());
     for (int i = 0; i < 3; i++) {
       Retirement batch = new Retirement(true);

@@ -40,7 +40,7 @@ final class History {
     this.stack = stack;
     this.rig = rig;
     this.seed = seed;
-    granule = Math.max(rig.mapper().limits().granule(), stack.edge());
+    granule = stack.granuleOf(rig);
     areaBytes = (int) Math.max(64 << 10, 8 * granule);
     block = rig.memory((long) AREAS * areaBytes);
     copies = new TwoCopies(block);

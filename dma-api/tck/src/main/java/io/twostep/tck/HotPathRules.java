@@ -38,7 +38,7 @@ public interface HotPathRules extends TckFixture {
   @Tag("unchecked")
   default void e8aWarmMappingsMakeNoGarbage() {
     TckRig calm = calm();
-    MemoryBlock block = calm.memory(64 << 10);
+    MemoryBlock block = calm.memory(spaced(64 << 10));
     long phys = block.phys(crooked());
     long length = rounded(5000);
     try (DmaMapping mapping = calm.mapper().newMapping();
@@ -61,8 +61,8 @@ public interface HotPathRules extends TckFixture {
   @Tag("unchecked")
   default void e8bWarmTransfersMakeNoGarbage() {
     TckRig calm = calm();
-    MemoryBlock block = calm.memory(64 << 10);
-    Ranges source = new Ranges().add(block.phys(crooked()), rounded(3000)).add(block.phys(16 << 10), 8192).add(block.phys(40 << 10), rounded(77));
+    MemoryBlock block = calm.memory(spaced(64 << 10));
+    Ranges source = new Ranges().add(block.phys(crooked()), rounded(3000)).add(block.phys(spaced(16 << 10)), rounded(8192)).add(block.phys(spaced(40 << 10)), rounded(77));
     long[] sum = new long[1];
     DmaSink sink =
         (address, length, kind) -> {
@@ -88,7 +88,7 @@ public interface HotPathRules extends TckFixture {
       return;
     }
     TckRig calm = calm();
-    long unit = Math.max(calm.mapper().limits().granule(), rounded(1));
+    long unit = granuleOf(calm);
     int units = (int) Math.min(32, (4 << 20) / unit);
     MemoryBlock block = calm.memory(unit * units);
     try (IovaReservation window = calm.mapper().newReservation()) {
@@ -142,7 +142,7 @@ public interface HotPathRules extends TckFixture {
     if (!has(Behavior.SPARSE_WINDOWS)) {
       return;
     }
-    long unit = Math.max(4096, rig().mapper().limits().granule());
+    long unit = Math.max(4096, granuleOf(rig()));
     int each = 16;
     MemoryBlock block = rig().memory(unit * each);
     try (SparseWindow window = rig().mapper().newWindow(unit * each * THREADS, unit, DmaDirection.BIDIRECTIONAL, 0)) {

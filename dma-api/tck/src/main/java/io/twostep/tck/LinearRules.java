@@ -20,7 +20,7 @@ public interface LinearRules extends TckFixture {
   /** E3e. */
   @Test
   default void e3eRangesThatAreNotOneAreCopiedTogetherOrRefused() {
-    MemoryBlock block = rig().memory(64 << 10);
+    MemoryBlock block = rig().memory(spaced(64 << 10));
     Ranges source = crookedRanges(block);
     try (LinearMapping linear = rig().mapper().newLinear()) {
       if (has(Behavior.TRANSLATES) && edge() % rig().mapper().limits().granule() == 0) {
@@ -60,7 +60,7 @@ public interface LinearRules extends TckFixture {
     if (!has(Behavior.COPIES_TOGETHER)) {
       return;
     }
-    MemoryBlock block = rig().memory(64 << 10);
+    MemoryBlock block = rig().memory(spaced(64 << 10));
     Ranges source = crookedRanges(block);
     int bytes = (int) source.bytes();
     try (LinearMapping linear = rig().mapper().newLinear()) {
@@ -90,7 +90,7 @@ public interface LinearRules extends TckFixture {
     if (!has(Behavior.COPIES_TOGETHER)) {
       return;
     }
-    MemoryBlock block = rig().memory(64 << 10);
+    MemoryBlock block = rig().memory(spaced(64 << 10));
     Ranges source = crookedRanges(block);
     byte[] all = Bytes.of(block, 0, block.length());
     try (LinearMapping linear = rig().mapper().newLinear()) {
@@ -117,8 +117,8 @@ public interface LinearRules extends TckFixture {
   private Ranges crookedRanges(MemoryBlock block) {
     return new Ranges()
         .add(block.phys(crooked()), rounded(3001))
-        .add(block.phys(rounded(20_000)), rounded(77))
-        .add(block.phys(rounded(9000)), rounded(4097));
+        .add(block.phys(rounded(spaced(20_000))), rounded(77))
+        .add(block.phys(rounded(spaced(9000))), rounded(4097));
   }
 
   private static byte[] contents(MemoryBlock block, Ranges source) {

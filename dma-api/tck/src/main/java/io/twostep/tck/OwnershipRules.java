@@ -28,7 +28,7 @@ public interface OwnershipRules extends TckFixture {
     if (!has(Behavior.TRANSLATES)) {
       return;
     }
-    long unit = Math.max(rig().mapper().limits().granule(), rounded(1));
+    long unit = granuleOf(rig());
     MemoryBlock block = rig().memory(unit * 4);
     for (int round = 0; round < 6; round++) {
       try (IovaReservation window = rig().mapper().newReservation()) {
@@ -48,7 +48,7 @@ public interface OwnershipRules extends TckFixture {
   @Test
   default void e6bDeviceSeesWhatTheCpuHandsOver() {
     int length = (int) rounded(14_000);
-    MemoryBlock block = rig().memory(64 << 10);
+    MemoryBlock block = rig().memory(spaced(64 << 10));
     for (DmaDirection direction : List.of(DmaDirection.TO_DEVICE, DmaDirection.BIDIRECTIONAL)) {
       try (DmaMapping mapping = rig().map(block, crooked(), length, direction)) {
         assertThat(rig().device().read(mapping.dmaAddress(), length)).isEqualTo(Bytes.of(block, crooked(), length));
@@ -67,7 +67,7 @@ public interface OwnershipRules extends TckFixture {
   @Test
   default void e6cCpuSeesWhatTheDeviceWrote() {
     int length = (int) rounded(14_000);
-    MemoryBlock block = rig().memory(64 << 10);
+    MemoryBlock block = rig().memory(spaced(64 << 10));
     for (DmaDirection direction : List.of(DmaDirection.FROM_DEVICE, DmaDirection.BIDIRECTIONAL)) {
       byte[] last = Bytes.random(length, direction.access());
       try (DmaMapping mapping = rig().map(block, crooked(), length, direction)) {
@@ -88,8 +88,8 @@ public interface OwnershipRules extends TckFixture {
   @Test
   default void e6dBytesAroundTheMappingAreNeverTouched() {
     int length = (int) rounded(7001);
-    MemoryBlock block = rig().memory(64 << 10);
-    int start = (int) crooked() * 2;
+    MemoryBlock block = rig().memory(spaced(64 << 10));
+    int start = (int) Math.max(64, crooked() * 2);
     byte[] expected = Bytes.of(block, 0, block.length());
     try (DmaMapping mapping = rig().map(block, start, length, DmaDirection.BIDIRECTIONAL)) {
       // What the CPU writes beside a mapping is not the mapping's business.
@@ -112,7 +112,7 @@ public interface OwnershipRules extends TckFixture {
   @Test
   default void e6eBytesTheDeviceDidNotWriteSurvive() {
     int length = (int) rounded(9000);
-    MemoryBlock block = rig().memory(64 << 10);
+    MemoryBlock block = rig().memory(spaced(64 << 10));
     byte[] expected = Bytes.of(block, 0, block.length());
     byte[] written = Bytes.random(700, 8);
     try (DmaMapping mapping = rig().map(block, crooked(), length, DmaDirection.FROM_DEVICE)) {
@@ -129,7 +129,7 @@ public interface OwnershipRules extends TckFixture {
   @Test
   default void e6fPartialSyncForCpuLeavesTheRestToItsOwner() {
     int length = (int) rounded(9000);
-    MemoryBlock block = rig().memory(64 << 10);
+    MemoryBlock block = rig().memory(spaced(64 << 10));
     try (DmaMapping mapping = rig().map(block, crooked(), length, DmaDirection.BIDIRECTIONAL)) {
       mapping.syncForCpu(0, length);
       byte[] mine = Bytes.random(640, 11);
@@ -150,7 +150,7 @@ public interface OwnershipRules extends TckFixture {
   @Test
   default void e6gPartialSyncForDeviceKeepsWhatTheDeviceWroteElsewhere() {
     int length = (int) rounded(9000);
-    MemoryBlock block = rig().memory(64 << 10);
+    MemoryBlock block = rig().memory(spaced(64 << 10));
     byte[] written = Bytes.random(640, 21);
     byte[] mine = Bytes.random(900, 22);
     try (DmaMapping mapping = rig().map(block, crooked(), length, DmaDirection.BIDIRECTIONAL)) {
@@ -169,7 +169,7 @@ public interface OwnershipRules extends TckFixture {
   /** E6h. */
   @Test
   default void e6hWhatIsMappedInPlaceForACoherentDeviceNeedsNoSync() {
-    MemoryBlock block = rig().memory(64 << 10);
+    MemoryBlock block = rig().memory(spaced(64 << 10));
     try (DmaMapping mapping = rig().map(block, crooked(), rounded(9000), DmaDirection.BIDIRECTIONAL)) {
       boolean free = has(Behavior.IN_PLACE) && setup().device().coherent();
       assertThat(mapping.needsSync()).isEqualTo(!free);
@@ -179,7 +179,7 @@ public interface OwnershipRules extends TckFixture {
   /** E6i. */
   @Test
   default void e6iRequireCoherentIsHonouredOrRefused() {
-    MemoryBlock block = rig().memory(64 << 10);
+    MemoryBlock block = rig().memory(spaced(64 << 10));
     long length = rounded(9000);
     if (has(Behavior.IN_PLACE) && setup().device().coherent()) {
       try (DmaMapping mapping = rig().mapper().map(block.phys(crooked()), length, DmaDirection.TO_DEVICE, DmaAttributes.REQUIRE_COHERENT)) {
@@ -195,8 +195,8 @@ public interface OwnershipRules extends TckFixture {
   /** E6j. */
   @Test
   default void e6jTransfersSyncAnyPartAcrossTheirRanges() {
-    MemoryBlock block = rig().memory(256 << 10);
-    long[] offsets = {crooked(), 70_000 / edge() * edge(), 140_000 / edge() * edge()};
+    MemoryBlock block = rig().memory(spaced(256 << 10));
+    long[] offsets = {crooked(), spaced(70_000) / edge() * edge(), spaced(140_000) / edge() * edge()};
     int part = (int) rounded(5000);
     Ranges source = new Ranges();
     for (long offset : offsets) {
@@ -250,7 +250,7 @@ public interface OwnershipRules extends TckFixture {
   @Test
   default void e6lOverwrittenMappingsGetAllThatTheDeviceWrites() {
     int length = (int) rounded(9000);
-    MemoryBlock block = rig().memory(64 << 10);
+    MemoryBlock block = rig().memory(spaced(64 << 10));
     byte[] written = Bytes.random(length, 61);
     try (DmaMapping mapping = rig().mapper().map(block.phys(crooked()), length, DmaDirection.FROM_DEVICE, DmaAttributes.OVERWRITE)) {
       rig().device().write(mapping.dmaAddress(), written);

@@ -47,7 +47,7 @@ public interface PeerRules extends TckFixture {
 
   /** The piece that is mapped: whole granules, frames and cache lines. */
   private long piece() {
-    return Math.max(rig().mapper().limits().granule(), 4096);
+    return Math.max(4096, granuleOf(rig()));
   }
 
   /** E14a. */

@@ -189,7 +189,7 @@ public interface RefusalRules extends TckFixture {
   /** E12h. */
   @Test
   default void e12hDetachedDeviceIsRefusedAndTeardownIsNot() {
-    MemoryBlock block = rig().memory(64 << 10);
+    MemoryBlock block = rig().memory(spaced(64 << 10));
     DmaMapping mapping = rig().map(block, crooked(), rounded(5000), DmaDirection.FROM_DEVICE);
     byte[] written = Bytes.random((int) rounded(5000), 3);
     rig().device().write(mapping.dmaAddress(), written);
@@ -217,7 +217,7 @@ public interface RefusalRules extends TckFixture {
   @Test
   default void e10bCallersAddressIsAnsweredAndNeverThatOfACopy() {
     DmaOps ops = rig().ops();
-    MemoryBlock block = rig().memory(64 << 10);
+    MemoryBlock block = rig().memory(spaced(64 << 10));
     MappingState state = new MappingState(rig().layers());
     Retirement batch = new Retirement();
     long length = rounded(9000);
@@ -233,7 +233,7 @@ public interface RefusalRules extends TckFixture {
 
   /** Return a length that any number of links may have. */
   private long linkUnit() {
-    return Math.max(rig().mapper().limits().unit(), rounded(1));
+    return unitOf(rig());
   }
 
   private static void requireRetryable(@Nullable DmaMappingException refusal, Reason reason) {

@@ -22,9 +22,9 @@ public interface RestackRules extends TckFixture {
   @Tag("breaks:device-used-unmapped")
   default void e16aMappingsOfAnEarlierStackAreServedToTheirEnd() {
     int length = (int) Math.max(rounded(6000), 1);
-    MemoryBlock block = rig().memory(128 << 10);
+    MemoryBlock block = rig().memory(spaced(128 << 10));
     List<DmaMapping> mappings = new ArrayList<>();
-    List<Long> offsets = List.of(crooked(), crooked() + (32 << 10), crooked() + (64 << 10));
+    List<Long> offsets = List.of(crooked(), crooked() + spaced(32 << 10), crooked() + spaced(64 << 10));
     for (int i = 0; i < offsets.size(); i++) {
       mappings.add(rig().map(block, offsets.get(i), length, DmaDirection.BIDIRECTIONAL));
       rig().mapper().restack(rig().stack());
@@ -32,7 +32,7 @@ public interface RestackRules extends TckFixture {
     DmaTransfer transfer = rig().mapper().newTransfer();
     List<Long> addresses = new ArrayList<>();
     transfer.map(
-        new Ranges().add(block.phys(crooked() + (96 << 10)), length), DmaDirection.FROM_DEVICE, 0, (address, bytes, kind) -> addresses.add(address));
+        new Ranges().add(block.phys(crooked() + spaced(96 << 10)), length), DmaDirection.FROM_DEVICE, 0, (address, bytes, kind) -> addresses.add(address));
     for (int i = 0; i < mappings.size(); i++) {
       DmaMapping mapping = mappings.get(i);
       byte[] given = Bytes.random(64, 100 + i);
@@ -57,7 +57,7 @@ public interface RestackRules extends TckFixture {
     byte[] written = Bytes.random(length, 77);
     rig().device().write(addresses.getFirst(), written);
     transfer.close();
-    assertThat(Bytes.of(block, crooked() + (96 << 10), length)).isEqualTo(written);
+    assertThat(Bytes.of(block, crooked() + spaced(96 << 10), length)).isEqualTo(written);
   }
 
   /** E16b. */
@@ -67,7 +67,7 @@ public interface RestackRules extends TckFixture {
     if (!has(Behavior.TRANSLATES)) {
       return;
     }
-    long unit = Math.max(rig().mapper().limits().unit(), rounded(1));
+    long unit = unitOf(rig());
     MemoryBlock old = rig().memory(unit * 2);
     MemoryBlock young = rig().memory(unit * 2);
     IovaReservation first = window(old, unit);
@@ -105,7 +105,7 @@ public interface RestackRules extends TckFixture {
     if (!has(Behavior.TRACKS_WRITES)) {
       return;
     }
-    long unit = Math.max(rig().mapper().limits().unit(), rounded(1));
+    long unit = unitOf(rig());
     MemoryBlock block = rig().memory(unit * 2);
     DirtyTracking tracking = rig().mapper().dirtyTracking();
     tracking.start();

@@ -39,4 +39,19 @@ public interface TckFixture {
   default long rounded(long length) {
     return length + edge() - 1 & -edge();
   }
+
+  /** Return how far apart things lie that lie {@code distance} bytes apart where edges are on pages of 4 KiB or closer: as many times that as edges are farther apart. */
+  default long spaced(long distance) {
+    return distance * Math.max(1, edge() / 4096);
+  }
+
+  /** Return the least length of ranges that may be linked one behind the other, whichever they are. */
+  default long granuleOf(TckRig rig) {
+    return Math.max(rig.mapper().limits().granule(), Math.max(edge(), setup().limits().minAlignMask() + 1));
+  }
+
+  /** Return the least length of ranges that may be linked one behind the other and unlinked again. */
+  default long unitOf(TckRig rig) {
+    return Math.max(rig.mapper().limits().unit(), granuleOf(rig));
+  }
 }

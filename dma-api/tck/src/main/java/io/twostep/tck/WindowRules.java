@@ -142,6 +142,6 @@ public interface WindowRules extends TckFixture {
   }
 
   private long windowUnit() {
-    return Math.max(4096, rig().mapper().limits().granule());
+    return Math.max(4096, granuleOf(rig()));
   }
 }

@@ -1,0 +1,43 @@
+package io.twostep.examples.broken;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.platform.engine.discovery.DiscoverySelectors.selectMethod;
+
+import io.twostep.tck.BackendTck;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.lang.reflect.Method;
+import java.util.Arrays;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.platform.engine.discovery.MethodSelector;
+import org.junit.platform.launcher.LauncherDiscoveryRequest;
+import org.junit.platform.launcher.core.LauncherDiscoveryRequestBuilder;
+import org.junit.platform.launcher.core.LauncherFactory;
+import org.junit.platform.launcher.listeners.SummaryGeneratingListener;
+
+/** Proves the kit: it finds no fault with a stack that is right, however unusual. */
+class KitServesUnusualStacksTest {
+  @ParameterizedTest
+  @EnumSource
+  void everyRuleHolds(UnusualStack.World world) {
+    List<MethodSelector> selected =
+        Arrays.stream(BackendTck.class.getMethods())
+            .filter(method -> method.isAnnotationPresent(Test.class))
+            .map(Method::getName)
+            // These stacks are made here, and no service loader finds them.
+            .filter(name -> !name.startsWith("p2a"))
+            .map(name -> selectMethod(UnusualStack.class, name))
+            .toList();
+    UnusualStack.WORLD.set(world);
+    LauncherDiscoveryRequest request = LauncherDiscoveryRequestBuilder.request().selectors(selected).build();
+    SummaryGeneratingListener summary = new SummaryGeneratingListener();
+    LauncherFactory.create().execute(request, summary);
+    StringWriter text = new StringWriter();
+    summary.getSummary().printFailuresTo(new PrintWriter(text, true), 20);
+    assertThat(summary.getSummary().getTestsStartedCount()).isGreaterThan(100);
+    assertThat(summary.getSummary().getTotalFailureCount()).as("failures: %s", text).isZero();
+  }
+}
