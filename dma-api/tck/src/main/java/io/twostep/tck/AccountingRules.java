@@ -1,6 +1,7 @@
 package io.twostep.tck;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import io.twostep.dma.DmaBuffer;
 import io.twostep.dma.DmaDirection;
@@ -67,6 +68,31 @@ public interface AccountingRules extends TckFixture {
         one.close();
       } catch (AssertionError | RuntimeException e) {
         throw new AssertionError("after call " + n + " of the machine failed: " + e.getMessage(), e);
+      }
+    }
+  }
+
+  /** E13c. */
+  @Test
+  default void e13cAttachThatFailsLeavesNothingBehind() {
+    boolean fired = true;
+    for (int n = 1; fired && n < 400; n++) {
+      TckRig one = open(setup());
+      one.machine().faults().arm(Call.ANY, n);
+      DmaMappingException refusal = catchThrowableOfType(DmaMappingException.class, one::mapper);
+      fired = one.machine().faults().fired();
+      one.machine().faults().disarm();
+      if (refusal != null) {
+        assertThat(fired).as("an attach that was refused though nothing failed: %s", refusal.getMessage()).isTrue();
+        assertThat(refusal.getMessage()).isNotBlank();
+        one.slot().reset();
+        one.slot().busMaster(true);
+      }
+      work(one, one.memory(spaced(256 << 10)));
+      try {
+        one.close();
+      } catch (AssertionError | RuntimeException e) {
+        throw new AssertionError("after call " + n + " of the machine failed while the device was attached: " + e.getMessage(), e);
       }
     }
   }

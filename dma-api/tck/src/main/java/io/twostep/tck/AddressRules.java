@@ -2,6 +2,8 @@ package io.twostep.tck;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.twostep.dma.DeviceLimits;
 import io.twostep.dma.DmaDirection;
@@ -11,7 +13,9 @@ import io.twostep.dma.DmaMappingException.Reason;
 import io.twostep.dma.DmaTransfer;
 import io.twostep.dma.IovaReservation;
 import io.twostep.dma.MemoryBlock;
+import io.twostep.dma.spi.AddressSpace;
 import io.twostep.dma.spi.DmaOps;
+import io.twostep.dma.spi.HostManagedIommu;
 import io.twostep.dma.spi.MappingState;
 import io.twostep.dma.spi.OffsetWindow;
 import io.twostep.dma.spi.Retirement;
@@ -160,31 +164,74 @@ public interface AddressRules extends TckFixture {
   @Test
   default void e9dAddressesStayWithinTheDevicesReach() {
     for (int bits : new int[] {27, 30, 32}) {
-      TckRig small = open(setup().withLimits(DeviceLimits.ofBits(bits)));
-      MemoryBlock block = small.memory(spaced(32 << 10));
-      long last = block.phys(block.length() - 1);
-      for (OffsetWindow window : small.machine().addressSpaceFor(small.slot()).offsetWindows()) {
-        last += window.holdsPhys(block.phys(0), block.length()) ? window.firstDmaAddress() - window.firstPhys() : 0;
+      requireWithin(open(setup().withLimits(DeviceLimits.ofBits(bits))), bits);
+    }
+  }
+
+  /** E9d. */
+  @Test
+  default void e9dAddressesStayWithinWhatTheBusPasses() {
+    int bits = 30;
+    TckSetup wide = setup();
+    TckSetup narrow = wide.withBusBits(bits);
+    assumeTrue(narrow != wide, "this machine has one bus, which passes every address");
+    requireWithin(open(narrow), bits);
+  }
+
+  /** E9e. */
+  @Test
+  default void e9eReservedAddressesAreNeverHandedOut() {
+    needs(Behavior.TRANSLATES);
+    TckRig full = open(setup().withLimits(DeviceLimits.ofBits(32)));
+    AddressSpace space = full.machine().addressSpaceFor(full.slot());
+    // Of all that a device of 32 bits reaches, one window each: what is reserved there would be among it.
+    long length = 16 << 20;
+    List<IovaReservation> windows = new ArrayList<>();
+    DmaMappingException refusal = null;
+    while (refusal == null) {
+      IovaReservation window = full.mapper().newReservation();
+      refusal = catchThrowableOfType(DmaMappingException.class, () -> window.tryAlloc(0, length, DmaDirection.TO_DEVICE, 0));
+      if (refusal == null) {
+        windows.add(window);
+        long first = window.address();
+        long last = first + length - 1;
+        assertThat(space.reserved()).as("reserved addresses, of which 0x%x+0x%x was handed out", first, length).noneMatch(range -> range.overlaps(first, last));
+        if (space.iommu() instanceof HostManagedIommu host) {
+          assertThat(host.windows())
+              .as("addresses that the host allows, without 0x%x+0x%x that was handed out", first, length)
+              .anyMatch(range -> Long.compareUnsigned(range.first(), first) <= 0 && Long.compareUnsigned(last, range.last()) <= 0);
+        }
       }
-      boolean within = has(Behavior.TRANSLATES) || has(Behavior.BOUNCES) || last >>> bits == 0;
+    }
+    assertThat(refusal.reason()).as(refusal.getMessage()).isEqualTo(Reason.IOVA_EXHAUSTED);
+    assertThat(windows).as("windows within 32 bits").isNotEmpty();
+    windows.forEach(IovaReservation::close);
+  }
+
+  private void requireWithin(TckRig small, int bits) {
+    MemoryBlock block = small.memory(spaced(32 << 10));
+    long last = block.phys(block.length() - 1);
+    for (OffsetWindow window : small.machine().addressSpaceFor(small.slot()).offsetWindows()) {
+      last += window.holdsPhys(block.phys(0), block.length()) ? window.firstDmaAddress() - window.firstPhys() : 0;
+    }
+    boolean within = has(Behavior.TRANSLATES) || has(Behavior.BOUNCES) || last >>> bits == 0;
+    if (within) {
+      try (DmaMapping mapping = small.map(block, 0, block.length(), DmaDirection.TO_DEVICE)) {
+        assertThat((mapping.dmaAddress() + block.length() - 1) >>> bits).as("bits above the device's %d", bits).isZero();
+      }
+    } else {
+      assertThatThrownBy(() -> small.map(block, 0, block.length(), DmaDirection.TO_DEVICE))
+          .isInstanceOfSatisfying(DmaMappingException.class, e -> assertThat(e.reason()).isEqualTo(Reason.OUT_OF_REACH));
+    }
+    long quarter = block.length() / 4;
+    Ranges apart = new Ranges().add(block.phys(0), quarter).add(block.phys(2 * quarter), quarter);
+    try (DmaTransfer transfer = small.mapper().newTransfer()) {
       if (within) {
-        try (DmaMapping mapping = small.map(block, 0, block.length(), DmaDirection.TO_DEVICE)) {
-          assertThat((mapping.dmaAddress() + block.length() - 1) >>> bits).as("bits above the device's %d", bits).isZero();
-        }
+        long entries = transfer.map(apart, DmaDirection.TO_DEVICE, 0, (address, length, kind) -> (address + length - 1) >>> bits == 0);
+        assertThat(entries).as("entries within the device's %d bits", bits).isPositive();
       } else {
-        assertThatThrownBy(() -> small.map(block, 0, block.length(), DmaDirection.TO_DEVICE))
+        assertThatThrownBy(() -> transfer.map(apart, DmaDirection.TO_DEVICE, 0, (address, length, kind) -> true))
             .isInstanceOfSatisfying(DmaMappingException.class, e -> assertThat(e.reason()).isEqualTo(Reason.OUT_OF_REACH));
-      }
-      long quarter = block.length() / 4;
-      Ranges apart = new Ranges().add(block.phys(0), quarter).add(block.phys(2 * quarter), quarter);
-      try (DmaTransfer transfer = small.mapper().newTransfer()) {
-        if (within) {
-          long entries = transfer.map(apart, DmaDirection.TO_DEVICE, 0, (address, length, kind) -> (address + length - 1) >>> bits == 0);
-          assertThat(entries).as("entries within the device's %d bits", bits).isPositive();
-        } else {
-          assertThatThrownBy(() -> transfer.map(apart, DmaDirection.TO_DEVICE, 0, (address, length, kind) -> true))
-              .isInstanceOfSatisfying(DmaMappingException.class, e -> assertThat(e.reason()).isEqualTo(Reason.OUT_OF_REACH));
-        }
       }
     }
   }

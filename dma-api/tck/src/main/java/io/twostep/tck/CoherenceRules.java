@@ -7,8 +7,14 @@ import io.twostep.dma.DmaDirection;
 import io.twostep.dma.DmaMapping;
 import io.twostep.dma.DmaMappingException;
 import io.twostep.dma.DmaMappingException.Reason;
+import io.twostep.dma.DmaTransfer;
+import io.twostep.dma.IovaReservation;
 import io.twostep.dma.MemoryBlock;
+import java.io.ByteArrayOutputStream;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.EnumSet;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 
 /** Rules E6m to E6o: a device that does not snoop owns whole cache lines, or something is bounced or refused. */
@@ -38,9 +44,56 @@ public interface CoherenceRules extends TckFixture {
         assertThat(rig.device().read(mapping.dmaAddress(), (int) length)).as("what the CPU had in its caches").isEqualTo(sent);
         rig.device().write(mapping.dmaAddress(), answered);
         mapping.syncForCpu(0, part);
-        assertThat(Bytes.of(block, line, part)).as("what the device wrote").isEqualTo(java.util.Arrays.copyOf(answered, (int) part));
+        assertThat(Bytes.of(block, line, part)).as("what the device wrote").isEqualTo(Arrays.copyOf(answered, (int) part));
       }
       assertThat(Bytes.of(block, line, length)).as("after unmap").isEqualTo(answered);
+    }
+  }
+
+  /** E6m. */
+  @Test
+  default void e6mDeviceThatDoesNotSnoopSeesWholeLinesOfRequestsAndWindows() {
+    needs(Behavior.SERVES_NON_COHERENT);
+    TckRig rig = open(nonCoherent());
+    long line = Math.max(rig.machine().memory().cacheLine(), edge());
+    int length = (int) ((2500 + line - 1) / line * line);
+    long step = Math.max(spaced(8 << 10), 2 * granuleOf(rig));
+    MemoryBlock block = rig.memory(3 * step + length + line);
+    for (int round = 0; round < 8; round++) {
+      List<byte[]> sent = List.of(Bytes.random(length, round), Bytes.random(length, 30 + round));
+      byte[] answered = Bytes.random(length, 100 + round);
+      Bytes.put(block, line, sent.get(0));
+      Bytes.put(block, 2 * step + line, sent.get(1));
+      List<long[]> entries = new ArrayList<>();
+      try (DmaTransfer transfer = rig.mapper().newTransfer()) {
+        Ranges source = new Ranges().add(block.phys(line), length).add(block.phys(2 * step + line), length);
+        transfer.map(source, DmaDirection.BIDIRECTIONAL, 0, (address, bytes, kind) -> entries.add(new long[] {address, bytes}));
+        ByteArrayOutputStream seen = new ByteArrayOutputStream();
+        entries.forEach(entry -> seen.writeBytes(rig.device().read(entry[0], (int) entry[1])));
+        assertThat(Arrays.copyOf(seen.toByteArray(), length)).as("what the device reads of a request").isEqualTo(sent.get(0));
+        assertThat(Arrays.copyOfRange(seen.toByteArray(), length, 2 * length)).as("what it reads of its second range").isEqualTo(sent.get(1));
+        long[] last = entries.getLast();
+        rig.device().write(last[0] + last[1] - length, answered);
+        transfer.syncForCpu(length, length);
+        assertThat(Bytes.of(block, 2 * step + line, length)).as("what the device wrote to a request").isEqualTo(answered);
+      }
+      if (!has(Behavior.TRANSLATES)) {
+        continue;
+      }
+      Bytes.put(block, line, sent.get(1));
+      try (IovaReservation window = rig.mapper().newReservation()) {
+        window.tryAlloc(block.phys(line), step + length, DmaDirection.BIDIRECTIONAL, 0);
+        long at = window.link(0, block.phys(line), length);
+        long other = window.link(step, block.phys(2 * step + line), length);
+        window.sync(0, step + length);
+        assertThat(rig.device().read(at, length)).as("what the device reads of a link").isEqualTo(sent.get(1));
+        assertThat(rig.device().read(other, length)).as("what the device reads of another link").isEqualTo(answered);
+        rig.device().write(other, sent.get(0));
+        window.syncForCpu(step, length);
+        assertThat(Bytes.of(block, 2 * step + line, length)).as("what the device wrote to a link").isEqualTo(sent.get(0));
+        rig.device().write(at, answered);
+      }
+      assertThat(Bytes.of(block, line, length)).as("what the device wrote to a link, once its window is gone").isEqualTo(answered);
     }
   }
 

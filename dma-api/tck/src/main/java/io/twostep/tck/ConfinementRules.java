@@ -169,12 +169,34 @@ public interface ConfinementRules extends TckFixture {
     }
   }
 
+  /** E5e, whatever is declared. */
+  @Test
+  @Tag("breaks:device-used-wrong-direction")
+  default void e5eUntrustedDeviceReadsNothingOfWhatItMayOnlyWrite() {
+    needs(Behavior.TRANSLATES, Behavior.SERVES_UNTRUSTED);
+    TckRig rig = open(setup().withDevice(setup().device().withTrusted(false)));
+    int length = (int) granuleOf(rig) * 2;
+    MemoryBlock block = rig.memory(length);
+    DmaMapping mapping;
+    try {
+      mapping = rig.map(block, 0, length, DmaDirection.FROM_DEVICE);
+    } catch (DmaMappingException e) {
+      assertThat(has(Behavior.WRITE_ONLY)).as("a refusal where permissions are enforced: %s", e.getMessage()).isFalse();
+      assertThat(e.reason()).as(e.getMessage()).isIn(EnumSet.of(Reason.BOUNCE_FORBIDDEN, Reason.COHERENCE_REQUIRED, Reason.UNSUPPORTED));
+      return;
+    }
+    try (mapping) {
+      byte[] seen = rig.device().tryRead(mapping.dmaAddress(), length);
+      if (seen != null) {
+        assertThat(seen).as("what an untrusted device reads of what is mapped FROM_DEVICE").containsOnly(0);
+      }
+    }
+  }
+
   /** E5e. */
   @Test
   default void e5eDeviceThatCouldReadWhatItMayOnlyWriteSeesZeros() {
-    if (!has(Behavior.SHOWS_WRITERS_ZEROS)) {
-      return;
-    }
+    needs(Behavior.SHOWS_WRITERS_ZEROS);
     int length = (int) rounded(9000);
     MemoryBlock block = rig().memory(spaced(64 << 10));
     try (DmaMapping mapping = rig().map(block, crooked(), length, DmaDirection.FROM_DEVICE)) {

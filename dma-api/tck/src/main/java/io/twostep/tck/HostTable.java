@@ -15,6 +15,11 @@ import java.util.TreeMap;
 /** A host kernel's mappings: runs that can only be unmapped whole, at most so many, and the way a device goes through them. */
 public final class HostTable implements HostManagedIommu {
   private static final long HIGHEST = (1L << 39) - 1;
+
+  /** As on hosts that keep addresses between for themselves. */
+  private static final List<AddressRange> WINDOWS =
+      List.of(new AddressRange(0, 0x7fff_ffffL, "below what the host keeps"), new AddressRange(0x8100_0000L, HIGHEST, "above what the host keeps"));
+
   private static final long SLOTS = 4096;
 
   private record Run(long phys, long length, int access) {}
@@ -55,7 +60,7 @@ public final class HostTable implements HostManagedIommu {
 
   @Override
   public List<AddressRange> windows() {
-    return List.of(new AddressRange(0, HIGHEST, "all that the host translates"));
+    return WINDOWS;
   }
 
   @Override
@@ -94,6 +99,9 @@ public final class HostTable implements HostManagedIommu {
     }
     if (mappingSlots() == 0) {
       throw new DmaMappingException(Reason.MAPPING_SLOTS, "the host has no slot left");
+    }
+    if (WINDOWS.stream().noneMatch(window -> window.first() <= iova && iova + length - 1 <= window.last())) {
+      throw new DmaMappingException(Reason.OUT_OF_BOUNDS, "the host does not allow 0x%x+0x%x".formatted(iova, length));
     }
     Map.Entry<Long, Run> before = runs.floorEntry(iova + length - 1);
     if (((iova | phys | length) & granule - 1) != 0 || length == 0 || access == 0 || (before != null && before.getKey() + before.getValue().length > iova)) {

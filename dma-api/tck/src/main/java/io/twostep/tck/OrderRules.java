@@ -3,6 +3,7 @@ package io.twostep.tck;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
+import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
 import io.twostep.dma.DmaBuffer;
 import io.twostep.dma.DmaDirection;
@@ -16,6 +17,7 @@ import io.twostep.tck.FaultPlan.Call;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
@@ -205,6 +207,60 @@ public interface OrderRules extends TckFixture {
     rig().slot().busMaster(true);
     assertThat(rig().mapper().releaseQuarantined()).isZero();
     rig().device().requireRefused(stuck, "it was released from quarantine");
+  }
+
+  /** E1d. */
+  @Test
+  @Tag("breaks:device-used-unmapped")
+  default void e1dNothingUnlinkedIsReleasedWhileTheInvalidationFails() {
+    needs(Behavior.TRANSLATES);
+    long unit = unitOf(rig());
+    MemoryBlock block = rig().memory(unit);
+    IovaReservation window = rig().mapper().newReservation();
+    window.tryAlloc(block.phys(0), unit, DmaDirection.BIDIRECTIONAL, 0);
+    long stuck = window.link(0, block.phys(0), unit);
+    window.sync(0, unit);
+    requireWithheld(block, stuck, () -> window.unlink(0, unit));
+    window.close();
+    rig().device().requireRefused(stuck, "it was released from quarantine");
+  }
+
+  /** E1d. */
+  @Test
+  @Tag("breaks:device-used-unmapped")
+  default void e1dNothingOfAWindowIsReleasedWhileTheInvalidationFails() {
+    needs(Behavior.TRANSLATES);
+    assumeFalse(has(Behavior.LAZY), "nobody waits for the invalidation of a window that is given back");
+    long unit = unitOf(rig());
+    MemoryBlock block = rig().memory(unit);
+    IovaReservation window = rig().mapper().newReservation();
+    window.tryAlloc(block.phys(0), unit, DmaDirection.BIDIRECTIONAL, 0);
+    long stuck = window.link(0, block.phys(0), unit);
+    window.sync(0, unit);
+    requireWithheld(block, stuck, window::destroy);
+    window.close();
+    rig().device().requireRefused(stuck, "it was released from quarantine");
+  }
+
+  /** Do what cannot be confirmed: it must say so, and memory and address stay taken until the device was reset. */
+  private void requireWithheld(MemoryBlock block, long stuck, ThrowingCallable teardown) {
+    rig().device().read(stuck, 16);
+    rig().machine().faults().arm(setup().hostManaged() ? Call.HOST_UNMAP : Call.INVALIDATE, 1);
+    DmaMappingException refusal = catchThrowableOfType(DmaMappingException.class, teardown);
+    rig().machine().faults().disarm();
+    assertThat(refusal).as("a teardown that could not be confirmed").isNotNull();
+    assertThat(refusal.reason()).as(refusal.getMessage()).isEqualTo(Reason.QUARANTINED);
+    assertThatThrownBy(block::close).as("the device may still reach the memory").isInstanceOf(IllegalStateException.class);
+    long length = block.length();
+    MemoryBlock other = rig().memory(length);
+    for (int i = 0; i < 8; i++) {
+      try (DmaMapping next = rig().map(other, 0, length, DmaDirection.BIDIRECTIONAL)) {
+        assertThat(Math.abs(next.dmaAddress() - stuck)).as("distance of an address that was given out to one that may be reachable").isGreaterThanOrEqualTo(length);
+      }
+    }
+    rig().slot().reset();
+    rig().slot().busMaster(true);
+    assertThat(rig().mapper().releaseQuarantined()).isZero();
   }
 
   /** E1e. */

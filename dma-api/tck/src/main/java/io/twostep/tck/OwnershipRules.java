@@ -44,6 +44,34 @@ public interface OwnershipRules extends TckFixture {
     }
   }
 
+  /** E6q. */
+  @Test
+  default void e6qPublishHandsOverItsRangeAndNothingThatTheDeviceHas() {
+    needs(Behavior.TRANSLATES);
+    long step = 2 * granuleOf(rig());
+    int length = (int) rounded(700);
+    MemoryBlock block = rig().memory(3 * step);
+    long second = crooked() + step;
+    byte[] expected = Bytes.of(block, 0, block.length());
+    byte[] written = Bytes.random(64, 71);
+    byte[] later = Bytes.random(length, 72);
+    try (IovaReservation window = rig().mapper().newReservation()) {
+      window.tryAlloc(block.phys(crooked()), step + length, DmaDirection.BIDIRECTIONAL, 0);
+      long first = window.link(0, block.phys(crooked()), length);
+      long other = window.link(step, block.phys(second), length);
+      window.sync(0, length);
+      rig().device().write(first + 128, written);
+      System.arraycopy(written, 0, expected, (int) crooked() + 128, written.length);
+      // Linked and not published: still the CPU's.
+      Bytes.put(block, second, later);
+      System.arraycopy(later, 0, expected, (int) second, length);
+      window.sync(0, step + length);
+      assertThat(rig().device().read(other, length)).as("what the CPU wrote before its range was published").isEqualTo(later);
+      assertThat(rig().device().read(first + 128, written.length)).as("what the device wrote before another range was published").isEqualTo(written);
+    }
+    assertThat(Bytes.of(block, 0, block.length())).as("the block").isEqualTo(expected);
+  }
+
   /** E6b. */
   @Test
   default void e6bDeviceSeesWhatTheCpuHandsOver() {
@@ -242,6 +270,12 @@ public interface OwnershipRules extends TckFixture {
     try (DmaMapping mapping = rig().mapper().map(segment, DmaDirection.BIDIRECTIONAL, 0)) {
       assertThat(rig().device().read(mapping.dmaAddress(), heap.length)).isEqualTo(heap);
       rig().device().write(mapping.dmaAddress() + 2500, written);
+      mapping.syncForCpu(2400, 300);
+      assertThat(Arrays.copyOfRange(heap, 2500, 2700)).as("the part that was synced").isEqualTo(Arrays.copyOf(written, 200));
+      System.arraycopy(written, 300, heap, 100, 400);
+      System.arraycopy(written, 300, expected, 100, 400);
+      mapping.syncForDevice(100, 400);
+      assertThat(rig().device().read(mapping.dmaAddress() + 100, 400)).as("the part that was handed over again").isEqualTo(Arrays.copyOfRange(heap, 100, 500));
     }
     assertThat(heap).isEqualTo(expected);
   }

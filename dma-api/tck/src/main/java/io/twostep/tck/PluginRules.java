@@ -2,6 +2,7 @@ package io.twostep.tck;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
 import io.twostep.dma.DmaDirection;
 import io.twostep.dma.DmaMapper;
@@ -9,13 +10,16 @@ import io.twostep.dma.DmaMapping;
 import io.twostep.dma.MemoryBlock;
 import io.twostep.dma.spi.Backend;
 import io.twostep.dma.spi.BackendPlugin;
+import io.twostep.dma.spi.DeviceSlot;
 import io.twostep.dma.spi.DmaPlugin;
 import io.twostep.dma.spi.LayerBackend;
+import io.twostep.dma.spi.ModelHost.SlotOptions;
 import io.twostep.dma.spi.Setting;
 import io.twostep.dma.spi.Settings;
 import io.twostep.dma.spi.Spi;
 import java.util.Map;
 import java.util.ServiceLoader;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** Rules P: how a backend is found, described and made. */
@@ -73,5 +77,34 @@ public interface PluginRules extends TckFixture {
       again.close();
       assertThat(rig().device().read(early.dmaAddress(), 64)).isEqualTo(Bytes.of(block, 0, 64));
     }
+  }
+
+  /** P5b. */
+  @Test
+  @Tag("breaks:device-used-unmapped")
+  default void p5bDevicesOfOneAddressSpaceAreServedSideBySide() {
+    assumeFalse(setup().hostManaged(), "the kit gives every device a host's table of its own");
+    SlotOptions grouped = setup().device().withGroup("shared");
+    TckRig rig = open(setup().withDevice(grouped));
+    ProbeDevice device = new ProbeDevice();
+    DeviceSlot second = rig.plug(device, grouped);
+    long length = Math.max(rounded(4096), granuleOf(rig));
+    MemoryBlock block = rig.memory(length * 2);
+    DmaMapping early = rig.map(block, 0, length, DmaDirection.TO_DEVICE);
+    DmaMapper mapper = rig.attach(second);
+    DmaMapping late = mapper.map(block.phys(length), length, DmaDirection.BIDIRECTIONAL, 0);
+    long gone = late.dmaAddress();
+    assertThat(Math.abs(gone - early.dmaAddress())).as("distance of mappings of two devices of one address space").isGreaterThanOrEqualTo(length);
+    assertThat(rig.device().read(early.dmaAddress(), 64)).as("what the first reads, once another is attached").isEqualTo(Bytes.of(block, 0, 64));
+    assertThat(device.read(gone, 64)).as("what the second reads").isEqualTo(Bytes.of(block, length, 64));
+    late.close();
+    mapper.awaitQuiescence();
+    if (has(Behavior.TRANSLATES)) {
+      device.requireRefused(gone, "it was unmapped");
+      rig.device().requireRefused(gone, "it was unmapped, by another device of its address space");
+    }
+    mapper.close();
+    assertThat(rig.device().read(early.dmaAddress(), 64)).as("what the first reads, once the other is detached").isEqualTo(Bytes.of(block, 0, 64));
+    early.close();
   }
 }

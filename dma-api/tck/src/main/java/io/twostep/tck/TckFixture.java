@@ -1,5 +1,7 @@
 package io.twostep.tck;
 
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
 import java.util.Set;
 
 /** What the groups of rules stand on; {@link BackendTck} provides it. */
@@ -28,6 +30,13 @@ public interface TckFixture {
   /** Tell whether the stack offers it. */
   default boolean has(Behavior behavior) {
     return behaviors().contains(behavior);
+  }
+
+  /** Go on only with what is declared, and say what is not: the test is reported as skipped, since there is nothing to prove. */
+  default void needs(Behavior... behaviors) {
+    for (Behavior behavior : behaviors) {
+      assumeTrue(has(behavior), () -> "the stack does not declare " + behavior + ", so that there is nothing to prove");
+    }
   }
 
   /** Return an offset that is as crooked as the stack allows. */

@@ -99,6 +99,12 @@ public record TckSetup(
     return seeded ? withMachineSetting("seed", Long.toString(seed)) : this;
   }
 
+  /** Return a copy whose machine has a bus that passes so many address bits; this very one where the machine has no such setting. */
+  TckSetup withBusBits(int bits) {
+    boolean narrows = find(machine).settings().stream().anyMatch(setting -> setting.name().equals("bus-bits"));
+    return narrows ? withMachineSetting("bus-bits", Integer.toString(bits)) : this;
+  }
+
   /** Return a copy whose machine's caches answer as hardware usually does, for tests that measure. */
   TckSetup calm() {
     Map<String, String> calm = new HashMap<>(machineSettings);

@@ -77,20 +77,26 @@ public interface WindowRules extends TckFixture {
       return;
     }
     long unit = windowUnit();
-    MemoryBlock block = rig().memory(unit * 2);
-    try (SparseWindow window = rig().mapper().newWindow(unit * 2, unit, DmaDirection.BIDIRECTIONAL, 0)) {
-      long at = window.link(0, block.phys(0), unit, DmaDirection.BIDIRECTIONAL);
+    MemoryBlock block = rig().memory(unit * 3);
+    try (SparseWindow window = rig().mapper().newWindow(unit * 3, unit, DmaDirection.BIDIRECTIONAL, 0)) {
+      long before = window.link(0, block.phys(0), unit, DmaDirection.BIDIRECTIONAL);
+      long at = window.link(unit, block.phys(unit), unit, DmaDirection.BIDIRECTIONAL);
+      long behind = window.link(2 * unit, block.phys(2 * unit), unit, DmaDirection.BIDIRECTIONAL);
       if (!has(Behavior.CHANGES_PERMISSION)) {
-        assertThatThrownBy(() -> window.protect(0, unit, DmaDirection.TO_DEVICE))
+        assertThatThrownBy(() -> window.protect(unit, unit, DmaDirection.TO_DEVICE))
             .isInstanceOfSatisfying(DmaMappingException.class, e -> assertThat(e.reason()).isEqualTo(Reason.UNSUPPORTED));
         return;
       }
       for (int round = 0; round < 6; round++) {
         rig().device().write(at, new byte[] {1});
-        window.protect(0, unit, DmaDirection.TO_DEVICE);
+        window.protect(unit, unit, DmaDirection.TO_DEVICE);
         assertThat(rig().device().tryWrite(at, new byte[] {2})).as("a write after its permission was taken").isFalse();
+        assertThat(rig().device().tryWrite(at + unit - 1, new byte[] {2})).as("a write to the end of a unit whose permission was taken").isFalse();
         rig().device().read(at, 1);
-        window.protect(0, unit, DmaDirection.BIDIRECTIONAL);
+        for (long beside : new long[] {before + unit - 1, behind}) {
+          assertThat(rig().device().tryWrite(beside, new byte[] {3})).as("a write to a unit beside the one whose permission was taken, at 0x%x", beside).isTrue();
+        }
+        window.protect(unit, unit, DmaDirection.BIDIRECTIONAL);
       }
     }
   }

@@ -7,6 +7,9 @@ import io.twostep.dma.spi.MapFlags;
 import io.twostep.dma.spi.MappingState;
 import io.twostep.dma.spi.Retirement;
 import java.lang.foreign.MemorySegment;
+import java.util.Collections;
+import java.util.IdentityHashMap;
+import java.util.Set;
 
 /** Mistakes in copying between slots and memory. */
 final class BrokenBounce {
@@ -167,5 +170,33 @@ final class BrokenBounce {
 
     @Override
     public void unmap(MappingState state, Retirement batch) {}
+  }
+
+  /** Copies foreign memory when it is mapped and unmapped, and never between. */
+  static final class SyncsNoForeignMemory extends Healthy {
+    private final Set<MappingState> foreign = Collections.newSetFromMap(new IdentityHashMap<>());
+
+    SyncsNoForeignMemory(DmaOps next, AttachContext context) {
+      super(next, context);
+    }
+
+    @Override
+    public void mapSegment(MappingState state, MemorySegment segment, int flags, Retirement undo) {
+      next.mapSegment(state, segment, flags, undo);
+      foreign.add(state);
+    }
+
+    @Override
+    public void sync(MappingState state, long offset, long length, int toward) {
+      if (!foreign.contains(state)) {
+        next.sync(state, offset, length, toward);
+      }
+    }
+
+    @Override
+    public void unmap(MappingState state, Retirement batch) {
+      foreign.remove(state);
+      next.unmap(state, batch);
+    }
   }
 }

@@ -214,4 +214,23 @@ final class BrokenHabits {
       state.length = length;
     }
   }
+
+  /** Takes memory for every attach, and keeps it where the attach fails. */
+  static final class LeavesHalfAnAttach extends Healthy {
+    private final MemoryBlock first;
+    private final MemoryBlock second;
+
+    LeavesHalfAnAttach(DmaOps next, AttachContext context) {
+      super(next, context);
+      first = context.machine().memory().allocate(4096, MemoryPlacement.CONTIGUOUS);
+      second = context.machine().memory().allocate(4096, MemoryPlacement.CONTIGUOUS);
+    }
+
+    @Override
+    public void close() {
+      first.close();
+      second.close();
+      next.close();
+    }
+  }
 }

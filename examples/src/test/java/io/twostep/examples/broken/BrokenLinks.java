@@ -149,4 +149,84 @@ final class BrokenLinks {
       linked = more;
     }
   }
+
+  /** Changes as many units as it was asked to, and not those. */
+  static final class ProtectsFromTheStart extends Healthy {
+    ProtectsFromTheStart(DmaOps next, AttachContext context) {
+      super(next, context);
+    }
+
+    @Override
+    public void protect(MappingState state, long offset, long length, int access, Retirement batch) {
+      next.protect(state, 0, length, access, batch);
+    }
+  }
+
+  /** Changes one granule more than it was asked to, where something is linked. */
+  static final class ProtectsWhatFollows extends Healthy {
+    ProtectsWhatFollows(DmaOps next, AttachContext context) {
+      super(next, context);
+    }
+
+    @Override
+    public void protect(MappingState state, long offset, long length, int access, Retirement batch) {
+      boolean more = offset + length < state.length && next.physOf(state, offset + length) != ABSENT;
+      next.protect(state, offset, more ? length + next.granule() : length, access, batch);
+    }
+  }
+
+  /** Bounces edges of what is mapped, and forgets those of what is linked. */
+  static final class LinksEdgesAsTheyAre extends Healthy {
+    LinksEdgesAsTheyAre(DmaOps next, AttachContext context) {
+      super(next, context);
+    }
+
+    @Override
+    public void link(MappingState state, long offset, long phys, long length, int flags, Retirement undo) {
+      next.link(state, offset, phys, length, flags | MapFlags.OWNED | MapFlags.COHERENT_MEMORY, undo);
+    }
+
+    @Override
+    public void linkRun(MappingState state, long offset, long[] phys, long[] length, int from, int to, int flags, Retirement undo) {
+      next.linkRun(state, offset, phys, length, from, to, flags | MapFlags.OWNED | MapFlags.COHERENT_MEMORY, undo);
+    }
+  }
+
+  /** Maintains caches of what is mapped, and forgets them where memory is linked. */
+  static final class ForgetsCachesOfWindows extends Healthy {
+    ForgetsCachesOfWindows(DmaOps next, AttachContext context) {
+      super(next, context);
+    }
+
+    @Override
+    public void reserve(MappingState state, long offsetInGranule, long length, long alignment, long highest, int flags) {
+      next.reserve(state, offsetInGranule, length, alignment, highest, flags);
+      state.flags &= ~MapFlags.NEEDS_SYNC;
+    }
+  }
+
+  /** Hands over whatever is in the published range, also what the device has already. */
+  static final class HandsOverAgain extends Healthy {
+    HandsOverAgain(DmaOps next, AttachContext context) {
+      super(next, context);
+    }
+
+    @Override
+    public void publish(MappingState state, long offset, long length, Retirement undo) {
+      next.publish(state, offset, length, undo);
+      next.sync(state, offset, length, TOWARD_DEVICE);
+    }
+  }
+
+  /** Publishes all there is, whatever was asked for. */
+  static final class HandsOverTheWholeWindow extends Healthy {
+    HandsOverTheWholeWindow(DmaOps next, AttachContext context) {
+      super(next, context);
+    }
+
+    @Override
+    public void publish(MappingState state, long offset, long length, Retirement undo) {
+      next.publish(state, 0, state.length, undo);
+    }
+  }
 }

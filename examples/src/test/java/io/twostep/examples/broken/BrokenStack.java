@@ -32,7 +32,7 @@ class BrokenStack extends BackendTck {
   @Override
   public List<TckPart> stack() {
     return switch (defect.base()) {
-      case IOMMU, IOMMU_NOT_SNOOPING -> List.of(broken(new IommuBackendPlugin()));
+      case IOMMU, IOMMU_NOT_SNOOPING, HOST -> List.of(broken(new IommuBackendPlugin()));
       case LAZY_IOMMU -> List.of(broken(new IommuBackendPlugin()).with("flush", "lazy"));
       case DIRECT, DIRECT_NOT_SNOOPING -> List.of(broken(new DirectBackendPlugin()));
       case BOUNCE -> List.of(small(broken(new SwiotlbBackendPlugin())).with("force", "true"), TckPart.of(new DirectBackendPlugin()));
@@ -41,7 +41,7 @@ class BrokenStack extends BackendTck {
         TckPart below = TckPart.of(new BrokenPlugin(new IommuBackendPlugin(), world, Healthy::new));
         yield List.of(small(broken(new SwiotlbBackendPlugin())), below);
       }
-      case BOUNCE_WHERE_WRITERS_READ -> List.of(small(broken(new SwiotlbBackendPlugin())), TckPart.of(new IommuBackendPlugin()));
+      case BOUNCE_WHERE_WRITERS_READ, MODEST_WHERE_WRITERS_READ -> List.of(small(broken(new SwiotlbBackendPlugin())), TckPart.of(new IommuBackendPlugin()));
       case PEERS_ON_THE_BUS, PEERS_THROUGH_THE_HOST -> List.of(broken(new P2pBackendPlugin()), TckPart.of(new IommuBackendPlugin()));
     };
   }
@@ -63,7 +63,8 @@ class BrokenStack extends BackendTck {
       case DIRECT, BOUNCE -> TckSetup.untranslated();
       case DIRECT_NOT_SNOOPING -> TckSetup.untranslated().withDevice(TckSetup.untranslated().device().withCoherent(false));
       case BOUNCE_UNTRUSTED -> TckSetup.translated().withDevice(TckSetup.translated().device().withTrusted(false));
-      case BOUNCE_WHERE_WRITERS_READ -> TckSetup.translated().withDevice(TckSetup.translated().device().withTrusted(false)).byHostWhereWritersRead();
+      case HOST -> TckSetup.translated().byHost();
+      case BOUNCE_WHERE_WRITERS_READ, MODEST_WHERE_WRITERS_READ -> TckSetup.translated().withDevice(TckSetup.translated().device().withTrusted(false)).byHostWhereWritersRead();
       case PEERS_ON_THE_BUS ->
           TckSetup.translated()
               .withMachineSetting(
@@ -101,6 +102,19 @@ class BrokenStack extends BackendTck {
       case BOUNCE_UNTRUSTED -> translated.addAll(EnumSet.of(Behavior.BOUNCES, Behavior.STAGES_FOREIGN_MEMORY, Behavior.COPIES_TOGETHER, Behavior.TRACKS_WRITES));
       case PEERS_ON_THE_BUS -> translated.addAll(EnumSet.of(Behavior.IN_PLACE, Behavior.REACHES_PEERS_ON_THE_BUS));
       case PEERS_THROUGH_THE_HOST -> translated.addAll(EnumSet.of(Behavior.IN_PLACE, Behavior.REACHES_PEERS_THROUGH_THE_HOST));
+      case HOST -> {
+        return EnumSet.of(Behavior.TRANSLATES, Behavior.WRITE_ONLY, Behavior.SPARSE_WINDOWS, Behavior.IN_PLACE, Behavior.SERVES_UNTRUSTED);
+      }
+      // Says nothing of what writers read.
+      case MODEST_WHERE_WRITERS_READ -> {
+        return EnumSet.of(
+            Behavior.TRANSLATES,
+            Behavior.SPARSE_WINDOWS,
+            Behavior.BOUNCES,
+            Behavior.STAGES_FOREIGN_MEMORY,
+            Behavior.COPIES_TOGETHER,
+            Behavior.SERVES_UNTRUSTED);
+      }
       case BOUNCE_WHERE_WRITERS_READ -> {
         return EnumSet.of(
             Behavior.TRANSLATES,

@@ -7,6 +7,7 @@ import io.twostep.dma.spi.MappingState;
 import io.twostep.dma.spi.Retirement;
 import io.twostep.dma.spi.TableWalkingIommu;
 import io.twostep.tck.ForwardingIommu;
+import java.util.function.Consumer;
 
 /** Mistakes in taking things down. */
 final class BrokenTeardown {
@@ -110,5 +111,67 @@ final class BrokenTeardown {
 
     @Override
     public void close() {}
+  }
+
+  /** Tears mappings down at once, and windows when it comes to it. */
+  static final class DefersWindows extends Healthy {
+    DefersWindows(DmaOps next, AttachContext context) {
+      super(next, context);
+    }
+
+    @Override
+    public void map(MappingState state, long phys, long length, int flags, Retirement undo) {
+      next.map(state, phys, length, flags | MapFlags.STRICT, undo);
+    }
+  }
+
+  /** Shows hardware whose failures are swallowed, as long as they are told to be. */
+  static Defect.World swallowsFailuresWhenTold() {
+    return context -> BrokenHardware.seenWith(context, Swallowing::new);
+  }
+
+  private static final class Swallowing extends ForwardingIommu {
+    private boolean swallows;
+
+    Swallowing(TableWalkingIommu real) {
+      super(real);
+    }
+
+    @Override
+    public void invalidate(long firstIova, long lastIova, boolean tablesChanged) {
+      try {
+        super.invalidate(firstIova, lastIova, tablesChanged);
+      } catch (RuntimeException e) {
+        if (!swallows) {
+          throw e;
+        }
+      }
+    }
+  }
+
+  /** Takes what was linked for gone once it was told to go. */
+  static final class ConfirmsWindowsBlindly extends Healthy {
+    ConfirmsWindowsBlindly(DmaOps next, AttachContext context) {
+      super(next, context);
+    }
+
+    @Override
+    public void unlink(MappingState state, long offset, long length, Retirement batch) {
+      blindly(now -> next.unlink(state, offset, length, now));
+    }
+
+    @Override
+    public void release(MappingState state, Retirement batch) {
+      blindly(now -> next.release(state, now));
+    }
+
+    private void blindly(Consumer<Retirement> teardown) {
+      Swallowing hardware = (Swallowing) context.space().iommu();
+      Retirement now = new Retirement();
+      hardware.swallows = true;
+      teardown.accept(now);
+      now.complete();
+      hardware.swallows = false;
+    }
   }
 }

@@ -5,6 +5,21 @@ import io.twostep.dma.spi.DmaOps;
 
 /** One mistake each that a backend's author may make, the stack it is made in, and the rule whose test must notice. */
 enum Defect {
+  PROTECTS_FROM_THE_START(Base.IOMMU, "e5d", BrokenLinks.ProtectsFromTheStart::new),
+  PROTECTS_WHAT_FOLLOWS(Base.IOMMU, "e5d", BrokenLinks.ProtectsWhatFollows::new),
+  LINKS_EDGES_AS_THEY_ARE(Base.BOUNCE_UNTRUSTED, "e4b", BrokenLinks.LinksEdgesAsTheyAre::new),
+  DEFERS_WINDOWS_OF_STRANGERS(Base.LAZY_IOMMU, "e4c", BrokenWorld.trustsEverybody(), BrokenTeardown.DefersWindows::new),
+  HANDS_OVER_AGAIN(Base.BOUNCE_UNTRUSTED, "e6q", BrokenLinks.HandsOverAgain::new),
+  HANDS_OVER_THE_WHOLE_WINDOW(Base.BOUNCE_UNTRUSTED, "e6q", BrokenLinks.HandsOverTheWholeWindow::new),
+  CONFIRMS_WINDOWS_BLINDLY(Base.IOMMU, "e1d", BrokenTeardown.swallowsFailuresWhenTold(), BrokenTeardown.ConfirmsWindowsBlindly::new),
+  FORGETS_CACHES_OF_WINDOWS(Base.IOMMU, "e6m", BrokenLinks.ForgetsCachesOfWindows::new),
+  SYNCS_NO_FOREIGN_MEMORY(Base.BOUNCE, "e6k", BrokenBounce.SyncsNoForeignMemory::new),
+  LEAVES_HALF_AN_ATTACH(Base.IOMMU, "e13c", BrokenHabits.LeavesHalfAnAttach::new),
+  IGNORES_THE_BUS(Base.IOMMU, "e9d", BrokenWorld.ignoresTheBus(), Healthy::new),
+  HANDS_OUT_RESERVED_ADDRESSES(Base.IOMMU, "e9e", BrokenWorld.reservesNothing(), Healthy::new),
+  HANDS_OUT_WHAT_THE_HOST_REFUSES(Base.HOST, "e9e", BrokenWorld.ignoresWindows(), Healthy::new),
+  KEEPS_DEVICES_OF_A_GROUP_APART(Base.IOMMU, "p5b", BrokenWorld.keepsDevicesApart(), Healthy::new),
+  READABLE_WHERE_NOBODY_ASKED(Base.MODEST_WHERE_WRITERS_READ, "e5e", BrokenMaps.AlwaysReadable::new),
   FORGETS_PUBLISH(Base.IOMMU, "e6a", BrokenHardware.forgetsPublish(), Healthy::new),
   PUBLISHES_AT_LINK(Base.IOMMU, "e6a", BrokenLinks.PublishesAtLink::new),
   FORGETS_INVALIDATION(Base.IOMMU, "e1a", BrokenHardware.forgetsInvalidation(), Healthy::new),
@@ -125,6 +140,8 @@ enum Defect {
     BOUNCE,
     BOUNCE_UNTRUSTED,
     BOUNCE_WHERE_WRITERS_READ,
+    MODEST_WHERE_WRITERS_READ,
+    HOST,
     PEERS_ON_THE_BUS,
     PEERS_THROUGH_THE_HOST
   }
