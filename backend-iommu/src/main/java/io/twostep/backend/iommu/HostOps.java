@@ -18,10 +18,14 @@ final class HostOps extends TranslatingOps {
   private final HostSpace space;
   private final HostManagedIommu iommu;
 
+  /** Whether the device is not trusted, and could read what it may only write. */
+  private final boolean writersMustNotRead;
+
   HostOps(HostSpace space, AttachContext context, Runnable detached) {
     super(space, context, null, detached);
     this.space = space;
     iommu = space.iommu;
+    writersMustNotRead = space.untrusted && !iommu.enforcesWriteOnly();
   }
 
   @Override
@@ -39,7 +43,7 @@ final class HostOps extends TranslatingOps {
     if ((flags & (MapFlags.PEER | MapFlags.OWNED)) == 0) {
       refusals.requireMemory(memory, phys, length);
     }
-    edges.require(phys, length, flags);
+    requireServable(phys, length, flags);
     long low = phys & alignMask;
     long bytes = roundUp(low + length);
     long base = addresses.allocate(bytes, alignGranules, -1L, flags);
@@ -118,7 +122,15 @@ final class HostOps extends TranslatingOps {
     if (((iova ^ phys) & alignMask) != 0) {
       throw refusals.table(TableResult.MISALIGNED, "link", phys, length, iova);
     }
+    requireServable(phys, length, flags);
+  }
+
+  /** Refuse what would show the device bytes that it must not see: beside the range, or in it where the host lets writers read. */
+  private void requireServable(long phys, long length, int flags) {
     edges.require(phys, length, flags);
+    if (writersMustNotRead && (flags & (MapFlags.ACCESS | MapFlags.OWNED | MapFlags.PEER)) == MapFlags.DEVICE_WRITES) {
+      throw refusals.readByWriters(phys, length);
+    }
   }
 
   @Override

@@ -43,6 +43,14 @@ final class Refusals {
                     : "the rest of those granules is not part of the same piece of memory"));
   }
 
+  DmaMappingException readByWriters(long phys, long length) {
+    return range(
+        Reason.BOUNCE_FORBIDDEN,
+        phys,
+        length,
+        "the host lets devices read what they may write, and an untrusted device must not see what was there before; add the swiotlb layer, or map it for both directions if it may");
+  }
+
   DmaMappingException lines(long phys, long length, String why) {
     return range(Reason.COHERENCE_REQUIRED, phys, length, "the device does not see CPU caches and " + why);
   }

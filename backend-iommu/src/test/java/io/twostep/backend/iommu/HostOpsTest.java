@@ -64,6 +64,29 @@ class HostOpsTest {
     }
   }
 
+  @Test
+  void untrustedDeviceGetsNothingToWriteWhereTheHostLetsWritersRead() {
+    FakeHost readable = new FakeHost();
+    readable.readsWhatIsWritten = true;
+    try (Rig other = new Rig(walking -> readable)) {
+      DeviceSlot stranger = other.plug(new ProbeDevice(), SlotOptions.DEFAULT.withTrusted(false));
+      MemoryBlock bytes = other.memory().allocate(1 << 16, MemoryPlacement.CONTIGUOUS);
+      DmaMapper mine = other.attach(backend, stranger, DeviceLimits.UNLIMITED);
+      assertThat(reasonOf(() -> mine.map(bytes.phys(0), 8192, DmaDirection.FROM_DEVICE, 0))).isEqualTo(Reason.BOUNCE_FORBIDDEN);
+      try (IovaReservation window = mine.newReservation();
+          SparseWindow units = mine.newWindow(4 * 4096, 4096, DmaDirection.BIDIRECTIONAL, 0)) {
+        window.tryAlloc(bytes.phys(0), 8192, DmaDirection.FROM_DEVICE, 0);
+        assertThat(reasonOf(() -> window.link(0, bytes.phys(0), 4096))).isEqualTo(Reason.BOUNCE_FORBIDDEN);
+        assertThat(reasonOf(() -> units.link(0, bytes.phys(0), 4096, DmaDirection.FROM_DEVICE))).isEqualTo(Reason.BOUNCE_FORBIDDEN);
+      }
+      assertThat(readable.runs).isEmpty();
+      mine.map(bytes.phys(0), 8192, DmaDirection.BIDIRECTIONAL, 0).close();
+      mine.map(bytes.phys(0), 8192, DmaDirection.TO_DEVICE, 0).close();
+      mine.close();
+      bytes.close();
+    }
+  }
+
   private static Reason reasonOf(ThrowingCallable call) {
     DmaMappingException e = catchThrowableOfType(DmaMappingException.class, call);
     assertThat(e).isNotNull().hasMessageContaining("0000:01:00.0");
