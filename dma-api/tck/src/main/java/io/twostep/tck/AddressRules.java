@@ -29,9 +29,7 @@ public interface AddressRules extends TckFixture {
   /** E2a. */
   @Test
   default void e2aDestroyFreesTheWholeWindowWhateverWasLinked() {
-    if (!has(Behavior.TRANSLATES)) {
-      return;
-    }
+    needs(Behavior.TRANSLATES);
     // A device of few address bits runs out within this many rounds if any window is given back short.
     TckRig small = open(setup().withLimits(DeviceLimits.ofBits(26)));
     long unit = unitOf(small);
@@ -107,9 +105,7 @@ public interface AddressRules extends TckFixture {
   /** E9c. */
   @Test
   default void e9cReservationHonoursAlignmentAndHighestAddress() {
-    if (!has(Behavior.TRANSLATES)) {
-      return;
-    }
+    needs(Behavior.TRANSLATES);
     MemoryBlock block = rig().memory(rounded(64 << 10));
     try (IovaReservation window = rig().mapper().newReservation()) {
       for (long alignment = rig().mapper().limits().granule(); alignment <= 1 << 22; alignment <<= 2) {
@@ -127,9 +123,7 @@ public interface AddressRules extends TckFixture {
   @Test
   @Tag("breaks:device-used-unknown-address")
   default void e9cWindowBeginsAsFarBehindAnAlignedGranuleAsAskedAndIsGivenBackWhole() {
-    if (!has(Behavior.TRANSLATES)) {
-      return;
-    }
+    needs(Behavior.TRANSLATES);
     int bits = 26;
     TckRig small = open(setup().withLimits(DeviceLimits.ofBits(bits)));
     DmaOps ops = small.ops();

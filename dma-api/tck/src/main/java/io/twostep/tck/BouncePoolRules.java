@@ -2,6 +2,8 @@ package io.twostep.tck;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
+import static org.junit.jupiter.api.Assumptions.assumeFalse;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.twostep.dma.DeviceLimits;
 import io.twostep.dma.DmaAttributes;
@@ -24,6 +26,9 @@ import org.junit.jupiter.api.Test;
 public interface BouncePoolRules extends TckFixture {
   /** A range as messages write it. */
   Pattern RANGE = Pattern.compile("0x([0-9a-f]+)\\+0x([0-9a-f]+)");
+
+  /** Why a test of pools has nothing to prove. */
+  String NOT_BOUNCED = "the stack does not bounce whatever is mapped at crooked edges";
 
   /** Tell whether whatever is mapped at crooked edges is bounced. */
   private boolean bounces() {
@@ -53,9 +58,7 @@ public interface BouncePoolRules extends TckFixture {
   @Test
   @Tag("breaks:overlapping-write+too-many-overlaps")
   default void e12jFullBouncePoolSaysSoAndHarmsNobody() {
-    if (!bounces()) {
-      return;
-    }
+    assumeTrue(bounces(), NOT_BOUNCED);
     int length = (int) rounded(9000);
     MemoryBlock own = bouncedMemory(rig(), 64 << 10);
     byte[] expected = Bytes.of(own, 0, own.length());
@@ -137,9 +140,8 @@ public interface BouncePoolRules extends TckFixture {
   @Test
   default void e12jBouncePoolThatIsTooSmallSaysSo() {
     long most = rig().mapper().limits().maxMappingLength();
-    if (!bounces() || most > 32 << 20) {
-      return;
-    }
+    assumeTrue(bounces(), NOT_BOUNCED);
+    assumeTrue(most <= 32 << 20, () -> "no pool is too small for 0x%x bytes: give it less memory in the settings of the test".formatted(most));
     MemoryBlock block = bouncedMemory(rig(), most * 2 + crooked());
     long at = block.phys(crooked());
     // What else a device may do may be done where the memory lies, in requests that no pool limits.
@@ -158,9 +160,9 @@ public interface BouncePoolRules extends TckFixture {
   @Test
   default void e9dDeviceThatReachesNoMemoryAtAllIsRefusedEverything() {
     long lowest = rig().machine().memory().lowestAddress();
-    if (has(Behavior.TRANSLATES) || lowest == 0 || !rig().machine().addressSpaceFor(rig().slot()).offsetWindows().isEmpty()) {
-      return;
-    }
+    assumeFalse(has(Behavior.TRANSLATES), "the stack chooses addresses, and some are within any reach");
+    assumeTrue(
+        lowest != 0 && rig().machine().addressSpaceFor(rig().slot()).offsetWindows().isEmpty(), "this machine has memory at addresses that every device reaches");
     TckRig blind = open(setup().withLimits(DeviceLimits.ofBits(63 - Long.numberOfLeadingZeros(lowest))));
     MemoryBlock block = blind.memory(64 << 10);
     long held = blind.machine().bytesHeld();

@@ -101,9 +101,7 @@ public interface CoherenceRules extends TckFixture {
   @Test
   default void e6nNeighboursInASharedLineAreNeverDamaged() {
     TckRig rig = open(nonCoherent());
-    if (!has(Behavior.SERVES_NON_COHERENT)) {
-      return;
-    }
+    needs(Behavior.SERVES_NON_COHERENT);
     MemoryBlock block = rig.memory(spaced(64 << 10));
     int length = 4000;
     for (int offset : new int[] {10, 4096 + 33, 9999}) {

@@ -25,9 +25,7 @@ public interface ConfinementRules extends TckFixture {
   @Test
   @Tag("breaks:device-used-beyond-end+device-used-unknown-address")
   default void e3aGranulesBesideTheMappingAreUnreachable() {
-    if (!has(Behavior.TRANSLATES)) {
-      return;
-    }
+    needs(Behavior.TRANSLATES);
     long granule = rig().mapper().limits().granule();
     long length = granule * 3;
     MemoryBlock block = rig().memory(granule * 5);
@@ -69,9 +67,7 @@ public interface ConfinementRules extends TckFixture {
   @Test
   @Tag("breaks:device-used-hole")
   default void e3cHolesOfAWindowFault() {
-    if (!has(Behavior.TRANSLATES)) {
-      return;
-    }
+    needs(Behavior.TRANSLATES);
     long unit = granuleOf(rig());
     MemoryBlock block = rig().memory(unit * 8);
     try (IovaReservation window = rig().mapper().newReservation()) {
@@ -132,9 +128,7 @@ public interface ConfinementRules extends TckFixture {
   @Test
   @Tag("breaks:device-used-wrong-direction")
   default void e5bDeviceCannotReadWhatItMayOnlyWrite() {
-    if (!has(Behavior.WRITE_ONLY)) {
-      return;
-    }
+    needs(Behavior.WRITE_ONLY);
     int length = (int) rounded(9000);
     MemoryBlock block = rig().memory(spaced(64 << 10));
     try (DmaMapping mapping = rig().map(block, crooked(), length, DmaDirection.FROM_DEVICE)) {
@@ -148,9 +142,7 @@ public interface ConfinementRules extends TckFixture {
   @Test
   @Tag("breaks:device-used-wrong-direction")
   default void e5cLinksHaveThePermissionOfTheirReservation() {
-    if (!has(Behavior.TRANSLATES)) {
-      return;
-    }
+    needs(Behavior.TRANSLATES);
     long unit = granuleOf(rig());
     MemoryBlock block = rig().memory(unit * 6);
     for (DmaDirection direction : DmaDirection.values()) {

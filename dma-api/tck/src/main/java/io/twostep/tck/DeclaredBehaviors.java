@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.extension.ExtensionContext;
 import org.junit.jupiter.api.extension.TestExecutionExceptionHandler;
+import org.opentest4j.TestAbortedException;
 
 /** Remembers which behaviours a test asked about, and adds them to its failure: whoever forgot to declare one looks for a mistake in the backend otherwise. Thread-safe. */
 final class DeclaredBehaviors implements TestExecutionExceptionHandler {
@@ -19,7 +20,7 @@ final class DeclaredBehaviors implements TestExecutionExceptionHandler {
 
   @Override
   public void handleTestExecutionException(ExtensionContext context, Throwable failure) throws Throwable {
-    if (!asked.isEmpty()) {
+    if (!asked.isEmpty() && !(failure instanceof TestAbortedException)) {
       failure.addSuppressed(new Remark("behaviors() decided what this test demands: declared are " + those(true) + ", not declared are " + those(false)));
     }
     throw failure;

@@ -93,9 +93,7 @@ public interface DepartureRules extends TckFixture {
   @Test
   @Tag("breaks:device-used-unlinked+device-used-unmapped")
   default void e12lWindowsOfADetachedDeviceAreTornDownAndTakeNothingMore() {
-    if (!has(Behavior.TRANSLATES)) {
-      return;
-    }
+    needs(Behavior.TRANSLATES);
     long unit = unitOf(rig());
     MemoryBlock block = rig().memory(unit * 4);
     byte[] written = Bytes.random(64, 5);
@@ -134,9 +132,7 @@ public interface DepartureRules extends TckFixture {
   @Test
   @Tag("breaks:device-used-unmapped")
   default void e12mTeardownAfterDetachReturnsAndQuarantinesWhatItCannotConfirm() {
-    if (!has(Behavior.TRANSLATES)) {
-      return;
-    }
+    needs(Behavior.TRANSLATES);
     MemoryBlock block = rig().memory(spaced(64 << 10));
     DmaMapping mapping = rig().map(block, crooked(), rounded(5000), DmaDirection.FROM_DEVICE);
     long stuck = mapping.dmaAddress();

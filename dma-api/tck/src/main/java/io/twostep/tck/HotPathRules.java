@@ -84,9 +84,7 @@ public interface HotPathRules extends TckFixture {
   @Test
   @Tag("unchecked")
   default void e10aLinkingManyUnitsCostsNoHeap() {
-    if (!has(Behavior.TRANSLATES)) {
-      return;
-    }
+    needs(Behavior.TRANSLATES);
     TckRig calm = calm();
     long unit = granuleOf(calm);
     int units = (int) Math.min(32, (4 << 20) / unit);
@@ -139,9 +137,7 @@ public interface HotPathRules extends TckFixture {
   /** E8d. */
   @Test
   default void e8dThreadsLinkDisjointUnitsOfOneWindow() throws InterruptedException {
-    if (!has(Behavior.SPARSE_WINDOWS)) {
-      return;
-    }
+    needs(Behavior.SPARSE_WINDOWS);
     long unit = Math.max(4096, granuleOf(rig()));
     int each = 16;
     MemoryBlock block = rig().memory(unit * each);

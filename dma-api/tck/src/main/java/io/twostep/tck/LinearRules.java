@@ -57,9 +57,7 @@ public interface LinearRules extends TckFixture {
   /** E3f. */
   @Test
   default void e3fSyncsByOffsetReachTheRangeThatHasIt() {
-    if (!has(Behavior.COPIES_TOGETHER)) {
-      return;
-    }
+    needs(Behavior.COPIES_TOGETHER);
     MemoryBlock block = rig().memory(spaced(64 << 10));
     Ranges source = crookedRanges(block);
     int bytes = (int) source.bytes();
@@ -87,9 +85,7 @@ public interface LinearRules extends TckFixture {
   @Test
   @Tag("breaks:device-used-unmapped")
   default void e3gWhatIsCopiedTogetherComesBackToItsRangesAndNoFurther() {
-    if (!has(Behavior.COPIES_TOGETHER)) {
-      return;
-    }
+    needs(Behavior.COPIES_TOGETHER);
     MemoryBlock block = rig().memory(spaced(64 << 10));
     Ranges source = crookedRanges(block);
     byte[] all = Bytes.of(block, 0, block.length());

@@ -25,9 +25,7 @@ public interface OwnershipRules extends TckFixture {
   @Test
   @Tag("breaks:device-used-unsynced")
   default void e6aLinkedMemoryIsUsableAfterSyncAndNotBefore() {
-    if (!has(Behavior.TRANSLATES)) {
-      return;
-    }
+    needs(Behavior.TRANSLATES);
     long unit = granuleOf(rig());
     MemoryBlock block = rig().memory(unit * 4);
     for (int round = 0; round < 6; round++) {

@@ -2,6 +2,7 @@ package io.twostep.tck;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.twostep.dma.DmaDirection;
 import io.twostep.dma.DmaMapper;
@@ -24,6 +25,9 @@ import org.junit.jupiter.api.Test;
 
 /** Rules E14: memory of another device, published by its driver, reached by this one, and taken back. */
 public interface PeerRules extends TckFixture {
+  /** Why a test of peers has nothing to prove. */
+  String UNREACHABLE = "the stack declares no way to peers, so that there is nothing to prove";
+
   /** One entry of a request. */
   record Entry(long dmaAddress, long length, int kind) {}
 
@@ -125,9 +129,8 @@ public interface PeerRules extends TckFixture {
   @Test
   @Tag("breaks:bus-address-linked")
   default void e14cBusAddressesAreNotLinked() {
-    if (!has(Behavior.TRANSLATES) || !reaches()) {
-      return;
-    }
+    needs(Behavior.TRANSLATES);
+    assumeTrue(reaches(), UNREACHABLE);
     long piece = piece();
     ProbeDevice provider = ProbeDevice.withMemory(piece);
     try (PeerMemory peer = publish(rig(), provider, setup());
@@ -151,9 +154,7 @@ public interface PeerRules extends TckFixture {
   @Test
   @Tag("breaks:device-used-unmapped")
   default void e14dWhatIsTakenBackIsOutOfReachOrHeldUntilItIsLetGo() {
-    if (!reaches()) {
-      return;
-    }
+    assumeTrue(reaches(), UNREACHABLE);
     long piece = piece();
     ProbeDevice provider = ProbeDevice.withMemory(piece * 2);
     MemoryBlock block = rig().memory(2 * piece);
@@ -195,9 +196,7 @@ public interface PeerRules extends TckFixture {
   @Test
   @Tag("breaks:device-used-unmapped")
   default void e14eAnImporterThatDoesNotLetGoIsStopped() {
-    if (!reaches()) {
-      return;
-    }
+    assumeTrue(reaches(), UNREACHABLE);
     long piece = piece();
     ProbeDevice provider = ProbeDevice.withMemory(piece);
     MemoryBlock block = rig().memory(4 * piece);
@@ -231,9 +230,7 @@ public interface PeerRules extends TckFixture {
   @Test
   @Tag("breaks:device-used-unknown-address+device-used-unmapped")
   default void e14gProviderThatVanishesTakesItsRequestsWithItAndNoOthers() {
-    if (!reaches()) {
-      return;
-    }
+    assumeTrue(reaches(), UNREACHABLE);
     int piece = (int) piece();
     ProbeDevice provider = ProbeDevice.withMemory(2L * piece);
     MemoryBlock block = rig().memory(8L * piece);
@@ -287,9 +284,7 @@ public interface PeerRules extends TckFixture {
   /** E14f. */
   @Test
   default void e14fUntrustedDevicesGetNoBusAddress() {
-    if (!onTheBus() || !has(Behavior.SERVES_UNTRUSTED)) {
-      return;
-    }
+    needs(Behavior.REACHES_PEERS_ON_THE_BUS, Behavior.SERVES_UNTRUSTED);
     TckSetup stranger = setup().withDevice(setup().device().withTrusted(false));
     TckRig rig = open(stranger);
     long piece = piece();

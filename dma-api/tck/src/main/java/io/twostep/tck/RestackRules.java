@@ -64,9 +64,7 @@ public interface RestackRules extends TckFixture {
   @Test
   @Tag("breaks:device-used-unmapped+overlapping-write+too-many-overlaps")
   default void e16bAddressesOfEarlierStacksAreNotGivenOutAgain() {
-    if (!has(Behavior.TRANSLATES)) {
-      return;
-    }
+    needs(Behavior.TRANSLATES);
     long unit = unitOf(rig());
     MemoryBlock old = rig().memory(unit * 2);
     MemoryBlock young = rig().memory(unit * 2);
@@ -102,9 +100,7 @@ public interface RestackRules extends TckFixture {
   /** E16c. */
   @Test
   default void e16cTrackingSeesThroughAnotherStackOrItIsRefused() {
-    if (!has(Behavior.TRACKS_WRITES)) {
-      return;
-    }
+    needs(Behavior.TRACKS_WRITES);
     long unit = unitOf(rig());
     MemoryBlock block = rig().memory(unit * 2);
     DirtyTracking tracking = rig().mapper().dirtyTracking();

@@ -2,6 +2,7 @@ package io.twostep.tck;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
 import io.twostep.dma.DmaBuffer;
 import io.twostep.dma.DmaDirection;
@@ -40,18 +41,15 @@ public interface UntrustedRules extends TckFixture {
   @Test
   @Tag("breaks:device-used-beyond-end+device-used-unknown-address+device-used-unmapped+device-used-wrong-direction")
   default void e4bUntrustedDeviceSeesNoForeignByteOfSharedGranules() {
-    if (has(Behavior.SERVES_UNTRUSTED)) {
-      requireConfined(open(untrusted()));
-    }
+    needs(Behavior.SERVES_UNTRUSTED);
+    requireConfined(open(untrusted()));
   }
 
   /** E4c. */
   @Test
   @Tag("breaks:device-used-unmapped")
   default void e4cTeardownOfAnUntrustedDeviceIsStrict() {
-    if (!has(Behavior.SERVES_UNTRUSTED)) {
-      return;
-    }
+    needs(Behavior.SERVES_UNTRUSTED);
     TckRig rig = open(untrusted());
     long length = granuleOf(rig) * 2;
     MemoryBlock block = rig.memory(length);
@@ -95,9 +93,7 @@ public interface UntrustedRules extends TckFixture {
   @Test
   @Tag("breaks:device-used-beyond-end+device-used-unknown-address+device-used-unmapped+device-used-wrong-direction")
   default void e4dOneUntrustedMemberMakesTheWholeGroupUntrusted() {
-    if (setup().hostManaged()) {
-      return;
-    }
+    assumeFalse(setup().hostManaged(), "the kit gives every device a host's table of its own");
     SlotOptions grouped = setup().device().withGroup("shared");
     TckRig rig = open(setup().withDevice(grouped));
     rig.plug(new ProbeDevice(), grouped.withTrusted(false));
@@ -111,9 +107,7 @@ public interface UntrustedRules extends TckFixture {
   /** E4e. */
   @Test
   default void e4eCoherentMemoryOfAnUntrustedDeviceSharesNoGranule() {
-    if (!has(Behavior.SERVES_UNTRUSTED)) {
-      return;
-    }
+    needs(Behavior.SERVES_UNTRUSTED);
     TckRig rig = open(untrusted());
     long granule = rig.mapper().limits().granule();
     try (DmaBuffer one = rig.mapper().allocateCoherent(100);

@@ -54,9 +54,7 @@ public interface WindowRules extends TckFixture {
   @Test
   @Tag("breaks:link-overlaps+unlink-of-hole")
   default void e11bHolesAndOccupiedUnitsAreRefused() {
-    if (!has(Behavior.SPARSE_WINDOWS)) {
-      return;
-    }
+    needs(Behavior.SPARSE_WINDOWS);
     long unit = windowUnit();
     MemoryBlock block = rig().memory(unit * 2);
     try (SparseWindow window = rig().mapper().newWindow(unit * 4, unit, DmaDirection.BIDIRECTIONAL, 0)) {
@@ -73,9 +71,7 @@ public interface WindowRules extends TckFixture {
   @Test
   @Tag("breaks:device-used-wrong-direction")
   default void e5dPermissionOfUnitsIsChangedOrTheChangeIsRefused() {
-    if (!has(Behavior.SPARSE_WINDOWS)) {
-      return;
-    }
+    needs(Behavior.SPARSE_WINDOWS);
     long unit = windowUnit();
     MemoryBlock block = rig().memory(unit * 3);
     try (SparseWindow window = rig().mapper().newWindow(unit * 3, unit, DmaDirection.BIDIRECTIONAL, 0)) {
@@ -104,9 +100,7 @@ public interface WindowRules extends TckFixture {
   /** E5f: nothing in a window is bounced, so such units cannot be had. */
   @Test
   default void e5fUnitsThatAreOnlyWrittenAreRefusedToADeviceThatCouldReadThem() {
-    if (!has(Behavior.SHOWS_WRITERS_ZEROS) || !has(Behavior.SPARSE_WINDOWS)) {
-      return;
-    }
+    needs(Behavior.SHOWS_WRITERS_ZEROS, Behavior.SPARSE_WINDOWS);
     long unit = windowUnit();
     MemoryBlock block = rig().memory(2 * unit);
     refusesUnits(() -> rig().mapper().newWindow(2 * unit, unit, DmaDirection.FROM_DEVICE, 0));
@@ -126,9 +120,7 @@ public interface WindowRules extends TckFixture {
   @Test
   @Tag("breaks:device-used-unlinked")
   default void e11cMemoryOfUnitsIsHeldUntilTheirBatchCompletes() {
-    if (!has(Behavior.SPARSE_WINDOWS)) {
-      return;
-    }
+    needs(Behavior.SPARSE_WINDOWS);
     long unit = windowUnit();
     MemoryBlock block = rig().memory(unit * 4);
     try (SparseWindow window = rig().mapper().newWindow(unit * 4, unit, DmaDirection.BIDIRECTIONAL, 0)) {

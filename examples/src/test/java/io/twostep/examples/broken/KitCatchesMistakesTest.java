@@ -40,6 +40,7 @@ class KitCatchesMistakesTest {
   void mistakeFailsATestOfItsRule(Defect defect) {
     TestExecutionSummary sound = run(defect, false);
     assertThat(sound.getTotalFailureCount()).as("without the mistake: %s", text(sound)).isZero();
+    assertThat(sound.getTestsSucceededCount()).as("tests of rule %s that have something to prove on the stack of %s", defect.rule(), defect).isPositive();
     TestExecutionSummary broken = run(defect, true);
     assertThat(broken.getTestsStartedCount()).isPositive();
     assertThat(broken.getTestsFailedCount()).as("tests of rule %s that %s fails", defect.rule(), defect).isPositive();
@@ -149,6 +150,15 @@ class KitCatchesMistakesTest {
     assertThat(summary.getFailures().getFirst().getException().getSuppressed())
         .extracting(Throwable::getMessage)
         .contains("behaviors() decided what this test demands: declared are [], not declared are [SPARSE_WINDOWS]");
+  }
+
+  @Test
+  void whatHasNothingToProveIsSkippedAndSaysWhy() {
+    TestExecutionSummary summary = run(List.of(selectMethod(Modest.class, "e11cMemoryOfUnitsIsHeldUntilTheirBatchCompletes")));
+    assertThat(summary.getTestsAbortedCount()).isEqualTo(1);
+    assertThatThrownBy(() -> new Modest().needs(Behavior.TRANSLATES, Behavior.SPARSE_WINDOWS))
+        .hasMessageContaining("the stack does not declare SPARSE_WINDOWS, so that there is nothing to prove")
+        .satisfies(skipped -> assertThat(skipped.getSuppressed()).isEmpty());
   }
 
   private static TestExecutionSummary run(Defect defect, boolean made) {
