@@ -109,6 +109,30 @@ public interface LinearRules extends TckFixture {
     }
   }
 
+  /** E3g. */
+  @Test
+  default void e3gWhatTheDeviceLeavesUnwrittenOfWhatIsCopiedTogetherSurvives() {
+    needs(Behavior.COPIES_TOGETHER);
+    MemoryBlock block = rig().memory(spaced(64 << 10));
+    Ranges source = crookedRanges(block);
+    byte[] all = Bytes.of(block, 0, block.length());
+    byte[] expected = has(Behavior.SHOWS_WRITERS_ZEROS) ? new byte[(int) source.bytes()] : contents(block, source);
+    byte[] written = Bytes.random(600, 6);
+    System.arraycopy(written, 0, expected, 2700, written.length);
+    try (LinearMapping linear = rig().mapper().newLinear()) {
+      long address = linear.map(source, DmaDirection.FROM_DEVICE, 0, LinearPolicy.MAY_BOUNCE);
+      rig().device().write(address + 2700, written);
+      linear.unmap();
+    }
+    assertThat(contents(block, source)).as("the ranges, of which the device wrote a part").isEqualTo(expected);
+    int at = 0;
+    for (Ranges.Range range : source.list()) {
+      System.arraycopy(expected, at, all, (int) (range.phys() - block.phys(0)), (int) range.length());
+      at += (int) range.length();
+    }
+    assertThat(Bytes.of(block, 0, block.length())).as("the block, its neighbours included").isEqualTo(all);
+  }
+
   /** Returns ranges out of order, with gaps between them, as crooked as the stack allows. */
   private Ranges crookedRanges(MemoryBlock block) {
     return new Ranges()

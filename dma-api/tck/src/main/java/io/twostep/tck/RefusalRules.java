@@ -116,6 +116,31 @@ public interface RefusalRules extends TckFixture {
     }
   }
 
+  /** E12d. */
+  @Test
+  @Tag("breaks:unlink-splits")
+  default void e12dNothingIsTakenOutWhereTheEndCutsALink() {
+    needs(Behavior.TRANSLATES);
+    assumeFalse(has(Behavior.SPLITS_LINKS), "no link is too large to be cut");
+    long unit = linkUnit();
+    MemoryBlock block = rig().memory(unit * 6);
+    try (IovaReservation window = rig().mapper().newReservation()) {
+      window.tryAlloc(block.phys(0), unit * 8, DmaDirection.BIDIRECTIONAL, 0);
+      window.link(2 * unit, block.phys(5 * unit), unit);
+      window.link(3 * unit, block.phys(4 * unit), unit);
+      window.link(4 * unit, block.phys(0), 4 * unit);
+      window.sync(0, unit * 8);
+      for (int round = 0; round < 2; round++) {
+        refuses(Reason.NOT_SPLITTABLE, () -> window.unlink(2 * unit, 3 * unit));
+        refuses(Reason.NOT_SPLITTABLE, () -> window.unlink(3 * unit, 2 * unit));
+        for (int i = 2; i < 8; i++) {
+          long from = i < 4 ? (7 - i) * unit : (i - 4) * unit;
+          assertThat(rig().device().read(window.address() + i * unit, 64)).as("unit %d, once a cut was refused", i).isEqualTo(Bytes.of(block, from, 64));
+        }
+      }
+    }
+  }
+
   /** E12e. */
   @Test
   @Tag("breaks:device-used-unknown-address")

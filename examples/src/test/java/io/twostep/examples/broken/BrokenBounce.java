@@ -199,4 +199,29 @@ final class BrokenBounce {
       next.unmap(state, batch);
     }
   }
+
+  /** Copies all of foreign memory back that the device may write, and not in before. */
+  static final class ForgetsCopyInOfForeignMemory extends Healthy {
+    ForgetsCopyInOfForeignMemory(DmaOps next, AttachContext context) {
+      super(next, context);
+    }
+
+    @Override
+    public void mapSegment(MappingState state, MemorySegment segment, int flags, Retirement undo) {
+      boolean read = (flags & MapFlags.DEVICE_READS) != 0;
+      next.mapSegment(state, segment, read ? flags : flags | DmaAttributes.OVERWRITE, undo);
+    }
+  }
+
+  /** Copies foreign memory back, whoever may have written. */
+  static final class WritesForeignMemoryBack extends Healthy {
+    WritesForeignMemoryBack(DmaOps next, AttachContext context) {
+      super(next, context);
+    }
+
+    @Override
+    public void mapSegment(MappingState state, MemorySegment segment, int flags, Retirement undo) {
+      next.mapSegment(state, segment, flags | MapFlags.DEVICE_WRITES, undo);
+    }
+  }
 }

@@ -1,5 +1,6 @@
 package io.twostep.examples.broken;
 
+import io.twostep.dma.DmaAttributes;
 import io.twostep.dma.spi.AttachContext;
 import io.twostep.dma.spi.DmaOps;
 import io.twostep.dma.spi.MapFlags;
@@ -51,6 +52,19 @@ final class BrokenGathering {
         bytes += length[i];
       }
       next.map(state, phys[0], bytes, flags, undo);
+    }
+  }
+
+  /** Copies all ranges back that the device may write, and not in before. */
+  static final class CopiesNothingIn extends Healthy {
+    CopiesNothingIn(DmaOps next, AttachContext context) {
+      super(next, context);
+    }
+
+    @Override
+    public void mapGathered(MappingState state, long[] phys, long[] length, int count, int flags, Retirement undo) {
+      boolean read = (flags & MapFlags.DEVICE_READS) != 0;
+      next.mapGathered(state, phys, length, count, read ? flags : flags | DmaAttributes.OVERWRITE, undo);
     }
   }
 }

@@ -229,4 +229,32 @@ final class BrokenLinks {
       next.publish(state, 0, state.length, undo);
     }
   }
+
+  /** Looks for holes before anything changes, and then takes one piece out after the other, until one cannot be split. */
+  static final class UnlinksPieceByPiece extends Healthy {
+    UnlinksPieceByPiece(DmaOps next, AttachContext context) {
+      super(next, context);
+    }
+
+    @Override
+    public void unlink(MappingState state, long offset, long length, Retirement batch) {
+      for (long at = offset; at < offset + length; at += next.unit()) {
+        if (next.physOf(state, at) == ABSENT) {
+          next.unlink(state, offset, length, batch);
+        }
+      }
+      for (long at = offset; at < offset + length; at += next.unit()) {
+        long rest = offset + length - at;
+        try {
+          next.unlink(state, at, Math.min(next.unit(), rest), batch);
+        } catch (DmaMappingException e) {
+          if (e.reason() != Reason.NOT_SPLITTABLE) {
+            throw e;
+          }
+          next.unlink(state, at, rest, batch);
+          return;
+        }
+      }
+    }
+  }
 }
