@@ -80,13 +80,25 @@ final class Block implements MemoryBlock {
             "%s (%d bytes at 0x%x) is still held %s; unmap what maps it, or complete the InvalidationBatch of the unmap"
                 .formatted(region.name(), length, phys(0), times(region.pins())));
       }
+      closeView();
       closed = true;
       segment = null;
-      if (arena != null) {
-        memory.closeView(arena);
-      }
     }
     memory.release(this);
+  }
+
+  /** End the CPU's view, if native code is not using it: then nothing is closed, and it can be tried again. */
+  private void closeView() {
+    Arena view = arena;
+    if (view == null) {
+      return;
+    }
+    try {
+      memory.closeView(view);
+    } catch (IllegalStateException e) {
+      throw new IllegalStateException(
+          "%s (%d bytes at 0x%x) is in use by a call of native code; close it once that has returned".formatted(region.name(), length, phys(0)), e);
+    }
   }
 
   private static String times(long pins) {

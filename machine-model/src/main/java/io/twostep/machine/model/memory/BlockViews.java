@@ -4,6 +4,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Collections;
 import java.util.IdentityHashMap;
+import java.util.List;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -34,8 +35,9 @@ final class BlockViews {
 
   void close(Arena arena) {
     synchronized (arenas) {
-      if (arenas.remove(arena)) {
+      if (arenas.contains(arena)) {
         arena.close();
+        arenas.remove(arena);
       }
     }
   }
@@ -45,13 +47,15 @@ final class BlockViews {
     return ended;
   }
 
-  /** End all segments and unmap the storage; may be repeated. */
+  /** End all segments and unmap the storage; may be repeated, also after a segment that native code uses kept it from ending. */
   void end() {
     synchronized (arenas) {
       if (!ended) {
+        for (Arena arena : List.copyOf(arenas)) {
+          arena.close();
+          arenas.remove(arena);
+        }
         ended = true;
-        arenas.forEach(Arena::close);
-        arenas.clear();
         storage.close();
       }
     }

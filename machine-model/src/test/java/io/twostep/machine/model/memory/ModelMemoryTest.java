@@ -2,6 +2,7 @@ package io.twostep.machine.model.memory;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.catchThrowable;
 
 import io.twostep.dma.DmaMappingException;
 import io.twostep.dma.DmaMappingException.Reason;
@@ -12,8 +13,13 @@ import io.twostep.dma.spi.MemoryKind;
 import io.twostep.dma.spi.MemoryRegion;
 import io.twostep.machine.model.Machines;
 import java.lang.foreign.Arena;
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.lang.invoke.MethodHandle;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.MethodType;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -69,6 +75,49 @@ class ModelMemoryTest {
     MemoryBlock all = small.allocate(1 << 20, MemoryPlacement.CONTIGUOUS);
     assertThat(all.segment().mismatch(MemorySegment.ofArray(new byte[1 << 20]))).isEqualTo(-1);
     small.close();
+  }
+
+  @Test
+  void blockThatNativeCodeUsesStaysOpenAndGivesItsFramesBackLater() throws Throwable {
+    long free = memory.freeFrames();
+    MemoryBlock block = memory.allocate(4096, MemoryPlacement.CONTIGUOUS);
+    List<Throwable> refused = new ArrayList<>();
+    sort(
+        block.segment(),
+        () -> {
+          refused.add(catchThrowable(block::close));
+          refused.add(catchThrowable(memory::close));
+        });
+    assertThat(refused).hasSize(2);
+    assertThat(refused.get(0)).isInstanceOf(IllegalStateException.class).hasMessageEndingWith("is in use by a call of native code; close it once that has returned");
+    assertThat(refused.get(1)).isInstanceOf(IllegalStateException.class);
+    assertThat(block.segment().get(BYTE, 0)).isZero();
+    block.close();
+    assertThat(memory.freeFrames()).isEqualTo(free);
+    assertThatThrownBy(block::segment).hasMessageContaining("is closed");
+    memory.close();
+  }
+
+  /** Have the C library sort a segment's first two bytes, and call {@code meanwhile} in the middle of it. */
+  @SuppressWarnings("restricted")
+  private static void sort(MemorySegment segment, Runnable meanwhile) throws Throwable {
+    Linker linker = Linker.nativeLinker();
+    MethodHandle qsort =
+        linker.downcallHandle(
+            linker.defaultLookup().findOrThrow("qsort"),
+            FunctionDescriptor.ofVoid(ValueLayout.ADDRESS, ValueLayout.JAVA_LONG, ValueLayout.JAVA_LONG, ValueLayout.ADDRESS));
+    MethodHandle compare =
+        MethodHandles.dropArguments(
+            MethodHandles.filterReturnValue(
+                MethodHandles.publicLookup().findVirtual(Runnable.class, "run", MethodType.methodType(void.class)).bindTo(meanwhile), MethodHandles.constant(int.class, 0)),
+            0,
+            MemorySegment.class,
+            MemorySegment.class);
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment callback =
+          linker.upcallStub(compare, FunctionDescriptor.of(ValueLayout.JAVA_INT, ValueLayout.ADDRESS, ValueLayout.ADDRESS), arena);
+      qsort.invokeExact(segment, 2L, 1L, callback);
+    }
   }
 
   @Test
