@@ -42,9 +42,9 @@ public record NvmeConfig(
     RequestMapper requestMapper) {
   /** How completions are found. */
   public enum Completion {
-    /** By whoever waits or polls. */
+    /** By whoever waits or polls; who waits looks again and again. */
     POLLED,
-    /** By interrupt, and by whoever waits. */
+    /** By interrupt, and by whoever polls; who waits sleeps until the interrupt. */
     INTERRUPT
   }
 

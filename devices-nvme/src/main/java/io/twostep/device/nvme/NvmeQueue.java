@@ -11,7 +11,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Meant for one thread at a time, which submits and polls; more than one is safe but they wait for each other. Completions are found by {@link #poll}
  * and {@link #await}, and with interrupts also by the machine's thread; deadlines are watched by the same calls, so whoever submits
- * must poll or wait now and then. A request that is submitted and completed on a warm queue allocates nothing on the heap.
+ * must poll or wait now and then. With interrupts, one platform thread at a time sleeps in {@link #await} until the controller wakes it, where the machine can do that; others, and virtual threads, look again and again. A request that is submitted and completed on a warm queue allocates nothing on the heap.
  */
 public final class NvmeQueue {
   private static final int PATIENCE = 64;
@@ -26,15 +26,21 @@ public final class NvmeQueue {
   private final QueueGuard guard = new QueueGuard();
   private final RingMemory rings;
   private final QueueEngine engine;
+  private final @Nullable InterruptSleep sleep;
 
   private volatile boolean interruptPending;
 
-  /** Make a queue that its controller does not know yet; {@code memory} is owned, also if this throws. */
-  NvmeQueue(ControllerCore core, int id, int depth, TransferRules rules, SubmissionMemory memory) {
+  /**
+   * Make a queue that its controller does not know yet; {@code memory} is owned, also if this throws.
+   *
+   * @param vector its interrupt vector; negative to be polled
+   */
+  NvmeQueue(ControllerCore core, int id, int depth, TransferRules rules, SubmissionMemory memory, int vector) {
     this.core = core;
     this.id = id;
     this.depth = depth;
     timers = core.timers();
+    sleep = vector < 0 ? null : new InterruptSleep(core.slot().interrupts(), vector);
     rings = new RingMemory(core, id, depth, memory);
     try {
       engine = new QueueEngine(core, id, depth, rules, rings);
@@ -100,7 +106,7 @@ public final class NvmeQueue {
       }
       guard.exit();
     }
-    DoneList.deliver(finished, core.name());
+    deliver(finished);
     if (interruptPending) {
       drainInterrupt();
     }
@@ -136,7 +142,7 @@ public final class NvmeQueue {
       finished = engine.takeDone();
       guard.exit();
     }
-    DoneList.deliver(finished, core.name());
+    deliver(finished);
     if (core.resetReason() != null || (found == 0 && engine.looksAtTheClock())) {
       core.service();
     }
@@ -157,7 +163,7 @@ public final class NvmeQueue {
     while (!bio.isDone()) {
       if (poll() != 0) {
         fruitless = 0;
-      } else if (!bio.isDone()) {
+      } else if (!bio.isDone() && !trySleep(bio)) {
         if (++fruitless < PATIENCE) {
           timers.pause();
         } else {
@@ -198,6 +204,46 @@ public final class NvmeQueue {
     }
   }
 
+  /**
+   * Sleep until the controller interrupts or a request that this thread may wait for is over; false if the caller must pause instead.
+   *
+   * <p>No interrupt tells that a request is to be tried again. A controller that stays silent for as long as a sleep lasts may be broken, or a command late.
+   */
+  private boolean trySleep(NvmeBio bio) {
+    InterruptSleep place = sleep;
+    if (place == null || engine.triesAgainLater() || !place.tryBegin()) {
+      return false;
+    }
+    long before = timers.nanoTime();
+    try {
+      if (interruptPending) {
+        // Its handler found this thread inside.
+        drainInterrupt();
+      }
+      if (!bio.isDone() && !place.await()) {
+        return false;
+      }
+    } finally {
+      place.end();
+    }
+    if (!bio.isDone() && timers.nanoTime() - before >= InterruptSleep.LONGEST_NANOS) {
+      engine.lookAtTheClockNext();
+      if (core.wantResetIfBroken()) {
+        core.service();
+      }
+    }
+    return true;
+  }
+
+  /** Tell those whose requests are over, and whoever sleeps for one of them. */
+  private void deliver(@Nullable NvmeBio finished) {
+    DoneList.deliver(finished, core.name());
+    InterruptSleep place = sleep;
+    if (finished != null && place != null) {
+      place.wakeOther();
+    }
+  }
+
   private void drainInterrupt() {
     while (interruptPending && guard.tryEnter()) {
       interruptPending = false;
@@ -208,7 +254,7 @@ public final class NvmeQueue {
         finished = engine.takeDone();
         guard.exit();
       }
-      DoneList.deliver(finished, core.name());
+      deliver(finished);
     }
   }
 
@@ -227,7 +273,7 @@ public final class NvmeQueue {
     guard.enter(timers);
     NvmeBio finished = engine.takeDone();
     guard.exit();
-    DoneList.deliver(finished, core.name());
+    deliver(finished);
   }
 
   boolean isIdle() {

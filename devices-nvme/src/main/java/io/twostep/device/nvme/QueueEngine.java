@@ -354,6 +354,16 @@ final class QueueEngine implements AutoCloseable {
     return (idlePolls & IDLE_POLLS - 1) == 0;
   }
 
+  /** Tell whether a request waits for its time to be tried again. */
+  boolean triesAgainLater() {
+    return retrying != null;
+  }
+
+  /** Have the next poll that finds nothing look at the clock. */
+  void lookAtTheClockNext() {
+    idlePolls |= IDLE_POLLS - 1;
+  }
+
   /** Return the time between two looks at the deadlines. */
   long checkInterval() {
     return deadlines.interval();

@@ -43,8 +43,9 @@ final class QueuePairs implements AutoCloseable {
     QueuePlacement placement = QueuePlacement.of(core, count);
     int vectorCount = vectorCount();
     for (int id = 1; id <= count; id++) {
-      queues.add(new NvmeQueue(core, id, placement.depth(), rules, placement.submissionMemory(id)));
-      vectors.add(vectorCount == 0 ? -1 : Math.min(id, vectorCount - 1));
+      int vector = vectorCount == 0 ? -1 : Math.min(id, vectorCount - 1);
+      queues.add(new NvmeQueue(core, id, placement.depth(), rules, placement.submissionMemory(id), vector));
+      vectors.add(vector);
     }
     if (core.config().shadowDoorbells() && core.facts().hasShadowDoorbells() && count != 0) {
       long length = Math.max(core.pageSize(), ShadowDoorbellLayout.length(count, core.doorbellStride()));

@@ -8,10 +8,25 @@ public interface Interrupts {
   /**
    * Deliver a vector to {@code handler} from now on, and at once if it is pending.
    *
-   * <p>The handler runs on the thread that runs the machine, must not block, and may be called once more than the device signalled.
+   * <p>The handler runs on the thread that runs the machine or on one in {@link #await}, one call at a time; it must not block, and may be called once more than the device signalled.
    */
   void enable(int vector, Runnable handler);
 
-  /** Stop delivering a vector; when this returns the handler is not running and will not be called. */
+  /** Stop delivering a vector; when this returns the handler is not running and will not be called, and a thread in {@link #await} for it is about to leave. */
   void disable(int vector);
+
+  /**
+   * Wait for a vector on the calling thread, and run its handler there: a driver that has nothing to do but wait is woken by the device itself, and not by another thread that was.
+   *
+   * <p>Returns once the handler was called, {@code nanos} have passed (what is finer than a millisecond is the machine's to round up), {@link #wake} or {@link #disable} was called, or for no reason: the caller looks at what it waits for, and
+   * waits again. One thread at a time may wait for a vector. The thread is blocked, also if it is virtual.
+   *
+   * @return false at once, with nothing done, if the vector has no handler, another thread waits for it, or this machine cannot: the caller goes on with {@link Timers#pause}
+   */
+  default boolean await(int vector, long nanos) {
+    return false;
+  }
+
+  /** Have a thread that is in {@link #await} for a vector return, or the next one that comes if it was about to. */
+  default void wake(int vector) {}
 }

@@ -22,11 +22,13 @@ import io.twostep.machine.linux.fake.FakeDevice;
 import io.twostep.machine.linux.fake.FakeHost;
 import io.twostep.machine.linux.fake.FakeKernel;
 import io.twostep.machine.linux.fake.HandlerThatDisables;
+import io.twostep.machine.linux.fake.ThreadThatWaits;
 import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -259,6 +261,34 @@ class LinuxMachineTest {
   void handlerMayDisableAVectorWhileAnotherThreadDisablesItsOwn() throws Exception {
     try (LinuxMachine machine = open()) {
       HandlerThatDisables.check(machine.slot(NVME).interrupts(), () -> device.interrupt(0));
+    }
+  }
+
+  @Test
+  void threadThatWaitsForAVectorIsTheOneThatIsCalled() throws Exception {
+    try (LinuxMachine machine = open()) {
+      ThreadThatWaits.check(machine.slot(NVME).interrupts(), () -> device.interrupt(0));
+    }
+  }
+
+  @Test
+  void threadThatWaitsForALineLetsItInterruptAgain() {
+    device.lineOnly();
+    try (LinuxMachine machine = open()) {
+      var interrupts = machine.slot(NVME).interrupts();
+      AtomicInteger calls = new AtomicInteger();
+      interrupts.enable(
+          0,
+          () -> {
+            device.line(false);
+            calls.incrementAndGet();
+          });
+      for (int i = 1; i <= 3; i++) {
+        device.line(true);
+        while (calls.get() < i) {
+          assertThat(interrupts.await(0, 1_000_000)).isTrue();
+        }
+      }
     }
   }
 

@@ -2,6 +2,7 @@ package io.twostep.machine.linux.kernel;
 
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
+import static java.lang.foreign.ValueLayout.JAVA_LONG_UNALIGNED;
 import static java.lang.foreign.ValueLayout.JAVA_SHORT;
 
 import java.lang.foreign.Arena;
@@ -19,6 +20,7 @@ final class CallBuffers {
   private final MemorySegment vector = arena.allocate(SocketLayout.VECTOR_SIZE, 8);
   private final MemorySegment control = arena.allocate(SocketLayout.controlSpace(SocketLayout.MOST_DESCRIPTORS), 8);
   private final MemorySegment time = arena.allocate(SocketLayout.TIME_SIZE, 8);
+  private final MemorySegment epoll = arena.allocate(SocketLayout.EPOLL_MOST * SocketLayout.EPOLL_SIZE, 8);
   private MemorySegment polled = arena.allocate(4 * SocketLayout.POLL_SIZE, 8);
 
   private CallBuffers() {
@@ -56,6 +58,23 @@ final class CallBuffers {
   /** Return what a polled descriptor is ready for. */
   short ready(int index) {
     return polled.get(JAVA_SHORT, index * SocketLayout.POLL_SIZE + SocketLayout.POLL_READY);
+  }
+
+  /** Return what to wait for with a set, and what to tell of it. */
+  MemorySegment epollEvent(int events, long token) {
+    epoll.set(JAVA_INT, 0, events);
+    epoll.set(JAVA_LONG_UNALIGNED, SocketLayout.EPOLL_DATA, token);
+    return epoll;
+  }
+
+  /** Return room for what a wait tells of {@link SocketLayout#EPOLL_MOST} members. */
+  MemorySegment epollEvents() {
+    return epoll;
+  }
+
+  /** Return the token of a member that a wait told of. */
+  long epollToken(int index) {
+    return epoll.get(JAVA_LONG_UNALIGNED, index * SocketLayout.EPOLL_SIZE + SocketLayout.EPOLL_DATA);
   }
 
   /** Return a message that carries a range of native memory and descriptors out. */

@@ -85,6 +85,29 @@ public interface Kernel {
   /** Wait until one descriptor is ready for {@code events}, and return what it is ready for, errors included; 0 when time is up or a signal came. */
   short poll(Descriptor descriptor, short events, long timeoutNanos);
 
+  /** Make a set of descriptors to be waited for together, empty. */
+  Descriptor epoll(String name);
+
+  /**
+   * Wait for a descriptor with a set from now on; one that is ready counts as having just become so.
+   *
+   * @param events bits of {@link EpollEvents}
+   * @param token what {@link #epollWait} tells of it
+   */
+  void epollAdd(Descriptor set, Descriptor member, int events, long token);
+
+  /** Wait for a descriptor no more; to be called before it is closed, if anybody else has it. */
+  void epollRemove(Descriptor set, Descriptor member);
+
+  /**
+   * Wait until members of a set are ready.
+   *
+   * @param tokens filled with those of members that are; others are told by the next call
+   * @param timeoutNanos how long, rounded up to whole milliseconds; 0 looks and returns, negative waits for ever
+   * @return how many were told; 0 when time is up or a signal came
+   */
+  int epollWait(Descriptor set, long[] tokens, long timeoutNanos);
+
   /** Make a stream socket of the UNIX family that never blocks, so that nobody at the other end can hold a thread: {@link #poll} waits. */
   Descriptor socket(String name);
 

@@ -38,6 +38,9 @@ final class Libc {
   private static final MethodHandle EVENTFD = plain("eventfd", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT));
   private static final MethodHandle MEMFD = plain("memfd_create", FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_INT));
   private static final MethodHandle PPOLL = plain("ppoll", FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_LONG, ADDRESS, ADDRESS));
+  private static final MethodHandle EPOLL_CREATE = plain("epoll_create1", FunctionDescriptor.of(JAVA_INT, JAVA_INT));
+  private static final MethodHandle EPOLL_CTL = plain("epoll_ctl", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, ADDRESS));
+  private static final MethodHandle EPOLL_WAIT = plain("epoll_wait", FunctionDescriptor.of(JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT, JAVA_INT));
   private static final MethodHandle SOCKET = plain("socket", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT));
   private static final MethodHandle BIND = plain("bind", FunctionDescriptor.of(JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT));
   private static final MethodHandle LISTEN = plain("listen", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT));
@@ -189,6 +192,33 @@ final class Libc {
     MemorySegment state = CAPTURED.get();
     try {
       return result(state, (int) PPOLL.invokeExact(state, polled, count, timeout, MemorySegment.NULL));
+    } catch (Throwable e) {
+      throw broken(e);
+    }
+  }
+
+  static long epollCreate(int flags) {
+    MemorySegment state = CAPTURED.get();
+    try {
+      return result(state, (int) EPOLL_CREATE.invokeExact(state, flags));
+    } catch (Throwable e) {
+      throw broken(e);
+    }
+  }
+
+  static long epollCtl(int set, int operation, int member, MemorySegment event) {
+    MemorySegment state = CAPTURED.get();
+    try {
+      return result(state, (int) EPOLL_CTL.invokeExact(state, set, operation, member, event));
+    } catch (Throwable e) {
+      throw broken(e);
+    }
+  }
+
+  static long epollWait(int set, MemorySegment events, int most, int timeoutMillis) {
+    MemorySegment state = CAPTURED.get();
+    try {
+      return result(state, (int) EPOLL_WAIT.invokeExact(state, set, events, most, timeoutMillis));
     } catch (Throwable e) {
       throw broken(e);
     }

@@ -183,6 +183,41 @@ final class NativeKernel implements Kernel {
   }
 
   @Override
+  public Descriptor epoll(String name) {
+    return new Descriptor((int) check("epoll_create1", name, Libc.epollCreate(SocketLayout.EPOLL_CLOSE_ON_EXEC)), name);
+  }
+
+  @Override
+  public void epollAdd(Descriptor set, Descriptor member, int events, long token) {
+    CallBuffers buffers = CallBuffers.ofThread();
+    check("epoll_ctl", member, Libc.epollCtl(set.number(), SocketLayout.EPOLL_ADD, member.number(), buffers.epollEvent(events, token)));
+  }
+
+  @Override
+  public void epollRemove(Descriptor set, Descriptor member) {
+    check("epoll_ctl", member, Libc.epollCtl(set.number(), SocketLayout.EPOLL_REMOVE, member.number(), MemorySegment.NULL));
+  }
+
+  @Override
+  public int epollWait(Descriptor set, long[] tokens, long timeoutNanos) {
+    CallBuffers buffers = CallBuffers.ofThread();
+    int most = Math.min(tokens.length, SocketLayout.EPOLL_MOST);
+    long result = Libc.epollWait(set.number(), buffers.epollEvents(), most, millis(timeoutNanos));
+    if (result == -Errno.EINTR) {
+      return 0;
+    }
+    int count = (int) check("epoll_wait", set, result);
+    for (int i = 0; i < count; i++) {
+      tokens[i] = buffers.epollToken(i);
+    }
+    return count;
+  }
+
+  private static int millis(long nanos) {
+    return nanos < 0 ? -1 : (int) Math.min(Math.ceilDiv(nanos, 1_000_000L), Integer.MAX_VALUE);
+  }
+
+  @Override
   public Descriptor socket(String name) {
     return new Descriptor(
         (int) check("socket", name, Libc.socket(SocketLayout.FAMILY_UNIX, SocketLayout.STREAM | SOCKET_FLAGS)), name);

@@ -9,6 +9,7 @@ package io.twostep.machine.linux.kernel;
  * iovec        16   | 0 base* | 8 length |
  * cmsghdr      16   | 0 length | 8 level i32 | 12 type i32 | 16 data, padded to 8 |
  * pollfd        8   | 0 fd i32 | 4 events i16 | 6 ready i16 |
+ * epoll_event  12   | 0 events u32 | 4 data u64 |            x86-64: packed; elsewhere 16 bytes, data at 8
  * timespec     16   | 0 seconds | 8 nanoseconds |
  * </pre>
  */
@@ -49,10 +50,25 @@ final class SocketLayout {
   static final long POLL_READY = 6;
   static final long POLL_SIZE = 8;
 
+  static final int EPOLL_CLOSE_ON_EXEC = 0x80000;
+  static final int EPOLL_ADD = 1;
+  static final int EPOLL_REMOVE = 2;
+
+  /** Members that one wait tells of. */
+  static final int EPOLL_MOST = 16;
+
+  static final long EPOLL_DATA = isPacked() ? 4 : 8;
+  static final long EPOLL_SIZE = EPOLL_DATA + 8;
+
   static final long TIME_NANOS = 8;
   static final long TIME_SIZE = 16;
 
   private SocketLayout() {}
+
+  private static boolean isPacked() {
+    String processor = System.getProperty("os.arch");
+    return processor.equals("amd64") || processor.equals("x86_64");
+  }
 
   /** Return the bytes of a control message with {@code count} descriptors, padding included. */
   static long controlSpace(int count) {

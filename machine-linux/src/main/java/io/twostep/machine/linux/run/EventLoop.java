@@ -1,5 +1,6 @@
 package io.twostep.machine.linux.run;
 
+import io.twostep.dma.spi.Closing;
 import io.twostep.dma.spi.Timers;
 import io.twostep.machine.linux.SystemCallException;
 import io.twostep.machine.linux.kernel.Descriptor;
@@ -13,7 +14,6 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.PriorityQueue;
 import java.util.concurrent.locks.LockSupport;
-import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -27,6 +27,7 @@ public final class EventLoop implements Timers, AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(EventLoop.class);
   private static final long SPIN_NANOS = 100_000;
   private static final long SLEEP_NANOS = 50_000;
+  private static final int EVENTS_AT_ONCE = 16;
   private static final long NEW_WAIT_NANOS = 1_000_000;
   private static final long LONGEST_WAIT_NANOS = 1_000_000_000;
 
@@ -37,11 +38,16 @@ public final class EventLoop implements Timers, AutoCloseable {
   private static final ThreadLocal<MemorySegment> COUNT = ThreadLocal.withInitial(() -> Arena.ofAuto().allocate(ValueLayout.JAVA_LONG));
 
   private final Kernel kernel;
+  private final String machine;
   private final Descriptor wake;
   private final ThreadLocal<long[]> pauses = ThreadLocal.withInitial(() -> new long[2]);
   private final List<Watch> watches = new ArrayList<>();
+  private final List<@Nullable EventWatch> eventWatches = new ArrayList<>();
+  private @Nullable Descriptor events;
+  private long serial;
   private Polled polled;
   private final PriorityQueue<Alarm> alarms = new PriorityQueue<>((a, b) -> Long.signum(a.due - b.due));
+  private final long[] tokens = new long[EVENTS_AT_ONCE];
   private @Nullable Thread thread;
   private boolean closed;
   private boolean failing;
@@ -49,8 +55,9 @@ public final class EventLoop implements Timers, AutoCloseable {
   /** Create a loop that does nothing yet; {@code machine} names the machine in messages. */
   public EventLoop(Kernel kernel, String machine) {
     this.kernel = kernel;
+    this.machine = machine;
     wake = kernel.eventfd(machine + ": the machine's wake-up call");
-    polled = new Polled(wake, watches);
+    polled = new Polled(wake, null, watches);
   }
 
   /** What is called when a descriptor can be read. */
@@ -81,7 +88,7 @@ public final class EventLoop implements Timers, AutoCloseable {
       }
       synchronized (EventLoop.this) {
         watches.remove(this);
-        polled = new Polled(wake, watches);
+        polled = new Polled(wake, events, watches);
         if (!closed) {
           wakeUp();
         }
@@ -89,14 +96,55 @@ public final class EventLoop implements Timers, AutoCloseable {
     }
   }
 
-  /** Call {@code handler} on the machine's thread whenever the descriptor can be read; it must read it, and must not block. */
+  /** Call {@code handler} on the machine's thread whenever the descriptor can be read; it must read it, and must not block. Interrupts are for {@link #watchEvent}. */
   public synchronized Watch watch(Descriptor descriptor, Runnable handler) {
     requireOpen();
     Watch watch = new Watch(descriptor, handler);
     watches.add(watch);
-    polled = new Polled(wake, watches);
+    polled = new Polled(wake, events, watches);
     start();
     return watch;
+  }
+
+  /** Call {@code handler} at every signal of an eventfd; it must not block, and need not read. */
+  public EventWatch watchEvent(Descriptor event, Runnable handler) {
+    EventWatch watch = new EventWatch(kernel, this, event, handler);
+    try {
+      add(watch);
+      return watch;
+    } catch (RuntimeException e) {
+      throw Closing.after(e, watch::cancel);
+    }
+  }
+
+  private synchronized void add(EventWatch watch) {
+    requireOpen();
+    Descriptor all = events;
+    if (all == null) {
+      all = kernel.epoll(machine + ": events that the machine's thread waits for");
+      events = all;
+      polled = new Polled(wake, all, watches);
+    }
+    int place = eventWatches.indexOf(null);
+    if (place < 0) {
+      place = eventWatches.size();
+      eventWatches.add(null);
+    }
+    watch.join(all, ++serial << Integer.SIZE | place);
+    eventWatches.set(place, watch);
+    start();
+  }
+
+  /** Forget a watch, if it was added. */
+  synchronized void forget(EventWatch watch) {
+    Descriptor all = events;
+    int place = eventWatches.indexOf(watch);
+    if (all != null && place >= 0) {
+      eventWatches.set(place, null);
+      if (!closed) {
+        watch.leave(all);
+      }
+    }
   }
 
   @Override
@@ -152,16 +200,22 @@ public final class EventLoop implements Timers, AutoCloseable {
     }
   }
 
-  /** What the loop waits for, as long as nobody joins or leaves: the wake-up call, then the watches. */
+  /** What the loop waits for, as long as nobody joins or leaves: the wake-up call, the watches, then all events as one. */
   private static final class Polled {
+    final @Nullable Descriptor all;
     final Watch[] watches;
     final List<Descriptor> descriptors;
     final short[] events;
     final short[] ready;
 
-    Polled(Descriptor wake, List<Watch> watches) {
+    Polled(Descriptor wake, @Nullable Descriptor all, List<Watch> watches) {
+      this.all = all;
       this.watches = watches.toArray(Watch[]::new);
-      descriptors = Stream.concat(Stream.of(wake), watches.stream().map(watch -> watch.descriptor)).toList();
+      descriptors = new ArrayList<>(List.of(wake));
+      watches.forEach(watch -> descriptors.add(watch.descriptor));
+      if (all != null) {
+        descriptors.add(all);
+      }
       events = new short[descriptors.size()];
       Arrays.fill(events, PollEvents.READABLE);
       ready = new short[descriptors.size()];
@@ -207,6 +261,23 @@ public final class EventLoop implements Timers, AutoCloseable {
       if (now.ready[i + 1] != 0) {
         now.watches[i].run();
       }
+    }
+    if (now.all != null && now.ready[now.ready.length - 1] != 0) {
+      int count = kernel.epollWait(now.all, tokens, 0);
+      for (int i = 0; i < count; i++) {
+        signalled(tokens[i]);
+      }
+    }
+  }
+
+  private void signalled(long token) {
+    EventWatch watch;
+    synchronized (this) {
+      watch = eventWatches.get((int) token);
+    }
+    // Its place may be another's by now.
+    if (watch != null && watch.token() == token) {
+      watch.run();
     }
   }
 
@@ -260,7 +331,12 @@ public final class EventLoop implements Timers, AutoCloseable {
       wakeUp();
       join(running);
     }
-    kernel.close(wake);
+    Descriptor all = events;
+    Closing closing = new Closing().then(() -> kernel.close(wake));
+    if (all != null) {
+      closing.then(() -> kernel.close(all));
+    }
+    closing.end();
   }
 
   private static void join(Thread running) {

@@ -5,6 +5,7 @@ import io.twostep.dma.spi.Interrupts;
 import io.twostep.machine.linux.kernel.Descriptor;
 import io.twostep.machine.linux.kernel.Kernel;
 import io.twostep.machine.linux.run.EventLoop;
+import io.twostep.machine.linux.run.EventWatch;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -25,7 +26,7 @@ public final class VfioInterrupts implements Interrupts, AutoCloseable {
   private final @Nullable Vector[] vectors;
   private boolean set;
 
-  private record Vector(Descriptor event, EventLoop.Watch watch) {}
+  private record Vector(Descriptor event, EventWatch watch) {}
 
   /** Look at what the device has; at most {@code most} vectors of it are used. */
   public VfioInterrupts(Kernel kernel, VfioDevice device, EventLoop loop, int most) {
@@ -62,7 +63,7 @@ public final class VfioInterrupts implements Interrupts, AutoCloseable {
     }
     Descriptor event = kernel.eventfd(device + " interrupt " + vector);
     try {
-      EventLoop.Watch watch = loop.watch(event, () -> deliver(event, handler));
+      EventWatch watch = loop.watchEvent(event, index == InterruptLayout.INDEX_INTX ? () -> deliverLine(handler) : handler);
       try {
         wire(vector, event);
       } catch (RuntimeException e) {
@@ -75,14 +76,11 @@ public final class VfioInterrupts implements Interrupts, AutoCloseable {
     }
   }
 
-  private void deliver(Descriptor event, Runnable handler) {
-    EventLoop.take(kernel, event);
+  private void deliverLine(Runnable handler) {
     try {
       handler.run();
     } finally {
-      if (index == InterruptLayout.INDEX_INTX) {
-        device.unmaskLine();
-      }
+      device.unmaskLine();
     }
   }
 
@@ -108,6 +106,21 @@ public final class VfioInterrupts implements Interrupts, AutoCloseable {
     if (old != null) {
       old.watch.cancel();
       remove(vector, old);
+    }
+  }
+
+  @Override
+  public boolean await(int vector, long nanos) {
+    Vector awaited = at(Objects.checkIndex(vector, count));
+    return awaited != null && awaited.watch.await(nanos);
+  }
+
+  /** Under the lock, which keeps the event open. */
+  @Override
+  public synchronized void wake(int vector) {
+    Vector awaited = vectors[Objects.checkIndex(vector, count)];
+    if (awaited != null) {
+      awaited.watch.wake();
     }
   }
 

@@ -7,6 +7,7 @@ import io.twostep.dma.spi.Interrupts;
 import io.twostep.machine.linux.kernel.Descriptor;
 import io.twostep.machine.linux.kernel.Kernel;
 import io.twostep.machine.linux.run.EventLoop;
+import io.twostep.machine.linux.run.EventWatch;
 import io.twostep.machine.linux.vfiouser.protocol.InterruptInfo;
 import java.util.Arrays;
 import java.util.List;
@@ -16,7 +17,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * The device's vectors, each an eventfd that the server signals.
  *
- * <p>An eventfd stays with the server once it was passed: vectors are taken away all at once, at the end. One that is disabled counts on, and is delivered when it is enabled again.
+ * <p>An eventfd stays with the server once it was passed: vectors are taken away all at once, at the end. One that is disabled counts on, and is delivered when it is enabled.
  */
 final class RemoteInterrupts implements Interrupts, AutoCloseable {
   private static final int MOST_VECTORS = 2048;
@@ -27,7 +28,7 @@ final class RemoteInterrupts implements Interrupts, AutoCloseable {
   private final RemoteConfig config;
   private final EventLoop loop;
   private final @Nullable Descriptor[] events;
-  private final EventLoop.@Nullable Watch[] watches;
+  private final @Nullable EventWatch[] watches;
 
   RemoteInterrupts(Kernel kernel, String name, RemoteDevice device, RemoteConfig config, EventLoop loop, InterruptInfo info) {
     this.kernel = kernel;
@@ -37,7 +38,7 @@ final class RemoteInterrupts implements Interrupts, AutoCloseable {
     this.loop = loop;
     int count = (info.flags() & InterruptInfo.EVENTFD) == 0 || !device.takesDescriptors() ? 0 : Math.min(info.count(), MOST_VECTORS);
     events = new @Nullable Descriptor[count];
-    watches = new EventLoop.@Nullable Watch[count];
+    watches = new @Nullable EventWatch[count];
   }
 
   @Override
@@ -63,14 +64,7 @@ final class RemoteInterrupts implements Interrupts, AutoCloseable {
     if (event == null) {
       event = attach(vector);
     }
-    Descriptor counter = event;
-    watches[vector] =
-        loop.watch(
-            counter,
-            () -> {
-              EventLoop.take(kernel, counter);
-              handler.run();
-            });
+    watches[vector] = loop.watchEvent(event, handler);
     return true;
   }
 
@@ -90,18 +84,33 @@ final class RemoteInterrupts implements Interrupts, AutoCloseable {
   /** A handler that runs is waited for without the lock: it may be about to enable or disable a vector itself. */
   @Override
   public void disable(int vector) {
-    EventLoop.Watch watch = at(Objects.checkIndex(vector, watches.length));
+    EventWatch watch = at(Objects.checkIndex(vector, watches.length));
     if (watch != null) {
       watch.cancel();
       remove(vector, watch);
     }
   }
 
-  private synchronized EventLoop.@Nullable Watch at(int vector) {
+  @Override
+  public boolean await(int vector, long nanos) {
+    EventWatch watch = at(Objects.checkIndex(vector, watches.length));
+    return watch != null && watch.await(nanos);
+  }
+
+  /** Under the lock, which keeps the event open. */
+  @Override
+  public synchronized void wake(int vector) {
+    EventWatch watch = watches[Objects.checkIndex(vector, watches.length)];
+    if (watch != null) {
+      watch.wake();
+    }
+  }
+
+  private synchronized @Nullable EventWatch at(int vector) {
     return watches[vector];
   }
 
-  private synchronized void remove(int vector, EventLoop.Watch watch) {
+  private synchronized void remove(int vector, EventWatch watch) {
     if (watches[vector] == watch) {
       watches[vector] = null;
     }

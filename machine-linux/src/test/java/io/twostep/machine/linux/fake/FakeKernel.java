@@ -272,6 +272,33 @@ public final class FakeKernel implements Kernel {
   }
 
   @Override
+  public Descriptor epoll(String name) {
+    step("epoll_create1", name);
+    Descriptor set = real.epoll(name);
+    synchronized (this) {
+      events.put(set.number(), set);
+    }
+    return set;
+  }
+
+  @Override
+  public void epollAdd(Descriptor set, Descriptor member, int events, long token) {
+    step("epoll_ctl", member.name());
+    real.epollAdd(set, member, events, token);
+  }
+
+  @Override
+  public void epollRemove(Descriptor set, Descriptor member) {
+    real.epollRemove(set, member);
+    step("epoll_ctl", member.name());
+  }
+
+  @Override
+  public int epollWait(Descriptor set, long[] tokens, long timeoutNanos) {
+    return real.epollWait(set, tokens, timeoutNanos);
+  }
+
+  @Override
   public Descriptor socket(String name) {
     throw noSockets("socket");
   }

@@ -7,6 +7,7 @@ import io.twostep.machine.linux.kernel.Descriptor;
 import io.twostep.machine.linux.kernel.IoctlRequest;
 import io.twostep.machine.linux.kernel.Kernel;
 import io.twostep.machine.linux.kernel.PassedDescriptors;
+import io.twostep.machine.linux.kernel.PollEvents;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.List;
@@ -242,6 +243,33 @@ public final class WatchedKernel implements Kernel {
       step("ppoll", descriptor.name());
     }
     return found;
+  }
+
+  @Override
+  public Descriptor epoll(String name) {
+    step("epoll_create1", name);
+    return opened(real.epoll(name));
+  }
+
+  @Override
+  public void epollAdd(Descriptor set, Descriptor member, int events, long token) {
+    step("epoll_ctl", member.name());
+    real.epollAdd(set, member, events, token);
+  }
+
+  @Override
+  public void epollRemove(Descriptor set, Descriptor member) {
+    real.epollRemove(set, member);
+    step("epoll_ctl", member.name());
+  }
+
+  /** Counted only if something is ready, as above, and before it is told: nobody tells it again. A call that waits goes through. */
+  @Override
+  public int epollWait(Descriptor set, long[] tokens, long timeoutNanos) {
+    if (timeoutNanos == 0 && real.poll(set, PollEvents.READABLE, 0) != 0) {
+      step("epoll_wait", set.name());
+    }
+    return real.epollWait(set, tokens, timeoutNanos);
   }
 
   @Override

@@ -10,7 +10,10 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.stream.LongStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -89,6 +92,43 @@ class NativeKernelTest {
       assertThat(kernel.read(event, count)).isEqualTo(-1);
     }
     kernel.close(event);
+  }
+
+  @Test
+  void setTellsOfEverySignalOnceAndOfNothingThatWasTakenOut() {
+    Descriptor set = kernel.epoll("set");
+    Descriptor[] events = new Descriptor[20];
+    long[] tokens = new long[64];
+    for (int i = 0; i < events.length; i++) {
+      events[i] = kernel.eventfd("event " + i);
+      kernel.epollAdd(set, events[i], EpollEvents.READABLE | EpollEvents.EDGE | EpollEvents.EXCLUSIVE, 0x1122334400000000L + i);
+    }
+    assertThat(kernel.epollWait(set, tokens, 0)).isZero();
+    for (int round = 0; round < 3; round++) {
+      for (Descriptor event : events) {
+        signal(event);
+        signal(event);
+      }
+      List<Long> told = new ArrayList<>();
+      for (int count = kernel.epollWait(set, tokens, -1); count != 0; count = kernel.epollWait(set, tokens, 0)) {
+        Arrays.stream(tokens, 0, count).forEach(told::add);
+      }
+      assertThat(told).as("nothing was read").containsExactlyInAnyOrderElementsOf(LongStream.range(0, events.length).mapToObj(i -> 0x1122334400000000L + i).toList());
+    }
+    kernel.epollRemove(set, events[3]);
+    signal(events[3]);
+    signal(events[4]);
+    assertThat(kernel.epollWait(set, tokens, 1)).isEqualTo(1);
+    assertThat(tokens[0]).isEqualTo(0x1122334400000004L);
+    assertThat(kernel.epollWait(set, tokens, 1)).isZero();
+    Arrays.stream(events).forEach(kernel::close);
+    kernel.close(set);
+  }
+
+  private void signal(Descriptor event) {
+    try (Arena arena = Arena.ofConfined()) {
+      kernel.write(event, arena.allocateFrom(ValueLayout.JAVA_LONG, 1));
+    }
   }
 
   @Test

@@ -10,6 +10,7 @@ import io.twostep.dma.spi.DeviceSlot.Bar;
 import io.twostep.dma.spi.HostManagedIommu;
 import io.twostep.dma.spi.Mmio;
 import io.twostep.machine.linux.fake.HandlerThatDisables;
+import io.twostep.machine.linux.fake.ThreadThatWaits;
 import io.twostep.machine.linux.vfiouser.server.SharedWindow;
 import io.twostep.machine.linux.vfiouser.server.VfioUserServerConfig;
 import java.lang.foreign.ValueLayout;
@@ -96,6 +97,16 @@ class ClientAndServerTest {
       slot.busMaster(true);
       // A copy of nothing signals vector 0.
       HandlerThatDisables.check(slot.interrupts(), () -> copy(slot.mmio(0), 0, 0, 0));
+    }
+  }
+
+  @Test
+  void threadThatWaitsForAVectorIsTheOneThatIsCalled() throws Exception {
+    try (ServedHere _ = new ServedHere(server(false), device);
+        VfioUserMachine machine = VfioUserMachine.open(client())) {
+      DeviceSlot slot = machine.slot(VfioUserMachine.DEVICE);
+      slot.busMaster(true);
+      ThreadThatWaits.check(slot.interrupts(), () -> copy(slot.mmio(0), 0, 0, 0));
     }
   }
 

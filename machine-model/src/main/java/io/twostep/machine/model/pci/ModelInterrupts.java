@@ -1,6 +1,7 @@
 package io.twostep.machine.model.pci;
 
 import io.twostep.dma.spi.Interrupts;
+import io.twostep.dma.spi.Timers;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
@@ -14,22 +15,28 @@ final class ModelInterrupts implements Interrupts {
   /** What an MSI-X capability can count. */
   private static final int MOST_VECTORS = 2048;
 
+  /** Pauses after which a thread that waits sets a timer for the end of its wait. */
+  private static final int PATIENCE = 32;
+
   private final String device;
   private final Vector[] vectors;
   private final Runnable onEnable;
+  private final Timers timers;
 
   /**
    * Create vectors that are masked and may not signal.
    *
    * @param device named in messages
    * @param onEnable called before a handler is set, to let the function signal
+   * @param timers lets the machine go on for a thread that waits
    */
-  ModelInterrupts(String device, int count, InterruptQueue queue, Runnable onEnable) {
+  ModelInterrupts(String device, int count, InterruptQueue queue, Runnable onEnable, Timers timers) {
     if (count < 0 || count > MOST_VECTORS) {
       throw new IllegalArgumentException(device + ": vectors() is " + count + "; a function has 0 to " + MOST_VECTORS);
     }
     this.device = device;
     this.onEnable = onEnable;
+    this.timers = timers;
     vectors = new Vector[count];
     for (int i = 0; i < count; i++) {
       vectors[i] = new Vector(queue);
@@ -52,6 +59,37 @@ final class ModelInterrupts implements Interrupts {
   @Override
   public void disable(int vector) {
     at(vector).disable();
+  }
+
+  /** The machine runs on the thread that waits: that is the one that delivers, unless another lets it go on too. */
+  @Override
+  public boolean await(int vector, long nanos) {
+    Vector awaited = at(vector);
+    if (!awaited.tryBeginWait()) {
+      return false;
+    }
+    long start = timers.nanoTime();
+    Timers.Timer timer = null;
+    try {
+      for (int pauses = 0; awaited.isAwaited() && timers.nanoTime() - start < nanos; pauses++) {
+        if (pauses == PATIENCE) {
+          // A virtual clock with nothing to do moves only to timers.
+          timer = timers.schedule(nanos - (timers.nanoTime() - start), () -> {});
+        }
+        timers.pause();
+      }
+      return true;
+    } finally {
+      awaited.endWait();
+      if (timer != null) {
+        timer.cancel();
+      }
+    }
+  }
+
+  @Override
+  public void wake(int vector) {
+    at(vector).wake();
   }
 
   void signal(int vector) {
@@ -100,6 +138,9 @@ final class ModelInterrupts implements Interrupts {
     private boolean pending;
     private boolean queued;
     private @Nullable Thread running;
+    private boolean waiter;
+    private boolean awaited;
+    private boolean woken;
 
     Vector(InterruptQueue queue) {
       this.queue = queue;
@@ -129,9 +170,35 @@ final class ModelInterrupts implements Interrupts {
       return pending;
     }
 
+    /** Begin to wait until the next delivery, if there is a handler and nobody waits yet; one that is woken already waits for nothing. */
+    synchronized boolean tryBeginWait() {
+      if (handler == null || waiter || running == Thread.currentThread()) {
+        return false;
+      }
+      waiter = true;
+      awaited = !woken;
+      woken = false;
+      return true;
+    }
+
+    synchronized boolean isAwaited() {
+      return awaited;
+    }
+
+    synchronized void endWait() {
+      waiter = false;
+      awaited = false;
+    }
+
+    synchronized void wake() {
+      woken = !waiter;
+      awaited = false;
+    }
+
     synchronized void disable() {
       handler = null;
       masked = true;
+      awaited = false;
       boolean interrupted = false;
       while (running != null && running != Thread.currentThread()) {
         try {
@@ -181,6 +248,7 @@ final class ModelInterrupts implements Interrupts {
       } finally {
         synchronized (this) {
           running = null;
+          awaited = false;
           enqueueIfReady();
           notifyAll();
         }

@@ -72,7 +72,7 @@ public final class ModelSlot implements DeviceSlot, Scheduler.Turn, DeviceModel.
     this.host = host;
     this.lock = host.lock();
     this.config = new ConfigRegisters(model.identity());
-    this.interrupts = new ModelInterrupts(address.text(), model.vectors(), host.interrupts(), this::letSignal);
+    this.interrupts = new ModelInterrupts(address.text(), model.vectors(), host.interrupts(), this::letSignal, host.scheduler());
     MsixTable msix = new MsixTable(interrupts);
     BarSpec msixBar = interrupts.count() == 0 ? BarSpec.NONE : msix.bar();
     this.bars = new BarSet(address.text(), model, msixBar, config, host.bridge(), port == null ? HostBridge.BUS_TO_PHYS : port.hostBridge().busToPhys, host.mmio());

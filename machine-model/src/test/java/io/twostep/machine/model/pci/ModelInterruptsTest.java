@@ -3,7 +3,10 @@ package io.twostep.machine.model.pci;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.twostep.dma.spi.Timers;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Deque;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -11,7 +14,8 @@ import org.junit.jupiter.api.Test;
 
 class ModelInterruptsTest {
   private final InterruptQueue queue = new InterruptQueue();
-  private final ModelInterrupts interrupts = new ModelInterrupts("0000:01:00.0", 3, queue, this::open);
+  private final Steps timers = new Steps();
+  private final ModelInterrupts interrupts = new ModelInterrupts("0000:01:00.0", 3, queue, this::open, timers);
   private final List<String> calls = new ArrayList<>();
 
   @Test
@@ -167,8 +171,93 @@ class ModelInterruptsTest {
         .isInstanceOf(IndexOutOfBoundsException.class)
         .hasMessage("0000:01:00.0: vector 3; the model has 3");
     assertThatThrownBy(() -> interrupts.signal(-1)).isInstanceOf(IndexOutOfBoundsException.class);
-    assertThatThrownBy(() -> new ModelInterrupts("0000:01:00.0", 2049, queue, this::open))
+    assertThatThrownBy(() -> new ModelInterrupts("0000:01:00.0", 2049, queue, this::open, timers))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage("0000:01:00.0: vectors() is 2049; a function has 0 to 2048");
+  }
+
+  @Test
+  void whoWaitsLetsTheMachineGoOnAndReturnsBehindTheHandler() {
+    interrupts.enable(0, () -> calls.add("handler"));
+    timers.then(() -> calls.add("nothing yet"));
+    timers.then(() -> interrupts.signal(0));
+    assertThat(interrupts.await(0, 1_000)).isTrue();
+    assertThat(calls).containsExactly("nothing yet", "handler");
+    assertThat(timers.now).isLessThan(1_000);
+  }
+
+  @Test
+  void whoWaitsForNothingReturnsWhenTimeIsUpAndLeavesNoTimer() {
+    interrupts.enable(0, () -> calls.add("handler"));
+    assertThat(interrupts.await(0, 1_000)).isTrue();
+    assertThat(timers.now).isEqualTo(1_000);
+    assertThat(timers.scheduled).isZero();
+    interrupts.signal(1);
+    assertThat(interrupts.await(0, 5)).isTrue();
+    assertThat(timers.now).isEqualTo(1_005);
+    assertThat(calls).isEmpty();
+  }
+
+  @Test
+  void whoWaitsIsWokenAlsoIfHeWasOnlyAboutTo() {
+    interrupts.enable(0, () -> {});
+    timers.then(() -> interrupts.wake(0));
+    interrupts.await(0, 1_000);
+    assertThat(timers.now).isEqualTo(1);
+    interrupts.wake(0);
+    interrupts.await(0, 1_000);
+    assertThat(timers.now).isEqualTo(1);
+    interrupts.await(0, 1_000);
+    assertThat(timers.now).as("woken once").isEqualTo(1_001);
+  }
+
+  @Test
+  void aVectorWithoutHandlerOrWithSomebodyWaitingOrInItsOwnHandlerIsNotWaitedFor() {
+    assertThat(interrupts.await(0, 1_000)).isFalse();
+    List<Boolean> second = new ArrayList<>();
+    interrupts.enable(0, () -> second.add(interrupts.await(0, 1_000)));
+    timers.then(() -> second.add(interrupts.await(0, 1_000)));
+    timers.then(() -> interrupts.signal(0));
+    assertThat(interrupts.await(0, 1_000)).isTrue();
+    assertThat(second).containsExactly(false, false);
+    timers.then(() -> interrupts.disable(0));
+    assertThat(interrupts.await(0, 1_000)).as("disabled meanwhile").isTrue();
+    assertThat(timers.now).isLessThan(1_000);
+    assertThat(interrupts.await(0, 1_000)).isFalse();
+  }
+
+  /** A machine that does what it was told, one thing a pause, and whose clock moves by one each time. */
+  private final class Steps implements Timers {
+    final Deque<Runnable> next = new ArrayDeque<>();
+    long now;
+    int scheduled;
+
+    void then(Runnable step) {
+      next.add(step);
+    }
+
+    @Override
+    public long nanoTime() {
+      return now;
+    }
+
+    @Override
+    public Timer schedule(long delayNanos, Runnable task) {
+      scheduled++;
+      return () -> {
+        scheduled--;
+        return true;
+      };
+    }
+
+    @Override
+    public void pause() {
+      now++;
+      Runnable step = next.poll();
+      if (step != null) {
+        step.run();
+      }
+      queue.deliver();
+    }
   }
 }

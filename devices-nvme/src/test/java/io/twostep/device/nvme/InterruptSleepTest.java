@@ -1,0 +1,314 @@
+package io.twostep.device.nvme;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.twostep.device.nvme.model.NvmeModelConfig;
+import io.twostep.dma.DeviceLimits;
+import io.twostep.dma.DmaMapper;
+import io.twostep.dma.MemoryBlock;
+import io.twostep.dma.PhysRanges;
+import io.twostep.dma.spi.DeviceSlot;
+import io.twostep.dma.spi.DriverContext;
+import io.twostep.dma.spi.Interrupts;
+import io.twostep.dma.spi.Machine;
+import io.twostep.dma.spi.Settings;
+import io.twostep.dma.spi.Timers;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Proxy;
+import java.util.Map;
+import java.util.concurrent.atomic.AtomicReference;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** A thread that waits for a request sleeps until the interrupt, and nothing that ends its request passes it by. */
+@Timeout(60)
+class InterruptSleepTest {
+  private static final int LENGTH = 4096;
+
+  private final Rig rig = new Rig(NvmeModelConfig.DEFAULT, Rig.Stack.DIRECT, Map.of("completion", "interrupt", "io-queues", "1"));
+  private final HookedInterrupts interrupts = new HookedInterrupts(rig.slot.interrupts());
+  private final HookedTimers timers = new HookedTimers(rig.machine.timers());
+  private final NvmeController controller = NvmeController.open(context());
+  private final NvmeNamespace namespace = controller.namespace(1);
+  private final MemoryBlock memory = rig.memory(LENGTH);
+
+  @AfterEach
+  void close() {
+    controller.close();
+    rig.close();
+  }
+
+  @Test
+  void requestIsTakenByTheThreadThatSleepsForItWhichNobodyNeedsToWake() {
+    for (int i = 0; i < 20; i++) {
+      NvmeBio bio = read();
+      AtomicReference<Thread> told = new AtomicReference<>();
+      bio.onDone(done -> told.set(Thread.currentThread()));
+      submit(bio).await(bio);
+      bio.check();
+      assertThat(told).hasValue(Thread.currentThread());
+    }
+    assertThat(interrupts.waits).isBetween(20, 40);
+    assertThat(interrupts.wakes).isZero();
+  }
+
+  @Test
+  void whoeverElseFindsTheRequestWakesTheThreadThatSleepsForIt() {
+    NvmeBio bio = read();
+    NvmeQueue queue = submit(bio);
+    interrupts.quiet = true;
+    interrupts.onAwait = () -> elsewhere(false, () -> pollUntilDone(queue, bio));
+    long before = rig.machine.timers().nanoTime();
+    queue.await(bio);
+    bio.check();
+    assertThat(interrupts.waits).isEqualTo(1);
+    assertThat(interrupts.wakes).isEqualTo(1);
+    assertThat(rig.machine.timers().nanoTime() - before).isLessThan(InterruptSleep.LONGEST_NANOS);
+  }
+
+  @Test
+  void interruptThatFoundTheThreadInsideTheQueueIsTakenBeforeItSleeps() {
+    NvmeBio bio = read();
+    NvmeQueue queue = submit(bio);
+    interrupts.quiet = true;
+    timers.onNanoTime =
+        () -> {
+          assertThat(queue.guard().tryEnter()).isTrue();
+          for (int i = 0; i < 100; i++) {
+            rig.machine.timers().pause();
+          }
+          queue.interrupted();
+          assertThat(bio.isDone()).isFalse();
+          queue.guard().exit();
+        };
+    queue.await(bio);
+    bio.check();
+    assertThat(interrupts.waits).as("it was done before it could sleep").isZero();
+  }
+
+  @Test
+  void requestThatEndsWhileItsThreadGoesToSleepIsNotSleptFor() {
+    NvmeBio bio = read();
+    NvmeQueue queue = submit(bio);
+    interrupts.quiet = true;
+    timers.onNanoTime = () -> elsewhere(false, () -> pollUntilDone(queue, bio));
+    queue.await(bio);
+    bio.check();
+    assertThat(interrupts.waits).isZero();
+  }
+
+  @Test
+  void interruptsThatAreLostCostOneSleepEach() {
+    interrupts.quiet = true;
+    for (int i = 0; i < 5; i++) {
+      NvmeBio bio = read();
+      long before = rig.machine.timers().nanoTime();
+      submit(bio).await(bio);
+      bio.check();
+      assertThat(rig.machine.timers().nanoTime() - before).isBetween(InterruptSleep.LONGEST_NANOS, 2 * InterruptSleep.LONGEST_NANOS);
+    }
+    assertThat(interrupts.waits).isEqualTo(5);
+  }
+
+  @Test
+  void secondThreadLooksAgainAndAgainWhileTheFirstSleeps() {
+    NvmeBio first = read();
+    NvmeBio second = read(LENGTH / 2);
+    NvmeQueue queue = submit(first);
+    submit(second);
+    interrupts.quiet = true;
+    interrupts.onAwait = () -> elsewhere(false, () -> queue.await(second));
+    queue.await(first);
+    first.check();
+    second.check();
+    assertThat(interrupts.waits).isEqualTo(1);
+  }
+
+  @Test
+  void virtualThreadDoesNotKeepItsCarrierFromOthers() {
+    NvmeBio bio = read();
+    NvmeQueue queue = submit(bio);
+    elsewhere(true, () -> queue.await(bio));
+    bio.check();
+    assertThat(interrupts.waits).isZero();
+  }
+
+  @Test
+  void resetByAnotherThreadEndsTheSleep() {
+    NvmeBio bio = read();
+    NvmeQueue queue = submit(bio);
+    interrupts.quiet = true;
+    interrupts.onAwait = () -> elsewhere(false, controller::reset);
+    queue.await(bio);
+    bio.check();
+    assertThat(interrupts.waits).isPositive();
+    NvmeBio next = read();
+    interrupts.quiet = false;
+    submit(next).await(next);
+    next.check();
+  }
+
+  private NvmeBio read() {
+    return read(0);
+  }
+
+  private NvmeBio read(long at) {
+    return new NvmeBio().read(namespace, 0, 1, PhysRanges.of(memory.phys(at), namespace.blockSize()));
+  }
+
+  private NvmeQueue submit(NvmeBio bio) {
+    return namespace.submit(bio);
+  }
+
+  private void pollUntilDone(NvmeQueue queue, NvmeBio bio) {
+    while (!bio.isDone()) {
+      queue.poll();
+      rig.machine.timers().pause();
+    }
+  }
+
+  private static void elsewhere(boolean virtual, Runnable work) {
+    AtomicReference<Throwable> failure = new AtomicReference<>();
+    Thread thread = (virtual ? Thread.ofVirtual() : Thread.ofPlatform()).unstarted(work);
+    thread.setUncaughtExceptionHandler((t, e) -> failure.set(e));
+    thread.start();
+    try {
+      thread.join();
+    } catch (InterruptedException e) {
+      throw new AssertionError(e);
+    }
+    assertThat(failure.get()).isNull();
+  }
+
+  private DriverContext context() {
+    DriverContext usual = rig.context();
+    DeviceSlot slot =
+        (DeviceSlot)
+            Proxy.newProxyInstance(
+                DeviceSlot.class.getClassLoader(),
+                new Class<?>[] {DeviceSlot.class},
+                (proxy, method, arguments) -> {
+                  if (method.getName().equals("interrupts")) {
+                    return interrupts;
+                  }
+                  try {
+                    return method.invoke(usual.slot(), arguments);
+                  } catch (InvocationTargetException e) {
+                    throw e.getCause();
+                  }
+                });
+    return new DriverContext() {
+      @Override
+      public DeviceSlot slot() {
+        return slot;
+      }
+
+      @Override
+      public Machine machine() {
+        return usual.machine();
+      }
+
+      @Override
+      public Timers timers() {
+        return timers;
+      }
+
+      @Override
+      public Settings settings() {
+        return usual.settings();
+      }
+
+      @Override
+      public DmaMapper attach(DeviceLimits limits) {
+        return usual.attach(limits);
+      }
+    };
+  }
+
+  /** The machine's interrupts, which may be lost, with something that happens while a thread waits for one. */
+  private final class HookedInterrupts implements Interrupts {
+    final Interrupts real;
+    volatile Runnable onAwait = () -> {};
+    volatile boolean quiet;
+    volatile int waits;
+    volatile int wakes;
+
+    HookedInterrupts(Interrupts real) {
+      this.real = real;
+    }
+
+    @Override
+    public int count() {
+      return real.count();
+    }
+
+    @Override
+    public void enable(int vector, Runnable handler) {
+      real.enable(
+          vector,
+          () -> {
+            if (!quiet) {
+              handler.run();
+            }
+          });
+    }
+
+    @Override
+    public void disable(int vector) {
+      real.disable(vector);
+    }
+
+    @Override
+    @SuppressWarnings("NonAtomicVolatileUpdate") // one thread at a time waits
+    public boolean await(int vector, long nanos) {
+      waits++;
+      Runnable hook = onAwait;
+      onAwait = () -> {};
+      hook.run();
+      if (!quiet) {
+        return real.await(vector, nanos);
+      }
+      long start = rig.machine.timers().nanoTime();
+      while (wakes == 0 && rig.machine.timers().nanoTime() - start < nanos) {
+        rig.machine.timers().pause();
+      }
+      return true;
+    }
+
+    @Override
+    @SuppressWarnings("NonAtomicVolatileUpdate") // and one is woken
+    public void wake(int vector) {
+      wakes++;
+      real.wake(vector);
+    }
+  }
+
+  /** The machine's clock, with something that happens at the next look at it. */
+  private static final class HookedTimers implements Timers {
+    final Timers real;
+    volatile Runnable onNanoTime = () -> {};
+
+    HookedTimers(Timers real) {
+      this.real = real;
+    }
+
+    @Override
+    public long nanoTime() {
+      Runnable hook = onNanoTime;
+      onNanoTime = () -> {};
+      hook.run();
+      return real.nanoTime();
+    }
+
+    @Override
+    public Timer schedule(long delayNanos, Runnable task) {
+      return real.schedule(delayNanos, task);
+    }
+
+    @Override
+    public void pause() {
+      real.pause();
+    }
+  }
+}
