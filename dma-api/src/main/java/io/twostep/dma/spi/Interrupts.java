@@ -18,10 +18,11 @@ public interface Interrupts {
   /**
    * Wait for a vector on the calling thread, and run its handler there: a driver that has nothing to do but wait is woken by the device itself, and not by another thread that was.
    *
-   * <p>Returns once the handler was called, {@code nanos} have passed (what is finer than a millisecond is the machine's to round up), {@link #wake} or {@link #disable} was called, or for no reason: the caller looks at what it waits for, and
-   * waits again. One thread at a time may wait for a vector. The thread is blocked, also if it is virtual.
+   * <p>Returns once the handler was called, here or since the last wait, {@code nanos} have passed (what is finer than a millisecond is the machine's to round up), {@link #wake} or {@link #disable} was called, or for no reason: the caller
+   * looks at what it waits for, and waits again. One thread at a time may wait for a vector. The thread is blocked, also if it is virtual, and {@link Thread#interrupt} does not wake it.
    *
-   * @return false at once, with nothing done, if the vector has no handler, another thread waits for it, or this machine cannot: the caller goes on with {@link Timers#pause}
+   * @param nanos how long at most; 0 or less to let the machine go on once and take what is there
+   * @return false at once, with nothing done, if the vector has no handler, another thread waits for it, the caller is its handler, or this machine cannot: the caller goes on with {@link Timers#pause}
    */
   default boolean await(int vector, long nanos) {
     return false;

@@ -305,9 +305,9 @@ public final class EventLoop implements Timers, AutoCloseable {
     }
   }
 
-  /** Count an event up by one. */
-  public static void signal(Kernel kernel, Descriptor event) {
-    kernel.write(event, ONE);
+  /** Count an event up by one; false, and nobody hears of it, if it cannot count any higher. */
+  public static boolean signal(Kernel kernel, Descriptor event) {
+    return kernel.write(event, ONE) >= 0;
   }
 
   /** Take an event's count back to 0, and return what it was. */

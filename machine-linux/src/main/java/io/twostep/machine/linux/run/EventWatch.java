@@ -1,5 +1,6 @@
 package io.twostep.machine.linux.run;
 
+import io.twostep.dma.spi.Closing;
 import io.twostep.machine.linux.SystemCallException;
 import io.twostep.machine.linux.kernel.Descriptor;
 import io.twostep.machine.linux.kernel.EpollEvents;
@@ -7,7 +8,6 @@ import io.twostep.machine.linux.kernel.Kernel;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.util.concurrent.locks.LockSupport;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -22,14 +22,22 @@ public final class EventWatch {
   private static final int EVERY_SIGNAL = EpollEvents.READABLE | EpollEvents.EDGE | EpollEvents.EXCLUSIVE;
   private static final long LEAVING_NANOS = 50_000;
 
-  /** Stands where the waiting thread would once nobody can wait any more. */
-  private static final Object OVER = new Object();
+  private static final int NOBODY = 0;
+
+  /** A thread waits for the event, or is about to, which must be open. */
+  private static final int ASLEEP = 1;
+
+  /** It waits no more; the handler may be running on it, or running elsewhere and keeping it waiting. */
+  private static final int AWAKE = 2;
+
+  /** Nobody can wait any more, and what one would wait with is closed. */
+  private static final int OVER = 3;
 
   private static final VarHandle WAITER;
 
   static {
     try {
-      WAITER = MethodHandles.lookup().findVarHandle(EventWatch.class, "waiter", Object.class);
+      WAITER = MethodHandles.lookup().findVarHandle(EventWatch.class, "waiter", int.class);
     } catch (ReflectiveOperationException e) {
       throw new ExceptionInInitializerError(e);
     }
@@ -46,7 +54,7 @@ public final class EventWatch {
   private final long[] told = new long[1];
   private long token;
   private volatile boolean active = true;
-  private volatile @Nullable Object waiter;
+  private volatile int waiter;
 
   /** Begin to watch, without the machine's thread: {@link #join} is next. */
   EventWatch(Kernel kernel, EventLoop loop, Descriptor event, Runnable handler) {
@@ -58,8 +66,7 @@ public final class EventWatch {
     try {
       kernel.epollAdd(turn, event, EVERY_SIGNAL, 0);
     } catch (RuntimeException e) {
-      kernel.close(turn);
-      throw e;
+      throw Closing.after(e, () -> kernel.close(turn));
     }
   }
 
@@ -69,7 +76,7 @@ public final class EventWatch {
     kernel.epollAdd(all, event, EVERY_SIGNAL, token);
   }
 
-  /** Return what the machine's thread is told; under its lock. */
+  /** Return what the machine's thread is told. */
   long token() {
     return token;
   }
@@ -96,17 +103,19 @@ public final class EventWatch {
   /**
    * Wait for a signal on the calling thread and call the handler on it; return also when {@code nanos} have passed, at {@link #wake} and {@link #cancel}, or for no reason.
    *
-   * @return false at once if another thread waits, the kernel refuses to, or the watch was cancelled
+   * @return false at once if another thread waits, the caller is the handler, the kernel refuses to, or the watch was cancelled
    */
   public boolean await(long nanos) {
-    if (!WAITER.compareAndSet(this, null, Thread.currentThread())) {
+    if (Thread.holdsLock(this) || !WAITER.compareAndSet(this, NOBODY, ASLEEP)) {
       return false;
     }
     try {
       if (!active) {
         return false;
       }
-      if (kernel.epollWait(turn, told, nanos) != 0) {
+      int signals = kernel.epollWait(turn, told, Math.max(0, nanos));
+      waiter = AWAKE;
+      if (signals != 0) {
         run();
       }
       return true;
@@ -114,7 +123,7 @@ public final class EventWatch {
       LOG.debug("{}: cannot be waited for here: {}", event.name(), e.getMessage());
       return false;
     } finally {
-      waiter = null;
+      waiter = NOBODY;
       if (!active) {
         endWaiting();
       }
@@ -124,7 +133,11 @@ public final class EventWatch {
   /** Have a thread that is in {@link #await} return, or the next that comes; the handler is called by it, or by the machine's thread. The event must still be open. */
   public void wake() {
     try {
-      EventLoop.signal(kernel, event);
+      if (!EventLoop.signal(kernel, event)) {
+        // Whoever else has the event counted it to its end, and what no longer counts wakes nobody.
+        EventLoop.take(kernel, event);
+        EventLoop.signal(kernel, event);
+      }
     } catch (SystemCallException e) {
       LOG.warn("a thread that waits was not woken, and wakes when its time is up: {}", e.getMessage());
     }
@@ -137,20 +150,20 @@ public final class EventWatch {
       if (active) {
         active = false;
         loop.forget(this);
-        if (waiter instanceof Thread) {
+        if (waiter == ASLEEP) {
           wake();
         }
       }
     }
-    // Whoever waits may be waiting for the handler that called this, and leaves after it.
-    while (!inHandler && waiter instanceof Thread other && other != Thread.currentThread()) {
+    // Whoever is awake may be waiting for the handler that called this, and leaves after it.
+    while (waiter == ASLEEP || (waiter == AWAKE && !inHandler)) {
       LockSupport.parkNanos(LEAVING_NANOS);
     }
     endWaiting();
   }
 
   private void endWaiting() {
-    if (WAITER.compareAndSet(this, null, OVER)) {
+    if (WAITER.compareAndSet(this, NOBODY, OVER)) {
       try {
         kernel.close(turn);
       } catch (SystemCallException e) {

@@ -6,7 +6,12 @@ import io.twostep.machine.linux.Errno;
 import io.twostep.machine.linux.fake.WatchedKernel;
 import io.twostep.machine.linux.fake.WatchedKernel.Wrong;
 import io.twostep.machine.linux.kernel.Descriptor;
+import io.twostep.machine.linux.kernel.Kernel;
 import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.ValueLayout;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Proxy;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -186,6 +191,79 @@ class EventWatchTest {
   }
 
   @Test
+  void handlerMayCancelAndCloseTheEventWhileAnotherIsAboutToWaitForIt() throws Exception {
+    Descriptor own = kernel.eventfd("own event");
+    CountDownLatch about = new CountDownLatch(1);
+    AtomicReference<Thread> canceller = new AtomicReference<>();
+    AtomicBoolean closed = new AtomicBoolean();
+    AtomicReference<EventWatch> watch = new AtomicReference<>();
+    Kernel slow =
+        beforeLongWaits(
+            () -> {
+              about.countDown();
+              // Until it is too late to be told by the event, or somebody waits for this.
+              while (!closed.get() && (canceller.get() == null || canceller.get().getState() != Thread.State.TIMED_WAITING)) {
+                Thread.onSpinWait();
+              }
+            });
+    try (EventLoop slowLoop = new EventLoop(slow, "slow")) {
+      watch.set(
+          slowLoop.watchEvent(
+              own,
+              () -> {
+                canceller.set(Thread.currentThread());
+                watch.get().cancel();
+                kernel.close(own);
+                closed.set(true);
+              }));
+      Thread waiter = start(() -> watch.get().await(LONG));
+      about.await();
+      EventLoop.signal(kernel, own);
+      waiter.join();
+    }
+  }
+
+  @Test
+  void wakeReachesWhoWaitsForAnEventThatSomebodyCountedUpToItsEnd() throws Exception {
+    EventWatch watch = loop.watchEvent(event, () -> {});
+    try (Arena arena = Arena.ofConfined()) {
+      kernel.write(event, arena.allocateFrom(ValueLayout.JAVA_LONG, -2));
+    }
+    assertThat(watch.await(LONG)).isTrue();
+    Thread waiter = start(() -> watch.await(LONG));
+    untilItSleeps();
+    watch.wake();
+    waiter.join();
+    watch.cancel();
+  }
+
+  @Test
+  void handlerDoesNotWaitForItself() throws Exception {
+    AtomicReference<EventWatch> watch = new AtomicReference<>();
+    List<Boolean> waited = new CopyOnWriteArrayList<>();
+    CountDownLatch called = new CountDownLatch(1);
+    watch.set(
+        loop.watchEvent(
+            event,
+            () -> {
+              waited.add(watch.get().await(0));
+              called.countDown();
+            }));
+    EventLoop.signal(kernel, event);
+    called.await();
+    watch.get().cancel();
+    assertThat(waited).containsOnly(false);
+  }
+
+  @Test
+  void timeThatIsUpAlreadyIsNotWaitedFor() throws Exception {
+    EventWatch watch = loop.watchEvent(event, () -> {});
+    start(() -> watch.await(-1)).join();
+    start(() -> watch.await(Long.MIN_VALUE)).join();
+    watch.cancel();
+  }
+
+  @Test
   void handlerThatFailsHarmsNobody() throws Exception {
     EventWatch watch =
         loop.watchEvent(
@@ -220,6 +298,24 @@ class EventWatchTest {
       loop.schedule(0, turned::countDown);
       turned.await();
     }
+  }
+
+  /** Return a kernel that has something happen before a thread waits for an event, but for the machine's. */
+  private Kernel beforeLongWaits(Runnable hook) {
+    return (Kernel)
+        Proxy.newProxyInstance(
+            Kernel.class.getClassLoader(),
+            new Class<?>[] {Kernel.class},
+            (proxy, method, arguments) -> {
+              if (method.getName().equals("epollWait") && arguments[2].equals(LONG)) {
+                hook.run();
+              }
+              try {
+                return method.invoke(kernel, arguments);
+              } catch (InvocationTargetException e) {
+                throw e.getCause();
+              }
+            });
   }
 
   private static Thread start(Runnable work) {
