@@ -71,7 +71,7 @@ final class ModelInterrupts implements Interrupts {
     long start = timers.nanoTime();
     Timers.Timer timer = null;
     try {
-      for (int pauses = 0; awaited.isAwaited() && timers.nanoTime() - start < nanos; pauses++) {
+      for (int pauses = 0; awaited.isAwaited() && (pauses == 0 || timers.nanoTime() - start < nanos); pauses++) {
         if (pauses == PATIENCE) {
           // A virtual clock with nothing to do moves only to timers.
           timer = timers.schedule(nanos - (timers.nanoTime() - start), () -> {});
@@ -248,7 +248,8 @@ final class ModelInterrupts implements Interrupts {
       } finally {
         synchronized (this) {
           running = null;
-          awaited = false;
+          // Also whoever is only about to wait: he may have looked before the handler ran.
+          wake();
           enqueueIfReady();
           notifyAll();
         }

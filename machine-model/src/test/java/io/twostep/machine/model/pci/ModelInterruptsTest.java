@@ -212,6 +212,61 @@ class ModelInterruptsTest {
   }
 
   @Test
+  void whatWasDeliveredBeforeHeWaitedIsNotWaitedForAgain() {
+    interrupts.enable(0, () -> calls.add("handler"));
+    interrupts.signal(0);
+    queue.deliver();
+    assertThat(interrupts.await(0, 1_000)).isTrue();
+    assertThat(timers.now).as("he may have looked before it came").isZero();
+    timers.then(() -> interrupts.signal(0));
+    assertThat(interrupts.await(0, 1_000)).isTrue();
+    assertThat(timers.now).isEqualTo(1);
+    assertThat(interrupts.await(0, 1_000)).isTrue();
+    assertThat(timers.now).as("he was there when it came").isEqualTo(1_001);
+  }
+
+  @Test
+  void whoHasNoTimeLetsTheMachineGoOnOnce() {
+    interrupts.enable(0, () -> calls.add("handler"));
+    timers.then(() -> interrupts.signal(0));
+    assertThat(interrupts.await(0, 0)).isTrue();
+    assertThat(calls).containsExactly("handler");
+    assertThat(interrupts.await(0, Long.MIN_VALUE)).isTrue();
+    assertThat(timers.now).isEqualTo(2);
+    assertThat(timers.scheduled).isZero();
+  }
+
+  @Test
+  void whoWaitsForEverIsCalledAndWokenLikeOthers() {
+    timers.now = Long.MAX_VALUE - 10;
+    interrupts.enable(0, () -> calls.add("handler"));
+    for (int i = 0; i < 100; i++) {
+      timers.then(() -> {});
+    }
+    timers.then(() -> interrupts.signal(0));
+    assertThat(interrupts.await(0, Long.MAX_VALUE)).isTrue();
+    assertThat(calls).containsExactly("handler");
+    assertThat(timers.scheduled).isZero();
+  }
+
+  @Test
+  void machineThatFailsUnderWhoWaitsLeavesThePlaceFree() {
+    interrupts.enable(0, () -> calls.add("handler"));
+    for (int i = 0; i < 40; i++) {
+      timers.then(() -> {});
+    }
+    timers.then(
+        () -> {
+          throw new IllegalStateException("a model failed");
+        });
+    assertThatThrownBy(() -> interrupts.await(0, 1_000)).hasMessage("a model failed");
+    assertThat(timers.scheduled).isZero();
+    timers.then(() -> interrupts.signal(0));
+    assertThat(interrupts.await(0, 1_000)).isTrue();
+    assertThat(calls).containsExactly("handler");
+  }
+
+  @Test
   void aVectorWithoutHandlerOrWithSomebodyWaitingOrInItsOwnHandlerIsNotWaitedFor() {
     assertThat(interrupts.await(0, 1_000)).isFalse();
     List<Boolean> second = new ArrayList<>();
