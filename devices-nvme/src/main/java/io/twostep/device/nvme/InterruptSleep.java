@@ -5,7 +5,7 @@ import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import org.jspecify.annotations.Nullable;
 
-/** The place where one thread sleeps until its queue's interrupt. A second one is not let in: an interrupt wakes one, and it might be the wrong one. */
+/** The place where one thread sleeps until a vector's interrupt, for whichever of its queues. A second one is not let in: what wakes one might be meant for the other. */
 final class InterruptSleep {
   /** What an interrupt that gets lost costs at most. */
   static final long LONGEST_NANOS = 10_000_000;

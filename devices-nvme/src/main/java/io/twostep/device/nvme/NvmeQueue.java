@@ -4,6 +4,7 @@ import io.twostep.device.nvme.host.QueueGuard;
 import io.twostep.dma.DmaMappingException;
 import io.twostep.dma.spi.Closing;
 import io.twostep.dma.spi.Timers;
+import java.lang.invoke.VarHandle;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -33,14 +34,14 @@ public final class NvmeQueue {
   /**
    * Make a queue that its controller does not know yet; {@code memory} is owned, also if this throws.
    *
-   * @param vector its interrupt vector; negative to be polled
+   * @param sleep where its interrupt is waited for, with other queues of its vector; null to be polled
    */
-  NvmeQueue(ControllerCore core, int id, int depth, TransferRules rules, SubmissionMemory memory, int vector) {
+  NvmeQueue(ControllerCore core, int id, int depth, TransferRules rules, SubmissionMemory memory, @Nullable InterruptSleep sleep) {
     this.core = core;
     this.id = id;
     this.depth = depth;
     timers = core.timers();
-    sleep = vector < 0 ? null : new InterruptSleep(core.slot().interrupts(), vector);
+    this.sleep = sleep;
     rings = new RingMemory(core, id, depth, memory);
     try {
       engine = new QueueEngine(core, id, depth, rules, rings);
@@ -104,12 +105,10 @@ public final class NvmeQueue {
       if (!taken) {
         bio.takeBack();
       }
-      guard.exit();
+      leave();
     }
     deliver(finished);
-    if (interruptPending) {
-      drainInterrupt();
-    }
+    drainInterrupt();
     return taken;
   }
 
@@ -119,8 +118,9 @@ public final class NvmeQueue {
     try {
       engine.ring();
     } finally {
-      guard.exit();
+      leave();
     }
+    drainInterrupt();
   }
 
   /**
@@ -140,9 +140,10 @@ public final class NvmeQueue {
       found = engine.poll();
     } finally {
       finished = engine.takeDone();
-      guard.exit();
+      leave();
     }
     deliver(finished);
+    found += drainInterrupt();
     if (core.resetReason() != null || (found == 0 && engine.looksAtTheClock())) {
       core.service();
     }
@@ -211,16 +212,13 @@ public final class NvmeQueue {
    */
   private boolean trySleep(NvmeBio bio) {
     InterruptSleep place = sleep;
-    if (place == null || engine.triesAgainLater() || !place.tryBegin()) {
+    if (place == null || !place.tryBegin()) {
       return false;
     }
     long before = timers.nanoTime();
     try {
-      if (interruptPending) {
-        // Its handler found this thread inside.
-        drainInterrupt();
-      }
-      if (!bio.isDone() && !place.await()) {
+      drainInterrupt();
+      if (!bio.isDone() && (engine.triesAgainLater() || !place.await())) {
         return false;
       }
     } finally {
@@ -235,26 +233,37 @@ public final class NvmeQueue {
     return true;
   }
 
-  /** Tell those whose requests are over, and whoever sleeps for one of them. */
+  /** Tell those whose requests are over, and whoever sleeps for one of them, or for one that is to be tried again. */
   private void deliver(@Nullable NvmeBio finished) {
     DoneList.deliver(finished, core.name());
     InterruptSleep place = sleep;
-    if (finished != null && place != null) {
+    if (place != null && (finished != null || engine.triesAgainLater())) {
       place.wakeOther();
     }
   }
 
-  private void drainInterrupt() {
+  /** Take what an interrupt told of whose handler found someone inside; to be called by whoever has left. Returns how many completions were found. */
+  int drainInterrupt() {
+    int found = 0;
     while (interruptPending && guard.tryEnter()) {
       interruptPending = false;
       NvmeBio finished;
       try {
-        engine.poll();
+        found += engine.poll();
       } finally {
         finished = engine.takeDone();
-        guard.exit();
+        leave();
       }
       deliver(finished);
+    }
+    return found;
+  }
+
+  /** Let others in before anything is read: a handler sets its flag before it tries to enter, and one of the two must see what the other did. */
+  private void leave() {
+    guard.exit();
+    if (sleep != null) {
+      VarHandle.fullFence();
     }
   }
 
@@ -272,8 +281,17 @@ public final class NvmeQueue {
   void deliverDone() {
     guard.enter(timers);
     NvmeBio finished = engine.takeDone();
-    guard.exit();
+    leave();
     deliver(finished);
+    drainInterrupt();
+  }
+
+  /** Begin or stop taking new requests. */
+  void accept(boolean yes) {
+    guard.enter(timers);
+    engine.accept(yes);
+    leave();
+    drainInterrupt();
   }
 
   boolean isIdle() {

@@ -354,12 +354,12 @@ final class QueueEngine implements AutoCloseable {
     return (idlePolls & IDLE_POLLS - 1) == 0;
   }
 
-  /** Tell whether a request waits for its time to be tried again. */
+  /** Tell whether a request waits for its time to be tried again; true to those outside once whoever parked it has left. */
   boolean triesAgainLater() {
     return retrying != null;
   }
 
-  /** Have the next poll that finds nothing look at the clock. */
+  /** Have the next poll that finds nothing look at the clock; without the guard, and lost if someone inside counts, who comes to it himself. */
   void lookAtTheClockNext() {
     idlePolls |= IDLE_POLLS - 1;
   }

@@ -7,7 +7,9 @@ import io.twostep.dma.spi.Closing;
 import io.twostep.dma.spi.Interrupts;
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
@@ -42,9 +44,11 @@ final class QueuePairs implements AutoCloseable {
   void allocate(int count, TransferRules rules) {
     QueuePlacement placement = QueuePlacement.of(core, count);
     int vectorCount = vectorCount();
+    Map<Integer, InterruptSleep> sleeps = new HashMap<>();
     for (int id = 1; id <= count; id++) {
       int vector = vectorCount == 0 ? -1 : Math.min(id, vectorCount - 1);
-      queues.add(new NvmeQueue(core, id, placement.depth(), rules, placement.submissionMemory(id), vector));
+      InterruptSleep sleep = vector < 0 ? null : sleeps.computeIfAbsent(vector, v -> new InterruptSleep(core.slot().interrupts(), v));
+      queues.add(new NvmeQueue(core, id, placement.depth(), rules, placement.submissionMemory(id), sleep));
       vectors.add(vector);
     }
     if (core.config().shadowDoorbells() && core.facts().hasShadowDoorbells() && count != 0) {
@@ -137,11 +141,7 @@ final class QueuePairs implements AutoCloseable {
 
   /** Begin or stop taking new requests. */
   void acceptAll(boolean yes) {
-    for (NvmeQueue queue : queues) {
-      queue.guard().enter(core.timers());
-      queue.engine().accept(yes);
-      queue.guard().exit();
-    }
+    queues.forEach(queue -> queue.accept(yes));
   }
 
   /** Poll until every queue is idle, or {@code givenUp} says that there is nothing to wait for. */

@@ -2,7 +2,10 @@ package io.twostep.device.nvme;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.twostep.device.nvme.model.FaultPlan;
 import io.twostep.device.nvme.model.NvmeModelConfig;
+import io.twostep.device.nvme.wire.DoorbellLayout;
+import io.twostep.device.nvme.wire.StatusCode;
 import io.twostep.dma.DeviceLimits;
 import io.twostep.dma.DmaMapper;
 import io.twostep.dma.MemoryBlock;
@@ -15,7 +18,9 @@ import io.twostep.dma.spi.Settings;
 import io.twostep.dma.spi.Timers;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
+import java.util.List;
 import java.util.Map;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -26,7 +31,7 @@ import org.junit.jupiter.api.Timeout;
 class InterruptSleepTest {
   private static final int LENGTH = 4096;
 
-  private final Rig rig = new Rig(NvmeModelConfig.DEFAULT, Rig.Stack.DIRECT, Map.of("completion", "interrupt", "io-queues", "1"));
+  private final Rig rig = new Rig(NvmeModelConfig.DEFAULT.with(c -> c.retryDelay2(1)), Rig.Stack.DIRECT, Map.of("completion", "interrupt", "io-queues", "1"));
   private final HookedInterrupts interrupts = new HookedInterrupts(rig.slot.interrupts());
   private final HookedTimers timers = new HookedTimers(rig.machine.timers());
   private final NvmeController controller = NvmeController.open(context());
@@ -75,16 +80,55 @@ class InterruptSleepTest {
     timers.onNanoTime =
         () -> {
           assertThat(queue.guard().tryEnter()).isTrue();
-          for (int i = 0; i < 100; i++) {
-            rig.machine.timers().pause();
-          }
-          queue.interrupted();
+          completeAndInterrupt(queue);
           assertThat(bio.isDone()).isFalse();
           queue.guard().exit();
         };
     queue.await(bio);
     bio.check();
     assertThat(interrupts.waits).as("it was done before it could sleep").isZero();
+  }
+
+  @Test
+  void interruptThatFoundAThreadThatPollsInsideTheQueueIsTakenByIt() {
+    NvmeBio bio = read();
+    NvmeQueue queue = submit(bio);
+    interrupts.quiet = true;
+    AtomicBoolean interrupted = new AtomicBoolean();
+    timers.onNanoTime =
+        () -> {
+          assertThat(queue.guard().tryEnter()).as("it looks at the clock inside").isFalse();
+          completeAndInterrupt(queue);
+          interrupted.set(true);
+        };
+    while (!interrupted.get()) {
+      queue.poll();
+    }
+    assertThat(bio.isDone()).as("whoever sleeps was woken for nothing, and sleeps again").isTrue();
+    bio.check();
+  }
+
+  @Test
+  void interruptThatFoundAThreadRingingInsideTheQueueIsTakenByIt() {
+    NvmeBio bio = read();
+    NvmeBio second = read(LENGTH / 2);
+    interrupts.quiet = true;
+    NvmeQueue queue = submit(bio);
+    assertThat(queue.trySubmit(second, false)).isTrue();
+    for (int i = 0; i < 100; i++) {
+      rig.machine.timers().pause();
+    }
+    AtomicBoolean rung = new AtomicBoolean();
+    rig.registers.onWrite(
+        (int) DoorbellLayout.submissionTail(1, 0),
+        () -> {
+          rung.set(true);
+          queue.interrupted();
+        });
+    queue.ring();
+    assertThat(rung).isTrue();
+    assertThat(bio.isDone()).isTrue();
+    queue.await(second);
   }
 
   @Test
@@ -126,12 +170,53 @@ class InterruptSleepTest {
   }
 
   @Test
+  void requestThatIsToBeTriedAgainWakesTheThreadThatSleepsForIt() {
+    rig.model.faults().onCommand(FaultPlan.ANY_IO_QUEUE, 1, FaultPlan.Kind.FAIL, StatusCode.CRD.with(StatusCode.COMMAND_INTERRUPTED, 2));
+    NvmeBio bio = read();
+    NvmeQueue queue = submit(bio);
+    interrupts.quiet = true;
+    interrupts.onAwait =
+        () ->
+            elsewhere(
+                false,
+                () -> {
+                  while (queue.poll() == 0) {
+                    rig.machine.timers().pause();
+                  }
+                  interrupts.quiet = false;
+                });
+    queue.await(bio);
+    bio.check();
+    assertThat(queue.statistics().retries()).isEqualTo(1);
+    assertThat(interrupts.wakes).as("no interrupt tells that it is time").isEqualTo(1);
+  }
+
+  @Test
   void virtualThreadDoesNotKeepItsCarrierFromOthers() {
     NvmeBio bio = read();
     NvmeQueue queue = submit(bio);
     elsewhere(true, () -> queue.await(bio));
     bio.check();
     assertThat(interrupts.waits).isZero();
+  }
+
+  @Test
+  void oneThreadSleepsOfThoseWhoseQueuesShareAVector() {
+    controller.close();
+    interrupts.vectors = 2;
+    try (NvmeController shared = NvmeController.open(context(), NvmeConfig.DEFAULT.withCompletion(NvmeConfig.Completion.INTERRUPT).withIoQueues(2))) {
+      NvmeBio first = read(shared.namespace(1), 0);
+      NvmeBio second = read(shared.namespace(1), LENGTH / 2);
+      List<NvmeQueue> queues = shared.queues();
+      assertThat(queues.get(0).trySubmit(first)).isTrue();
+      assertThat(queues.get(1).trySubmit(second)).isTrue();
+      interrupts.quiet = true;
+      interrupts.onAwait = () -> elsewhere(false, () -> queues.get(1).await(second));
+      queues.get(0).await(first);
+      first.check();
+      second.check();
+      assertThat(interrupts.waits).as("a second one might be woken in its place").isEqualTo(1);
+    }
   }
 
   @Test
@@ -154,11 +239,23 @@ class InterruptSleepTest {
   }
 
   private NvmeBio read(long at) {
-    return new NvmeBio().read(namespace, 0, 1, PhysRanges.of(memory.phys(at), namespace.blockSize()));
+    return read(namespace, at);
+  }
+
+  private NvmeBio read(NvmeNamespace from, long at) {
+    return new NvmeBio().read(from, 0, 1, PhysRanges.of(memory.phys(at), from.blockSize()));
   }
 
   private NvmeQueue submit(NvmeBio bio) {
     return namespace.submit(bio);
+  }
+
+  /** Have the controller complete what it has, and interrupt, while somebody is inside the queue. */
+  private void completeAndInterrupt(NvmeQueue queue) {
+    for (int i = 0; i < 100; i++) {
+      rig.machine.timers().pause();
+    }
+    queue.interrupted();
   }
 
   private void pollUntilDone(NvmeQueue queue, NvmeBio bio) {
@@ -231,8 +328,10 @@ class InterruptSleepTest {
     final Interrupts real;
     volatile Runnable onAwait = () -> {};
     volatile boolean quiet;
+    volatile int vectors = Integer.MAX_VALUE;
     volatile int waits;
     volatile int wakes;
+    private volatile boolean woken;
 
     HookedInterrupts(Interrupts real) {
       this.real = real;
@@ -240,7 +339,7 @@ class InterruptSleepTest {
 
     @Override
     public int count() {
-      return real.count();
+      return Math.min(vectors, real.count());
     }
 
     @Override
@@ -270,9 +369,10 @@ class InterruptSleepTest {
         return real.await(vector, nanos);
       }
       long start = rig.machine.timers().nanoTime();
-      while (wakes == 0 && rig.machine.timers().nanoTime() - start < nanos) {
+      while (!woken && rig.machine.timers().nanoTime() - start < nanos) {
         rig.machine.timers().pause();
       }
+      woken = false;
       return true;
     }
 
@@ -280,6 +380,7 @@ class InterruptSleepTest {
     @SuppressWarnings("NonAtomicVolatileUpdate") // and one is woken
     public void wake(int vector) {
       wakes++;
+      woken = true;
       real.wake(vector);
     }
   }
