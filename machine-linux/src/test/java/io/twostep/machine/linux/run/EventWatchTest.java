@@ -20,6 +20,7 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.LongConsumer;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -127,6 +128,41 @@ class EventWatchTest {
   }
 
   @Test
+  void eventThatIsWatchedNoMoreMayBeWatchedAgain() throws Exception {
+    for (int i = 0; i < 3; i++) {
+      CountDownLatch called = new CountDownLatch(1);
+      EventWatch watch = loop.watchEvent(event, called::countDown);
+      EventLoop.signal(kernel, event);
+      called.await();
+      assertThat(watch.await(LONG)).isTrue();
+      watch.cancel();
+    }
+  }
+
+  @Test
+  void whatWasToldOfAWatchIsNotTakenForTheOneInItsPlace() throws Exception {
+    Descriptor other = kernel.eventfd("other event");
+    AtomicReference<Runnable> exchange = new AtomicReference<>(() -> {});
+    Kernel hooked = hooked(nanos -> {}, nanos -> exchange.getAndSet(() -> {}).run());
+    CountDownLatch exchanged = new CountDownLatch(1);
+    try (EventLoop hookedLoop = new EventLoop(hooked, "hooked")) {
+      EventWatch first = hookedLoop.watchEvent(event, () -> callers.add(Thread.currentThread()));
+      AtomicReference<EventWatch> second = new AtomicReference<>();
+      exchange.set(
+          () -> {
+            first.cancel();
+            second.set(hookedLoop.watchEvent(other, () -> callers.add(Thread.currentThread())));
+            hookedLoop.schedule(0, exchanged::countDown);
+          });
+      EventLoop.signal(kernel, event);
+      exchanged.await();
+      second.get().cancel();
+    }
+    kernel.close(other);
+    assertThat(callers).isEmpty();
+  }
+
+  @Test
   void cancelSendsWhoWaitsAwayAndCallsNobody() throws Exception {
     EventWatch watch = loop.watchEvent(event, () -> callers.add(Thread.currentThread()));
     AtomicBoolean again = new AtomicBoolean(true);
@@ -198,14 +234,17 @@ class EventWatchTest {
     AtomicBoolean closed = new AtomicBoolean();
     AtomicReference<EventWatch> watch = new AtomicReference<>();
     Kernel slow =
-        beforeLongWaits(
-            () -> {
-              about.countDown();
+        hooked(
+            nanos -> {
+              if (nanos == LONG) {
+                about.countDown();
+              }
               // Until it is too late to be told by the event, or somebody waits for this.
-              while (!closed.get() && (canceller.get() == null || canceller.get().getState() != Thread.State.TIMED_WAITING)) {
+              while (nanos == LONG && !closed.get() && (canceller.get() == null || canceller.get().getState() != Thread.State.TIMED_WAITING)) {
                 Thread.onSpinWait();
               }
-            });
+            },
+            nanos -> {});
     try (EventLoop slowLoop = new EventLoop(slow, "slow")) {
       watch.set(
           slowLoop.watchEvent(
@@ -300,20 +339,25 @@ class EventWatchTest {
     }
   }
 
-  /** Return a kernel that has something happen before a thread waits for an event, but for the machine's. */
-  private Kernel beforeLongWaits(Runnable hook) {
+  /** Return a kernel that has something happen before and after every wait with a set. */
+  private Kernel hooked(LongConsumer before, LongConsumer after) {
     return (Kernel)
         Proxy.newProxyInstance(
             Kernel.class.getClassLoader(),
             new Class<?>[] {Kernel.class},
             (proxy, method, arguments) -> {
-              if (method.getName().equals("epollWait") && arguments[2].equals(LONG)) {
-                hook.run();
+              boolean waits = method.getName().equals("epollWait");
+              if (waits) {
+                before.accept((long) arguments[2]);
               }
               try {
                 return method.invoke(kernel, arguments);
               } catch (InvocationTargetException e) {
                 throw e.getCause();
+              } finally {
+                if (waits) {
+                  after.accept((long) arguments[2]);
+                }
               }
             });
   }
