@@ -30,6 +30,7 @@ import org.junit.jupiter.api.Timeout;
 @Timeout(60)
 class InterruptSleepTest {
   private static final int LENGTH = 4096;
+  private static final NvmeConfig INTERRUPT = NvmeConfig.DEFAULT.withCompletion(NvmeConfig.Completion.INTERRUPT);
 
   private final Rig rig = new Rig(NvmeModelConfig.DEFAULT.with(c -> c.retryDelay2(1)), Rig.Stack.DIRECT, Map.of("completion", "interrupt", "io-queues", "1"));
   private final HookedInterrupts interrupts = new HookedInterrupts(rig.slot.interrupts());
@@ -189,6 +190,35 @@ class InterruptSleepTest {
     bio.check();
     assertThat(queue.statistics().retries()).isEqualTo(1);
     assertThat(interrupts.wakes).as("no interrupt tells that it is time").isEqualTo(1);
+    assertThat(interrupts.waits).as("before and after it was parked").isBetween(2, 3);
+  }
+
+  @Test
+  void controllerThatIsPulledOutWhileAThreadSleepsIsMissedOnceASleepIsOver() {
+    NvmeBio bio = read();
+    NvmeQueue queue = submit(bio);
+    interrupts.onAwait = () -> rig.model.faults().surpriseRemove();
+    long before = rig.machine.timers().nanoTime();
+    queue.await(bio);
+    assertThat(bio.failure()).isNotNull();
+    assertThat(controller.state()).isEqualTo(NvmeState.DEAD);
+    assertThat(controller.statistics().timeouts()).as("nobody waited for it to be late").isZero();
+    assertThat(rig.machine.timers().nanoTime() - before).isLessThan(2 * InterruptSleep.LONGEST_NANOS);
+  }
+
+  @Test
+  void commandIsFoundLateAtTheSleepInWhichItBecameSo() {
+    controller.close();
+    long late = 8 * InterruptSleep.LONGEST_NANOS;
+    try (NvmeController hasty = NvmeController.open(context(), INTERRUPT.withTimeouts(late, NvmeConfig.DEFAULT.adminTimeoutNanos()))) {
+      rig.model.faults().onCommand(FaultPlan.ANY_IO_QUEUE, 1, FaultPlan.Kind.HOLD);
+      NvmeBio bio = read(hasty.namespace(1), 0);
+      long before = rig.machine.timers().nanoTime();
+      hasty.namespace(1).submit(bio).await(bio);
+      bio.check();
+      assertThat(hasty.statistics().timeouts()).isEqualTo(1);
+      assertThat(rig.machine.timers().nanoTime() - before).isBetween(late, 2 * late);
+    }
   }
 
   @Test
@@ -204,7 +234,7 @@ class InterruptSleepTest {
   void oneThreadSleepsOfThoseWhoseQueuesShareAVector() {
     controller.close();
     interrupts.vectors = 2;
-    try (NvmeController shared = NvmeController.open(context(), NvmeConfig.DEFAULT.withCompletion(NvmeConfig.Completion.INTERRUPT).withIoQueues(2))) {
+    try (NvmeController shared = NvmeController.open(context(), INTERRUPT.withIoQueues(2))) {
       NvmeBio first = read(shared.namespace(1), 0);
       NvmeBio second = read(shared.namespace(1), LENGTH / 2);
       List<NvmeQueue> queues = shared.queues();
