@@ -12,7 +12,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Meant for one thread at a time, which submits and polls; more than one is safe but they wait for each other. Completions are found by {@link #poll}
  * and {@link #await}, and with interrupts also by the machine's thread; deadlines are watched by the same calls, so whoever submits
- * must poll or wait now and then. With interrupts, one platform thread at a time sleeps in {@link #await} until the controller wakes it, where the machine can do that; others, and virtual threads, look again and again. A request that is submitted and completed on a warm queue allocates nothing on the heap.
+ * must poll or wait now and then. With interrupts, one platform thread at a time of all those
+ * whose queues share a vector sleeps in {@link #await} until the controller wakes it, where the machine can do that; others, and virtual threads, look again and again. A request that is submitted and completed on a warm queue allocates nothing on the heap.
  */
 public final class NvmeQueue {
   private static final int PATIENCE = 64;
@@ -112,7 +113,7 @@ public final class NvmeQueue {
     return taken;
   }
 
-  /** Tell the controller of every command it does not know of yet. */
+  /** Tell the controller of every command it does not know of yet; with interrupts, callbacks may run as in {@link #poll}. */
   public void ring() {
     guard.enter(timers);
     try {

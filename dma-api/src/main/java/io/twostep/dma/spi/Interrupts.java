@@ -8,11 +8,11 @@ public interface Interrupts {
   /**
    * Deliver a vector to {@code handler} from now on, and at once if it is pending.
    *
-   * <p>The handler runs on the thread that runs the machine or on one in {@link #await}, one call at a time; it must not block, and may be called once more than the device signalled.
+   * <p>The handler runs on the thread that runs the machine or on one in {@link #await}, one call of a vector at a time, those of different vectors perhaps at once; it must not block, and may be called more often than the device signalled.
    */
   void enable(int vector, Runnable handler);
 
-  /** Stop delivering a vector; when this returns the handler is not running and will not be called, and a thread in {@link #await} for it is about to leave. */
+  /** Stop delivering a vector; when this returns the handler is not running and will not be called, and a thread in {@link #await} for it is about to leave. A handler may disable its own vector; two that disable each other's wait for each other. */
   void disable(int vector);
 
   /**
@@ -28,6 +28,6 @@ public interface Interrupts {
     return false;
   }
 
-  /** Have a thread that is in {@link #await} for a vector return, or the next one that comes if it was about to. */
+  /** Have the thread that is in {@link #await} for a vector return, or the next one that comes if none is; the handler may be called. */
   default void wake(int vector) {}
 }

@@ -14,8 +14,8 @@ import org.slf4j.LoggerFactory;
 /**
  * Calls a handler at every signal of an eventfd: on the thread that waits in {@link #await} if there is one, else on the machine's. Thread-safe.
  *
- * <p>The kernel wakes one of the two and lets the other sleep, so that whoever waits for a device is woken by its interrupt and by nobody in between. The event is never read: what counts is that it
- * was signalled.
+ * <p>The kernel wakes one of the two and lets the other sleep, so that whoever waits for a device is woken by its interrupt and by nobody in between. The event is not read at a signal: what counts is
+ * that it was signalled.
  */
 public final class EventWatch {
   private static final Logger LOG = LoggerFactory.getLogger(EventWatch.class);
