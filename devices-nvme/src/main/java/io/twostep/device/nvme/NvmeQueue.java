@@ -18,7 +18,7 @@ import org.jspecify.annotations.Nullable;
 public final class NvmeQueue {
   private static final int PATIENCE = 64;
 
-  /** Whether this thread is inside an interrupt handler, where a callback that submits must not wait for a guard. */
+  /** Whether this thread is inside an interrupt handler, where a callback that submits or rings must not wait for a guard. */
   private static final ThreadLocal<Boolean> IN_HANDLER = ThreadLocal.withInitial(() -> Boolean.FALSE);
 
   private final ControllerCore core;
@@ -115,7 +115,15 @@ public final class NvmeQueue {
 
   /** Tell the controller of every command it does not know of yet; with interrupts, callbacks may run as in {@link #poll}. */
   public void ring() {
-    guard.enter(timers);
+    if (!guard.tryEnter()) {
+      if (IN_HANDLER.get()) {
+        // A reset inside waits for the handler. Whoever is inside rings, for he looks as at an interrupt.
+        interruptPending = true;
+        drainInterrupt();
+        return;
+      }
+      guard.enter(timers);
+    }
     try {
       engine.ring();
     } finally {

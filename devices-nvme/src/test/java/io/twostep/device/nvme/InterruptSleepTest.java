@@ -133,6 +133,37 @@ class InterruptSleepTest {
   }
 
   @Test
+  void callbackInAHandlerRingsByWhoeverIsInside() {
+    NvmeBio bio = read();
+    NvmeBio second = read(LENGTH / 2);
+    interrupts.quiet = true;
+    NvmeQueue queue = controller.queues().getFirst();
+    AtomicBoolean rung = new AtomicBoolean();
+    bio.onDone(
+        done -> {
+          assertThat(queue.trySubmit(second, false)).isTrue();
+          assertThat(queue.guard().tryEnter()).as("as a reset does, which waits for the handler").isTrue();
+          timers.onPause =
+              () -> {
+                throw new AssertionError("the handler waits for the reset");
+              };
+          try {
+            queue.ring();
+            rung.set(true);
+          } finally {
+            timers.onPause = () -> {};
+            queue.guard().exit();
+          }
+        });
+    submit(bio);
+    completeAndInterrupt(queue);
+    assertThat(rung).isTrue();
+    interrupts.quiet = false;
+    queue.await(second);
+    second.check();
+  }
+
+  @Test
   void requestThatEndsWhileItsThreadGoesToSleepIsNotSleptFor() {
     NvmeBio bio = read();
     NvmeQueue queue = submit(bio);
@@ -415,10 +446,11 @@ class InterruptSleepTest {
     }
   }
 
-  /** The machine's clock, with something that happens at the next look at it. */
+  /** The machine's clock, with something that happens at the next look at it, and at every pause. */
   private static final class HookedTimers implements Timers {
     final Timers real;
     volatile Runnable onNanoTime = () -> {};
+    volatile Runnable onPause = () -> {};
 
     HookedTimers(Timers real) {
       this.real = real;
@@ -439,6 +471,7 @@ class InterruptSleepTest {
 
     @Override
     public void pause() {
+      onPause.run();
       real.pause();
     }
   }
