@@ -25,7 +25,10 @@ import org.slf4j.LoggerFactory;
  */
 public final class EventLoop implements Timers, AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(EventLoop.class);
-  private static final long SPIN_NANOS = 100_000;
+
+  /** Longer than flash takes to be read, so that who polls does not sleep over what is about to come. */
+  private static final long SPIN_NANOS = 500_000;
+
   private static final long SLEEP_NANOS = 50_000;
   private static final int EVENTS_AT_ONCE = 16;
   private static final long NEW_WAIT_NANOS = 1_000_000;
@@ -40,7 +43,7 @@ public final class EventLoop implements Timers, AutoCloseable {
   private final Kernel kernel;
   private final String machine;
   private final Descriptor wake;
-  private final ThreadLocal<long[]> pauses = ThreadLocal.withInitial(() -> new long[2]);
+  private final ThreadLocal<Pauses> pauses = ThreadLocal.withInitial(Pauses::new);
   private final List<Watch> watches = new ArrayList<>();
   private final List<@Nullable EventWatch> eventWatches = new ArrayList<>();
   private @Nullable Descriptor events;
@@ -167,20 +170,42 @@ public final class EventLoop implements Timers, AutoCloseable {
 
   private record Alarm(long due, Runnable task) {}
 
-  /** Spin for as long as a fast device takes, then sleep between looks; a caller that was away starts anew. */
+  /** Spin for as long as a flash device takes, then sleep between looks; a caller that was away starts anew. */
   @Override
   public void pause() {
-    long[] mine = pauses.get();
-    long now = System.nanoTime();
-    if (now - mine[1] > NEW_WAIT_NANOS) {
-      mine[0] = now;
-    }
-    if (now - mine[0] < SPIN_NANOS) {
+    Pauses mine = pauses.get();
+    if (mine.isSpin()) {
       Thread.onSpinWait();
     } else {
       LockSupport.parkNanos(SLEEP_NANOS);
+      mine.latest = System.nanoTime();
     }
-    mine[1] = System.nanoTime();
+  }
+
+  /** How long one thread has been pausing. Reading the clock may cost more than looking at a device, so a thread that spins reads it now and then. */
+  private static final class Pauses {
+    private static final int SPINS_PER_LOOK = 16;
+
+    private long begun;
+    private long latest;
+    private int spins;
+
+    boolean isSpin() {
+      if (spins > 0) {
+        spins--;
+        return true;
+      }
+      long now = System.nanoTime();
+      if (now - latest > NEW_WAIT_NANOS) {
+        begun = now;
+      }
+      latest = now;
+      if (now - begun >= SPIN_NANOS) {
+        return false;
+      }
+      spins = SPINS_PER_LOOK - 1;
+      return true;
+    }
   }
 
   private void start() {
