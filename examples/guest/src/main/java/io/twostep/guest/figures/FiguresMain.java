@@ -16,6 +16,7 @@ import java.util.Map;
  */
 public final class FiguresMain {
   private static final int NVME_CLASS = 0x010802;
+  private static final Path CLOCK_SOURCE = Path.of("/sys/devices/system/clocksource/clocksource0/current_clocksource");
   private static final int ROUNDS = 3;
   private static final int SECONDS = 3;
   private static final int[] LENGTHS = {4 << 10, 16 << 10, 64 << 10, 128 << 10, 256 << 10, 1 << 20};
@@ -84,6 +85,7 @@ public final class FiguresMain {
     reads.forEach((labels, values) -> readTable.add(new Series(labels, values)));
     Table costTable = new Table("map and unmap a request that the device overwrites", "ns", List.of("how", "request"));
     costs.forEach((labels, values) -> costTable.add(new Series(labels, values)));
+    System.out.println("guest: clock source " + Files.readString(CLOCK_SOURCE).strip());
     readTable.lines().forEach(line -> System.out.println("guest: " + line));
     costTable.lines().forEach(line -> System.out.println("guest: " + line));
     Files.writeString(file, "{\"command\":\"guest-test\",\"rounds\":" + ROUNDS + ",\"reads\":" + readTable.json() + ",\"mapping\":" + costTable.json() + "}\n");
