@@ -16,7 +16,11 @@ import org.jspecify.annotations.Nullable;
  * whose queues share a vector sleeps in {@link #await} until the controller wakes it, where the machine can do that; others, and virtual threads, look again and again. A request that is submitted and completed on a warm queue allocates nothing on the heap.
  */
 public final class NvmeQueue {
-  private static final int PATIENCE = 64;
+  /** Pauses between looks at the controller's registers, which take longer than many looks at memory: a power of two. */
+  private static final int PAUSES_PER_LOOK = 256;
+
+  /** Pauses after which a timer is set: on a real machine that wakes a thread, so that a request which is merely slow gets none. */
+  private static final int PATIENCE = 16384;
 
   /** Whether this thread is inside an interrupt handler, where a callback that submits or rings must not wait for a guard. */
   private static final ThreadLocal<Boolean> IN_HANDLER = ThreadLocal.withInitial(() -> Boolean.FALSE);
@@ -176,6 +180,9 @@ public final class NvmeQueue {
       } else if (!bio.isDone() && !trySleep(bio)) {
         if (++fruitless < PATIENCE) {
           timers.pause();
+          if ((fruitless & PAUSES_PER_LOOK - 1) == 0 && core.wantResetIfBroken()) {
+            core.service();
+          }
         } else {
           deadline = patiently(deadline);
         }
