@@ -195,10 +195,11 @@ public final class NvmeController implements Driver {
   /** Poll until {@code over} says so or {@code nanos} have passed. */
   void pollUntil(BooleanSupplier over, long nanos) {
     long from = core.timers().nanoTime();
+    int fruitless = 0;
     Deadline patience = null;
     while (!over.getAsBoolean() && core.timers().nanoTime() - from < nanos) {
       if (poll() == 0 && !over.getAsBoolean() && !queues.isEmpty()) {
-        patience = queues.getFirst().patiently(patience);
+        patience = queues.getFirst().pause(++fruitless, patience);
       }
     }
     if (patience != null) {

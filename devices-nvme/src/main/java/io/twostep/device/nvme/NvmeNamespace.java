@@ -179,10 +179,11 @@ public final class NvmeNamespace {
       throw new IllegalArgumentException(core.name() + ": the request is for another namespace than " + id);
     }
     NvmeQueue queue = controller.queueOfThread();
+    int fruitless = 0;
     Deadline patience = null;
     while (!queue.trySubmit(bio)) {
       if (queue.poll() == 0) {
-        patience = queue.patiently(patience);
+        patience = queue.pause(++fruitless, patience);
       }
     }
     if (patience != null) {

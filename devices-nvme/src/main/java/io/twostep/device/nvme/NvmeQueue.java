@@ -178,14 +178,7 @@ public final class NvmeQueue {
       if (poll() != 0) {
         fruitless = 0;
       } else if (!bio.isDone() && !trySleep(bio)) {
-        if (++fruitless < PATIENCE) {
-          timers.pause();
-          if ((fruitless & PAUSES_PER_LOOK - 1) == 0 && core.wantResetIfBroken()) {
-            core.service();
-          }
-        } else {
-          deadline = patiently(deadline);
-        }
+        deadline = pause(++fruitless, deadline);
       }
     }
     if (deadline != null) {
@@ -193,17 +186,25 @@ public final class NvmeQueue {
     }
   }
 
-  /** Pause with a timer set, so that virtual time reaches the next look at the deadlines. */
-  Deadline patiently(@Nullable Deadline before) {
+  /**
+   * Pause for the {@code times}-th time in a row, and look now and then whether the controller is broken. What waits long has a timer set, so that virtual time reaches the next look at the deadlines.
+   *
+   * @param before what was returned the time before; what is returned last is the caller's to close
+   */
+  @Nullable Deadline pause(int times, @Nullable Deadline before) {
+    if ((times & PAUSES_PER_LOOK - 1) == 0 && core.wantResetIfBroken()) {
+      core.service();
+    }
+    if (times < PATIENCE) {
+      timers.pause();
+      return before;
+    }
     Deadline deadline = before;
     if (deadline == null || deadline.isOver()) {
       if (deadline != null) {
         deadline.close();
       }
       deadline = new Deadline(timers, engine.checkInterval());
-    }
-    if (core.wantResetIfBroken()) {
-      core.service();
     }
     deadline.pause();
     return deadline;

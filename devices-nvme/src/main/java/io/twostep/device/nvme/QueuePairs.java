@@ -147,10 +147,11 @@ final class QueuePairs implements AutoCloseable {
   /** Poll until every queue is idle, or {@code givenUp} says that there is nothing to wait for. */
   void drain(BooleanSupplier givenUp) {
     for (NvmeQueue queue : queues) {
+      int fruitless = 0;
       Deadline patience = null;
       while (!queue.isIdle() && !givenUp.getAsBoolean()) {
         if (queue.poll() == 0) {
-          patience = queue.patiently(patience);
+          patience = queue.pause(++fruitless, patience);
         }
       }
       if (patience != null) {
