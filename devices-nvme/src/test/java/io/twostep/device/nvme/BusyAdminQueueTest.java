@@ -5,12 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.twostep.device.nvme.model.FaultPlan;
 import io.twostep.device.nvme.model.FaultPlan.Kind;
 import io.twostep.device.nvme.model.NvmeModelConfig;
-import io.twostep.dma.DeviceLimits;
-import io.twostep.dma.DmaMapper;
-import io.twostep.dma.spi.DeviceSlot;
-import io.twostep.dma.spi.DriverContext;
-import io.twostep.dma.spi.Machine;
-import io.twostep.dma.spi.Settings;
 import io.twostep.dma.spi.Timers;
 import org.junit.jupiter.api.Test;
 
@@ -47,36 +41,6 @@ class BusyAdminQueueTest {
     }
   }
 
-  private static DriverContext context(Rig rig, Timers timers) {
-    DriverContext usual = rig.context();
-    return new DriverContext() {
-      @Override
-      public DeviceSlot slot() {
-        return usual.slot();
-      }
-
-      @Override
-      public Machine machine() {
-        return usual.machine();
-      }
-
-      @Override
-      public Timers timers() {
-        return timers;
-      }
-
-      @Override
-      public Settings settings() {
-        return usual.settings();
-      }
-
-      @Override
-      public DmaMapper attach(DeviceLimits limits) {
-        return usual.attach(limits);
-      }
-    };
-  }
-
   private static void pollOften(NvmeQueue queue) {
     for (int i = 0; i < 200; i++) {
       queue.poll();
@@ -87,7 +51,7 @@ class BusyAdminQueueTest {
   void queueWithALateCommandDoesNotWaitForTheAdminCommandOfAnotherThread() {
     try (Rig rig = new Rig(NvmeModelConfig.DEFAULT)) {
       HookedTimers timers = new HookedTimers(rig.machine.timers());
-      try (NvmeController controller = NvmeController.open(context(rig, timers), NvmeConfig.DEFAULT.withTimeouts(SECOND, 60 * SECOND))) {
+      try (NvmeController controller = NvmeController.open(rig.context(rig.slot, timers), NvmeConfig.DEFAULT.withTimeouts(SECOND, 60 * SECOND))) {
         NvmeQueue queue = controller.queues().getFirst();
         rig.model.faults().onCommand(FaultPlan.ANY_IO_QUEUE, 1, Kind.HOLD);
         NvmeBio bio = new NvmeBio().read(controller.namespace(1), 8, 8, rig.memory(4096).ranges());

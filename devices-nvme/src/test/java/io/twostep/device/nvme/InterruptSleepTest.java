@@ -6,15 +6,11 @@ import io.twostep.device.nvme.model.FaultPlan;
 import io.twostep.device.nvme.model.NvmeModelConfig;
 import io.twostep.device.nvme.wire.DoorbellLayout;
 import io.twostep.device.nvme.wire.StatusCode;
-import io.twostep.dma.DeviceLimits;
-import io.twostep.dma.DmaMapper;
 import io.twostep.dma.MemoryBlock;
 import io.twostep.dma.PhysRanges;
 import io.twostep.dma.spi.DeviceSlot;
 import io.twostep.dma.spi.DriverContext;
 import io.twostep.dma.spi.Interrupts;
-import io.twostep.dma.spi.Machine;
-import io.twostep.dma.spi.Settings;
 import io.twostep.dma.spi.Timers;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
@@ -340,7 +336,6 @@ class InterruptSleepTest {
   }
 
   private DriverContext context() {
-    DriverContext usual = rig.context();
     DeviceSlot slot =
         (DeviceSlot)
             Proxy.newProxyInstance(
@@ -351,37 +346,12 @@ class InterruptSleepTest {
                     return interrupts;
                   }
                   try {
-                    return method.invoke(usual.slot(), arguments);
+                    return method.invoke(rig.slot, arguments);
                   } catch (InvocationTargetException e) {
                     throw e.getCause();
                   }
                 });
-    return new DriverContext() {
-      @Override
-      public DeviceSlot slot() {
-        return slot;
-      }
-
-      @Override
-      public Machine machine() {
-        return usual.machine();
-      }
-
-      @Override
-      public Timers timers() {
-        return timers;
-      }
-
-      @Override
-      public Settings settings() {
-        return usual.settings();
-      }
-
-      @Override
-      public DmaMapper attach(DeviceLimits limits) {
-        return usual.attach(limits);
-      }
-    };
+    return rig.context(slot, timers);
   }
 
   /** The machine's interrupts, which may be lost, with something that happens while a thread waits for one. */

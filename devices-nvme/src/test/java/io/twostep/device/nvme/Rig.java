@@ -23,6 +23,7 @@ import io.twostep.dma.spi.ModelHost.SlotOptions;
 import io.twostep.dma.spi.Settings;
 import io.twostep.dma.spi.TableFormat;
 import io.twostep.dma.spi.TerminalBackend;
+import io.twostep.dma.spi.Timers;
 import io.twostep.machine.model.ModelMachinePlugin;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
@@ -121,10 +122,20 @@ final class Rig implements AutoCloseable {
   }
 
   DriverContext context() {
+    return context(slot, machine.timers());
+  }
+
+  /** Return what a driver is given that sees the slot and the clock through something else. */
+  DriverContext context(DeviceSlot seen, Timers timers) {
     return new DriverContext() {
       @Override
       public DeviceSlot slot() {
-        return slot;
+        return seen;
+      }
+
+      @Override
+      public Timers timers() {
+        return timers;
       }
 
       @Override
