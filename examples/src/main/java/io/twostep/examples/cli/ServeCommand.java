@@ -1,7 +1,7 @@
 package io.twostep.examples.cli;
 
 import io.twostep.examples.serve.NvmeServer;
-import java.io.IOException;
+import io.twostep.machine.linux.vfiouser.server.VfioUserServer;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
@@ -22,11 +22,6 @@ import picocli.CommandLine.Parameters;
     mixinStandardHelpOptions = true)
 final class ServeCommand extends CommandWork {
   private static final List<String> DEVICES = List.of("nvme");
-
-  /** The bits of a file's mode that tell its type, and a socket's. */
-  private static final int FILE_TYPE = 0170000;
-
-  private static final int SOCKET = 0140000;
 
   @Parameters(paramLabel = "DEVICE", description = "What to serve: nvme.")
   private String device = "";
@@ -61,17 +56,9 @@ final class ServeCommand extends CommandWork {
     if (folder == null || !Files.isDirectory(folder) || Files.isDirectory(path)) {
       throw new BadInput("--socket is " + text + "; it must name a socket in a folder that is there");
     }
-    if (Files.exists(path, LinkOption.NOFOLLOW_LINKS) && !isSocket(path)) {
+    if (Files.exists(path, LinkOption.NOFOLLOW_LINKS) && !VfioUserServer.isSocket(path)) {
       throw new BadInput("--socket is " + text + ", which is there and is no socket; choose another path");
     }
     return path;
-  }
-
-  private static boolean isSocket(Path path) {
-    try {
-      return Files.getAttribute(path, "unix:mode", LinkOption.NOFOLLOW_LINKS) instanceof Integer mode && (mode & FILE_TYPE) == SOCKET;
-    } catch (IOException | UnsupportedOperationException e) {
-      return false;
-    }
   }
 }

@@ -114,10 +114,11 @@ public final class VfioUserServer implements AutoCloseable {
     }
   }
 
-  private static boolean isSocket(Path path) {
+  /** Tell whether a path names a socket itself, not by a link: the one thing that {@link #listen} replaces, if nobody listens there. */
+  public static boolean isSocket(Path path) {
     try {
       return Files.getAttribute(path, "unix:mode", LinkOption.NOFOLLOW_LINKS) instanceof Integer mode && (mode & FILE_TYPE) == SOCKET;
-    } catch (IOException e) {
+    } catch (IOException | UnsupportedOperationException e) {
       return false;
     }
   }
