@@ -113,8 +113,8 @@ final class Rig implements Machine {
     }
 
     @Override
-    public void pause() {
-      machine.timers().pause();
+    public void pause(int times) {
+      machine.timers().pause(times);
     }
   }
 

@@ -14,7 +14,13 @@ final class Deadline implements AutoCloseable {
   private Timers.@Nullable Timer timer;
 
   Deadline(Timers timers, long nanos) {
+    this(timers, nanos, 0);
+  }
+
+  /** Begin a deadline for a caller who has paused some times in vain already. */
+  Deadline(Timers timers, long nanos, int pauses) {
     this.timers = timers;
+    this.pauses = pauses;
     at = timers.nanoTime() + nanos;
   }
 
@@ -23,10 +29,11 @@ final class Deadline implements AutoCloseable {
   }
 
   void pause() {
-    if (++pauses == PATIENCE) {
+    pauses++;
+    if (timer == null && pauses >= PATIENCE) {
       timer = timers.schedule(Math.max(0, at - timers.nanoTime()), () -> {});
     }
-    timers.pause();
+    timers.pause(pauses);
   }
 
   @Override

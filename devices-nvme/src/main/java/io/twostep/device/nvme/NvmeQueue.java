@@ -196,7 +196,7 @@ public final class NvmeQueue {
       core.service();
     }
     if (times < PATIENCE) {
-      timers.pause();
+      timers.pause(times);
       return before;
     }
     Deadline deadline = before;
@@ -204,7 +204,7 @@ public final class NvmeQueue {
       if (deadline != null) {
         deadline.close();
       }
-      deadline = new Deadline(timers, engine.checkInterval());
+      deadline = new Deadline(timers, engine.checkInterval(), times);
     }
     deadline.pause();
     return deadline;

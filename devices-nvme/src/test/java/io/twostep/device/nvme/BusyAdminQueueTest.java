@@ -33,11 +33,11 @@ class BusyAdminQueueTest {
     }
 
     @Override
-    public void pause() {
+    public void pause(int times) {
       Runnable hook = onPause;
       onPause = () -> {};
       hook.run();
-      real.pause();
+      real.pause(times);
     }
   }
 

@@ -440,9 +440,9 @@ class InterruptSleepTest {
     }
 
     @Override
-    public void pause() {
+    public void pause(int times) {
       onPause.run();
-      real.pause();
+      real.pause(times);
     }
   }
 }

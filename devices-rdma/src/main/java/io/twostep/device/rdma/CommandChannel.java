@@ -78,13 +78,14 @@ final class CommandChannel implements AutoCloseable {
 
   private void await(MemorySegment entry, int opcode) {
     long begun = timers.nanoTime();
+    int fruitless = 0;
     while (CommandLayout.OWNERSHIP.getAcquire(entry, 0) == CommandLayout.DEVICE_OWNS) {
       if (timers.nanoTime() - begun > timeoutNanos) {
         dead = true;
         throw new HcaException(
             name + ": command 0x" + Integer.toHexString(opcode) + " was not answered within " + timeoutNanos / MILLISECOND + " ms; reset the adapter");
       }
-      timers.pause();
+      timers.pause(++fruitless);
     }
   }
 

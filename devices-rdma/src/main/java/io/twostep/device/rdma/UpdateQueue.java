@@ -173,6 +173,7 @@ final class UpdateQueue {
 
   private void awaitAll() {
     long begun = timers.nanoTime();
+    int fruitless = 0;
     while (failed || !outstanding.isEmpty()) {
       if (dead || timers.nanoTime() - begun > timeoutNanos) {
         dead = true;
@@ -181,7 +182,9 @@ final class UpdateQueue {
       if (outstanding.isEmpty()) {
         postAgain();
       } else if (completions.poll(DEPTH, this::ended) == 0) {
-        timers.pause();
+        timers.pause(++fruitless);
+      } else {
+        fruitless = 0;
       }
     }
   }

@@ -58,12 +58,13 @@ final class DeviceCommands {
     registers.write64(Registers.OPCODE, opcode);
     long start = timers.nanoTime();
     long status = read(Registers.STATUS);
+    int fruitless = 0;
     while (status == Registers.BUSY) {
       if (timers.nanoTime() - start > TIMEOUT_NANOS) {
         unanswered = true;
         throw new MigrationException(Kind.GONE, slot.address() + ": " + what + ": no answer within " + TIMEOUT_NANOS / 1_000_000_000 + " s; reset the device");
       }
-      timers.pause();
+      timers.pause(++fruitless);
       status = read(Registers.STATUS);
     }
     if (status != Registers.DONE) {

@@ -24,7 +24,7 @@ final class FakeTimers implements Timers {
   }
 
   @Override
-  public void pause() {
+  public void pause(int times) {
     Task next = tasks.poll();
     if (next != null) {
       now = next.due();

@@ -15,7 +15,7 @@ record StoppedClock(Timers real) implements Timers {
   }
 
   @Override
-  public void pause() {
-    real.pause();
+  public void pause(int times) {
+    real.pause(times);
   }
 }

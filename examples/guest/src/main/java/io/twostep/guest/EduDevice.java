@@ -54,11 +54,12 @@ final class EduDevice {
     registers.write64(COUNT, length);
     registers.write64(COMMAND, command);
     long end = timers.nanoTime() + PATIENCE_NANOS;
+    int fruitless = 0;
     while ((registers.read64(COMMAND) & START) != 0) {
       if (timers.nanoTime() - end > 0) {
         throw new IllegalStateException(name + ": the device is still copying after 30 s");
       }
-      timers.pause();
+      timers.pause(++fruitless);
     }
   }
 

@@ -145,9 +145,10 @@ final class EduScenarios {
 
   private static void await(Timers timers, BooleanSupplier done, String otherwise) {
     long end = timers.nanoTime() + 30_000_000_000L;
+    int fruitless = 0;
     while (!done.getAsBoolean()) {
       require(timers.nanoTime() - end < 0, otherwise);
-      timers.pause();
+      timers.pause(++fruitless);
     }
   }
 

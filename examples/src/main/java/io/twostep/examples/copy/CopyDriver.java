@@ -112,12 +112,13 @@ public final class CopyDriver implements Driver {
 
   private void await() {
     long start = timers.nanoTime();
+    int fruitless = 0;
     while (!interrupted) {
       if (timers.nanoTime() - start > TIMEOUT_NANOS) {
         stop();
         throw new IllegalStateException(slot.address() + ": the copy engine does not answer; it was reset");
       }
-      timers.pause();
+      timers.pause(++fruitless);
     }
     int status = registers.read32(CopyEngine.STATUS);
     if (status != CopyEngine.DONE) {

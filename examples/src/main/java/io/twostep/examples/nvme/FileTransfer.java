@@ -106,9 +106,10 @@ final class FileTransfer implements AutoCloseable {
 
   private void submit(IoSlot slot) {
     NvmeQueue queue = queues.get(turn++ % queues.size());
+    int fruitless = 0;
     while (!queue.trySubmit(slot.bio)) {
       if (controller.poll() == 0) {
-        timers.pause();
+        timers.pause(++fruitless);
       }
     }
     slot.queue = queue;

@@ -173,7 +173,7 @@ class DeviceThatGoesAwayTest {
     }
 
     @Override
-    public void pause() {
+    public void pause(int times) {
       leaps++;
     }
   }

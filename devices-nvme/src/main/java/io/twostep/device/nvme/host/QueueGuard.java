@@ -39,7 +39,7 @@ public final class QueueGuard {
       if (++spins < SPINS) {
         Thread.onSpinWait();
       } else {
-        timers.pause();
+        timers.pause(spins);
       }
     }
   }

@@ -85,7 +85,7 @@ public final class RangeFault {
           PageFaultException.Kind.DEADLINE,
           "%s: %#x+%#x changed %d times while it was faulted in; try again when the process is calmer".formatted(memory.name(), va, length, attempt));
     }
-    timers.pause();
+    timers.pause(attempt);
   }
 
   /** Return how often the loop had to start again. */

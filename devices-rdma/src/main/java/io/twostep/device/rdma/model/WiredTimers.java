@@ -26,10 +26,10 @@ public final class WiredTimers implements Timers {
   }
 
   @Override
-  public void pause() {
+  public void pause(int times) {
     wire.deliver();
-    own.pause();
+    own.pause(times);
     wire.deliver();
-    peer.pause();
+    peer.pause(times);
   }
 }

@@ -259,7 +259,7 @@ public final class BenchMachine implements Machine {
     }
 
     @Override
-    public void pause() {
+    public void pause(int times) {
       Thread.onSpinWait();
     }
   }

@@ -207,7 +207,7 @@ public final class InstantNvme implements AutoCloseable {
 
     /** Let the model work: only admin commands wait. */
     @Override
-    public void pause() {
+    public void pause(int times) {
       model.step(1);
     }
   }

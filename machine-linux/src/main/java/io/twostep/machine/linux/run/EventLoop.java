@@ -26,12 +26,11 @@ import org.slf4j.LoggerFactory;
 public final class EventLoop implements Timers, AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(EventLoop.class);
 
-  /** Longer than flash takes to be read, so that who polls does not sleep over what is about to come. */
-  private static final long SPIN_NANOS = 500_000;
+  /** Some 20 to 50 ns each with a look at memory: longer than flash takes to be read, so that who polls does not sleep over what is about to come. */
+  private static final int SPINS = 16384;
 
   private static final long SLEEP_NANOS = 50_000;
   private static final int EVENTS_AT_ONCE = 16;
-  private static final long NEW_WAIT_NANOS = 1_000_000;
   private static final long LONGEST_WAIT_NANOS = 1_000_000_000;
 
   /** Times that lie less than half the clock's range apart can be compared. */
@@ -43,7 +42,6 @@ public final class EventLoop implements Timers, AutoCloseable {
   private final Kernel kernel;
   private final String machine;
   private final Descriptor wake;
-  private final ThreadLocal<Pauses> pauses = ThreadLocal.withInitial(Pauses::new);
   private final List<Watch> watches = new ArrayList<>();
   private final List<@Nullable EventWatch> eventWatches = new ArrayList<>();
   private @Nullable Descriptor events;
@@ -170,41 +168,13 @@ public final class EventLoop implements Timers, AutoCloseable {
 
   private record Alarm(long due, Runnable task) {}
 
-  /** Spin for as long as a flash device takes, then sleep between looks; a caller that was away starts anew. */
+  /** Spin, then sleep between looks. No clock is read: where it is a device, as in many guests, reading it takes longer than looking for what is waited for, and holds the device up. */
   @Override
-  public void pause() {
-    Pauses mine = pauses.get();
-    if (mine.isSpin()) {
+  public void pause(int times) {
+    if (times >= 0 && times <= SPINS) {
       Thread.onSpinWait();
     } else {
       LockSupport.parkNanos(SLEEP_NANOS);
-      mine.latest = System.nanoTime();
-    }
-  }
-
-  /** How long one thread has been pausing. Reading the clock may cost more than looking at a device, so a thread that spins reads it now and then. */
-  private static final class Pauses {
-    private static final int SPINS_PER_LOOK = 16;
-
-    private long begun;
-    private long latest;
-    private int spins;
-
-    boolean isSpin() {
-      if (spins > 0) {
-        spins--;
-        return true;
-      }
-      long now = System.nanoTime();
-      if (now - latest > NEW_WAIT_NANOS) {
-        begun = now;
-      }
-      latest = now;
-      if (now - begun >= SPIN_NANOS) {
-        return false;
-      }
-      spins = SPINS_PER_LOOK - 1;
-      return true;
     }
   }
 

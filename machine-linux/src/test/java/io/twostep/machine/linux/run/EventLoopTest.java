@@ -6,6 +6,8 @@ import io.twostep.machine.linux.kernel.Descriptor;
 import io.twostep.machine.linux.kernel.Kernel;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.IntUnaryOperator;
 import org.junit.jupiter.api.Test;
 
 /** The machine's thread, on the real kernel. */
@@ -49,5 +51,34 @@ class EventLoopTest {
       loop.schedule(0, due::countDown);
       assertThat(due.await(20, TimeUnit.SECONDS)).isTrue();
     }
+  }
+
+  @Test
+  void whoFindsSomethingNowAndThenIsNeverPutToSleepHoweverLongItGoesOn() throws Exception {
+    try (EventLoop loop = new EventLoop(KERNEL, "test")) {
+      assertThat(sleeps(loop, pause -> pause % 1000 + 1, 2_000_000)).isFalse();
+      assertThat(sleeps(loop, pause -> pause, 1_000_000)).isTrue();
+      assertThat(sleeps(loop, pause -> pause + Integer.MIN_VALUE, 1_000_000)).as("a count that has overflowed").isTrue();
+    }
+  }
+
+  /** Tell whether a thread that pauses again and again is found asleep before it has paused {@code pauses} times. */
+  private static boolean sleeps(EventLoop loop, IntUnaryOperator times, int pauses) throws InterruptedException {
+    AtomicBoolean enough = new AtomicBoolean();
+    Thread waiting =
+        Thread.ofPlatform()
+            .start(
+                () -> {
+                  for (int i = 0; i < pauses && !enough.get(); i++) {
+                    loop.pause(times.applyAsInt(i));
+                  }
+                });
+    boolean asleep = false;
+    while (waiting.isAlive() && !asleep) {
+      asleep = waiting.getState() == Thread.State.TIMED_WAITING;
+    }
+    enough.set(true);
+    waiting.join();
+    return asleep;
   }
 }

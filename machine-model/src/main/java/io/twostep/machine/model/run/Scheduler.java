@@ -110,7 +110,7 @@ public final class Scheduler implements Timers {
   }
 
   @Override
-  public void pause() {
+  public void pause(int times) {
     if (!lock.tryEnter()) {
       Thread.onSpinWait();
       return;

@@ -306,7 +306,7 @@ class ModelInterruptsTest {
     }
 
     @Override
-    public void pause() {
+    public void pause(int times) {
       now++;
       Runnable step = next.poll();
       if (step != null) {
