@@ -143,6 +143,9 @@ public final class VfioUserServer implements AutoCloseable {
    */
   public void serve() {
     if (!serving.tryLock()) {
+      if (stopped) {
+        return;
+      }
       throw new IllegalStateException(config.socket() + ": another thread serves already");
     }
     try {
