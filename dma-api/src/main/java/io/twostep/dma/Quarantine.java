@@ -1,5 +1,6 @@
 package io.twostep.dma;
 
+import io.twostep.dma.spi.Closing;
 import io.twostep.dma.spi.MappingState;
 import io.twostep.dma.spi.Retirement;
 import java.util.ArrayList;
@@ -48,12 +49,16 @@ final class Quarantine {
   }
 
   private synchronized int tryRelease() {
+    Closing closing = new Closing();
     for (Iterator<Entry> each = entries.iterator(); each.hasNext(); ) {
-      if (each.next().tryRelease()) {
+      Entry entry = each.next();
+      if (entry.tryTearDown()) {
         each.remove();
+        entry.letGo(closing);
       }
     }
     blocks.removeIf(Quarantine::tryClose);
+    closing.end();
     return entries.size();
   }
 
@@ -84,7 +89,7 @@ final class Quarantine {
       pins.shareWith(this.pins);
     }
 
-    boolean tryRelease() {
+    boolean tryTearDown() {
       try {
         MappingState owed = state;
         if (owed != null) {
@@ -98,11 +103,14 @@ final class Quarantine {
           return false;
         }
       }
-      pins.releaseAll();
-      for (AttachedStack stack : stacks) {
-        stack.letGo();
-      }
       return true;
+    }
+
+    void letGo(Closing closing) {
+      closing.then(pins::releaseAll);
+      for (AttachedStack stack : stacks) {
+        closing.then(stack::letGo);
+      }
     }
 
     private void tearDown(MappingState owed) {

@@ -10,7 +10,11 @@ import io.twostep.dma.DmaMappingException.Reason;
 import io.twostep.dma.fake.BounceLayer;
 import io.twostep.dma.fake.FakeBlock;
 import io.twostep.dma.fake.Rig;
+import io.twostep.dma.spi.AttachContext;
 import io.twostep.dma.spi.DeviceSlot;
+import io.twostep.dma.spi.DmaOps;
+import io.twostep.dma.spi.ForwardingOps;
+import io.twostep.dma.spi.LayerBackend;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
@@ -238,6 +242,42 @@ class StackLifeTest {
     assertThat(rig.terminal.granulesUsed()).isZero();
     assertThat(rig.terminal.closed()).isEqualTo(1);
     block.close();
+  }
+
+  @Test
+  void whatIsReleasedFromQuarantineIsReleasedOnceThoughItsStackCannotBeClosed() {
+    rig.mapper.restack(DmaStack.of(rig.terminal, new LayerThatCannotBeClosed()));
+    DmaMapping mapping = rig.mapper.map(block.phys(0), PAGE, TO_DEVICE, NONE);
+    rig.faults.failAt(1);
+    refused(Reason.QUARANTINED, mapping::unmap);
+    rig.faults.off();
+    rig.mapper.close();
+    assertThatThrownBy(rig.mapper::releaseQuarantined).hasMessage("cannot be closed");
+    assertThat(rig.memory.pins()).isZero();
+    assertThat(rig.mapper.quarantined()).isZero();
+    assertThat(rig.mapper.releaseQuarantined()).isZero();
+    block.close();
+  }
+
+  private static final class LayerThatCannotBeClosed implements LayerBackend {
+    @Override
+    public String name() {
+      return "stubborn";
+    }
+
+    @Override
+    public DmaOps attach(AttachContext context, DmaOps next) {
+      return new ForwardingOps(next) {
+        @Override
+        public void close() {
+          super.close();
+          throw new IllegalStateException("cannot be closed");
+        }
+      };
+    }
+
+    @Override
+    public void close() {}
   }
 
   @Test
