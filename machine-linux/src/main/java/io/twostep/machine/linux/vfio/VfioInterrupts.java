@@ -51,29 +51,32 @@ public final class VfioInterrupts implements Interrupts, AutoCloseable {
   public void enable(int vector, Runnable handler) {
     Objects.checkIndex(vector, count);
     Objects.requireNonNull(handler, "handler");
-    while (!tryEnable(vector, handler)) {
-      disable(vector);
+    Descriptor event = kernel.eventfd(device + " interrupt " + vector);
+    EventWatch watch;
+    try {
+      watch = loop.watchEvent(event, index == InterruptLayout.INDEX_INTX ? () -> deliverLine(handler) : handler);
+    } catch (RuntimeException e) {
+      throw Closing.after(e, () -> kernel.close(event));
+    }
+    Vector added = new Vector(event, watch);
+    try {
+      while (!tryAdd(vector, added)) {
+        disable(vector);
+      }
+    } catch (RuntimeException e) {
+      // Without the lock, as in disable: the handler may have been called already.
+      throw Closing.after(e, watch::cancel, () -> kernel.close(event));
     }
   }
 
   /** Returns false if the vector has a handler. */
-  private synchronized boolean tryEnable(int vector, Runnable handler) {
+  private synchronized boolean tryAdd(int vector, Vector added) {
     if (vectors[vector] != null) {
       return false;
     }
-    Descriptor event = kernel.eventfd(device + " interrupt " + vector);
-    try {
-      EventWatch watch = loop.watchEvent(event, index == InterruptLayout.INDEX_INTX ? () -> deliverLine(handler) : handler);
-      try {
-        wire(vector, event);
-      } catch (RuntimeException e) {
-        throw Closing.after(e, watch::cancel);
-      }
-      vectors[vector] = new Vector(event, watch);
-      return true;
-    } catch (RuntimeException e) {
-      throw Closing.after(e, () -> kernel.close(event));
-    }
+    wire(vector, added.event);
+    vectors[vector] = added;
+    return true;
   }
 
   private void deliverLine(Runnable handler) {
@@ -88,8 +91,7 @@ public final class VfioInterrupts implements Interrupts, AutoCloseable {
     if (set) {
       device.signal(index, vector, List.of(event));
       if (index == InterruptLayout.INDEX_INTX) {
-        // It may have fired, and masked itself, when nobody was there to unmask it.
-        device.unmaskLine();
+        unmaskOrUnwire(vector);
       }
       return;
     }
@@ -97,6 +99,15 @@ public final class VfioInterrupts implements Interrupts, AutoCloseable {
     events.set(vector, event);
     device.signal(index, 0, events);
     set = true;
+  }
+
+  /** The line may have fired, and masked itself, when nobody was there to unmask it. */
+  private void unmaskOrUnwire(int vector) {
+    try {
+      device.unmaskLine();
+    } catch (RuntimeException e) {
+      throw Closing.after(e, () -> device.signal(index, vector, List.of(Descriptor.NONE)));
+    }
   }
 
   /** A handler that runs is waited for without the lock: it may be about to enable or disable a vector itself. */
