@@ -48,7 +48,7 @@ public interface AccountingRules extends TckFixture {
   @Test
   default void e13cFailureOfAnyCallLeavesNothingBehind() {
     boolean fired = true;
-    for (int n = 1; fired && n < 400; n++) {
+    for (int n = 1; fired && n <= MOST_CALLS; n++) {
       TckRig one = open(setup());
       MemoryBlock block = one.memory(spaced(256 << 10));
       one.mapper();
@@ -70,13 +70,14 @@ public interface AccountingRules extends TckFixture {
         throw new AssertionError("after call " + n + " of the machine failed: " + e.getMessage(), e);
       }
     }
+    requireAllSwept(fired);
   }
 
   /** E13c. */
   @Test
   default void e13cAttachThatFailsLeavesNothingBehind() {
     boolean fired = true;
-    for (int n = 1; fired && n < 400; n++) {
+    for (int n = 1; fired && n <= MOST_CALLS; n++) {
       TckRig one = open(setup());
       one.machine().faults().arm(Call.ANY, n);
       DmaMappingException refusal = catchThrowableOfType(DmaMappingException.class, one::mapper);
@@ -95,6 +96,7 @@ public interface AccountingRules extends TckFixture {
         throw new AssertionError("after call " + n + " of the machine failed while the device was attached: " + e.getMessage(), e);
       }
     }
+    requireAllSwept(fired);
   }
 
   /** E2c. */

@@ -1,6 +1,7 @@
 package io.twostep.examples.broken;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.platform.engine.discovery.DiscoverySelectors.selectMethod;
 
 import io.twostep.tck.BackendTck;
@@ -17,6 +18,7 @@ import org.junit.platform.launcher.LauncherDiscoveryRequest;
 import org.junit.platform.launcher.core.LauncherDiscoveryRequestBuilder;
 import org.junit.platform.launcher.core.LauncherFactory;
 import org.junit.platform.launcher.listeners.SummaryGeneratingListener;
+import org.opentest4j.TestAbortedException;
 
 /** Proves the kit: it finds no fault with a stack that is right, however unusual. */
 class KitServesUnusualStacksTest {
@@ -39,5 +41,12 @@ class KitServesUnusualStacksTest {
     summary.getSummary().printFailuresTo(new PrintWriter(text, true), 20);
     assertThat(summary.getSummary().getTestsStartedCount()).isGreaterThan(100);
     assertThat(summary.getSummary().getTotalFailureCount()).as("failures: %s", text).isZero();
+  }
+
+  @Test
+  void sweepThatEndsBeforeTheWorkDoesIsReportedAsSkipped() {
+    UnusualStack kit = new UnusualStack();
+    kit.requireAllSwept(false);
+    assertThatThrownBy(() -> kit.requireAllSwept(true)).isInstanceOf(TestAbortedException.class).hasMessageContaining("400");
   }
 }
