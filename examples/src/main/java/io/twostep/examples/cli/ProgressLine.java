@@ -1,7 +1,6 @@
 package io.twostep.examples.cli;
 
 import io.twostep.examples.nvme.ProgressListener;
-import java.io.Console;
 import java.io.PrintWriter;
 
 /** Shows how far long work has come: a line that is rewritten on a terminal, else a line now and then for long files. */
@@ -23,14 +22,7 @@ final class ProgressLine {
     rewritten = new TerminalLine(err);
     this.fileSize = fileSize;
     this.runs = runs;
-    terminal = isTerminal();
-  }
-
-  /** The console is null since Java 25 where there is no terminal, as it was before Java 22. */
-  @SuppressWarnings("SystemConsoleNull")
-  static boolean isTerminal() {
-    Console console = System.console();
-    return console != null && console.isTerminal();
+    terminal = TerminalLine.isTerminal();
   }
 
   /** Begin a run and return who hears of it. */

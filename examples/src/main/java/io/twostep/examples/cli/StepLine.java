@@ -6,7 +6,7 @@ import java.io.PrintWriter;
 /** Shows the step that long work has come to, on a terminal only: a line that is rewritten. */
 final class StepLine implements Progress {
   private final TerminalLine rewritten;
-  private final boolean terminal = ProgressLine.isTerminal();
+  private final boolean terminal = TerminalLine.isTerminal();
 
   StepLine(PrintWriter err) {
     rewritten = new TerminalLine(err);
