@@ -44,14 +44,14 @@ public final class CopyDriver implements Driver {
       slot.interrupts().enable(0, () -> interrupted = true);
       slot.busMaster(true);
     } catch (RuntimeException e) {
-      throw Closing.after(e, () -> slot.busMaster(false), mapper::close);
+      throw Closing.after(e, () -> slot.busMaster(false), () -> slot.interrupts().disable(0), mapper::close);
     }
   }
 
   /**
    * Copy a block over another of the same length.
    *
-   * @throws IllegalStateException if the device reports a failure, does not answer and was reset, or could not be stopped before
+   * @throws IllegalStateException if the device reports a failure, does not answer and was reset, or could not be stopped before; or if another device's model fails in a pause, with this device reset
    * @throws DmaMappingException if a block cannot be mapped; DETACHED if the device does not answer and cannot be stopped: where nothing translates both blocks stay held then
    */
   public void copy(MemoryBlock original, MemoryBlock copy) {
@@ -118,11 +118,20 @@ public final class CopyDriver implements Driver {
         stop();
         throw new IllegalStateException(slot.address() + ": the copy engine does not answer; it was reset");
       }
-      timers.pause(++fruitless);
+      pause(++fruitless);
     }
     int status = registers.read32(CopyEngine.STATUS);
     if (status != CopyEngine.DONE) {
       throw new IllegalStateException(slot.address() + ": the copy engine failed with status " + status);
+    }
+  }
+
+  /** A pause that fails, by whatever device's model, leaves this device at work. */
+  private void pause(int times) {
+    try {
+      timers.pause(times);
+    } catch (RuntimeException e) {
+      throw Closing.after(e, this::stop);
     }
   }
 

@@ -20,10 +20,13 @@ import io.twostep.dma.spi.DriverContext;
 import io.twostep.dma.spi.Machine;
 import io.twostep.dma.spi.ModelHost.SlotOptions;
 import io.twostep.dma.spi.Settings;
+import io.twostep.dma.spi.Timers;
 import io.twostep.machine.model.FailNth;
 import io.twostep.machine.model.ModelMachine;
 import io.twostep.machine.model.ModelMachineConfig;
 import io.twostep.tck.ForwardingSlot;
+import java.lang.foreign.ValueLayout;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -33,13 +36,14 @@ class SilentEngineTest {
   private final MemoryBlock original = machine.memory().allocate(4096, MemoryPlacement.CONTIGUOUS);
   private final MemoryBlock copy = machine.memory().allocate(4096, MemoryPlacement.CONTIGUOUS);
   private boolean stuck;
+  private @Nullable IllegalStateException failing;
 
   @AfterEach
   void close() {
     machine.close();
   }
 
-  /** A driver whose device cannot be taken off the bus while {@link #stuck}. */
+  /** A driver whose device cannot be taken off the bus while {@link #stuck}, and whose pauses throw {@link #failing}. */
   private CopyDriver driver(Translation translation) {
     DeviceSlot slot = machine.plug(new DeviceAddress("0000:01:00.0"), new CopyEngine(), SlotOptions.DEFAULT.withTranslation(translation));
     DeviceSlot seen =
@@ -50,6 +54,26 @@ class SilentEngineTest {
               throw new DmaMappingException(Reason.DETACHED, address() + ": its configuration space answers nothing");
             }
             super.busMaster(enabled);
+          }
+        };
+    Timers pausing =
+        new Timers() {
+          @Override
+          public long nanoTime() {
+            return machine.timers().nanoTime();
+          }
+
+          @Override
+          public Timer schedule(long delayNanos, Runnable task) {
+            return machine.timers().schedule(delayNanos, task);
+          }
+
+          @Override
+          public void pause(int times) {
+            if (failing != null) {
+              throw failing;
+            }
+            machine.timers().pause(times);
           }
         };
     DmaStack stack = DmaStack.of(translation == Translation.NONE ? new DirectBackend() : new IommuBackend(IommuConfig.defaults()));
@@ -63,6 +87,11 @@ class SilentEngineTest {
           @Override
           public Machine machine() {
             return machine;
+          }
+
+          @Override
+          public Timers timers() {
+            return pausing;
           }
 
           @Override
@@ -87,6 +116,22 @@ class SilentEngineTest {
     try (CopyDriver driver = driver(Translation.NONE)) {
       assertThatThrownBy(() -> copySilently(driver)).isInstanceOf(IllegalStateException.class).hasMessageContaining("was reset");
       original.segment().fill((byte) 7);
+      driver.copy(original, copy);
+      assertThat(copy.segment().mismatch(original.segment())).isEqualTo(-1);
+    }
+    original.close();
+    copy.close();
+  }
+
+  @Test
+  void whatIsAtWorkWhenAPauseFailsIsStoppedBeforeTheMemoryGoesBack() {
+    try (CopyDriver driver = driver(Translation.NONE)) {
+      original.segment().fill((byte) 7);
+      failing = new IllegalStateException("0000:02:00.0: its model failed");
+      assertThatThrownBy(() -> driver.copy(original, copy)).isSameAs(failing);
+      failing = null;
+      machine.timers().pause();
+      assertThat(copy.segment().get(ValueLayout.JAVA_BYTE, 0)).isZero();
       driver.copy(original, copy);
       assertThat(copy.segment().mismatch(original.segment())).isEqualTo(-1);
     }
