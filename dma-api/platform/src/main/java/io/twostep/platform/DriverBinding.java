@@ -16,6 +16,7 @@ import io.twostep.dma.spi.Settings;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import java.util.function.Supplier;
 
 /** Finds the driver for a type and a device, and binds it. */
 final class DriverBinding {
@@ -31,15 +32,25 @@ final class DriverBinding {
 
   Driver bind(Class<? extends Driver> type) {
     DriverPlugin<?> plugin = plugin(type);
-    Settings settings = Settings.of(plugin, device.driverSettings());
+    Settings settings = named(plugin, () -> Settings.of(plugin, device.driverSettings()));
     if (catalog.moduleFor(plugin) != null) {
       return inject(plugin, settings);
     }
-    Driver driver = plugin.bind(new Context(settings));
+    Driver driver = named(plugin, () -> plugin.bind(new Context(settings)));
     if (driver == null) {
       throw new IllegalStateException("device " + device.address() + ": driver '" + plugin.name() + "' made nothing: bind returned null");
     }
     return driver;
+  }
+
+  /** Say whose settings they are: the settings, and drivers that read them, know their names alone. */
+  private <T> T named(DriverPlugin<?> plugin, Supplier<T> call) {
+    try {
+      return call.get();
+    } catch (IllegalArgumentException e) {
+      String said = String.valueOf(e.getMessage());
+      throw said.contains(device.address()) ? e : new IllegalArgumentException("device " + device.address() + ": driver '" + plugin.name() + "': " + said, e);
+    }
   }
 
   private DriverPlugin<?> plugin(Class<? extends Driver> type) {

@@ -183,7 +183,7 @@ final class PlatformDevice {
     if (live != 0) {
       failures.accept(
           new IllegalStateException(
-              "device " + address() + ": " + live + " mappings are still live; the device was stopped; unmap them and close again"));
+              "device " + address() + ": " + live + (live == 1 ? " mapping is" : " mappings are") + " still live; the device was stopped; unmap and close again"));
       return false;
     }
     attached.close();

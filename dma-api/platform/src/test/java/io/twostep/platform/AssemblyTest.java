@@ -302,6 +302,20 @@ class AssemblyTest {
   }
 
   @Test
+  void aValueThatTheDriverRefusesIsReportedWithItsDevice() {
+    try (Platform platform = fakes.described().build()) {
+      fakes.driver.bindFailure = new IllegalArgumentException("setting 'queues' of disk is 'many'");
+      assertThatThrownBy(() -> platform.open(ADDRESS, FakeDriver.class))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessage("device 0000:01:00.0: driver 'disk': setting 'queues' of disk is 'many'")
+          .hasCause(fakes.driver.bindFailure);
+      fakes.driver.bindFailure = new IllegalArgumentException("0000:01:00.0: 3 queues are too many");
+      assertThatThrownBy(() -> platform.open(ADDRESS, FakeDriver.class)).isSameAs(fakes.driver.bindFailure);
+      fakes.driver.bindFailure = null;
+    }
+  }
+
+  @Test
   void modelsAndBackendsAreFoundByTheirTypes() {
     try (Platform platform = fakes.described().build()) {
       assertThat(platform.model(ADDRESS, FakePlugins.FakeModel.class)).isNotNull();

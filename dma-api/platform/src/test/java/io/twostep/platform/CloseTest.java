@@ -110,7 +110,7 @@ class CloseTest {
     assertThatThrownBy(platform::close)
         .isInstanceOf(PlatformException.class)
         .hasMessage(
-            "the platform did not close: device 0000:01:00.0: 1 mappings are still live; the device was stopped; unmap them and close"
+            "the platform did not close: device 0000:01:00.0: 1 mapping is still live; the device was stopped; unmap and close"
                 + " again");
     assertThat(fakes.journal).contains("stop " + ADDRESS, "reset " + ADDRESS).doesNotContain("close flat1", "close machine");
     mapping.close();
