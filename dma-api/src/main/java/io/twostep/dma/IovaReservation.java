@@ -431,7 +431,7 @@ public final class IovaReservation extends DmaHandle {
     if (linkedGranules != 0) {
       refused(Misuse.STILL_LINKED, "free", 0, length);
       throw new IllegalStateException(
-          stack().device + ": " + linkedGranules + " granules are still linked; unlink them or call destroy()");
+          stack().device + ": " + linkedGranules + (linkedGranules == 1 ? " granule is" : " granules are") + " still linked; unlink first, or call destroy()");
     }
     destroy();
   }

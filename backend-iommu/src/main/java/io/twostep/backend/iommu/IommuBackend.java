@@ -116,7 +116,7 @@ public final class IommuBackend implements TerminalBackend {
     synchronized (spaces) {
       if (!spaces.isEmpty()) {
         throw new IllegalStateException(
-            "backend iommu still serves " + spaces.keySet().stream().map(AddressSpace::name).sorted().toList() + "; close their mappers first");
+            "backend iommu still serves " + spaces.keySet().stream().map(AddressSpace::name).sorted().toList() + "; close their mappers and unmap what is still mapped first");
       }
     }
   }

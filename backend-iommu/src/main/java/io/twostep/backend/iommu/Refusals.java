@@ -122,7 +122,7 @@ final class Refusals {
     String text = "%s: cannot %s 0x%x+0x%x at I/O address 0x%x: ".formatted(device, what, phys, length, iova);
     return switch (result) {
       case TableResult.ALREADY_LINKED ->
-          new DmaMappingException(Reason.ALREADY_LINKED, text + "a granule of it is linked already; two links never share a granule");
+          new DmaMappingException(Reason.ALREADY_LINKED, text + "a granule of it is linked already; two links never share a granule; unlink first, or use a DmaTransfer");
       case TableResult.NOT_LINKED -> new DmaMappingException(Reason.NOT_LINKED, text + "a granule of it is not linked");
       case TableResult.NOT_SPLITTABLE ->
           new DmaMappingException(Reason.NOT_SPLITTABLE, text + "an edge lies inside a larger leaf; take out what one link put in");

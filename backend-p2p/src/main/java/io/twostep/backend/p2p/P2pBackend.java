@@ -140,7 +140,7 @@ public final class P2pBackend implements LayerBackend {
   public void close() {
     int attached = devices();
     if (attached != 0) {
-      throw new IllegalStateException("layer p2p still serves " + attached + " devices; close their mappers first");
+      throw new IllegalStateException("layer p2p still serves " + attached + " devices; close their mappers and unmap what is still mapped first");
     }
   }
 }

@@ -139,7 +139,7 @@ public final class SwiotlbBackend implements LayerBackend {
     synchronized (pools) {
       if (!pools.isEmpty()) {
         throw new IllegalStateException(
-            "layer swiotlb still serves " + pools.keySet().stream().map(key -> key.space().name()).sorted().toList() + "; close their mappers first");
+            "layer swiotlb still serves " + pools.keySet().stream().map(key -> key.space().name()).sorted().toList() + "; close their mappers and unmap what is still mapped first");
       }
     }
   }

@@ -47,8 +47,8 @@ public final class ProbeDevice implements DeviceModel {
       throw new IllegalStateException(
           "probe: " + access + " of 0x" + HexFormat.of().toHexDigits(dmaAddress) + "+0x" + Long.toHexString(length) + " was refused: "
               + switch (status) {
-                case BusMaster.UNSUPPORTED_REQUEST -> "nothing the device may reach is there";
-                case BusMaster.NOT_MASTER -> "the device may not master the bus";
+                case BusMaster.UNSUPPORTED_REQUEST -> "nothing the device may reach is there; ModelMachine.faults tells why";
+                case BusMaster.NOT_MASTER -> "the device may not master the bus; call busMaster(true) of its slot";
                 default -> "the target aborted";
               });
     }
