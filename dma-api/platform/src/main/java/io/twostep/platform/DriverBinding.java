@@ -96,7 +96,13 @@ final class DriverBinding {
       if (!problems.isEmpty()) {
         throw new PlatformException("driver '" + plugin.name() + "' cannot be bound", problems);
       }
-      return plugin.type().cast(Objects.requireNonNull(injector).getInstance(key));
+      Driver driver = Objects.requireNonNull(injector).getInstance(key);
+      if (!plugin.type().isInstance(driver)) {
+        throw new IllegalStateException(
+            what + ": the Guice module of driver '" + plugin.name() + "' made a " + driver.getClass().getName() + ", which is no " + plugin.type().getName()
+                + "; bind what the plugin's type() promises");
+      }
+      return driver;
     } catch (RuntimeException | Error e) {
       made.closeAll(e);
       throw e;

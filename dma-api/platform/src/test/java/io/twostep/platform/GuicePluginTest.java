@@ -136,7 +136,10 @@ class GuicePluginTest {
           }
         }).in(Scopes.SINGLETON)));
     try (Platform platform = described(own).build()) {
-      assertThatThrownBy(() -> platform.open(ADDRESS, FakeDriver.class)).isInstanceOf(ClassCastException.class);
+      assertThatThrownBy(() -> platform.open(ADDRESS, FakeDriver.class))
+          .isInstanceOf(IllegalStateException.class)
+          .hasMessageMatching(
+              "device 0000:01:00\\.0: the Guice module of driver 'disk' made a io\\.twostep\\.platform\\.GuicePluginTest\\$\\d+, which is no io\\.twostep\\.platform\\.FakePlugins\\$FakeDriver; bind what the plugin's type\\(\\) promises");
     }
     assertThat(fakes.journal).containsOnlyOnce("close stranger");
   }
