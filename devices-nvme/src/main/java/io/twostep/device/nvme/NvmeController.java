@@ -57,7 +57,6 @@ public final class NvmeController implements Driver {
 
   /** Bring a controller up; as {@link #open(DriverContext)}, with settings in code. */
   public static NvmeController open(DriverContext context, NvmeConfig config) {
-    context.slot().busMaster(true);
     Registers registers = new Registers(context.slot().mmio(0));
     if (registers.isGone()) {
       throw NvmeException.ofController(
@@ -66,6 +65,7 @@ public final class NvmeController implements Driver {
     DmaMapper mapper = context.attach(DeviceLimits.UNLIMITED.withMinAlignMask(OFFSET_MASK));
     NvmeController controller;
     try {
+      context.slot().busMaster(true);
       controller = new NvmeController(context, mapper, registers, config);
     } catch (RuntimeException e) {
       // Nothing has stopped it yet, and whoever had it before may have left it running.

@@ -56,6 +56,17 @@ class NvmeControllerTest {
   }
 
   @Test
+  void controllerThatIsNotTakenOverStaysOffTheBus() {
+    try (Rig rig = new Rig(NvmeModelConfig.DEFAULT)) {
+      rig.registers.readAllOnes(true);
+      assertThatThrownBy(rig::open).isInstanceOf(NvmeException.class).hasMessageContaining("does not answer");
+      assertThat(rig.registers.isMaster()).isFalse();
+      rig.registers.readAllOnes(false);
+      rig.open().close();
+    }
+  }
+
+  @Test
   void shadowDoorbellsAreLeftToTheControllerThatHasThemOnlyIfAskedFor() {
     List<Long> mappings = new ArrayList<>();
     for (boolean asked : new boolean[] {true, false}) {
