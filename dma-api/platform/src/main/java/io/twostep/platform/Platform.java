@@ -86,11 +86,11 @@ public final class Platform implements AutoCloseable {
    * Attach a device through its stack, with the limits a driver found; replaces an earlier mapper of the device, whose handles must be idle.
    *
    * @throws IllegalArgumentException if no such device was described, naming the nearest
-   * @throws IllegalStateException if an earlier mapper has live mappings, or the device is quarantined
+   * @throws IllegalStateException if an earlier mapper has live mappings, the device has a driver that was opened, or it is quarantined
    * @throws io.twostep.dma.DmaMappingException if a backend cannot serve the device
    */
   public DmaMapper attach(String address, DeviceLimits limits) {
-    return device(address).attach(limits);
+    return device(address).attachWithoutDriver(limits);
   }
 
   /** Return the device's mapper, attaching with the limits of its description if it has none yet or the last one was closed. */

@@ -75,6 +75,13 @@ final class PlatformDevice {
     return backends.stream().anyMatch(other -> other == backend);
   }
 
+  /** Attach for somebody who is not the device's driver, which would lose its mapper. */
+  synchronized DmaMapper attachWithoutDriver(DeviceLimits limits) {
+    requireSound();
+    requireNoDriver();
+    return attach(limits);
+  }
+
   /** Attach with limits; a mapper that maps nothing makes way, one that maps something does not. */
   synchronized DmaMapper attach(DeviceLimits limits) {
     requireSound();
@@ -100,13 +107,17 @@ final class PlatformDevice {
   /** Bind a driver; at most one. */
   synchronized Driver open(Supplier<Driver> bind) {
     requireSound();
+    requireNoDriver();
+    Driver bound = bind.get();
+    driver = bound;
+    return bound;
+  }
+
+  private void requireNoDriver() {
     if (driver != null) {
       throw new IllegalStateException(
           "device " + address() + ": already has the driver " + driver.getClass().getName() + "; call release(\"" + address() + "\") first");
     }
-    Driver bound = bind.get();
-    driver = bound;
-    return bound;
   }
 
   private void requireSound() {

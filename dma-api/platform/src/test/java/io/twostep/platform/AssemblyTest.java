@@ -260,6 +260,10 @@ class AssemblyTest {
       assertThatThrownBy(() -> platform.open(ADDRESS, FakeDriver.class))
           .isInstanceOf(IllegalStateException.class)
           .hasMessageContaining("already has the driver io.twostep.platform.FakePlugins$FakeDriver; call release(\"0000:01:00.0\") first");
+      assertThatThrownBy(() -> platform.attach(ADDRESS, DeviceLimits.ofBits(32)))
+          .isInstanceOf(IllegalStateException.class)
+          .hasMessageContaining("already has the driver");
+      assertThat(driver.mapper.isClosed()).isFalse();
       platform.release(ADDRESS);
       assertThat(platform.open(ADDRESS, FakeDriver.class)).isNotSameAs(driver);
     }
