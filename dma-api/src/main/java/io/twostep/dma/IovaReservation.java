@@ -456,7 +456,7 @@ public final class IovaReservation extends DmaHandle {
 
   @Override
   String howToMap() {
-    return "holds no window; call tryAlloc() first";
+    return "holds no window; call tryAlloc() first, and use a DmaTransfer where it returns false";
   }
 
   @Override

@@ -339,7 +339,7 @@ class HandleMisuseTest {
   void messagesNameTheDeviceTheCallAndWhatToDo() {
     IovaReservation window = rig.mapper.newReservation();
     assertThatThrownBy(window::address)
-        .hasMessage("nvme0: address(): this IovaReservation holds no window; call tryAlloc() first");
+        .hasMessage("nvme0: address(): this IovaReservation holds no window; call tryAlloc() first, and use a DmaTransfer where it returns false");
     assertThatThrownBy(() -> window.syncForCpu(0, 1)).hasMessageContaining("syncForCpu(): ");
     DmaMapping mapping = rig.mapper.map(block.phys(0), PAGE, TO_DEVICE, NONE);
     assertThatThrownBy(() -> mapping.map(block.phys(0), PAGE, TO_DEVICE, NONE)).hasMessageContaining("take that down first");
