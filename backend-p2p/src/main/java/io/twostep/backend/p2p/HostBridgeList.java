@@ -9,7 +9,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 
-/** The host bridges that are known to forward requests between devices, by model. Immutable. */
+/** The host bridges that are known to forward requests between devices, by model, whatever its case. Immutable. */
 final class HostBridgeList {
   /** The setting's word for the list that comes with this layer. */
   static final String KNOWN = "known";
@@ -77,7 +77,8 @@ final class HostBridgeList {
   }
 
   /** Tell whether a bridge passes requests on to devices below {@code other}. */
-  boolean forwards(String model, boolean sameBridge) {
+  boolean forwards(String bridge, boolean sameBridge) {
+    String model = bridge.toLowerCase(Locale.ROOT);
     Reach reach = models.get(model);
     if (reach == null) {
       int colon = model.indexOf(':');

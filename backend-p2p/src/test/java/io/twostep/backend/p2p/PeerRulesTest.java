@@ -86,6 +86,16 @@ class PeerRulesTest {
     assertThatThrownBy(() -> new P2pConfig("known, =any")).hasMessageContaining("names no model");
   }
 
+  @ParameterizedTest
+  @ValueSource(strings = {"CXL Root", "ACME:Mesh-7", "DEAD:BEEF"})
+  void theModelThatARefusalNamesIsKnownOnceItIsSet(String model) {
+    FabricNode host = bridge("h0", model);
+    assertThat(rules.judge(between(host, host), false).reason()).contains("h0 (" + model + ") is not known to forward");
+    for (String setting : new String[] {model, "known, " + model + "=same", model.replaceAll(":.*", ":*")}) {
+      assertThat(new PeerRules(HostBridgeList.of(setting)).judge(between(host, host), false).type()).as(setting).isEqualTo(PeerMapType.THROUGH_HOST_BRIDGE);
+    }
+  }
+
   @Test
   void noRouteOrNoHostBridgeIsNoWay() {
     assertThat(rules.judge(null, false).type()).isEqualTo(PeerMapType.NOT_SUPPORTED);
