@@ -130,7 +130,8 @@ final class TranslatedBounceOps extends StagingOps {
       next.linkRun(state, offset, phys, length, from, to, flags, undo);
       return;
     }
-    slots.requireAllowed(phys[from], length[from], 1, flags);
+    int bounced = headFits ? last : from;
+    slots.requireAllowed(phys[bounced], length[bounced], 1, flags);
     long done = 0;
     try {
       int i = from;

@@ -12,6 +12,7 @@ import io.twostep.dma.DmaDirection;
 import io.twostep.dma.DmaMapping;
 import io.twostep.dma.DmaMappingException;
 import io.twostep.dma.DmaMappingException.Reason;
+import io.twostep.dma.DmaTransfer;
 import io.twostep.dma.InvalidationBatch;
 import io.twostep.dma.IovaReservation;
 import io.twostep.dma.MemoryBlock;
@@ -22,6 +23,7 @@ import io.twostep.dma.spi.DmaOps;
 import io.twostep.dma.spi.ModelHost.SlotOptions;
 import io.twostep.dma.spi.TerminalBackend;
 import io.twostep.tck.Allocation;
+import io.twostep.tck.Ranges;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.reflect.InvocationTargetException;
@@ -282,6 +284,12 @@ class TranslatedBounceTest {
       MemoryBlock block = rig.allocate(4 * GRANULE, MemoryPlacement.CONTIGUOUS);
       Rig.requireRefused(
           Reason.BOUNCE_FORBIDDEN, () -> rig.mapper.map(block.phys(1), 9000, DmaDirection.TO_DEVICE, DmaAttributes.REQUIRE_COHERENT));
+      // Only the edge of the last range is not the device's.
+      Ranges request = new Ranges().add(block.phys(2 * GRANULE), 2 * GRANULE).add(block.phys(0), GRANULE + 7);
+      try (DmaTransfer transfer = rig.mapper.newTransfer()) {
+        assertThatThrownBy(() -> transfer.map(request, DmaDirection.TO_DEVICE, DmaAttributes.REQUIRE_COHERENT, (address, length, kind) -> true))
+            .hasMessageStartingWith("0000:01:00.0: cannot bounce 0x%x+0x1007: ".formatted(block.phys(0)));
+      }
     }
   }
 
