@@ -69,6 +69,13 @@ public final class DmaMapping extends DmaHandle {
     if (segment.byteSize() == 0) {
       throw new IllegalArgumentException(stack().device + ": an empty segment cannot be mapped");
     }
+    if (segment.isReadOnly() && (flags & MapFlags.DEVICE_WRITES) != 0) {
+      throw new IllegalArgumentException(
+          stack().device
+              + ": a read-only segment of "
+              + Hex.of(segment.byteSize())
+              + " bytes cannot be mapped for a device that writes it; map it TO_DEVICE");
+    }
     claim("map");
     try {
       mapSegment(segment, flags);

@@ -391,6 +391,15 @@ class HandleMisuseTest {
   }
 
   @Test
+  void aSegmentThatMayOnlyBeReadIsMappedForNoDeviceThatWritesIt() {
+    DmaMapping mapping = rig.mapper.newMapping();
+    for (DmaDirection direction : new DmaDirection[] {DmaDirection.FROM_DEVICE, BIDIRECTIONAL}) {
+      misuse(() -> mapping.map(MemorySegment.ofArray(new byte[8]).asReadOnly(), direction, NONE));
+    }
+    assertThat(rig.mapper.liveMappings()).isZero();
+  }
+
+  @Test
   @Tag("may-break:torn-down-twice+used-by-two-threads")
   void onlyOneOfTwoThreadsUnmaps() throws Exception {
     DmaMapping mapping = rig.mapper.newMapping();

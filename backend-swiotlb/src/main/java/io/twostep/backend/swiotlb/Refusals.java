@@ -82,11 +82,6 @@ final class Refusals {
     return new DmaMappingException(Reason.UNSUPPORTED, "%s: a quota of 0x%x bytes does not hold one buffer; set a larger quota".formatted(device, quota));
   }
 
-  IllegalArgumentException readOnly(long length) {
-    return new IllegalArgumentException(
-        "%s: a read-only segment of 0x%x bytes cannot be mapped for a device that writes it; map it TO_DEVICE".formatted(device, length));
-  }
-
   /** Refuses bytes that lie in {@code ranges} ranges, the first of which begins at {@code phys}; {@link DeviceSlots#SEGMENT} for bytes without a physical address. */
   private DmaMappingException refused(Reason reason, long phys, long length, int ranges, String why) {
     String what =

@@ -50,9 +50,6 @@ sealed class StagingOps extends ForwardingOps permits DirectBounceOps, Translate
 
   @Override
   public final void mapSegment(MappingState state, MemorySegment segment, int flags, Retirement undo) {
-    if (segment.isReadOnly() && (flags & MapFlags.DEVICE_WRITES) != 0) {
-      throw slots.refusals().readOnly(segment.byteSize());
-    }
     slots.requireAllowed(0, segment.byteSize(), DeviceSlots.SEGMENT, flags);
     long at = slots.take(segment.byteSize(), 0, DeviceSlots.SEGMENT);
     stand(state, at, slots.keep(segment), segment.byteSize(), flags | Pieces.STAGED);

@@ -218,12 +218,15 @@ class DirectBounceTest {
   @Test
   void readOnlySegmentsAreRefusedAtTheDoorForDevicesThatWrite() {
     try (Rig rig = rig(DeviceLimits.UNLIMITED, Rig.CONFIG)) {
-      MemorySegment fixed = MemorySegment.ofArray(new byte[100]).asReadOnly();
-      assertThatThrownBy(() -> rig.mapper.map(fixed, DmaDirection.FROM_DEVICE, NONE))
-          .isInstanceOf(IllegalArgumentException.class)
-          .hasMessageContaining("0000:01:00.0")
-          .hasMessageContaining("read-only");
-      rig.mapper.map(fixed, DmaDirection.TO_DEVICE, NONE).close();
+      MemorySegment inPlace = rig.allocate(100, MemoryPlacement.CONTIGUOUS).segment();
+      for (MemorySegment segment : new MemorySegment[] {MemorySegment.ofArray(new byte[100]), inPlace}) {
+        MemorySegment fixed = segment.asReadOnly();
+        assertThatThrownBy(() -> rig.mapper.map(fixed, DmaDirection.FROM_DEVICE, NONE))
+            .isInstanceOf(IllegalArgumentException.class)
+            .hasMessageContaining("0000:01:00.0")
+            .hasMessageContaining("read-only");
+        rig.mapper.map(fixed, DmaDirection.TO_DEVICE, NONE).close();
+      }
     }
   }
 
