@@ -88,6 +88,7 @@ public final class DmaMapper implements AutoCloseable {
    * <p>The segment is kept reachable until unmap. A foreign segment must stay open until then, or until the batch of the unmap completes.
    *
    * @throws IllegalArgumentException for an empty segment, a read-only one that the device would write, or unknown attributes
+   * @throws IllegalStateException for a foreign segment that is closed, or confined to another thread
    * @throws DmaMappingException NOT_BACKED for foreign memory without a layer that bounces; NOT_LINEAR for machine memory that no one DMA range
    *     can cover on this stack: use a transfer
    */

@@ -211,11 +211,23 @@ final class DeviceSlots {
     MemorySegment view = pool.view(at);
     long offset = SlotPool.offset(at) + from;
     if ((flags & Pieces.STAGED) != 0) {
-      MemorySegment.copy(segments.get(source), from, view, offset, length);
+      copyStaged(segments.get(source), from, view, offset, length, true);
     } else {
       memory.read(source + from, view, offset, length);
     }
     counters.bytesIn.add(length);
+  }
+
+  private void copyStaged(MemorySegment segment, long from, MemorySegment view, long offset, long length, boolean in) {
+    try {
+      if (in) {
+        MemorySegment.copy(segment, from, view, offset, length);
+      } else {
+        MemorySegment.copy(view, offset, segment, from, length);
+      }
+    } catch (IllegalStateException | WrongThreadException e) {
+      throw refusals.segmentGone(in ? "copy into slots a segment's" : "copy out of slots a segment's", segment, length, e);
+    }
   }
 
   /** Takes a part of a buffer over from the device. */
@@ -226,7 +238,7 @@ final class DeviceSlots {
     MemorySegment view = pool.view(at);
     long offset = SlotPool.offset(at) + from;
     if ((flags & Pieces.STAGED) != 0) {
-      MemorySegment.copy(view, offset, segments.get(source), from, length);
+      copyStaged(segments.get(source), from, view, offset, length, false);
     } else {
       memory.write(source + from, view, offset, length);
     }

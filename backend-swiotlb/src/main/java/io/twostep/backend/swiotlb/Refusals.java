@@ -2,6 +2,8 @@ package io.twostep.backend.swiotlb;
 
 import io.twostep.dma.DmaMappingException;
 import io.twostep.dma.DmaMappingException.Reason;
+import java.lang.foreign.MemorySegment;
+import org.jspecify.annotations.Nullable;
 
 /** Says why a device is not served: one line with device, range, rule and remedy. */
 final class Refusals {
@@ -80,6 +82,20 @@ final class Refusals {
 
   DmaMappingException quotaBelowOne(long quota) {
     return new DmaMappingException(Reason.UNSUPPORTED, "%s: a quota of 0x%x bytes does not hold one buffer; set a larger quota".formatted(device, quota));
+  }
+
+  /** Says that the caller closed a segment, or confined it to another thread, of which bytes are needed now. */
+  IllegalStateException segmentGone(String what, MemorySegment segment, long length, @Nullable RuntimeException cause) {
+    return new IllegalStateException(
+        "%s: cannot %s 0x%x bytes: %s"
+            .formatted(
+                device,
+                what,
+                length,
+                segment.scope().isAlive()
+                    ? "it is confined to another thread; map, sync and unmap it on the thread that owns it"
+                    : "its arena was closed; keep it open from map to unmap"),
+        cause);
   }
 
   /** Refuses bytes that lie in {@code ranges} ranges, the first of which begins at {@code phys}; {@link DeviceSlots#SEGMENT} for bytes without a physical address. */

@@ -51,6 +51,10 @@ sealed class StagingOps extends ForwardingOps permits DirectBounceOps, Translate
   @Override
   public final void mapSegment(MappingState state, MemorySegment segment, int flags, Retirement undo) {
     slots.requireAllowed(0, segment.byteSize(), DeviceSlots.SEGMENT, flags);
+    if (!segment.scope().isAlive() || !segment.isAccessibleBy(Thread.currentThread())) {
+      // Also where nothing is copied in now: at the end it would be too late to say so.
+      throw slots.refusals().segmentGone("map a segment of", segment, segment.byteSize(), null);
+    }
     long at = slots.take(segment.byteSize(), 0, DeviceSlots.SEGMENT);
     stand(state, at, slots.keep(segment), segment.byteSize(), flags | Pieces.STAGED);
     mapSlots(state, at, segment.byteSize(), flags, undo);

@@ -20,6 +20,9 @@ import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
@@ -228,6 +231,47 @@ class DirectBounceTest {
         rig.mapper.map(fixed, DmaDirection.TO_DEVICE, NONE).close();
       }
     }
+  }
+
+  @Test
+  void segmentsThatCannotBeCopiedAreRefusedAtTheDoorAlsoWhereNothingIsCopiedYet() {
+    try (Rig rig = rig(DeviceLimits.UNLIMITED, Rig.CONFIG); ExecutorService other = Executors.newSingleThreadExecutor()) {
+      MemorySegment closed;
+      try (Arena arena = Arena.ofConfined()) {
+        closed = arena.allocate(100);
+        for (int attributes : new int[] {NONE, DmaAttributes.OVERWRITE}) {
+          assertThatThrownBy(() -> other.submit(() -> rig.mapper.map(closed, DmaDirection.FROM_DEVICE, attributes)).get())
+              .hasCauseInstanceOf(IllegalStateException.class)
+              .hasMessageContaining("0000:01:00.0: cannot map a segment of 0x64 bytes: it is confined to another thread");
+        }
+      }
+      for (int attributes : new int[] {NONE, DmaAttributes.OVERWRITE}) {
+        assertThatThrownBy(() -> rig.mapper.map(closed, DmaDirection.FROM_DEVICE, attributes))
+            .isInstanceOf(IllegalStateException.class)
+            .hasMessageStartingWith("0000:01:00.0: cannot map a segment of 0x64 bytes: its arena was closed");
+      }
+      assertThat(rig.slotsUsed()).isZero();
+    }
+  }
+
+  @Test
+  @Tag("breaks:memory-gone")
+  void aSegmentThatIsClosedUnderTheDeviceIsNamedWithItsDeviceAndGivesItsSlotsBack() {
+    try (Rig rig = rig(DeviceLimits.UNLIMITED, Rig.CONFIG); DmaMapping mapping = rig.mapper.newMapping()) {
+      try (Arena arena = Arena.ofConfined()) {
+        mapping.map(arena.allocate(300), DmaDirection.BIDIRECTIONAL, NONE);
+      }
+      requireLost("into", () -> mapping.syncForDevice(10, 20), "0x14");
+      requireLost("out of", () -> mapping.syncForCpu(10, 20), "0x14");
+      requireLost("out of", mapping::unmap, "0x12c");
+      assertThat(rig.slotsUsed()).isZero();
+    }
+  }
+
+  private static void requireLost(String way, ThrowingCallable call, String length) {
+    assertThatThrownBy(call)
+        .isInstanceOf(IllegalStateException.class)
+        .hasMessage("0000:01:00.0: cannot copy %s slots a segment's %s bytes: its arena was closed; keep it open from map to unmap", way, length);
   }
 
   @Test
