@@ -122,11 +122,15 @@ final class DeviceSlots {
     if (bytes > quota) {
       throw refused(SlotPool.TOO_LARGE, length, low, ranges);
     }
-    if (held.addAndGet(bytes) > quota) {
-      held.addAndGet(-bytes);
-      counters.quota.increment();
-      throw refusals.quota(low, length, ranges, quota);
-    }
+    // Never charged and taken back: meanwhile a request that the quota has room for would be refused.
+    long now;
+    do {
+      now = held.get();
+      if (now > quota - bytes) {
+        counters.quota.increment();
+        throw refusals.quota(low, length, ranges, quota);
+      }
+    } while (!held.compareAndSet(now, now + bytes));
   }
 
   private RuntimeException refused(long why, long length, long low, int ranges) {

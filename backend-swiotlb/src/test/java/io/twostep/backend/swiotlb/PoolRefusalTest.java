@@ -20,12 +20,16 @@ import io.twostep.tck.Ranges;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import org.junit.jupiter.api.Test;
 
 /** What cannot be bounced is refused in one line that says for which device, which bytes, why, and what to do; and nothing is taken. */
 class PoolRefusalTest {
   private static final SlotOptions PLAIN = SlotOptions.DEFAULT.withTranslation(Translation.NONE);
   private static final int NONE = DmaAttributes.NONE;
+  private static final int ATTEMPTS = 30_000;
 
   private static Rig rig(DeviceLimits limits, SwiotlbConfig config) {
     return new Rig(new DirectBackend(), PLAIN, limits, config);
@@ -152,6 +156,36 @@ class PoolRefusalTest {
       requireRefused(Reason.OUT_OF_REACH, "0x%x+0x1000".formatted(block.phys(0)), () -> rig.mapper.map(block.phys(0), 4096, DmaDirection.TO_DEVICE, NONE));
       requireRefused(Reason.OUT_OF_REACH, "0x0..0xfffff", () -> rig.mapper.map(MemorySegment.ofArray(new byte[10]), DmaDirection.TO_DEVICE, NONE));
       assertThat(rig.layer.statistics().noMemory()).isEqualTo(2);
+    }
+  }
+
+  @Test
+  void aRequestBeyondTheQuotaTakesNothingFromOneWithinIt() throws Exception {
+    SwiotlbConfig config = Rig.CONFIG.withForce(true).withQuota(8192);
+    try (Rig rig = rig(DeviceLimits.UNLIMITED, config); DmaMapping within = rig.mapper.newMapping(); DmaMapping beyond = rig.mapper.newMapping()) {
+      long phys = rig.allocate(16384, MemoryPlacement.CONTIGUOUS).phys(0);
+      try (DmaMapping held = rig.mapper.map(phys, 2048, DmaDirection.TO_DEVICE, NONE);
+          ExecutorService other = Executors.newSingleThreadExecutor()) {
+        Future<Integer> refused =
+            other.submit(
+                () -> {
+                  int count = 0;
+                  for (int i = 0; i < ATTEMPTS; i++) {
+                    try {
+                      beyond.map(phys + 8192, 8192, DmaDirection.TO_DEVICE, NONE);
+                    } catch (DmaMappingException e) {
+                      count += e.reason() == Reason.QUOTA ? 1 : 0;
+                    }
+                  }
+                  return count;
+                });
+        for (int i = 0; i < ATTEMPTS || !refused.isDone(); i++) {
+          within.map(phys + 4096, 2048, DmaDirection.TO_DEVICE, NONE).unmap();
+        }
+        assertThat(refused.get()).isEqualTo(ATTEMPTS);
+        assertThat(held.length()).isEqualTo(2048);
+      }
+      assertThat(rig.layer.statistics().quota()).isEqualTo(ATTEMPTS);
     }
   }
 }
