@@ -22,10 +22,6 @@ import org.jspecify.annotations.Nullable;
 record SlotReach(List<Range> ranges, MemoryPlacement placement) {
   /** Physical addresses, last inclusive. */
   record Range(long first, long last) {
-    boolean holds(long phys, long length) {
-      return Long.compareUnsigned(phys, first) >= 0 && Long.compareUnsigned(phys + (length - 1), last) <= 0;
-    }
-
     @Override
     public String toString() {
       return "0x%x..0x%x".formatted(first, last);
@@ -100,16 +96,13 @@ record SlotReach(List<Range> ranges, MemoryPlacement placement) {
 
   private @Nullable MemoryBlock allocate(PhysicalMemory memory, long length) {
     for (Range range : ranges) {
-      MemoryBlock block;
       try {
-        block = memory.allocate(length, placement, range.last);
+        return Long.compareUnsigned(range.first, memory.lowestAddress()) <= 0
+            ? memory.allocate(length, placement, range.last)
+            : memory.allocateWithin(length, placement, range.first, range.last);
       } catch (DmaMappingException e) {
-        continue; // Full up to there; a lower range may have room, and the caller names what was wanted.
+        // Full there; a lower range may have room, and the caller names what was wanted.
       }
-      if (range.holds(block.phys(0), length)) {
-        return block;
-      }
-      block.close();
     }
     return null;
   }

@@ -97,6 +97,18 @@ class DirectBounceTest {
   }
 
   @Test
+  void slotsAreFoundInAWindowThatBeginsAboveFreeMemory() {
+    try (Rig rig = rig(DeviceLimits.UNLIMITED, Rig.CONFIG, "inbound", "0x4000000:0x80000000:0x2000000")) {
+      MemoryBlock block = rig.allocate(4096, MemoryPlacement.CONTIGUOUS);
+      assertThat(block.phys(0)).isLessThan(0x400_0000L);
+      try (DmaMapping mapping = rig.mapper.map(block.phys(0), 2000, DmaDirection.TO_DEVICE, NONE)) {
+        assertThat(mapping.dmaAddress()).isBetween(0x8000_0000L, 0x81ff_ffffL);
+        assertThat(rig.device.tryRead(mapping.dmaAddress(), 2000)).isEqualTo(Rig.bytes(block.segment(), 0, 2000));
+      }
+    }
+  }
+
+  @Test
   void aDeviceThatWritesHalfKeepsTheRestInEveryDirectionItWrites() {
     try (Rig rig = forced()) {
       MemoryBlock block = rig.allocate(8192, MemoryPlacement.CONTIGUOUS);

@@ -8,7 +8,7 @@ import java.util.Objects;
 /**
  * Passes every call on to a memory: the base of memories that refuse, count or describe what another one holds.
  *
- * <p>Allocation without a limit on addresses comes through {@link #allocate(long, MemoryPlacement, long)}, so that overriding one sees both.
+ * <p>Allocation without a limit on addresses comes through {@link #allocate(long, MemoryPlacement, long)}, so that overriding one sees both; what lies within two bounds comes through {@link #allocateWithin}.
  */
 public abstract class ForwardingMemory implements PhysicalMemory {
   /** The memory behind. */
@@ -42,6 +42,11 @@ public abstract class ForwardingMemory implements PhysicalMemory {
   @Override
   public MemoryBlock allocate(long length, MemoryPlacement placement, long highestPhys) {
     return real.allocate(length, placement, highestPhys);
+  }
+
+  @Override
+  public MemoryBlock allocateWithin(long length, MemoryPlacement placement, long lowestPhys, long highestPhys) {
+    return real.allocateWithin(length, placement, lowestPhys, highestPhys);
   }
 
   @Override

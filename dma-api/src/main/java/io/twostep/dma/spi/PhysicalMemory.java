@@ -1,5 +1,7 @@
 package io.twostep.dma.spi;
 
+import io.twostep.dma.DmaMappingException;
+import io.twostep.dma.DmaMappingException.Reason;
 import io.twostep.dma.MemoryBlock;
 import io.twostep.dma.MemoryPlacement;
 import java.lang.foreign.MemorySegment;
@@ -32,7 +34,7 @@ public interface PhysicalMemory {
    * Allocate zeroed memory.
    *
    * @param length bytes, positive; rounded up to whole frames
-   * @throws io.twostep.dma.DmaMappingException NOT_BACKED if no frames are left, naming what was asked and what is free
+   * @throws DmaMappingException NOT_BACKED if no frames are left, naming what was asked and what is free
    */
   default MemoryBlock allocate(long length, MemoryPlacement placement) {
     return allocate(length, placement, -1L);
@@ -40,6 +42,28 @@ public interface PhysicalMemory {
 
   /** Allocate zeroed memory none of whose bytes lies above {@code highestPhys}. */
   MemoryBlock allocate(long length, MemoryPlacement placement, long highestPhys);
+
+  /**
+   * Allocate zeroed contiguous memory none of whose bytes lies below {@code lowestPhys} or above {@code highestPhys}.
+   *
+   * <p>As it stands here it refuses what {@link #allocate(long, MemoryPlacement, long)} finds below: a machine that has devices with offset windows looks between the bounds.
+   *
+   * @param placement one of those that are contiguous
+   * @throws DmaMappingException NOT_BACKED if there is none
+   * @throws IllegalArgumentException for scattered memory
+   */
+  default MemoryBlock allocateWithin(long length, MemoryPlacement placement, long lowestPhys, long highestPhys) {
+    if (placement == MemoryPlacement.SCATTERED) {
+      throw new IllegalArgumentException("scattered frames cannot be had within bounds");
+    }
+    MemoryBlock block = allocate(length, placement, highestPhys);
+    if (Long.compareUnsigned(block.phys(0), lowestPhys) >= 0) {
+      return block;
+    }
+    block.close();
+    throw new DmaMappingException(
+        Reason.NOT_BACKED, "no contiguous memory of 0x%x bytes was found from 0x%x to 0x%x; close blocks".formatted(length, lowestPhys, highestPhys));
+  }
 
   /**
    * Return the CPU's view of a physical range that is contiguous in that view, such as a part of one contiguous block.

@@ -27,8 +27,8 @@ final class BlockAllocator {
     views = new ViewAllocator(storage.firstViewPage(), storage.viewPages());
   }
 
-  /** Make a block of frames of which none lies above {@code highestPhys}; null if there are none. */
-  @Nullable Block tryMake(long length, MemoryPlacement placement, long highestPhys) {
+  /** Make a block of frames of which none lies above {@code highestPhys}, and if it is contiguous none below {@code lowestPhys}; null if there are none. */
+  @Nullable Block tryMake(long length, MemoryPlacement placement, long lowestPhys, long highestPhys) {
     int count = (int) ((length + FRAME - 1) >>> SHIFT);
     int lastPfn = lastPfn(highestPhys);
     if (lastPfn < layout.basePfn()) {
@@ -36,7 +36,11 @@ final class BlockAllocator {
     }
     return placement == MemoryPlacement.SCATTERED && count > 1
         ? scattered(length, count, lastPfn)
-        : contiguous(length, count, placement, lastPfn);
+        : contiguous(length, count, placement, firstPfn(lowestPhys), lastPfn);
+  }
+
+  private int firstPfn(long lowestPhys) {
+    return (int) (Long.compareUnsigned(lowestPhys, layout.top()) >= 0 ? layout.top() >>> SHIFT : (lowestPhys + FRAME - 1) >>> SHIFT);
   }
 
   private int lastPfn(long highestPhys) {
@@ -47,8 +51,8 @@ final class BlockAllocator {
     return (int) ((highestPhys + 1) >>> SHIFT) - 1;
   }
 
-  private @Nullable Block contiguous(long length, int count, MemoryPlacement placement, int lastPfn) {
-    int pfn = frames.allocateRun(count, lastPfn);
+  private @Nullable Block contiguous(long length, int count, MemoryPlacement placement, int firstPfn, int lastPfn) {
+    int pfn = firstPfn <= layout.basePfn() ? frames.allocateRun(count, lastPfn) : frames.allocateRunWithin(count, firstPfn, lastPfn);
     if (pfn == BuddyAllocator.NONE) {
       return null;
     }

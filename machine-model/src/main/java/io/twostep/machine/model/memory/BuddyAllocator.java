@@ -67,6 +67,31 @@ final class BuddyAllocator {
     return pfn;
   }
 
+  /** Take frames as {@link #allocate(int, int)} does, none below {@code firstPfn} either; looks at every free block that is large enough. */
+  int allocateWithin(int count, int firstPfn, int lastPfn) {
+    int order = order(count);
+    int size = 1 << order;
+    long least = (long) firstPfn + size - 1 & -size;
+    for (int zone = HIGH; zone >= LOW; zone--) {
+      for (int o = order; o < ORDERS; o++) {
+        for (int i = 0; i < counts[zone][o]; i++) {
+          int head = blocks[zone][o][i];
+          long pfn = Math.max(head, least);
+          if (pfn + size <= head + (1L << o) && pfn + count - 1 <= lastPfn) {
+            removeBlock(head, zone, o);
+            free -= 1L << o;
+            int taken = (int) pfn;
+            free(head, taken - head);
+            free(taken + size, head + (1 << o) - taken - size);
+            trim(taken, order, count);
+            return taken;
+          }
+        }
+      }
+    }
+    return NONE;
+  }
+
   /** Take a block of {@code order}, or of the largest lower order there is, anywhere in a zone at random; NONE if the zone is empty. */
   int allocateAnywhere(boolean high, int order, Rng rng) {
     int zone = high ? HIGH : LOW;

@@ -34,6 +34,16 @@ final class FrameAllocator {
     return pfn;
   }
 
+  /** Take adjacent, naturally aligned frames, none below {@code firstPfn} or above {@code lastPfn}; NONE if there is no such run. */
+  int allocateRunWithin(int count, int firstPfn, int lastPfn) {
+    int pfn = buddy.allocateWithin(count, firstPfn, lastPfn);
+    if (pfn == BuddyAllocator.NONE) {
+      drain();
+      pfn = buddy.allocateWithin(count, firstPfn, lastPfn);
+    }
+    return pfn;
+  }
+
   /** Take one frame at random, not above {@code lastPfn}; NONE if there is none. */
   int allocateSingle(int lastPfn) {
     int pfn = BuddyAllocator.NONE;

@@ -97,6 +97,18 @@ public final class ModelMemory implements PhysicalMemory {
 
   @Override
   public MemoryBlock allocate(long length, MemoryPlacement placement, long highestPhys) {
+    return allocate(length, placement, 0, highestPhys);
+  }
+
+  @Override
+  public MemoryBlock allocateWithin(long length, MemoryPlacement placement, long lowestPhys, long highestPhys) {
+    if (placement == MemoryPlacement.SCATTERED) {
+      throw new IllegalArgumentException("scattered frames cannot be had within bounds");
+    }
+    return allocate(length, placement, lowestPhys, highestPhys);
+  }
+
+  private MemoryBlock allocate(long length, MemoryPlacement placement, long lowestPhys, long highestPhys) {
     if (length <= 0) {
       throw new IllegalArgumentException("cannot allocate " + length + " bytes: the length must be positive");
     }
@@ -105,11 +117,11 @@ public final class ModelMemory implements PhysicalMemory {
       throw new DmaMappingException(Reason.NOT_BACKED, "allocation of " + length + " bytes failed by order of FailNth");
     }
     if (length > layout.frames() << SHIFT) {
-      throw notBacked(length, placement, highestPhys, null);
+      throw notBacked(length, placement, lowestPhys, highestPhys, null);
     }
     for (int attempt = 0; ; attempt++) {
       long before = parkedReturns();
-      Block block = tryAllocate(length, placement, highestPhys);
+      Block block = tryAllocate(length, placement, lowestPhys, highestPhys);
       if (block != null) {
         return block;
       }
@@ -121,11 +133,11 @@ public final class ModelMemory implements PhysicalMemory {
       } catch (RuntimeException e) {
         failure = e;
       }
-      throw notBacked(length, placement, highestPhys, failure);
+      throw notBacked(length, placement, lowestPhys, highestPhys, failure);
     }
   }
 
-  private DmaMappingException notBacked(long length, MemoryPlacement placement, long highestPhys, @Nullable RuntimeException failure) {
+  private DmaMappingException notBacked(long length, MemoryPlacement placement, long lowestPhys, long highestPhys, @Nullable RuntimeException failure) {
     DmaMappingException refused =
         new DmaMappingException(
             Reason.NOT_BACKED,
@@ -133,7 +145,9 @@ public final class ModelMemory implements PhysicalMemory {
                 + placement.name().toLowerCase(Locale.ROOT)
                 + " frames for "
                 + length
-                + " bytes up to 0x"
+                + " bytes "
+                + (lowestPhys == 0 ? "" : "from 0x" + HexFormat.of().toHexDigits(lowestPhys) + " ")
+                + "up to 0x"
                 + HexFormat.of().toHexDigits(highestPhys)
                 + ": "
                 + freeFrames()
@@ -146,9 +160,9 @@ public final class ModelMemory implements PhysicalMemory {
     return refused;
   }
 
-  private synchronized @Nullable Block tryAllocate(long length, MemoryPlacement placement, long highestPhys) {
+  private synchronized @Nullable Block tryAllocate(long length, MemoryPlacement placement, long lowestPhys, long highestPhys) {
     requireOpen();
-    Block block = blocks.tryMake(length, placement, highestPhys);
+    Block block = blocks.tryMake(length, placement, lowestPhys, highestPhys);
     if (block != null) {
       framesInUse += block.frames();
       open.add(block);

@@ -24,11 +24,14 @@ class FrameAllocatorTest {
       if (rng.below(100) < 52) {
         int count = rng.oneIn(50) ? 1 + rng.below(20_000) : 1 + rng.below(1 << rng.below(6));
         int last = rng.oneIn(3) ? layout.basePfn() + rng.below(layout.topPfn() - layout.basePfn()) : layout.topPfn() - 1;
-        int pfn = frames.allocateRun(count, last);
+        int first = rng.oneIn(4) ? layout.basePfn() + rng.below(last + 1 - layout.basePfn()) : layout.basePfn();
+        int pfn = first == layout.basePfn() ? frames.allocateRun(count, last) : frames.allocateRunWithin(count, first, last);
+        int order = 32 - Integer.numberOfLeadingZeros(count - 1);
         if (pfn == BuddyAllocator.NONE) {
+          assertThat(firstFree(layout, taken, 1 << order, first, last)).as("%d frames from %d to %d, seed %d", count, first, last, SEED).isEqualTo(-1);
           continue;
         }
-        int order = 32 - Integer.numberOfLeadingZeros(count - 1);
+        assertThat(pfn).as("lower limit, seed %d", SEED).isGreaterThanOrEqualTo(first);
         assertThat(pfn & ((1 << order) - 1)).as("alignment of %d frames, seed %d", count, SEED).isZero();
         assertThat(pfn + count - 1).as("limit, seed %d", SEED).isLessThanOrEqualTo(last);
         assertThat(layout.holds((long) pfn << 12)).isTrue();
@@ -52,6 +55,17 @@ class FrameAllocatorTest {
     }
     assertThat(frames.freeFrames()).isEqualTo(layout.frames());
     assertThat(frames.fragments()).as("everything joined again, seed %d", SEED).isEqualTo(fragmentsAtFirst);
+  }
+
+  /** Returns the first aligned free run between the bounds, or -1. */
+  private static int firstFree(PhysicalLayout layout, BitSet taken, int size, int first, int last) {
+    for (int pfn = first + size - 1 & -size; pfn + size - 1 <= last; pfn += size) {
+      int next = taken.nextSetBit(pfn);
+      if ((next < 0 || next >= pfn + size) && layout.holds((long) pfn << 12) && layout.holds(((long) pfn + size << 12) - 1)) {
+        return pfn;
+      }
+    }
+    return -1;
   }
 
   @Test
