@@ -83,7 +83,7 @@ final class DirectOps implements DmaOps {
     long dmaAddress = windows.dmaAddress(phys, length);
     long limit = (flags & MapFlags.COHERENT_MEMORY) == 0 ? highest : highestCoherent;
     if (!fits(dmaAddress, length, limit) || ((dmaAddress ^ phys) & minAlignMask) != 0) {
-      throw unreachable(phys, length, dmaAddress, limit);
+      throw unreachable(phys, length, dmaAddress, limit, flags);
     }
     int work = 0;
     if (!coherent && (flags & (MapFlags.COHERENT_MEMORY | MapFlags.PEER)) == 0) {
@@ -232,25 +232,33 @@ final class DirectOps implements DmaOps {
     }
   }
 
-  private DmaMappingException unreachable(long phys, long length, long dmaAddress, long limit) {
+  private DmaMappingException unreachable(long phys, long length, long dmaAddress, long limit, int flags) {
     if (dmaAddress == OffsetWindows.NONE && !windows.isIdentity()) {
       return refused(
-          Reason.OUT_OF_REACH, phys, length, "no one offset window of the address space holds all of it; add the swiotlb layer");
+          Reason.OUT_OF_REACH, phys, length, "no one offset window of the address space holds all of it; " + remedy(flags, "add the swiotlb layer"));
     }
     if (!fits(dmaAddress, length, limit)) {
       return refused(
           Reason.OUT_OF_REACH,
           phys,
           length,
-          "DMA addresses 0x%x+0x%x lie beyond 0x%x, the highest that device and bus pass; allocate lower or add the swiotlb layer"
-              .formatted(dmaAddress, length, limit));
+          "DMA addresses 0x%x+0x%x lie beyond 0x%x, the highest that device and bus pass; %s"
+              .formatted(dmaAddress, length, limit, remedy(flags, "allocate lower or add the swiotlb layer")));
     }
     return refused(
         Reason.MISALIGNED,
         phys,
         length,
-        "DMA address 0x%x does not keep the low bits 0x%x that the device needs; add the swiotlb layer"
-            .formatted(dmaAddress, minAlignMask));
+        "DMA address 0x%x does not keep the low bits 0x%x that the device needs; %s"
+            .formatted(dmaAddress, minAlignMask, remedy(flags, "add the swiotlb layer")));
+  }
+
+  /** Returns what helps, given what helps for memory that may be bounced. */
+  private static String remedy(int flags, String bouncing) {
+    if ((flags & MapFlags.PEER) != 0) {
+      return "copy through host memory";
+    }
+    return (flags & MapFlags.COHERENT_MEMORY) != 0 ? "allocate it elsewhere" : bouncing;
   }
 
   private DmaMappingException refused(Reason reason, long phys, long length, String why) {

@@ -244,6 +244,22 @@ class DirectOpsTest {
   }
 
   @Test
+  void whatIsNeverBouncedIsNotRefusedWithTheAdviceToBounceIt() {
+    DmaOps narrow = attach(DeviceLimits.ofBits(24));
+    machine.windows.add(new OffsetWindow(0x8000_0000L, 0x800, 0x7000_0000L));
+    DmaOps shifted = attach(DeviceLimits.UNLIMITED.withMinAlignMask(0xfff));
+    machine.windows.set(0, new OffsetWindow(0x8000_0000L, 0, 0x1000_0000L));
+    DmaOps windowed = attach(DeviceLimits.UNLIMITED);
+
+    for (DmaOps ops : new DmaOps[] {narrow, shifted, windowed}) {
+      assertThat(refusal(ops, FakeMachine.PEER_FIRST, 0x1000, BOTH | MapFlags.PEER)).hasMessageContaining("; copy through host memory").message().doesNotContain("swiotlb");
+    }
+    for (DmaOps ops : new DmaOps[] {narrow, shifted}) {
+      assertThat(refusal(ops, 0x9000_0000L, 0x1000, BOTH | MapFlags.COHERENT_MEMORY)).hasMessageContaining("; allocate it elsewhere").message().doesNotContain("swiotlb");
+    }
+  }
+
+  @Test
   void windowsOfIoAddressesDoNotExistHere() {
     DmaOps ops = attach(DeviceLimits.UNLIMITED);
 
