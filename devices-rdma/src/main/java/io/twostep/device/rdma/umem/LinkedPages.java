@@ -240,6 +240,11 @@ final class LinkedPages {
     }
   }
 
+  /** Tell which pages the device could write; they stay linked. */
+  void tellWritable(long offset, long length, PageSink sink) {
+    tell(writable, page(offset), page(offset + length), sink);
+  }
+
   private void tell(BitSet pages, int from, int end, PageSink sink) {
     for (int page = pages.nextSetBit(from); page >= 0 && page < end; ) {
       int next = Math.min(end, pages.nextClearBit(page));

@@ -146,6 +146,10 @@ public final class OnDemandUmem implements AutoCloseable {
     process.quarantine(start + offset, bytes);
   }
 
+  private void markDirty(long offset, long bytes) {
+    process.markDirty(start + offset, bytes);
+  }
+
   private void requireUsable() {
     if (closed) {
       throw new IllegalStateException("%s: the region at %#x is closed".formatted(process.name(), start));
@@ -178,11 +182,13 @@ public final class OnDemandUmem implements AutoCloseable {
     } catch (RuntimeException e) {
       deviceFailure = e;
       if (!pages.translates()) {
+        // They stay linked and change all the same: what the device wrote so far goes with them.
+        pages.tellWritable(offset, bytes, this::markDirty);
         throw e;
       }
     }
     try {
-      pages.unlink(offset, bytes, (from, dirty) -> process.markDirty(start + from, dirty));
+      pages.unlink(offset, bytes, this::markDirty);
     } catch (RuntimeException e) {
       // The window may lead to where pages were: it must not be taken for where they are.
       deviceFailure = e;
