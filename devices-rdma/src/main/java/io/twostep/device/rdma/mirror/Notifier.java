@@ -52,6 +52,9 @@ final class Notifier {
 
   synchronized void unsubscribe(Subscription subscription) {
     subscriptions = subscriptions.without(subscription);
+    // Nobody tells it of the end of changes under way: who waits for that goes on, and finds out that it is closed.
+    subscription.active = 0;
+    subscription.sequence++;
   }
 
   /** Announce a change and have everybody let go of the range. */

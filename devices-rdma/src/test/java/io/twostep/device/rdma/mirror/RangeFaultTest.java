@@ -84,6 +84,20 @@ class RangeFaultTest {
   }
 
   @Test
+  void closedSubscriptionKeepsNobodyWaitingForAChangeThatWasUnderWay() {
+    Subscription first = process.subscribe(va, PAGE, (from, length, reason) -> {});
+    // Called after the other's, so that closing that one has nothing to wait for.
+    try (Subscription second = process.subscribe(va, PAGE, (from, length, reason) -> first.close())) {
+      long before = first.readBegin(machine.timers(), machine.timers().nanoTime());
+      process.discard(va, PAGE);
+      assertThat(first.readRetry(before)).isTrue();
+      long after = first.readBegin(machine.timers(), machine.timers().nanoTime() - 1);
+      assertThat(first.readRetry(after)).isFalse();
+      assertThat(second.readRetry(second.readBegin(machine.timers(), machine.timers().nanoTime()))).isFalse();
+    }
+  }
+
+  @Test
   void laterFaultsTakeNoHeapHoweverManyRunsTheySee() {
     int pages = 64;
     long many = process.map(pages * PAGE, true);
