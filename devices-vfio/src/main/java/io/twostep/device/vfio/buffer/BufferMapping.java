@@ -7,6 +7,7 @@ import io.twostep.dma.DmaMappingException;
 import io.twostep.dma.DmaTransfer;
 import io.twostep.dma.IovaReservation;
 import io.twostep.dma.RangeKind;
+import io.twostep.dma.spi.Closing;
 import org.jspecify.annotations.Nullable;
 
 /** Maps a page list for a device: all pages into one range of I/O addresses by two steps, or, where nothing translates, run by run. */
@@ -109,8 +110,6 @@ final class BufferMapping implements AutoCloseable {
   @Override
   public void close() {
     direction = null;
-    window.close();
-    runs.close();
-    table.close();
+    new Closing().then(window::close).then(runs::close).then(table::close).end();
   }
 }

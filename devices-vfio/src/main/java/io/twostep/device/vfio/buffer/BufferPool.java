@@ -2,6 +2,8 @@ package io.twostep.device.vfio.buffer;
 
 import io.twostep.dma.DmaDirection;
 import io.twostep.dma.DmaMapper;
+import io.twostep.dma.DmaMappingException;
+import io.twostep.dma.spi.Closing;
 import io.twostep.dma.spi.PhysicalMemory;
 import java.util.ArrayList;
 import java.util.List;
@@ -25,7 +27,7 @@ public final class BufferPool implements AutoCloseable {
   /**
    * Take a buffer of at least {@code length} bytes; {@link #give} it back.
    *
-   * @throws io.twostep.dma.DmaMappingException NOT_BACKED if there is no memory; the pool is unchanged then
+   * @throws DmaMappingException NOT_BACKED if there is no memory; the pool is unchanged then
    */
   public MigrationBuffer take(DmaDirection direction, long length) {
     MigrationBuffer best = best(direction, length);
@@ -88,11 +90,19 @@ public final class BufferPool implements AutoCloseable {
     return all.stream().mapToLong(MigrationBuffer::windows).sum();
   }
 
-  /** Close all buffers, those not given back too. */
+  /**
+   * Close all buffers, those not given back too, each whatever became of those before it.
+   *
+   * @throws DmaMappingException QUARANTINED if the device could not be proved away from one, which keeps its pages; closing may be tried again
+   */
   @Override
   public void close() {
-    all.forEach(MigrationBuffer::close);
-    all.clear();
     free.clear();
+    new Closing().thenEach(List.copyOf(all), this::close).end();
+  }
+
+  private void close(MigrationBuffer buffer) {
+    buffer.close();
+    all.remove(buffer);
   }
 }

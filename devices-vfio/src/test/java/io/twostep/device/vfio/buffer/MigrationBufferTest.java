@@ -224,4 +224,23 @@ class MigrationBufferTest {
       assertThat(pool.windows()).isOne();
     }
   }
+
+  @Test
+  void poolWhoseFirstBufferCannotBeUnmappedClosesTheOthersAndThatOneTheNextTime() {
+    try (Rig rig = Rig.translated()) {
+      BufferPool pool = new BufferPool(rig.mapper, rig.machine.memory());
+      List<MigrationBuffer> buffers = List.of(pool.take(DmaDirection.TO_DEVICE, 4096), pool.take(DmaDirection.TO_DEVICE, 4096));
+      for (MigrationBuffer buffer : buffers) {
+        buffer.handOver(DmaDirection.TO_DEVICE, 4096);
+      }
+      rig.machine.failNth().arm(Kind.INVALIDATE, 1);
+      assertThatExceptionOfType(DmaMappingException.class).isThrownBy(pool::close).satisfies(e -> assertThat(e.reason()).isEqualTo(Reason.QUARANTINED));
+      assertThat(rig.mapper.liveMappings()).isZero();
+      assertThat(pool.buffers()).as("only the one whose pages the device may still reach").isEqualTo(1);
+      rig.slot.reset();
+      rig.mapper.releaseQuarantined();
+      pool.close();
+      assertThat(pool.buffers()).isZero();
+    }
+  }
 }
