@@ -53,8 +53,16 @@ public final class CompletionQueue implements AutoCloseable {
     return number;
   }
 
+  /** Refuse to be asked for completions, or to take them, by a number that may be another's by now. */
+  private void requireOpen() {
+    if (closed) {
+      throw new IllegalStateException("%s: completion queue %d is closed".formatted(hca.name(), number));
+    }
+  }
+
   /** Keep room for what a queue pair may have posted. */
   void promise(int requests) {
+    requireOpen();
     if (promised + requests > 1 << logEntries) {
       throw new IllegalArgumentException(
           hca.name() + ": a completion queue of " + (1 << logEntries) + " entries cannot take " + requests + " requests besides " + promised + "; make it longer");
@@ -112,9 +120,7 @@ public final class CompletionQueue implements AutoCloseable {
 
   /** Give up to {@code most} completions to {@code sink}, which may close this queue or its queue pairs; returns how many. */
   public int poll(int most, WorkCompletion sink) {
-    if (closed) {
-      throw new IllegalStateException("%s: completion queue %d is closed".formatted(hca.name(), number));
-    }
+    requireOpen();
     int taken = 0;
     while (taken < most && !closed && isPosted(consumed)) {
       long at = at(consumed);

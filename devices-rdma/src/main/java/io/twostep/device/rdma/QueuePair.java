@@ -127,7 +127,7 @@ public final class QueuePair implements AutoCloseable {
     }
   }
 
-  /** Refuse a post to queues whose memory may be another's by now. */
+  /** Refuse a post to queues whose memory may be another's by now, and a command about a number that may be. */
   private void requireOpen() {
     if (closed) {
       throw new IllegalStateException("%s: queue pair %d is closed; make another".formatted(hca.name(), number));
@@ -184,8 +184,13 @@ public final class QueuePair implements AutoCloseable {
     return depth - (sends - sendsDone);
   }
 
-  /** Connect to a peer's queue pair; sequence numbers are 24 bits, each end's own first. */
+  /**
+   * Connect to a peer's queue pair; sequence numbers are 24 bits, each end's own first.
+   *
+   * @throws IllegalStateException if it is closed
+   */
   public void connect(int remoteNumber, int sendPsn, int receivePsn, Connection connection) {
+    requireOpen();
     hca.commands()
         .execute(
             CommandLayout.OP_CONNECT_QP,
@@ -284,6 +289,7 @@ public final class QueuePair implements AutoCloseable {
 
   /** Post a change of a key. */
   boolean postUpdate(long id, KeyUpdate update, int flags) {
+    requireOpen();
     requireUpdates();
     if (room() == 0) {
       return false;
@@ -301,6 +307,7 @@ public final class QueuePair implements AutoCloseable {
   }
 
   private boolean post(long id, int opcode, int flags, int extra, DataSegments data, int remoteKey, long remoteAddress) {
+    requireOpen();
     requireFits(data);
     if (room() == 0) {
       return false;
@@ -327,6 +334,7 @@ public final class QueuePair implements AutoCloseable {
   }
 
   private boolean postAtomic(long id, int opcode, MemoryKey key, long address, int remoteKey, long remoteAddress, long operand, long compare) {
+    requireOpen();
     if (room() == 0) {
       return false;
     }
@@ -341,7 +349,6 @@ public final class QueuePair implements AutoCloseable {
 
   /** Return the place of the next send entry, cleared. */
   private long begin() {
-    requireOpen();
     long at = (long) (sends & (depth - 1)) * sendSize;
     queues.asSlice(at, sendSize).fill((byte) 0);
     return at;
@@ -366,6 +373,7 @@ public final class QueuePair implements AutoCloseable {
    * @throws IllegalArgumentException if the key has fewer pages, or the queue pair was made for fewer than {@value #REGISTER_SEGMENTS} data segments
    */
   public boolean postRegister(long id, FastKey key, long start, long length, int access, int flags) {
+    requireOpen();
     requireUpdates();
     key.check(this, start, length);
     int checked = AccessFlags.check(access);
@@ -436,8 +444,13 @@ public final class QueuePair implements AutoCloseable {
     return sendIds[counter & (depth - 1)];
   }
 
-  /** Make it fail: what is posted ends flushed. */
+  /**
+   * Make it fail: what is posted ends flushed.
+   *
+   * @throws IllegalStateException if it is closed
+   */
   public void fail() {
+    requireOpen();
     hca.commands().execute(CommandLayout.OP_FAIL_QP, number);
   }
 

@@ -185,6 +185,32 @@ class CarelessCallerTest {
   }
 
   @Test
+  void queuesThatWereClosedWhileFullAreNotTakenForFullNorTheirNumbersForTheirs() {
+    try (TwoHosts hosts = new TwoHosts(WireFaults.NONE, QueuePair.REGISTER_SEGMENTS)) {
+      Hca hca = hosts.near.hca();
+      CompletionQueue queue = hca.newCompletionQueue(4);
+      QueuePair pair = hca.newQueuePair(hosts.near.domain(), queue, queue, 2, QueuePair.REGISTER_SEGMENTS);
+      MemoryKey key = hosts.near.register(hosts.near.memory(PAGE), NEAR, ALL);
+      while (pair.room() > 0) {
+        assertThat(pair.postSend(1, key, NEAR, 8)).isTrue();
+      }
+      pair.close();
+      assertThatIllegalStateException().isThrownBy(() -> pair.postSend(1, key, NEAR, 8)).withMessageContaining("closed");
+      assertThatIllegalStateException().isThrownBy(() -> pair.postFetchAdd(1, key, NEAR, 1, 0, 1)).withMessageContaining("closed");
+      try (FastKey fast = hca.newFastKey(hosts.near.domain(), 1)) {
+        int name = fast.key();
+        assertThatIllegalStateException().isThrownBy(() -> pair.postRegister(1, fast, NEAR, PAGE, ALL, 0)).withMessageContaining("closed");
+        assertThat(fast.key()).as("nothing was posted that gives it another name").isEqualTo(name);
+        assertThatIllegalStateException().isThrownBy(() -> pair.postInvalidate(1, fast, 0)).withMessageContaining("closed");
+      }
+      assertThatIllegalStateException().isThrownBy(() -> pair.connect(hosts.far.pair().number(), 0, 0, SMALL)).withMessageContaining("closed");
+      assertThatIllegalStateException().isThrownBy(pair::fail).withMessageContaining("closed");
+      queue.close();
+      assertThatIllegalStateException().isThrownBy(() -> hca.newQueuePair(hosts.near.domain(), queue, queue, 2)).withMessageContaining("closed");
+    }
+  }
+
+  @Test
   void pinnedMemoryThatIsClosedBehindItsKeysBackClosesTheKeyFirst() {
     try (TwoHosts hosts = new TwoHosts(WireFaults.NONE);
         FramePool frames = new FramePool(hosts.far.machine.memory(), MemoryPlacement.SCATTERED, 16L << 20);
