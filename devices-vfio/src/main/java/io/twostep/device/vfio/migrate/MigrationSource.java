@@ -131,8 +131,8 @@ public final class MigrationSource {
    * Do a piece of work; waits for nothing but the devices and the checkpoint.
    *
    * @return whether anything was done; let the world go on for a moment if not
-   * @throws MigrationException STORAGE if record or checkpoint cannot be reached: step again when they can, or {@link #cancel}; of another kind if channel, destination or a device failed: then only cancel helps, and
-   *     further steps throw the same
+   * @throws MigrationException STORAGE if record or checkpoint cannot be reached: step again when they can, or {@link #cancel}; of another kind if channel, destination, a device or the guest's control failed: then only cancel helps,
+   *     and further steps throw the same
    */
   public boolean step() {
     if (phase.isEnd()) {
@@ -153,6 +153,8 @@ public final class MigrationSource {
       throw failed(Kind.DEVICE, e.getMessage(), e);
     } catch (MigrationException e) {
       throw failed(e.kind(), e.getMessage(), e);
+    } catch (RuntimeException e) {
+      throw failed(Kind.DEVICE, e.toString(), e);
     }
   }
 
@@ -308,8 +310,8 @@ public final class MigrationSource {
   private void keep() {
     new Closing().then(this::stopTracking).then(() -> GuestDevices.run(all)).end();
     endDowntime();
-    phase = Phase.CANCELLED;
     control.resume();
+    phase = Phase.CANCELLED;
   }
 
   private void handOver() {

@@ -177,8 +177,8 @@ public final class MigrationTarget {
 
   private boolean run() {
     loader.run();
-    phase = Phase.DONE;
     control.resume();
+    phase = Phase.DONE;
     tell(ChannelTags.RUNNING, "");
     return true;
   }

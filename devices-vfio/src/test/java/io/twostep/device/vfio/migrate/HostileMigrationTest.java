@@ -257,4 +257,86 @@ class HostileMigrationTest {
       }
     }
   }
+
+  /** Stops and starts a guest, but for one of the calls, which fails. */
+  private static final class FailingOnce implements GuestControl {
+    private final GuestControl real;
+    private final boolean atPause;
+    private boolean failed;
+
+    FailingOnce(GuestControl real, boolean atPause) {
+      this.real = real;
+      this.atPause = atPause;
+    }
+
+    private void fail() {
+      if (!failed) {
+        failed = true;
+        throw new UnsupportedOperationException("the CPUs do not answer");
+      }
+    }
+
+    @Override
+    public void pause() {
+      if (atPause) {
+        fail();
+      }
+      real.pause();
+    }
+
+    @Override
+    public void resume() {
+      if (!atPause) {
+        fail();
+      }
+      real.resume();
+    }
+  }
+
+  private static MigrationSource controlledBy(Migration migration, GuestControl control) throws IOException {
+    assertThat(migration.source.cancel()).isTrue();
+    return new MigrationSource(
+        migration.near.guest, migration.near.devices, migration.pipe.near(), migration.store, migration.near.machine.timers(), control, CONFIG, 2, Checkpoint.NONE);
+  }
+
+  @Test
+  void aGuestThatCannotBeStoppedIsNotSentWithoutWhatItWroteLast() throws IOException {
+    try (Migration migration = migration()) {
+      migration.source = controlledBy(migration, new FailingOnce(migration.nearControl(), true));
+      refuses(() -> stepToTheEnd(migration), Kind.DEVICE, "the CPUs do not answer; cancel()");
+      refuses(migration.source::step, Kind.DEVICE, "source, PRE_COPY");
+      keep(migration);
+    }
+  }
+
+  @Test
+  void aGuestThatIsKeptAndCannotBeStartedIsStartedByTheNextCancel() throws IOException {
+    try (Migration migration = migration()) {
+      migration.source = controlledBy(migration, new FailingOnce(migration.nearControl(), false));
+      stepSourceTo(migration, Phase.STOP_COPY);
+      assertThatExceptionOfType(UnsupportedOperationException.class).isThrownBy(migration.source::cancel);
+      assertThat(migration.isRunningNear()).isFalse();
+      keep(migration);
+    }
+  }
+
+  @Test
+  void aGuestThatWasTakenOverAndCannotBeStartedIsStartedByTheNextStep() {
+    try (Migration migration = migration()) {
+      migration.target =
+          new MigrationTarget(
+              migration.far.guest,
+              migration.far.devices,
+              migration.pipe.far(),
+              migration.pipe.far(),
+              migration.store,
+              new FailingOnce(migration.farControl(), false),
+              Spool.NONE);
+      assertThatExceptionOfType(UnsupportedOperationException.class).isThrownBy(migration::run);
+      assertThat(migration.target.phase()).isEqualTo(Phase.COMMITTED);
+      migration.run();
+      assertThat(migration.isRunningFar()).isTrue();
+      migration.drainAndVerify();
+    }
+  }
 }

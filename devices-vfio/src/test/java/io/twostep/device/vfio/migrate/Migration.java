@@ -270,6 +270,10 @@ final class Migration implements AutoCloseable {
     return nearCpus;
   }
 
+  GuestControl farControl() {
+    return farCpus;
+  }
+
   /** Let everything that is under way finish, and compare every page. */
   void drainAndVerify() {
     for (int i = 0; i < 50; i++) {
