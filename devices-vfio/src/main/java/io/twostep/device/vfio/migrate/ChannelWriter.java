@@ -16,6 +16,7 @@ final class ChannelWriter {
   private final RecordWriter records;
   private final ByteBuffer staged;
   private boolean filling = true;
+  private boolean appended;
   private boolean kept;
   private boolean ended;
   private long bytes;
@@ -37,6 +38,7 @@ final class ChannelWriter {
       }
       staged.flip();
       filling = false;
+      appended = false;
       kept = false;
     }
     if (!kept) {
@@ -51,10 +53,13 @@ final class ChannelWriter {
     return true;
   }
 
-  /** The end is kept before any byte of it is sent: whoever may have it may take the guest over. */
+  /** The end is kept before any byte of it is sent: whoever may have it may take the guest over. What is tried again is not appended twice. */
   private void keep() {
     try {
-      checkpoint.append(staged);
+      if (!appended) {
+        checkpoint.append(staged);
+        appended = true;
+      }
       if (ended) {
         checkpoint.publish();
       }

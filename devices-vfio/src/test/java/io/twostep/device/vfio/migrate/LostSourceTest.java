@@ -154,4 +154,26 @@ class LostSourceTest {
   private static void refuses(ThrowingCallable call, Kind kind, String message) {
     assertThatExceptionOfType(MigrationException.class).isThrownBy(call).withMessageContaining(message).extracting(MigrationException::kind).isEqualTo(kind);
   }
+
+  @Test
+  void whicheverCallOfTheCheckpointFailsOnceWhatIsPublishedIsWhole() throws IOException {
+    boolean failed = true;
+    for (int nth = 1; failed; nth++) {
+      Kept kept = new Kept.InMemory();
+      MigrationConfig config = MigrationConfig.DEFAULT.withChunkBytes(32 << 10);
+      try (Migration migration = new Migration(Seeds.SEED, 128 << 10, 1, ModelConfig.DEFAULT, config, kept, false)) {
+        migration.checkpoint.failCall(nth);
+        while (!(migration.source.phase().isEnd() && migration.target.phase().isEnd())) {
+          try {
+            migration.step();
+          } catch (MigrationException e) {
+            assertThat(e.kind()).isEqualTo(Kind.STORAGE);
+          }
+        }
+        failed = migration.checkpoint.hasFailed();
+        assertThat(StoredGuest.inspect(Objects.requireNonNull(kept.checkpoint()))).as("after call %d failed", nth).isNotNull();
+        migration.drainAndVerify();
+      }
+    }
+  }
 }
