@@ -23,8 +23,8 @@ import org.jspecify.annotations.Nullable;
  * <p>While mapped it is the device's from {@link #handOver} to {@link #takeOver}, the CPU's otherwise. It can grow, and keeps its pages and its mapping from use to use. Used by one thread at a time.
  */
 public final class MigrationBuffer implements AutoCloseable {
-  /** Bytes that it asks the machine for at a time. */
-  private static final long RUN = 64 << 10;
+  /** Pages that it asks the machine for at a time. */
+  private static final long RUN_PAGES = 16;
 
   private final DmaMapper mapper;
   private final PhysicalMemory memory;
@@ -53,8 +53,8 @@ public final class MigrationBuffer implements AutoCloseable {
     mapping.unmap();
     List<MemoryBlock> added = new ArrayList<>();
     try {
-      for (long left = missing + PageList.PAGE - 1 & -PageList.PAGE; left > 0; left -= RUN) {
-        added.add(allocate(Math.min(left, RUN)));
+      for (long left = (missing - 1) / PageList.PAGE + 1; left > 0; left -= RUN_PAGES) {
+        added.add(allocate(Math.min(left, RUN_PAGES) * PageList.PAGE));
       }
     } catch (RuntimeException e) {
       added.forEach(MemoryBlock::close);

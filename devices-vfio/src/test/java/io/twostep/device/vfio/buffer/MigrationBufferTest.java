@@ -243,4 +243,15 @@ class MigrationBufferTest {
       assertThat(pool.buffers()).isZero();
     }
   }
+
+  @Test
+  void lengthThatNoMachineHasIsRefusedAndNotTakenForNone() {
+    try (Rig rig = Rig.translated();
+        MigrationBuffer buffer = new MigrationBuffer(rig.mapper, rig.machine.memory())) {
+      assertThatExceptionOfType(DmaMappingException.class)
+          .isThrownBy(() -> buffer.grow(Long.MAX_VALUE))
+          .satisfies(e -> assertThat(e.reason()).isEqualTo(Reason.NOT_BACKED));
+      assertThat(buffer.length()).isZero();
+    }
+  }
 }
