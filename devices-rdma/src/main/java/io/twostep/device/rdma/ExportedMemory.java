@@ -10,10 +10,15 @@ import io.twostep.dma.ExportedBuffer;
  * <p>Requests that name it meanwhile fail; those that come after it was restored have it mapped anew, wherever it is.
  */
 public final class ExportedMemory implements MemoryKey {
+  private final Hca hca;
   private final OnDemandKey key;
   private final ExportedUmem umem;
 
+  /** Before, only who guessed the key can ask for the buffer. */
+  private volatile boolean attached;
+
   ExportedMemory(Hca hca, ProtectionDomain domain, long start, ExportedBuffer buffer, int access) {
+    this.hca = hca;
     key = new OnDemandKey(hca, domain, start, buffer.length(), access, new Faults(this::fault));
     try {
       umem = ExportedUmem.attach(hca.mapper(), buffer, access, key);
@@ -21,6 +26,7 @@ public final class ExportedMemory implements MemoryKey {
       key.close();
       throw e;
     }
+    attached = true;
     try {
       umem.fault();
     } catch (RuntimeException e) {
@@ -30,6 +36,9 @@ public final class ExportedMemory implements MemoryKey {
   }
 
   private void fault(long address, long length, FaultMode mode) {
+    if (!attached) {
+      throw new IllegalStateException("%s: %#x+%#x is asked for by a key whose memory is still being registered".formatted(hca.name(), address, length));
+    }
     umem.fault();
   }
 

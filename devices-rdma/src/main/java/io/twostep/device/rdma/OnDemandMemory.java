@@ -11,6 +11,9 @@ public final class OnDemandMemory implements MemoryKey {
   private final OnDemandKey key;
   private final OnDemandUmem umem;
 
+  /** Before, only who guessed the key can ask for pages. */
+  private volatile boolean registered;
+
   OnDemandMemory(Hca hca, ProtectionDomain domain, OnDemandSource source, long va, long length, int access) {
     this.hca = hca;
     key = new OnDemandKey(hca, domain, va, length, access, new Faults(pages));
@@ -20,10 +23,14 @@ public final class OnDemandMemory implements MemoryKey {
       key.close();
       throw e;
     }
+    registered = true;
     hca.prefetch().add(key.key(), domain, pages);
   }
 
   private void fault(long address, long length, FaultMode mode) {
+    if (!registered) {
+      throw new IllegalStateException("%s: %#x+%#x is asked for by a key whose memory is still being registered".formatted(hca.name(), address, length));
+    }
     umem.fault(address, length, mode);
   }
 

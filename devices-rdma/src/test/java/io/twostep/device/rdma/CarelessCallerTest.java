@@ -16,6 +16,7 @@ import io.twostep.device.rdma.wire.CompletionStatus;
 import io.twostep.device.rdma.wire.MkeyLayout;
 import io.twostep.dma.MemoryBlock;
 import io.twostep.dma.MemoryPlacement;
+import io.twostep.dma.spi.Timers;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
@@ -285,6 +286,47 @@ class CarelessCallerTest {
         }
         assertThat(hosts.near.done.getLast().status()).as("nothing that was guessed could be invalidated").isEqualTo(CompletionStatus.REMOTE_ACCESS);
         assertThat(whole.umem().linkedPages()).isEqualTo(1);
+      }
+    }
+  }
+
+  @Test
+  void peerThatGuessesAKeyBeforeItsMemoryIsRegisteredFailsAloneAndStopsNobody() {
+    try (TwoHosts hosts = new TwoHosts(WireFaults.NONE);
+        FramePool frames = new FramePool(hosts.far.machine.memory(), MemoryPlacement.SCATTERED, 16L << 20);
+        ProcessMemory process = new ProcessMemory("p", frames)) {
+      hosts.connect(SMALL);
+      long va = process.map(SIZE, true);
+      MemoryKey nearKey = hosts.near.register(HcaTest.random(hosts.near, 1), NEAR, ALL);
+      // Keys are given out one after the other.
+      int guess = hosts.far.register(hosts.far.memory(PAGE), FAR, ALL).key() + (1 << 8);
+      Timers real = hosts.far.machine.timers();
+      Timers meddling =
+          new Timers() {
+            @Override
+            public long nanoTime() {
+              // Asked for when the first pages are looked at.
+              if (hosts.near.done.isEmpty()) {
+                hosts.near.pair().postWrite(1, nearKey, NEAR, 8, guess, va);
+                hosts.await(hosts.near, 1);
+              }
+              return real.nanoTime();
+            }
+
+            @Override
+            public Timer schedule(long delayNanos, Runnable task) {
+              return real.schedule(delayNanos, task);
+            }
+
+            @Override
+            public void pause(int times) {
+              real.pause(times);
+            }
+          };
+      try (MemoryKey key = hosts.far.hca().registerOnDemand(hosts.far.domain(), new OnDemandSource(hosts.far.mapper(), process, meddling), va, SIZE, ALL)) {
+        assertThat(key.key()).isEqualTo(guess);
+        assertThat(hosts.far.faults).isEqualTo(1);
+        assertThat(hosts.near.done).extracting(Done::status).containsExactly(CompletionStatus.REMOTE_OPERATION);
       }
     }
   }
