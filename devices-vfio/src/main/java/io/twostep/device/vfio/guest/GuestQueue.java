@@ -85,11 +85,11 @@ public final class GuestQueue {
     return true;
   }
 
-  /** Take what is completed; returns how many. */
+  /** Take what is completed, no more than was submitted, whatever the device says; returns how many. */
   public int poll(Completions to) {
     int count = 0;
     int taken = memory.getInt(address + TAKEN);
-    while (true) {
+    while (waiting() > 0) {
       long at = address + COMPLETIONS + (long) (taken & entries - 1) * CommandLayout.COMPLETION;
       int phase = (Integer.divideUnsigned(taken, entries) & 1) == 0 ? 1 : 0;
       if (memory.getIntAcquire(at + CommandLayout.PHASE) != phase) {
