@@ -5,7 +5,7 @@ package io.twostep.backend.swiotlb;
  *
  * @param slots slots of 2 KiB that have memory
  * @param usedSlots slots that are taken now
- * @param highWaterSlots most slots ever taken at once, summed over the areas
+ * @param highWaterSlots most slots ever taken at once, summed over the areas there are: a pool goes with the last device of its address space
  * @param areas areas that have memory
  * @param grownAreas areas among them that were added because the first ones were full
  * @param devices devices attached through the layer

@@ -381,6 +381,7 @@ public final class MigratableDevice implements Driver {
    * Stop the device, unmap the guest, and let go, each whatever became of the step before: a device that is gone does not follow.
    *
    * @throws DmaMappingException DETACHED if the device cannot be shown to have stopped; an IOMMU keeps it from memory then, and where none translates its buffers are kept
+   * @throws DmaMappingException QUARANTINED if a buffer could not be proved out of the device's reach, and keeps its pages: call {@link DmaMapper#releaseQuarantined} of {@link #mapper}, then close {@link #buffers}
    * @throws MigrationException if it did not stop to note what it writes
    */
   @Override
