@@ -38,6 +38,7 @@ public final class CopyDevice implements DeviceModel {
   private int done;
   private int status;
   private int resets;
+  private Runnable beforeClose = () -> {};
   private boolean closed;
 
   /** Create a device that has copied nothing yet. */
@@ -135,7 +136,13 @@ public final class CopyDevice implements DeviceModel {
 
   @Override
   public void close() {
+    beforeClose.run();
     closed = true;
+  }
+
+  /** Have something done whenever it is closed, before it is. */
+  public void beforeClose(Runnable hook) {
+    beforeClose = hook;
   }
 
   public boolean isClosed() {

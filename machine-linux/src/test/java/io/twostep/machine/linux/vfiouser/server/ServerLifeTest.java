@@ -3,10 +3,8 @@ package io.twostep.machine.linux.vfiouser.server;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.twostep.dma.spi.BusMaster;
-import io.twostep.dma.spi.DeviceModel;
+import io.twostep.machine.linux.vfiouser.CopyDevice;
 import java.nio.file.Path;
-import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -24,7 +22,13 @@ class ServerLifeTest {
 
   @Test
   void whoComesToServeWhileTheServerIsClosedReturnsAtOnce() throws Exception {
-    VfioUserServer server = VfioUserServer.listen(VfioUserServerConfig.of(folder.resolve("s")), new SlowToClose());
+    CopyDevice device = new CopyDevice();
+    device.beforeClose(
+        () -> {
+          closing.countDown();
+          await(mayClose);
+        });
+    VfioUserServer server = VfioUserServer.listen(VfioUserServerConfig.of(folder.resolve("s")), device);
     CompletableFuture<Void> closed = CompletableFuture.runAsync(server::close, ServerLifeTest::start);
     try {
       assertThat(closing.await(20, TimeUnit.SECONDS)).isTrue();
@@ -38,8 +42,7 @@ class ServerLifeTest {
 
   @Test
   void secondThreadIsToldThatAnotherServes() {
-    mayClose.countDown();
-    try (VfioUserServer server = VfioUserServer.listen(VfioUserServerConfig.of(folder.resolve("s")), new SlowToClose())) {
+    try (VfioUserServer server = VfioUserServer.listen(VfioUserServerConfig.of(folder.resolve("s")), new CopyDevice())) {
       CompletableFuture<Void> first = CompletableFuture.runAsync(server::serve, ServerLifeTest::start);
       CompletableFuture<Void> second = CompletableFuture.runAsync(server::serve, ServerLifeTest::start);
       assertThatThrownBy(() -> CompletableFuture.anyOf(first, second).get(20, TimeUnit.SECONDS)).cause().isInstanceOf(IllegalStateException.class).hasMessageContaining("another thread serves already");
@@ -48,54 +51,15 @@ class ServerLifeTest {
     }
   }
 
-  private static void start(Runnable task) {
-    Thread.ofPlatform().daemon().start(task);
+  private static void await(CountDownLatch latch) {
+    try {
+      latch.await();
+    } catch (InterruptedException e) {
+      throw new IllegalStateException(e);
+    }
   }
 
-  /** A device without registers that takes its time to close. */
-  private final class SlowToClose implements DeviceModel {
-    @Override
-    public Identity identity() {
-      return new Identity(0x1b36, 0x0777, 0x088000, 3);
-    }
-
-    @Override
-    public List<BarSpec> bars() {
-      return List.of();
-    }
-
-    @Override
-    public int vectors() {
-      return 1;
-    }
-
-    @Override
-    public void connect(BusMaster bus, Signals signals) {}
-
-    @Override
-    public long read(int bar, long offset, int width) {
-      return 0;
-    }
-
-    @Override
-    public void write(int bar, long offset, int width, long value) {}
-
-    @Override
-    public void reset() {}
-
-    @Override
-    public boolean step(int budget) {
-      return false;
-    }
-
-    @Override
-    public void close() {
-      closing.countDown();
-      try {
-        mayClose.await();
-      } catch (InterruptedException e) {
-        throw new IllegalStateException(e);
-      }
-    }
+  private static void start(Runnable task) {
+    Thread.ofPlatform().daemon().start(task);
   }
 }
