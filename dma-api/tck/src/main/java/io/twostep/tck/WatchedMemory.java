@@ -64,10 +64,20 @@ final class WatchedMemory extends ForwardingMemory {
 
   @Override
   public MemoryBlock allocate(long length, MemoryPlacement placement, long highestPhys) {
+    requireFrames(length);
+    return take(new Block(real.allocate(length, placement, highestPhys)));
+  }
+
+  @Override
+  public MemoryBlock allocateWithin(long length, MemoryPlacement placement, long lowestPhys, long highestPhys) {
+    requireFrames(length);
+    return take(new Block(real.allocateWithin(length, placement, lowestPhys, highestPhys)));
+  }
+
+  private void requireFrames(long length) {
     if (faults.hits(Call.ALLOCATE)) {
       throw new DmaMappingException(Reason.NOT_BACKED, "no frames are left for 0x%x bytes: the kit says so".formatted(length));
     }
-    return take(new Block(real.allocate(length, placement, highestPhys)));
   }
 
   @Override

@@ -4,7 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.platform.engine.discovery.DiscoverySelectors.selectMethod;
 
+import io.twostep.dma.MemoryBlock;
+import io.twostep.dma.MemoryPlacement;
 import io.twostep.tck.BackendTck;
+import io.twostep.tck.FaultPlan;
+import io.twostep.tck.TckMachine;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.lang.reflect.Method;
@@ -48,5 +52,21 @@ class KitServesUnusualStacksTest {
     UnusualStack kit = new UnusualStack();
     kit.requireAllSwept(false);
     assertThatThrownBy(() -> kit.requireAllSwept(true)).isInstanceOf(TestAbortedException.class).hasMessageContaining("400");
+  }
+
+  @Test
+  void memoryWithinBoundsIsCountedAndRefusedLikeAnyOther() {
+    UnusualStack.WORLD.set(UnusualStack.World.EDGES_ON_WORDS);
+    UnusualStack kit = new UnusualStack();
+    TckMachine machine = kit.open(kit.setup()).machine();
+    long highest = machine.memory().highestAddress();
+    MemoryBlock block = machine.memory().allocateWithin(4096, MemoryPlacement.CONTIGUOUS, highest / 2, highest);
+    assertThat(machine.leaks()).hasSize(1);
+    block.close();
+    assertThat(machine.leaks()).isEmpty();
+    machine.faults().arm(FaultPlan.Call.ALLOCATE, 1);
+    assertThatThrownBy(() -> machine.memory().allocateWithin(4096, MemoryPlacement.CONTIGUOUS, highest / 2, highest)).hasMessageContaining("the kit says so");
+    machine.faults().disarm();
+    machine.close();
   }
 }

@@ -67,6 +67,12 @@ final class PooledMemory extends ForwardingMemory implements DeviceMemory {
   }
 
   @Override
+  public MemoryBlock allocateWithin(long length, MemoryPlacement placement, long lowestPhys, long highestPhys) {
+    requireAlive.run();
+    return memory.allocateWithin(length, placement, lowestPhys, highestPhys);
+  }
+
+  @Override
   public void close() {
     try {
       memory.close();
