@@ -56,6 +56,9 @@ abstract sealed class DmaHandle implements AutoCloseable, HandleRegistry.Holder
   private AttachedStack stack;
   private MappingState state;
 
+  /** The states of ranges that are mapped one by one; null until there are some on this stack. */
+  private @Nullable SegmentStates segments;
+
   /** There from the first memory on that may be taken back. */
   private @Nullable RevocableHolds revocable;
 
@@ -109,6 +112,7 @@ abstract sealed class DmaHandle implements AutoCloseable, HandleRegistry.Holder
   public final void orphan() {
     if (PHASE.compareAndSet(this, IDLE, ORPHANED)) {
       mapper.handles().remove(this);
+      forgetStates();
       stack.letGo();
     }
   }
@@ -136,6 +140,7 @@ abstract sealed class DmaHandle implements AutoCloseable, HandleRegistry.Holder
   private void rebindOrAbandon() {
     try {
       AttachedStack next = mapper.holdStack();
+      forgetStates();
       stack.letGo();
       stack = next;
       state = new MappingState(next.layers);
@@ -501,6 +506,7 @@ abstract sealed class DmaHandle implements AutoCloseable, HandleRegistry.Holder
     if (PHASE.compareAndSet(this, IDLE, CLOSED)) {
       mapper.handles().remove(this);
       ended();
+      forgetStates();
       stack.letGo();
     } else if (PHASE.compareAndSet(this, ORPHANED, CLOSED)) {
       ended();
@@ -509,6 +515,21 @@ abstract sealed class DmaHandle implements AutoCloseable, HandleRegistry.Holder
       refusedIn(now, "close");
       throw wrongPhase("close", NAMES[now]);
     }
+  }
+
+  /** Tell the stack, before the handle lets go of it, that the states bound to it are not used again. */
+  private void forgetStates() {
+    stack.ops.forget(state);
+    SegmentStates bound = segments;
+    if (bound != null) {
+      bound.forget(stack.ops);
+      segments = null;
+    }
+  }
+
+  /** Note the states, beside the handle's own, that are bound to its stack. */
+  final void segments(SegmentStates bound) {
+    segments = bound;
   }
 
   /** Give back what outlives mappings; called once, when the handle has closed. */

@@ -94,6 +94,7 @@ final class Quarantine {
         MappingState owed = state;
         if (owed != null) {
           tearDown(owed);
+          stacks[0].ops.forget(owed);
           state = null;
         }
         retirement.complete();

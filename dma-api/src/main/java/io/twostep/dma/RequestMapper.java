@@ -144,6 +144,7 @@ final class RequestMapper {
     if (segmentStack != stack) {
       segments.rebind();
       segmentStack = stack;
+      handle.segments(segments);
     }
   }
 

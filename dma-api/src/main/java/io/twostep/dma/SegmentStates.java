@@ -107,7 +107,16 @@ final class SegmentStates {
     return failures;
   }
 
-  /** Forget the states of another stack. */
+  /** Tell the ops that made the states that they are not used again. */
+  void forget(DmaOps ops) {
+    for (MappingState state : states) {
+      if (state != null) {
+        ops.forget(state);
+      }
+    }
+  }
+
+  /** Drop the states of another stack. */
   void rebind() {
     Arrays.fill(states, null);
   }

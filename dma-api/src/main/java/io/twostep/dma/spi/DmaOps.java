@@ -182,6 +182,13 @@ public interface DmaOps extends AutoCloseable {
   /** Take out whatever is still linked and give back the window, exactly as it was allocated. */
   void release(MappingState state, Retirement batch);
 
+  /**
+   * Hear that a state will not be used again, and let go of what is kept for its next use; nothing is mapped or reserved in it, but what waits for a retirement to complete. Must neither throw nor block.
+   *
+   * <p>A layer passes it on. One call or more for every state that was used, before {@link #close}.
+   */
+  default void forget(MappingState state) {}
+
   /** Move ownership of a part of what is mapped or linked, {@link #TOWARD_CPU} or {@link #TOWARD_DEVICE}, including any copy. */
   void sync(MappingState state, long offset, long length, int toward);
 

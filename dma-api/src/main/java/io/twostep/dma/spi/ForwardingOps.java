@@ -133,6 +133,11 @@ public abstract class ForwardingOps implements DmaOps {
   }
 
   @Override
+  public void forget(MappingState state) {
+    next.forget(state);
+  }
+
+  @Override
   public void sync(MappingState state, long offset, long length, int toward) {
     next.sync(state, offset, length, toward);
   }

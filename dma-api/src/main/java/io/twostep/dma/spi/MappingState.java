@@ -8,7 +8,7 @@ import org.jspecify.annotations.Nullable;
  * <p>The terminal writes the address fields in map and reserve; a layer that answers such a call itself writes them in its place. A layer adds bits to
  * {@link #flags} after the call below has returned, and clears none. Each layer has one {@code long} and one object of its own, found by the
  * layer index it was given at attach; the terminal has {@link #terminal}. Not thread-safe: a handle is used by one thread at a time.
- * Objects stay with the handle across mappings, so that a warm handle allocates nothing. The handle may be mapped anew before a batch completes: what a
+ * Objects stay with the handle across mappings, so that a warm handle allocates nothing, until {@link DmaOps#forget}. The handle may be mapped anew before a batch completes: what a
  * release needs is given to {@link Retirement#retire}, never looked up here.
  */
 public final class MappingState {

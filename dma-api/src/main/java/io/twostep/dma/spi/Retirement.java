@@ -260,6 +260,7 @@ public final class Retirement {
             e);
       }
       all.remove();
+      next.owner.forget(next.state);
     }
     leftovers = null;
   }

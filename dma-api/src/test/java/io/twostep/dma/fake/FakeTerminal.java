@@ -11,8 +11,10 @@ import io.twostep.dma.spi.MappingState;
 import io.twostep.dma.spi.MemoryKind;
 import io.twostep.dma.spi.MemoryRegion;
 import io.twostep.dma.spi.TerminalBackend;
+import java.util.Collections;
 import java.util.IdentityHashMap;
 import java.util.Map;
+import java.util.Set;
 
 /** What the fake terminals share: one space for each address space, attach counts, and the refusal of what they must never be handed. */
 public abstract class FakeTerminal implements TerminalBackend {
@@ -55,6 +57,10 @@ public abstract class FakeTerminal implements TerminalBackend {
   /** Ops that check what a mapper must have checked. */
   abstract class Ops implements DmaOps {
     final AttachContext context;
+
+    /** States that were used and not forgotten; handles are made and closed by any thread. */
+    private final Set<MappingState> states = Collections.synchronizedSet(Collections.newSetFromMap(new IdentityHashMap<>()));
+
     private boolean isClosed;
 
     Ops(AttachContext context) {
@@ -68,6 +74,20 @@ public abstract class FakeTerminal implements TerminalBackend {
       }
       isClosed = true;
       closed++;
+      if (!states.isEmpty()) {
+        throw new AssertionError(states.size() + " states were used and never forgotten");
+      }
+    }
+
+    /** Note that a state is used. */
+    final void used(MappingState state) {
+      states.add(state);
+    }
+
+    @Override
+    public final void forget(MappingState state) {
+      requireOpen();
+      states.remove(state);
     }
 
     final void requireOpen() {

@@ -106,6 +106,7 @@ public class TranslatingTerminal extends FakeTerminal {
     @Override
     public void unmap(MappingState state, Retirement batch) {
       faults.hit("unmap");
+      used(state);
       drop(state, batch);
     }
 
@@ -117,6 +118,7 @@ public class TranslatingTerminal extends FakeTerminal {
     }
 
     private void allocate(MappingState state, long lead, long length, long alignment, long highest, int flags) {
+      used(state);
       long bytes = lead + length + granule - 1 & -granule;
       int count = (int) Math.min(Integer.MAX_VALUE, bytes >>> table.shift);
       int natural = Integer.highestOneBit(Math.max(1, count * 2 - 1));

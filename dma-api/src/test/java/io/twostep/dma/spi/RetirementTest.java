@@ -41,6 +41,11 @@ class RetirementTest {
 
   /** Ops of which only the unmap is ever called, and the device's name asked. */
   private static DmaOps unmapping(Consumer<MappingState> unmap) {
+    return unmapping(unmap, state -> {});
+  }
+
+  /** The same, which also hear what is not used again. */
+  private static DmaOps unmapping(Consumer<MappingState> unmap, Consumer<MappingState> forget) {
     return (DmaOps)
         Proxy.newProxyInstance(
             DmaOps.class.getClassLoader(),
@@ -49,8 +54,8 @@ class RetirementTest {
               if (method.getName().equals("device")) {
                 return "0000:01:00.0";
               }
-              assertThat(method.getName()).isEqualTo("unmap");
-              unmap.accept((MappingState) arguments[0]);
+              assertThat(method.getName()).isIn("unmap", "forget");
+              (method.getName().equals("unmap") ? unmap : forget).accept((MappingState) arguments[0]);
               return null;
             });
   }
@@ -205,6 +210,7 @@ class RetirementTest {
   @Test
   void takesDownEachLeftoverOnce() {
     List<MappingState> down = new ArrayList<>();
+    List<MappingState> forgotten = new ArrayList<>();
     MappingState stuck = new MappingState(0);
     MappingState first = new MappingState(0);
     MappingState last = new MappingState(0);
@@ -216,7 +222,8 @@ class RetirementTest {
                 throw new IllegalStateException("not confirmed");
               }
               down.add(state);
-            });
+            },
+            forgotten::add);
     retirement.withhold(layer, first);
     retirement.withhold(layer, stuck);
     retirement.withhold(layer, last);
@@ -224,6 +231,7 @@ class RetirementTest {
     fails[0] = false;
     retirement.complete();
     assertThat(down).containsExactly(first, stuck, last);
+    assertThat(forgotten).as("not used again").containsExactly(first, stuck, last);
   }
 
   @Test
