@@ -258,7 +258,7 @@ final class HostOps extends TranslatingOps {
       unmapRuns(mine.runs, 0, mine.runs.count());
       mine.runs.remove(0, mine.runs.count());
     }
-    giveBack(state, mine.base, batch);
+    giveBack(state, mine.base, 0, batch);
   }
 
   /** Have the host unmap runs, each whatever becomes of the others. */

@@ -2,6 +2,7 @@ package io.twostep.backend.iommu;
 
 import io.twostep.backend.iommu.iova.FlushQueue;
 import io.twostep.backend.iommu.iova.IovaAllocator;
+import io.twostep.backend.iommu.iova.KeptRange;
 import io.twostep.dma.DmaMappingException;
 import io.twostep.dma.spi.AttachContext;
 import io.twostep.dma.spi.MapFlags;
@@ -55,9 +56,17 @@ final class IovaSource {
    * @throws DmaMappingException OUT_OF_BOUNDS where so many never fit, IOVA_EXHAUSTED where none are left
    */
   long allocate(long bytes, long alignmentGranules, long wanted, int flags) {
+    return allocate(null, bytes, alignmentGranules, wanted, flags);
+  }
+
+  /** As {@link #allocate(long, long, long, int)}, for a handle that may keep addresses. */
+  long allocate(@Nullable KeptRange kept, long bytes, long alignmentGranules, long wanted, int flags) {
     long limit = SharedSpace.lower((flags & MapFlags.COHERENT_MEMORY) == 0 ? highest : highestCoherent, wanted);
     long granules = bytes >>> granuleShift;
-    long base = allocator.allocate(granules, alignmentGranules, preferred, limit);
+    long base =
+        kept == null
+            ? allocator.allocate(granules, alignmentGranules, preferred, limit)
+            : allocator.allocate(kept, granules, alignmentGranules, preferred, limit);
     if (base == IovaAllocator.NO_IOVA && queue != null) {
       base = allocateFlushing(queue, granules, alignmentGranules, limit);
     }

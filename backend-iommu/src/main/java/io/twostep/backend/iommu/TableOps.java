@@ -2,6 +2,7 @@ package io.twostep.backend.iommu;
 
 import io.twostep.backend.iommu.iova.FlushQueue;
 import io.twostep.backend.iommu.iova.IovaAllocator;
+import io.twostep.backend.iommu.iova.KeptRange;
 import io.twostep.backend.iommu.table.LeafAccess;
 import io.twostep.backend.iommu.table.LeafCursor;
 import io.twostep.backend.iommu.table.LeafLinker;
@@ -27,6 +28,9 @@ import org.jspecify.annotations.Nullable;
 final class TableOps extends TranslatingOps {
   /** Each thread's chain for the tables that its links in windows replace, since threads share a window. Empty between calls: it holds no address space. */
   private static final ThreadLocal<TablePages> REPLACED = ThreadLocal.withInitial(TablePages::new);
+
+  /** What is added to the place of who keeps a range, for 0 to mean that nobody does. */
+  private static final long KEPT = 1;
 
   private final TableSpace space;
   private final TableWalkingIommu iommu;
@@ -70,7 +74,7 @@ final class TableOps extends TranslatingOps {
     TableState mine = stateOf(state);
     long low = phys & alignMask;
     long bytes = roundUp(low + length);
-    long base = addresses.allocate(bytes, alignGranules, -1L, flags);
+    long base = addresses.allocate(mine.keeper(), bytes, alignGranules, -1L, flags);
     long iova = base + low;
     int result = table.map(iova, phys, length, access(flags), state.maxLeaf, mine.cursor, mine.detached);
     if (result != TableResult.OK) {
@@ -119,8 +123,9 @@ final class TableOps extends TranslatingOps {
   @Override
   public void reserve(MappingState state, long lead, long length, long alignment, long highest, int flags) {
     long bytes = roundUp(lead + length);
-    long base = addresses.allocate(bytes, Math.max(alignGranules, alignment >>> granuleShift), highest, flags);
     TableState mine = stateOf(state);
+    long base =
+        addresses.allocate(mine.keeper(), bytes, Math.max(alignGranules, alignment >>> granuleShift), highest, flags);
     table.renew(mine.cursor);
     mine.base = base;
     mine.touched = (flags & MapFlags.WINDOW) != 0;
@@ -358,7 +363,7 @@ final class TableOps extends TranslatingOps {
       clearStrictly(state, mine, batch);
       return;
     }
-    giveBack(state, mine.base, batch);
+    giveBack(state, mine.base, keeperOf(state, mine), batch);
   }
 
   private void clearStrictly(MappingState state, TableState mine, Retirement batch) {
@@ -371,7 +376,16 @@ final class TableOps extends TranslatingOps {
       batch.invalidate(iommu, base, last, true);
       batch.retire(Retirement.TABLES, this, mine.detached.takeChain(), 0, 0);
     }
-    giveBack(state, base, batch);
+    giveBack(state, base, keeperOf(state, mine), batch);
+  }
+
+  /** Return who keeps the addresses that a handle is about to give back, as {@link #retire} is told; 0 for nobody. */
+  private long keeperOf(MappingState state, TableState mine) {
+    KeptRange kept = mine.kept;
+    if (kept == null || state.allocated >>> granuleShift > IovaAllocator.CACHED_GRANULES || !kept.expect()) {
+      return 0;
+    }
+    return kept.place() + KEPT;
   }
 
   private void clearLazily(FlushQueue lazy, MappingState state, TableState mine) {
@@ -411,10 +425,19 @@ final class TableOps extends TranslatingOps {
 
   @Override
   public void retire(int phase, long a, long b, long c) {
-    if (phase == Retirement.IOVA) {
+    if (c != 0) {
+      allocator.keep((int) (c - KEPT), a, b);
+    } else if (phase == Retirement.IOVA) {
       allocator.free(a, b);
     } else {
       space.freeTables(a);
+    }
+  }
+
+  @Override
+  public void forget(MappingState state) {
+    if (state.terminal instanceof TableState mine && mine.space == space) {
+      mine.forgetAddresses();
     }
   }
 

@@ -91,9 +91,13 @@ abstract sealed class TranslatingOps implements DmaOps permits TableOps, HostOps
     detached.run();
   }
 
-  /** Have the addresses of a request given back when the batch completes; then the state holds nothing. */
-  final void giveBack(MappingState state, long base, Retirement batch) {
-    batch.retire(Retirement.IOVA, this, base, state.allocated >>> granuleShift, 0);
+  /**
+   * Have the addresses of a request given back when the batch completes; then the state holds nothing.
+   *
+   * @param keeper says who keeps them; 0 for nobody
+   */
+  final void giveBack(MappingState state, long base, long keeper, Retirement batch) {
+    batch.retire(Retirement.IOVA, this, base, state.allocated >>> granuleShift, keeper);
     state.allocated = 0;
   }
 

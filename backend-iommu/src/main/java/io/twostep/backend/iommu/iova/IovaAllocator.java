@@ -5,8 +5,8 @@ package io.twostep.backend.iommu.iova;
  *
  * <p>Sizes are in granules. Up to 32 granules a range occupies the next power of two, above that the next quarter of a
  * power of two; the natural alignment is the power of two that is not below the size. Sizes up to 512 granules are kept
- * in caches when they come back, and of larger ones the last that threads gave back; when the space runs out, the caches are
- * emptied before an allocation fails.
+ * in caches when they come back, and of larger ones the last that threads gave back; a user that asks for the same again and again has
+ * a {@link KeptRange} of its own. When the space runs out, all of these are emptied before an allocation fails.
  *
  * <p>Thread-safe. No heap memory per call once the caches and the tree have reached their size.
  */
@@ -25,6 +25,7 @@ public final class IovaAllocator {
   private final long endGranule;
   private final SharedFreeTree tree;
   private final RangeCache cache;
+  private final KeptRanges kept;
   private final LiveRanges live;
   private final ReservedRanges reserved;
 
@@ -43,6 +44,7 @@ public final class IovaAllocator {
     free.free(space.firstGranule(), endGranule);
     tree = new SharedFreeTree(free);
     cache = new RangeCache(tree, endGranule, Stripes.count(space.name(), stripes));
+    kept = new KeptRanges(tree);
     live = new LiveRanges();
     reserved = new ReservedRanges();
   }
@@ -75,6 +77,41 @@ public final class IovaAllocator {
       }
     }
     return allocateElsewhere(granules, alignmentGranules, preferredIova, highestIova);
+  }
+
+  /** Return what keeps a range for one user of this allocator, who {@linkplain #forget forgets} it in the end. */
+  public KeptRange newKeptRange() {
+    return kept.add();
+  }
+
+  /**
+   * Allocate a range for a user, as {@link #allocate(long, long, long, long)} does: the one that it keeps, if that will do; one that will not goes back.
+   */
+  public long allocate(KeptRange own, long granules, long alignmentGranules, long preferredIova, long highestIova) {
+    long word = own.word;
+    if (word != 0) {
+      int order = RangeSize.order(granules);
+      long first = Long.compareUnsigned(preferredIova, highestIova) < 0 ? preferredIova : highestIova;
+      long start = KeptRange.start(word);
+      if (KeptRange.granules(word) == granules
+          && alignmentGranules <= 1L << order
+          && start <= endGranule(first) - granules
+          && own.tryTake(word)) {
+        live.mark(start, granules, order);
+        return start << granuleShift;
+      }
+      giveBack(own);
+    }
+    return allocate(granules, alignmentGranules, preferredIova, highestIova);
+  }
+
+  /** Put a range that its user cannot use into the caches, for anybody. */
+  private void giveBack(KeptRange own) {
+    long word = own.takeAway();
+    if (word != 0) {
+      long granules = KeptRange.granules(word);
+      give(KeptRange.start(word), granules, RangeSize.order(granules));
+    }
   }
 
   /** Allocate what this thread's stripe does not hold. */
@@ -123,7 +160,7 @@ public final class IovaAllocator {
     long start = FreeTree.NONE;
     for (int attempt = 0; attempt < DRAIN_ATTEMPTS && start == FreeTree.NONE; attempt++) {
       boolean last = statistics().cachedRanges() == 0;
-      cache.drain();
+      drainCaches();
       start = take(granules, order, alignmentGranules, end);
       if (last) {
         // What another thread drained since the last look is in the tree now.
@@ -146,14 +183,42 @@ public final class IovaAllocator {
     if ((iova & granuleMask) != 0 || !live.tryClear(start, granules, order)) {
       throw badFree(iova, granules);
     }
+    give(start, granules, order);
+  }
+
+  /**
+   * Free a range as {@link #free} does, but keep it for the user that {@linkplain KeptRange#expect expects} it.
+   *
+   * @param place of the user's {@link KeptRange}
+   * @param granules at most {@link #CACHED_GRANULES}
+   */
+  public void keep(int place, long iova, long granules) {
+    long start = iova >>> granuleShift;
+    int order = RangeSize.order(granules);
+    if ((iova & granuleMask) != 0 || !live.tryClearOwned(start, granules, order)) {
+      throw badFree(iova, granules);
+    }
+    KeptRange user = kept.at(place);
+    if (!user.tryKeep(start, granules)) {
+      give(start, granules, order);
+    }
+    user.arrived();
+  }
+
+  /** Take back what a user keeps, who will not ask for it again. */
+  public void forget(KeptRange gone) {
+    kept.forget(gone);
+  }
+
+  private void give(long start, long granules, int order) {
     if (order <= RangeSize.SMALL_ORDER) {
       cache.give(order, start);
     } else {
-      freeLarge(start, granules);
+      giveLarger(start, granules);
     }
   }
 
-  private void freeLarge(long start, long granules) {
+  private void giveLarger(long start, long granules) {
     if (granules <= RangeSize.CACHED_LIMIT) {
       cache.give(RangeSize.classOf(granules), start);
     } else {
@@ -181,26 +246,27 @@ public final class IovaAllocator {
     if (reserved.tryReserve(tree, from, to)) {
       return true;
     }
-    cache.drain();
+    drainCaches();
     return reserved.tryReserve(tree, from, to);
   }
 
   /** Give everything in the caches back to the tree. */
   public void drainCaches() {
+    kept.drain();
     cache.drain();
   }
 
   /** Count what is live and what is cached. */
   public IovaStatistics statistics() {
-    long cachedRanges = cache.cachedLargeRanges();
-    long cachedGranules = cache.cachedLargeGranules();
+    long cachedRanges = cache.cachedLargeRanges() + kept.ranges();
+    long cachedGranules = cache.cachedLargeGranules() + kept.granules();
     for (int sizeClass = 0; sizeClass < RangeSize.CACHED_CLASSES; sizeClass++) {
       long ranges = cache.cachedRanges(sizeClass);
       cachedRanges += ranges;
       cachedGranules += ranges * RangeSize.ofClass(sizeClass);
     }
     return new IovaStatistics(
-        cache.allocations(),
+        cache.allocations() + kept.taken(),
         tree.takenRanges() - cachedRanges,
         tree.takenGranules() - cachedGranules,
         cachedRanges,

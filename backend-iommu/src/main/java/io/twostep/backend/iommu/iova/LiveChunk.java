@@ -80,6 +80,20 @@ final class LiveChunk {
     return sizes != null && sizes[node] == size && isAligned(start, order) && SMALL.compareAndSet(sizes, node, (byte) size, (byte) 0);
   }
 
+  /** As {@link #tryClear}, for a range that nobody else clears meanwhile: a small one needs no atomic operation then. */
+  boolean tryClearOwned(long start, long size, int order) {
+    if (order > RangeSize.SMALL_ORDER) {
+      return tryClearLarger(start, size, order);
+    }
+    byte[] sizes = small;
+    int node = smallNode(start, order);
+    if (sizes == null || sizes[node] != size || !isAligned(start, order)) {
+      return false;
+    }
+    sizes[node] = 0;
+    return true;
+  }
+
   private boolean tryClearLarger(long start, long size, int order) {
     if (order <= MEDIUM_ORDER) {
       char[] sizes = medium;

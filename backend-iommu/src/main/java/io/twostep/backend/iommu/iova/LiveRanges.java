@@ -34,6 +34,12 @@ final class LiveRanges {
     return chunk != null && chunk.tryClear(start, size, order);
   }
 
+  /** As {@link #tryClear}, for a range that nobody else clears meanwhile. */
+  boolean tryClearOwned(long start, long size, int order) {
+    LiveChunk chunk = chunk(start);
+    return chunk != null && chunk.tryClearOwned(start, size, order);
+  }
+
   /** Look up the size of the live range that starts here, or 0. */
   long sizeAt(long start) {
     LiveChunk chunk = chunk(start);

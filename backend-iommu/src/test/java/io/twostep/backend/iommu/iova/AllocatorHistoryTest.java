@@ -3,9 +3,10 @@ package io.twostep.backend.iommu.iova;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.random.RandomGenerator;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
-/** Random histories against one bit per granule: never two owners, never a failure while there is a hole. */
+/** Random histories against one bit per granule, of users that keep ranges and of others: never two owners, never a failure while there is a hole. */
 class AllocatorHistoryTest {
   private static final int OPERATIONS = Integer.getInteger("twostep.operations", 1_000_000);
   private static final int[] SPACES = {40, 700, 5_000, 60_000};
@@ -21,6 +22,8 @@ class AllocatorHistoryTest {
   private static final class History {
     private static final int SHIFT = 12;
     private static final int LONGEST_PHASE = 4_000;
+    private static final int USERS = 3;
+    private static final int OF_USERS = 8;
 
     private final long seed;
     private final int space;
@@ -29,6 +32,11 @@ class AllocatorHistoryTest {
     private final OccupancyOracle oracle;
     private final long[] iovas;
     private final long[] sizes;
+    private final @Nullable KeptRange[] users = new KeptRange[USERS];
+
+    /** For each live range the user who has it, and who gives it back. */
+    private final @Nullable KeptRange[] owners;
+
     private int live;
     private int failures;
     private long liveGranules;
@@ -43,6 +51,7 @@ class AllocatorHistoryTest {
       oracle.free(1, space);
       iovas = new long[space];
       sizes = new long[space];
+      owners = new KeptRange[space];
     }
 
     void run(int operations) {
@@ -56,6 +65,8 @@ class AllocatorHistoryTest {
           allocator.drainCaches();
         } else if (action == 1 && reservedOnce < space / 20) {
           reserve(step);
+        } else if (action == 2) {
+          forgetUser();
         } else if (live > 0 && random.nextInt(100) < (growing ? 45 : 55)) {
           freeOne();
         } else {
@@ -87,7 +98,11 @@ class AllocatorHistoryTest {
       long alignment = random.nextInt(20) == 0 ? 1L << random.nextInt(order + 4) : 1;
       long highest = random.nextInt(4) == 0 ? random.nextLong((long) space << SHIFT) : -1L;
       long preferred = random.nextInt(4) == 0 ? random.nextLong((long) space << SHIFT) : -1L;
-      long iova = allocator.allocate(granules, alignment, preferred, highest);
+      KeptRange user = random.nextInt(OF_USERS) == 0 ? user() : null;
+      long iova =
+          user == null
+              ? allocator.allocate(granules, alignment, preferred, highest)
+              : allocator.allocate(user, granules, alignment, preferred, highest);
       long size = RangeSize.roundUp(granules);
       long needed = Math.max(alignment, 1L << order);
       String what = "%s: %d granules aligned to %d up to 0x%x".formatted(where(step), granules, alignment, highest);
@@ -104,6 +119,7 @@ class AllocatorHistoryTest {
       assertThat(start + size).as(what).isLessThanOrEqualTo(space);
       oracle.occupy(start, start + size);
       iovas[live] = iova;
+      owners[live] = user;
       sizes[live++] = granules;
       liveGranules += size;
     }
@@ -111,12 +127,42 @@ class AllocatorHistoryTest {
     private void freeOne() {
       int index = random.nextInt(live);
       long start = iovas[index] >>> SHIFT;
-      allocator.free(iovas[index], sizes[index]);
+      KeptRange owner = owners[index];
+      if (owner != null && sizes[index] <= IovaAllocator.CACHED_GRANULES && owner.expect()) {
+        allocator.keep(owner.place(), iovas[index], sizes[index]);
+      } else {
+        allocator.free(iovas[index], sizes[index]);
+      }
       oracle.free(start, start + RangeSize.roundUp(sizes[index]));
       liveGranules -= RangeSize.roundUp(sizes[index]);
       live--;
       iovas[index] = iovas[live];
       sizes[index] = sizes[live];
+      owners[index] = owners[live];
+    }
+
+    /** Choose a user, or make one. */
+    private KeptRange user() {
+      int chosen = random.nextInt(USERS);
+      KeptRange user = users[chosen];
+      if (user == null) {
+        user = allocator.newKeptRange();
+        users[chosen] = user;
+      }
+      return user;
+    }
+
+    /** Have a user go; who has ranges of its own gives them back like any other. */
+    private void forgetUser() {
+      int chosen = random.nextInt(USERS);
+      KeptRange user = users[chosen];
+      if (user != null) {
+        allocator.forget(user);
+        users[chosen] = null;
+        for (int i = 0; i < live; i++) {
+          owners[i] = owners[i] == user ? null : owners[i];
+        }
+      }
     }
 
     private void reserve(int step) {

@@ -8,14 +8,23 @@ import java.util.List;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicIntegerArray;
 import java.util.random.RandomGenerator;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
 class AllocatorSharingTest {
   private static final int SHIFT = 12;
   private static final int[] SIZES = {1, 2, 3, 7, 16, 32, 33, 64, 200, 700};
 
-  /** A range on its way from the thread that allocated it to one that frees it. */
-  private record Handed(long iova, int granules) {}
+  /** A range on its way from the thread that allocated it to one that frees it, or gives it back to who keeps it. */
+  private record Handed(long iova, int granules, @Nullable KeptRange keeper) {
+    void release(IovaAllocator allocator) {
+      if (keeper != null) {
+        allocator.keep(keeper.place(), iova, granules);
+      } else {
+        allocator.free(iova, granules);
+      }
+    }
+  }
 
   @Test
   void noGranuleHasTwoOwnersAmongFourThreads() throws InterruptedException {
@@ -57,12 +66,17 @@ class AllocatorSharingTest {
       RandomGenerator random,
       int rounds) {
     ArrayList<Handed> mine = new ArrayList<>();
+    KeptRange kept = allocator.newKeptRange();
     for (int i = 0; i < rounds; i++) {
+      if (random.nextInt(500) == 0) {
+        allocator.forget(kept);
+        kept = allocator.newKeptRange();
+      }
       if (random.nextInt(5_000) == 0) {
         allocator.drainCaches();
       }
       int granules = SIZES[random.nextInt(SIZES.length)];
-      long iova = allocator.allocate(granules, -1L);
+      long iova = allocator.allocate(kept, granules, 1, -1L, -1L);
       if (iova != IovaAllocator.NO_IOVA) {
         int start = (int) (iova >>> SHIFT);
         for (int g = 0; g < RangeSize.roundUp(granules); g++) {
@@ -70,7 +84,7 @@ class AllocatorSharingTest {
             throw new AssertionError("granule " + (start + g) + " has owner " + owners.get(start + g));
           }
         }
-        mine.add(new Handed(iova, granules));
+        mine.add(new Handed(iova, granules, granules <= IovaAllocator.CACHED_GRANULES && kept.expect() ? kept : null));
       }
       while (mine.size() > 40 || (iova == IovaAllocator.NO_IOVA && !mine.isEmpty())) {
         Handed handed = mine.remove(random.nextInt(mine.size()));
@@ -84,6 +98,7 @@ class AllocatorSharingTest {
       }
     }
     passing.addAll(mine);
+    allocator.forget(kept);
   }
 
   private static void release(IovaAllocator allocator, AtomicIntegerArray owners, Handed handed) {
@@ -91,7 +106,54 @@ class AllocatorSharingTest {
     for (int g = 0; g < RangeSize.roundUp(handed.granules()); g++) {
       owners.set(start + g, 0);
     }
-    allocator.free(handed.iova(), handed.granules());
+    handed.release(allocator);
+  }
+
+  @Test
+  void whatAUserKeepsIsTakenByTheUserOrByWhoDrains() throws InterruptedException {
+    int space = 4;
+    FreeTree free = new FreeTree(space);
+    free.free(1, space);
+    SharedFreeTree tree = new SharedFreeTree(free);
+    KeptRanges users = new KeptRanges(tree);
+    KeptRange kept = users.add();
+    AtomicIntegerArray owners = new AtomicIntegerArray(space);
+    ConcurrentLinkedQueue<Throwable> failures = new ConcurrentLinkedQueue<>();
+    Thread user = new Thread(() -> {
+      for (int i = 0; i < 1_000_000 && failures.isEmpty(); i++) {
+        long word = kept.word;
+        long start = word != 0 && kept.tryTake(word) ? KeptRange.start(word) : tree.take(1, 0, space);
+        own(owners, start, 1);
+        owners.set((int) start, 0);
+        if (!kept.tryKeep(start, 1)) {
+          tree.free(start, 1);
+        }
+      }
+    });
+    Thread drainer = new Thread(() -> {
+      while (user.isAlive() && failures.isEmpty()) {
+        users.drain();
+        long start = tree.take(1, 0, space);
+        own(owners, start, 2);
+        owners.set((int) start, 0);
+        tree.free(start, 1);
+      }
+    });
+    for (Thread thread : List.of(user, drainer)) {
+      thread.setUncaughtExceptionHandler((which, failure) -> failures.add(failure));
+      thread.start();
+    }
+    user.join();
+    drainer.join();
+    assertThat(failures).isEmpty();
+    users.drain();
+    assertThat(tree.takenRanges()).isZero();
+  }
+
+  private static void own(AtomicIntegerArray owners, long start, int owner) {
+    if (start == FreeTree.NONE || !owners.compareAndSet((int) start, 0, owner)) {
+      throw new AssertionError("thread %d got granule %d, which is none or another's".formatted(owner, start));
+    }
   }
 
   @Test

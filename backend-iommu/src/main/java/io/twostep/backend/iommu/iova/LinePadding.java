@@ -1,8 +1,8 @@
 package io.twostep.backend.iommu.iova;
 
-/** Fill the pair of cache lines before the word of a {@link SpinLock}. */
+/** Fill the pair of cache lines before the fields of a subclass. */
 @SuppressWarnings("unused")
-abstract class SpinLockPadding {
+abstract class LinePadding {
   /** For what the object's header may leave of a word: a field of a subclass would be put there, before the padding. */
   private int gap;
 

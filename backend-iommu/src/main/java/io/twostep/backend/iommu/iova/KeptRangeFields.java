@@ -1,0 +1,13 @@
+package io.twostep.backend.iommu.iova;
+
+/** Place the fields of a {@link KeptRange} behind padding: fields of a superclass come first. */
+abstract class KeptRangeFields extends LinePadding {
+  /** The range: its first granule, and its size in the low bits; 0 where none is kept. */
+  volatile long word;
+
+  /** How often the range was taken; only its user counts. */
+  long taken;
+
+  /** Whether a range of the user's is on its way back: set by the user, and taken away by whoever brings the range. */
+  boolean awaited;
+}
