@@ -465,9 +465,10 @@ final class TableOps extends TranslatingOps {
   }
 
   TableState stateOf(MappingState state) {
-    if (state.terminal instanceof TableState mine && mine.space == space) {
-      return mine;
-    }
+    return state.terminal instanceof TableState mine && mine.space == space ? mine : newState(state);
+  }
+
+  private TableState newState(MappingState state) {
     TableState mine = new TableState(space);
     state.terminal = mine;
     return mine;
