@@ -26,6 +26,9 @@ final class RegionPins {
   private int count;
   private @Nullable MemoryRegion latest;
 
+  /** The ordinary memory held last, which may have been closed since. */
+  private @Nullable MemoryRegion earlier;
+
   /** First address of the region held last, if that is one run of ordinary memory. */
   private long memoryFirst;
 
@@ -54,6 +57,18 @@ final class RegionPins {
     if (known != null && known.spans(phys, length)) {
       return known;
     }
+    MemoryRegion before = count == 0 ? earlier : null;
+    // Nor can it where a region is still open, whoever holds it: what can be held need not be looked up again.
+    if (before != null && before.spans(phys, length) && before.tryPin(1)) {
+      append(before, 1, null);
+      return before;
+    }
+    return pinOther(stack, phys, length);
+  }
+
+  /** Look up the region of a range and hold it. */
+  private MemoryRegion pinOther(AttachedStack stack, long phys, long length) {
+    MemoryRegion known = latest;
     MemoryRegion region = stack.memory.regionOf(phys, length);
     if (region != known) {
       requireMemory(stack, region, phys, length);
@@ -78,6 +93,7 @@ final class RegionPins {
     if (region != null && region.kind() == MemoryKind.RAM) {
       memoryFirst = region.first();
       memoryLength = region.length();
+      earlier = region;
     } else {
       memoryLength = 0;
     }

@@ -82,6 +82,35 @@ class StackLifeTest {
   }
 
   @Test
+  @Tag("breaks:freed-memory")
+  void anIdleHandleKeepsNoBlockOpenAndHoldsWhatTakesItsPlace() {
+    FakeBlock first = rig.allocate(2 * PAGE, MemoryPlacement.CONTIGUOUS);
+    long phys = first.phys(0);
+    DmaMapping mapping = rig.mapper.map(phys, PAGE, TO_DEVICE, NONE);
+    IovaReservation window = rig.mapper.newReservation();
+    window.tryAlloc(0, PAGE, TO_DEVICE, NONE);
+    window.link(0, phys + PAGE, PAGE);
+    mapping.unmap();
+    window.destroy();
+    first.close();
+    refused(Reason.NOT_BACKED, () -> mapping.map(phys, PAGE, TO_DEVICE, NONE));
+
+    FakeBlock second = rig.allocate(2 * PAGE, MemoryPlacement.CONTIGUOUS);
+    assertThat(second.phys(0)).as("where the first one was").isEqualTo(phys);
+    mapping.map(phys, PAGE, TO_DEVICE, NONE);
+    assertThat(second.region.pins()).as("by the mapping").isEqualTo(1);
+    window.tryAlloc(0, PAGE, TO_DEVICE, NONE);
+    window.link(0, phys + PAGE, PAGE);
+    assertThat(second.region.pins()).as("by the window too").isEqualTo(2);
+    assertThatThrownBy(second::close).isInstanceOf(IllegalStateException.class);
+    mapping.unmap();
+    window.destroy();
+    second.close();
+    mapping.close();
+    window.close();
+  }
+
+  @Test
   void handlesOutliveARestackOnTheirOwnStackAndThenMoveToTheNew() {
     DmaMapping mapping = rig.mapper.newMapping();
     mapping.map(block.phys(0), PAGE, BIDIRECTIONAL, NONE);
