@@ -41,14 +41,47 @@ final class EntryEmitter {
     openKind = kind;
   }
 
-  /** Add the local pieces {@code from} to {@code to}, and return their bytes. */
+  /** Add the local pieces {@code from} to {@code to}, if there are any, and return their bytes. */
   long add(long[] dmaAddress, long[] length, int from, int to) {
-    long bytes = 0;
-    for (int i = from; i < to; i++) {
-      add(dmaAddress[i], length[i], RangeKind.LOCAL);
+    if (from == to) {
+      return 0;
+    }
+    add(dmaAddress[from], length[from], RangeKind.LOCAL);
+    long address = openAddress;
+    long joined = openLength;
+    long bytes = length[from];
+    for (int i = from + 1; i < to; i++) {
+      if (address + joined == dmaAddress[i]) {
+        joined += length[i];
+      } else {
+        give(address, joined);
+        address = dmaAddress[i];
+        joined = length[i];
+      }
       bytes += length[i];
     }
+    openAddress = address;
+    openLength = joined;
     return bytes;
+  }
+
+  /** Hand out a local entry; what takes more than one is cut elsewhere. */
+  private void give(long address, long length) {
+    DmaSink to = sink;
+    long toBoundary = boundaryMask - (address & boundaryMask);
+    if (to == null || length > maxLength || Long.compareUnsigned(length - 1, toBoundary) > 0 || entries == maxEntries) {
+      openAddress = address;
+      openLength = length;
+      flush();
+      return;
+    }
+    // Nearly every entry of a request that nothing translates comes here. The call is its own, so that it is compiled for the sinks of such requests.
+    if (!to.accept(address, length, RangeKind.LOCAL)) {
+      throw new SinkRefused(device, entries);
+    }
+    if (entries++ == 0) {
+      firstAddress = address;
+    }
   }
 
   /** Hand out what is still open and return how many entries there were. */

@@ -10,10 +10,12 @@ final class Entries implements DmaSink {
 
   final List<Entry> list = new ArrayList<>();
   int refuseAt = -1;
+  int refusals;
 
   @Override
   public boolean accept(long dmaAddress, long length, int kind) {
     if (list.size() == refuseAt) {
+      refusals++;
       return false;
     }
     list.add(new Entry(dmaAddress, length, kind));

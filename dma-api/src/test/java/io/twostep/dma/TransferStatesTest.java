@@ -18,6 +18,8 @@ import java.util.List;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /** The six states of a request and their mixes: how many entries, which kinds, and how many windows. */
 class TransferStatesTest {
@@ -209,6 +211,27 @@ class TransferStatesTest {
                     }))
         .hasMessage("mine");
     assertThat(rig.accounts()).isEqualTo(before);
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void aSinkMayRefuseWhicheverEntry(Rig.Kind kind) {
+    Rig rig = new Rig(kind);
+    FakeBlock block = rig.allocate(16 * PAGE, MemoryPlacement.CONTIGUOUS);
+    Ranges gapped = Ranges.of(block.phys(0), 100, block.phys(2 * PAGE), 100, block.phys(4 * PAGE), 100, block.phys(6 * PAGE), 100, block.phys(8 * PAGE), 100);
+    String before = rig.accounts();
+    DmaTransfer transfer = rig.mapper.newTransfer();
+    for (int refused = 0; refused < 5; refused++) {
+      Entries taken = new Entries();
+      taken.refuseAt = refused;
+      assertThat(transfer.map(gapped, TO_DEVICE, NONE, taken)).as("entry %d", refused).isEqualTo(-1);
+      assertThat(taken.list).as("entry %d", refused).hasSize(refused);
+      assertThat(taken.refusals).as("refusals from entry %d on", refused).isEqualTo(1);
+      assertThat(rig.accounts()).as("entry %d", refused).isEqualTo(before);
+    }
+    Entries all = new Entries();
+    assertThat(transfer.map(gapped, TO_DEVICE, NONE, all)).isEqualTo(5);
+    assertThat(all.readAll(rig)).hasSize(500);
   }
 
   @Test

@@ -11,6 +11,8 @@ import io.twostep.dma.spi.Retirement;
 public final class DirectTerminal extends FakeTerminal {
   public static final long OFFSET = 0x8000_0000L;
 
+  private static final int AT_ONCE = 3;
+
   public DirectTerminal(Faults faults) {
     super(faults);
   }
@@ -70,6 +72,19 @@ public final class DirectTerminal extends FakeTerminal {
       state.dmaAddress = phys + OFFSET;
       state.length = length;
       state.flags = flags;
+    }
+
+    /** Map what the device reaches, at most three ranges a call: a terminal may stop where it likes. */
+    @Override
+    public int mapInPlace(long[] phys, long[] length, int from, int to, int flags, long[] dmaAddress) {
+      faults.hit("mapInPlace");
+      int i = from;
+      while (i < Math.min(to, from + AT_ONCE) && reaches(phys[i], length[i])) {
+        requireMemory(phys[i], length[i], flags);
+        dmaAddress[i] = phys[i] + OFFSET;
+        i++;
+      }
+      return i - from;
     }
 
     @Override
