@@ -31,14 +31,12 @@ public final class KeptRange extends KeptRangeFields {
     }
   }
 
+  /** Collectors move what one array refers to next to each other: this keeps what other threads keep off the pair of cache lines. */
   @SuppressWarnings("unused")
   private long b0, b1, b2, b3, b4, b5, b6, b7, b8, b9, b10, b11, b12, b13, b14;
 
-  /** Where it stands among the {@link KeptRanges}. */
-  final int place;
-
   KeptRange(int place) {
-    this.place = place;
+    super(place);
   }
 
   /**

@@ -1,7 +1,10 @@
 package io.twostep.backend.iommu.iova;
 
-/** Place the fields of a {@link KeptRange} behind padding: fields of a superclass come first. */
-abstract class KeptRangeFields extends LinePadding {
+/** Place the fields of a {@link KeptRange} before its padding: fields of a superclass come first. */
+abstract class KeptRangeFields {
+  /** Where it stands among the {@link KeptRanges}. */
+  final int place;
+
   /** The range: its first granule, and its size in the low bits; 0 where none is kept. */
   volatile long word;
 
@@ -10,4 +13,8 @@ abstract class KeptRangeFields extends LinePadding {
 
   /** Whether a range of the user's is on its way back: set by the user, and taken away by whoever brings the range. */
   boolean awaited;
+
+  KeptRangeFields(int place) {
+    this.place = place;
+  }
 }

@@ -1,8 +1,8 @@
 package io.twostep.backend.iommu.iova;
 
-/** Fill the pair of cache lines before the fields of a subclass. */
+/** Fill the pair of cache lines before the word of a {@link SpinLock}. */
 @SuppressWarnings("unused")
-abstract class LinePadding {
+abstract class SpinLockPadding {
   /** For what the object's header may leave of a word: a field of a subclass would be put there, before the padding. */
   private int gap;
 
