@@ -381,7 +381,7 @@ final class TableOps extends TranslatingOps {
 
   /** Return who keeps the addresses that a handle is about to give back, as {@link #retire} is told; 0 for nobody. */
   private long keeperOf(MappingState state, TableState mine) {
-    KeptRange kept = mine.kept;
+    KeptRange kept = mine.settledKeeper();
     if (kept == null || state.allocated >>> granuleShift > IovaAllocator.CACHED_GRANULES || !kept.expect()) {
       return 0;
     }

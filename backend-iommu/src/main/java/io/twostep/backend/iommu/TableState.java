@@ -13,6 +13,9 @@ import org.jspecify.annotations.Nullable;
  * <p>Made with a handle's first mapping and kept. A window's is written by reserve and release only.
  */
 final class TableState {
+  /** After so many requests in a row by one thread a handle keeps its addresses. */
+  static final int SETTLED = 4;
+
   final TableSpace space;
   final LeafCursor cursor = new LeafCursor();
   final TablePages detached = new TablePages();
@@ -20,11 +23,14 @@ final class TableState {
   /** The way to the pages of a window of single pages; null otherwise. */
   @Nullable PageWindow window;
 
-  /** What keeps the addresses given back last; null until the handle asks a second time, and where flushes are deferred. */
-  @Nullable KeptRange kept;
+  /** What keeps the addresses given back last; null until the handle has settled once, and where flushes are deferred. */
+  private @Nullable KeptRange kept;
 
-  /** Whether addresses were asked for before. */
-  private boolean asked;
+  /** The number of the thread that asked for addresses last. */
+  private long thread;
+
+  /** How often in a row it did, as far as that matters. */
+  private int requests;
 
   /** First address of the allocation. */
   long base;
@@ -39,15 +45,33 @@ final class TableState {
     this.space = space;
   }
 
-  /** Return what keeps the handle's addresses; null, and there is nothing to take back in the end, for one that asks only once. */
+  /**
+   * Note that the calling thread asks for addresses, and return what keeps them for the handle, if it has settled on this thread.
+   *
+   * <p>Threads get addresses apart from one another's, lest they share cache lines of tables and records; a handle that goes from thread to thread must not carry those of one to the next.
+   */
   @Nullable KeptRange keeper() {
-    if (kept == null && space.queue == null) {
-      if (asked) {
-        kept = space.iova.newKeptRange();
-      }
-      asked = true;
+    long asks = Thread.currentThread().threadId();
+    if (thread != asks) {
+      thread = asks;
+      requests = 0;
+      giveUp();
+    } else if (requests < SETTLED && ++requests == SETTLED && kept == null && space.queue == null) {
+      kept = space.iova.newKeptRange();
     }
-    return kept;
+    return settledKeeper();
+  }
+
+  /** Return what keeps the addresses that the handle gives back; null if they go to the caches. */
+  @Nullable KeptRange settledKeeper() {
+    return requests == SETTLED ? kept : null;
+  }
+
+  private void giveUp() {
+    KeptRange own = kept;
+    if (own != null) {
+      space.iova.giveUp(own);
+    }
   }
 
   /** Have the addresses that are kept given back: nobody asks again. */
@@ -57,7 +81,7 @@ final class TableState {
       space.iova.forget(gone);
       kept = null;
     }
-    asked = false;
+    requests = 0;
   }
 
   /** Note that a translation may exist. The threads of a window share this: it is written once, not by each link. */

@@ -5,6 +5,7 @@ import static io.twostep.dma.DmaDirection.TO_DEVICE;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
+import io.twostep.backend.iommu.iova.KeptRange;
 import io.twostep.dma.DeviceLimits;
 import io.twostep.dma.DmaMapper;
 import io.twostep.dma.DmaMapping;
@@ -21,6 +22,7 @@ import io.twostep.machine.model.FailNth;
 import io.twostep.tck.ProbeDevice;
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -33,6 +35,9 @@ class KeptAddressesTest {
   private static final int NARROW = 16;
 
   private static final int ROOM = 15;
+
+  /** Requests after which a handle keeps what it gives back. */
+  private static final int SETTLING = TableState.SETTLED + 1;
 
   private final Rig rig = new Rig("iotlb", "normal");
   private final ProbeDevice device = new ProbeDevice();
@@ -53,7 +58,7 @@ class KeptAddressesTest {
   @Test
   void aHandleThatMapsAgainGetsTheSameAddressWhateverOthersDo() {
     try (IovaReservation window = mapper.newReservation(); DmaMapping other = mapper.newMapping()) {
-      for (int i = 0; i < 2; i++) {
+      for (int i = 0; i < SETTLING; i++) {
         link(window);
         window.destroy();
       }
@@ -72,7 +77,7 @@ class KeptAddressesTest {
   @Tag("breaks:device-used-unmapped")
   void theDeviceDoesNotReachAnAddressThatIsKept() {
     try (IovaReservation window = mapper.newReservation()) {
-      for (int i = 0; i < 4; i++) {
+      for (int i = 0; i < SETTLING + 2; i++) {
         long address = link(window);
         device.read(address, 16);
         window.destroy();
@@ -87,7 +92,7 @@ class KeptAddressesTest {
     for (int i = 0; i < ROOM; i++) {
       idle.add(mapper.newMapping());
     }
-    for (int round = 0; round < 3; round++) {
+    for (int round = 0; round < SETTLING + 2; round++) {
       for (int i = 0; i < ROOM; i++) {
         idle.get(i).map(phys + i * PAGE, PAGE, TO_DEVICE, NONE);
       }
@@ -104,7 +109,7 @@ class KeptAddressesTest {
   void handlesThatComeAndGoUseUpNothing() {
     for (int i = 0; i < 100 * ROOM; i++) {
       try (InvalidationBatch batch = mapper.newBatch(); DmaMapping mapping = mapper.newMapping()) {
-        for (int times = 0; times < 4; times++) {
+        for (int times = 0; times < SETTLING + 2; times++) {
           mapping.map(phys, PAGE, TO_DEVICE, NONE);
           mapping.unmap();
         }
@@ -122,7 +127,7 @@ class KeptAddressesTest {
   @Tag("breaks:device-used-unmapped")
   void aBatchKeepsTheAddressFromItsHandleUntilItCompletes() {
     try (DmaMapping mapping = mapper.newMapping(); InvalidationBatch batch = mapper.newBatch()) {
-      for (int round = 0; round < 4; round++) {
+      for (int round = 0; round < SETTLING; round++) {
         mapping.map(phys, PAGE, TO_DEVICE, NONE);
         long waiting = mapping.dmaAddress();
         mapping.unmap(batch);
@@ -140,13 +145,12 @@ class KeptAddressesTest {
   @Tag("breaks:device-used-unmapped")
   void anAddressThatWasNotProvedFreeComesBackAfterTheResetAndNotBefore() {
     try (DmaMapping mapping = mapper.newMapping()) {
-      for (int i = 0; i < 3; i++) {
+      for (int i = 0; i < SETTLING; i++) {
         mapping.map(phys, PAGE, TO_DEVICE, NONE);
-        device.tryRead(mapping.dmaAddress(), 1);
-        if (i < 2) {
-          mapping.unmap();
-        }
+        mapping.unmap();
       }
+      mapping.map(phys, PAGE, TO_DEVICE, NONE);
+      device.tryRead(mapping.dmaAddress(), 1);
       long stale = mapping.dmaAddress();
       rig.machine.failNth().arm(FailNth.Kind.INVALIDATE, 1);
       assertThat(catchThrowableOfType(DmaMappingException.class, mapping::unmap).reason()).isEqualTo(Reason.QUARANTINED);
@@ -167,19 +171,55 @@ class KeptAddressesTest {
   void aStateThatIsForgottenKeepsNothing() {
     TableOps ops = (TableOps) backend.attach(rig.context(rig.plug(new ProbeDevice(), SlotOptions.DEFAULT), DeviceLimits.UNLIMITED));
     MappingState state = new MappingState(0);
-    for (int i = 0; i < 2; i++) {
-      // Only what the state keeps is cached below.
-      ops.allocator.drainCaches();
-      Retirement retirement = new Retirement();
-      ops.reserve(state, 0, 3 * PAGE, 0, -1L, 0);
-      ops.release(state, retirement);
-      retirement.complete();
-      state.reset();
-    }
+    reserveOften(ops, state, SETTLING);
     assertThat(ops.allocator.statistics().cachedRanges()).as("kept").isOne();
     ops.forget(state);
     assertThat(ops.allocator.statistics().cachedRanges()).as("forgotten").isZero();
     ops.close();
+  }
+
+  @Test
+  void aHandleThatGoesToAnotherThreadTakesNoAddressesThere() throws InterruptedException {
+    TableOps ops = (TableOps) backend.attach(rig.context(rig.plug(new ProbeDevice(), SlotOptions.DEFAULT), DeviceLimits.UNLIMITED));
+    MappingState state = new MappingState(0);
+    reserveOften(ops, state, SETTLING - 1);
+    assertThat(ops.stateOf(state).settledKeeper()).as("before it has settled").isNull();
+    reserveOften(ops, state, 1);
+    KeptRange kept = ops.stateOf(state).settledKeeper();
+    assertThat(kept).isNotNull();
+    long address = ops.stateOf(state).base;
+    List<@Nullable KeptRange> elsewhere = new ArrayList<>();
+    Thread other = new Thread(() -> {
+      ops.reserve(state, 0, 3 * PAGE, 0, -1L, 0);
+      elsewhere.add(ops.stateOf(state).settledKeeper());
+      long kepts = ops.allocator.allocate(kept, 3, 1, -1L, -1L);
+      elsewhere.add(kepts == address ? kept : null);
+      ops.allocator.free(kepts, 3);
+      giveBack(ops, state);
+      reserveOften(ops, state, SETTLING - 1);
+      elsewhere.add(ops.stateOf(state).settledKeeper());
+    });
+    other.start();
+    other.join();
+    assertThat(elsewhere).as("who keeps addresses there; whether the first one's are kept still; who keeps them once the handle has settled").containsExactly(null, null, kept);
+    ops.forget(state);
+    ops.close();
+  }
+
+  private static void reserveOften(TableOps ops, MappingState state, int times) {
+    for (int i = 0; i < times; i++) {
+      // So that what is cached in the end is what the state keeps.
+      ops.allocator.drainCaches();
+      ops.reserve(state, 0, 3 * PAGE, 0, -1L, 0);
+      giveBack(ops, state);
+    }
+  }
+
+  private static void giveBack(TableOps ops, MappingState state) {
+    Retirement retirement = new Retirement();
+    ops.release(state, retirement);
+    retirement.complete();
+    state.reset();
   }
 
   private long link(IovaReservation window) {

@@ -205,6 +205,11 @@ public final class IovaAllocator {
     user.arrived();
   }
 
+  /** Free what a user keeps, for whoever asks the tree: other than the caches it is no thread's. */
+  public void giveUp(KeptRange user) {
+    kept.free(user);
+  }
+
   /** Take back what a user keeps, who will not ask for it again. */
   public void forget(KeptRange gone) {
     kept.forget(gone);

@@ -90,14 +90,19 @@ final class KeptRanges {
   private void sweep(KeptRange kept) {
     // Asked first: what arrives after that stays, and so does its place.
     boolean done = left[kept.place] && !kept.isAwaited();
-    long word = kept.takeAway();
-    if (word != 0) {
-      tree.free(KeptRange.start(word), RangeSize.roundUp(KeptRange.granules(word)));
-    }
+    free(kept);
     if (done) {
       all[kept.place] = null;
       left[kept.place] = false;
       takenOfGone += kept.taken();
+    }
+  }
+
+  /** Free what a user keeps. */
+  void free(KeptRange kept) {
+    long word = kept.takeAway();
+    if (word != 0) {
+      tree.free(KeptRange.start(word), RangeSize.roundUp(KeptRange.granules(word)));
     }
   }
 
