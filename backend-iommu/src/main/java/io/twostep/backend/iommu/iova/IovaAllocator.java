@@ -191,18 +191,23 @@ public final class IovaAllocator {
    *
    * @param place of the user's {@link KeptRange}
    * @param granules at most {@link #CACHED_GRANULES}
+   * @throws IllegalArgumentException as {@link #free} does; the user expects nothing any more
    */
   public void keep(int place, long iova, long granules) {
     long start = iova >>> granuleShift;
     int order = RangeSize.order(granules);
-    if ((iova & granuleMask) != 0 || !live.tryClearOwned(start, granules, order)) {
-      throw badFree(iova, granules);
-    }
     KeptRange user = kept.at(place);
-    if (!user.tryKeep(start, granules)) {
-      give(start, granules, order);
+    try {
+      if ((iova & granuleMask) != 0 || !live.tryClearOwned(start, granules, order)) {
+        throw badFree(iova, granules);
+      }
+      if (!user.tryKeep(start, granules)) {
+        give(start, granules, order);
+      }
+    } finally {
+      // Also where refused: who waits for ever keeps nothing any more, and its place is never free again.
+      user.arrived();
     }
-    user.arrived();
   }
 
   /** Free what a user keeps, for whoever asks the tree: other than the caches it is no thread's. */

@@ -34,6 +34,16 @@ class KeptRangeTest {
   }
 
   @Test
+  void aRangeThatCannotBeKeptDoesNotLeaveItsUserWaiting() {
+    long range = allocate(user, 3);
+    assertThat(user.expect()).isTrue();
+    assertThatThrownBy(() -> allocator.keep(user.place(), range, 2)).hasMessageContaining("allocated with 3 granules");
+    assertThat(user.expect()).as("the next one").isTrue();
+    allocator.keep(user.place(), range, 3);
+    assertThat(allocate(user, 3)).isEqualTo(range);
+  }
+
+  @Test
   void aRangeThatWillNotDoGoesToWhoeverCanUseIt() {
     long range = allocate(user, 4);
     keep(user, range, 4);
