@@ -141,9 +141,11 @@ abstract sealed class DmaHandle implements AutoCloseable, HandleRegistry.Holder
     try {
       AttachedStack next = mapper.holdStack();
       forgetStates();
-      stack.letGo();
+      AttachedStack previous = stack;
       stack = next;
       state = new MappingState(next.layers);
+      // Last, because it may close the stack, and that may fail: what was let go of must not be met again.
+      previous.letGo();
     } catch (RuntimeException e) {
       goIdle();
       throw e;

@@ -136,6 +136,19 @@ class StackLifeTest {
   }
 
   @Test
+  void aHandleMovesToTheNewStackThoughTheOldOneCannotBeClosed() {
+    rig.mapper.restack(DmaStack.of(rig.terminal, new LayerThatCannotBeClosed()));
+    DmaMapping mapping = rig.mapper.newMapping();
+    rig.mapper.restack(DmaStack.of(rig.terminal));
+    assertThatThrownBy(() -> mapping.map(block.phys(0), PAGE, TO_DEVICE, NONE)).hasMessage("cannot be closed");
+    mapping.map(block.phys(0), PAGE, TO_DEVICE, NONE);
+    mapping.close();
+    rig.mapper.close();
+    assertThat(rig.terminal.closed()).isEqualTo(rig.terminal.attached()).isEqualTo(3);
+    assertThat(rig.memory.pins()).isZero();
+  }
+
+  @Test
   void aFailedRestackLeavesTheOldStack() {
     rig.faults.failAt(1);
     assertThatThrownBy(() -> rig.mapper.restack(DmaStack.of(rig.terminal, new BounceLayer(rig.faults, 4))))
