@@ -353,9 +353,9 @@ final class RequestMapper {
     return window && (handle.state().flags & MapFlags.HEARS_SYNC) != 0;
   }
 
-  /** Return the state of the request's first range that has one of its own, or null. */
+  /** Return the state of the request's first range that has one of its own on the handle's stack, or null. */
   @Nullable MappingState firstSegment() {
-    return segments.first();
+    return segmentStack == handle.stack() ? segments.first() : null;
   }
 
   /** Move ownership of a part of the request. */

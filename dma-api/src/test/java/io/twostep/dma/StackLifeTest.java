@@ -15,6 +15,11 @@ import io.twostep.dma.spi.DeviceSlot;
 import io.twostep.dma.spi.DmaOps;
 import io.twostep.dma.spi.ForwardingOps;
 import io.twostep.dma.spi.LayerBackend;
+import io.twostep.dma.spi.MappingState;
+import io.twostep.dma.spi.Misuse;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
@@ -146,6 +151,43 @@ class StackLifeTest {
     rig.mapper.close();
     assertThat(rig.terminal.closed()).isEqualTo(rig.terminal.attached()).isEqualTo(3);
     assertThat(rig.memory.pins()).isZero();
+  }
+
+  @Test
+  @Tag("breaks:never-mapped+not-memory")
+  void aStackHearsOfMistakesWithStatesOfItsOwnOnly() {
+    DmaTransfer transfer = rig.mapper.newTransfer();
+    transfer.map(Ranges.of(block.phys(0), PAGE), TO_DEVICE, NONE, (address, length, kind) -> true);
+    transfer.unmap();
+    List<Integer> layers = new ArrayList<>();
+    rig.mapper.restack(DmaStack.of(rig.terminal, new LayerThatHearsOfMistakes(layers)));
+    refused(Reason.NOT_BACKED, () -> transfer.map(Ranges.of(rig.registers.phys(0), PAGE), TO_DEVICE, NONE, (address, length, kind) -> true));
+    assertThatThrownBy(transfer::unmap).isInstanceOf(IllegalStateException.class);
+    assertThat(layers).containsExactly(rig.mapper.currentStack().layers);
+    transfer.close();
+  }
+
+  private record LayerThatHearsOfMistakes(List<Integer> layers) implements LayerBackend {
+    @Override
+    public String name() {
+      return "listener";
+    }
+
+    @Override
+    public DmaOps attach(AttachContext context, DmaOps next) {
+      return new ForwardingOps(next) {
+        @Override
+        public void refused(@Nullable MappingState state, Misuse misuse, String call, long first, long length) {
+          if (state != null) {
+            layers.add(state.layers());
+          }
+          super.refused(state, misuse, call, first, length);
+        }
+      };
+    }
+
+    @Override
+    public void close() {}
   }
 
   @Test
