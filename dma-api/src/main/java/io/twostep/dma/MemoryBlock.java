@@ -21,7 +21,7 @@ public interface MemoryBlock extends AutoCloseable {
   /**
    * Return the physical address of the byte at {@code offset}.
    *
-   * @throws IndexOutOfBoundsException if the offset is outside the block
+   * @throws IndexOutOfBoundsException if the offset is outside the block; says which block, and how long it is
    */
   long phys(long offset);
 

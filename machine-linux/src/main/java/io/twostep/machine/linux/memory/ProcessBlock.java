@@ -6,7 +6,6 @@ import io.twostep.dma.spi.MemoryKind;
 import io.twostep.dma.spi.MemoryRegion;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /** Whole frames of the memory, side by side. */
@@ -57,7 +56,14 @@ final class ProcessBlock implements MemoryBlock {
 
   @Override
   public long phys(long offset) {
-    return phys + Objects.checkIndex(offset, length);
+    if (offset < 0 || offset >= length) {
+      throw outside(offset);
+    }
+    return phys + offset;
+  }
+
+  private IndexOutOfBoundsException outside(long offset) {
+    return new IndexOutOfBoundsException("%s: offset 0x%x lies outside its 0x%x bytes".formatted(region.name(), offset, length));
   }
 
   @Override

@@ -8,7 +8,6 @@ import io.twostep.machine.linux.vfiouser.DeviceMemory.FileRun;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
-import java.util.Objects;
 
 /** One run of whole frames in a {@link SharedFile}. */
 final class FileBlock implements MemoryBlock {
@@ -62,7 +61,14 @@ final class FileBlock implements MemoryBlock {
 
   @Override
   public long phys(long offset) {
-    return first + Objects.checkIndex(offset, length);
+    if (offset < 0 || offset >= length) {
+      throw outside(offset);
+    }
+    return first + offset;
+  }
+
+  private IndexOutOfBoundsException outside(long offset) {
+    return new IndexOutOfBoundsException("%s: offset 0x%x lies outside its 0x%x bytes".formatted(region.name(), offset, length));
   }
 
   @Override

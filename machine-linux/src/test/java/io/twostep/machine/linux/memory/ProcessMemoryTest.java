@@ -50,6 +50,18 @@ class ProcessMemoryTest {
   }
 
   @Test
+  void anOffsetOutsideABlockIsNamedWithTheBlockAndItsLength() {
+    try (ProcessMemory memory = memory(); MemoryBlock block = memory.allocate(5000, MemoryPlacement.SCATTERED)) {
+      assertThat(block.phys(4999)).isEqualTo(block.phys(0) + 4999);
+      for (long offset : new long[] {5000, -1}) {
+        assertThatThrownBy(() -> block.phys(offset))
+            .isInstanceOf(IndexOutOfBoundsException.class)
+            .hasMessage("%s: offset 0x%x lies outside its 0x1388 bytes", block, offset);
+      }
+    }
+  }
+
+  @Test
   void aBlockThatWouldFitButForItsAlignmentIsRefusedWithIt() {
     try (ProcessMemory memory = memory()) {
       List<MemoryBlock> taken = new ArrayList<>();

@@ -30,6 +30,19 @@ class FileMemoryTest {
   }
 
   @Test
+  void anOffsetOutsideABlockIsNamedWithTheBlockAndItsLength() {
+    try (MemoryBlock block = memory.allocate(5000, MemoryPlacement.CONTIGUOUS)) {
+      assertThat(block.phys(4999)).isEqualTo(block.phys(0) + 4999);
+      for (long offset : new long[] {5000, -1}) {
+        assertThatThrownBy(() -> block.phys(offset))
+            .isInstanceOf(IndexOutOfBoundsException.class)
+            .hasMessage("%s: offset 0x%x lies outside its 0x1388 bytes", block, offset);
+      }
+    }
+    memory.close();
+  }
+
+  @Test
   void machineThatClosesDoesNotUnmapABlockUnderANativeCall() {
     MemoryBlock block = memory.allocate(4096, MemoryPlacement.CONTIGUOUS);
     // An unmap that is tried all the same must not end the test's own process.

@@ -7,7 +7,6 @@ import io.twostep.dma.spi.MemoryKind;
 import io.twostep.dma.spi.MemoryRegion;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /** Frames that belong together: a run that is also the CPU's view, or scattered frames behind a run of view pages. */
@@ -65,8 +64,14 @@ final class Block implements MemoryBlock {
 
   @Override
   public long phys(long offset) {
-    Objects.checkIndex(offset, length);
+    if (offset < 0 || offset >= length) {
+      throw outside(offset);
+    }
     return (frame((int) (offset >>> SHIFT)) << SHIFT) | (offset & OFFSET_MASK);
+  }
+
+  private IndexOutOfBoundsException outside(long offset) {
+    return new IndexOutOfBoundsException("%s: offset 0x%x lies outside its 0x%x bytes".formatted(region.name(), offset, length));
   }
 
   @Override

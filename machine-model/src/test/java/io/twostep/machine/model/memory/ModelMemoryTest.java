@@ -64,6 +64,20 @@ class ModelMemoryTest {
   }
 
   @Test
+  void anOffsetOutsideABlockIsNamedWithTheBlockAndItsLength() {
+    for (MemoryPlacement placement : MemoryPlacement.values()) {
+      MemoryBlock block = memory.allocate(5000, placement);
+      assertThat(block.phys(4999) & 4095).isEqualTo(903);
+      for (long offset : new long[] {5000, -1, Long.MIN_VALUE, Long.MAX_VALUE}) {
+        assertThatThrownBy(() -> block.phys(offset))
+            .isInstanceOf(IndexOutOfBoundsException.class)
+            .hasMessage("%s: offset 0x%x lies outside its 0x1388 bytes", block, offset);
+      }
+      block.close();
+    }
+  }
+
+  @Test
   void whatTheCpuWritesToFramesNobodyOwnsIsNotSeenByTheirNextOwner() {
     ModelMemory small = memory(1L << 20);
     MemoryBlock fresh = small.allocate(2 * 4096, MemoryPlacement.CONTIGUOUS);
