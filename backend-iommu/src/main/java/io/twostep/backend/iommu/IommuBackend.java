@@ -23,6 +23,7 @@ public final class IommuBackend implements TerminalBackend {
   private final IommuConfig config;
   private final IdentityHashMap<AddressSpace, SharedSpace> spaces = new IdentityHashMap<>();
   private IommuStatistics closed = IommuStatistics.NONE;
+  private boolean isClosed;
 
   /** Create a backend without devices. */
   public IommuBackend(IommuConfig config) {
@@ -44,6 +45,7 @@ public final class IommuBackend implements TerminalBackend {
    *
    * @throws DmaMappingException UNSUPPORTED if nothing translates for the device, or if no format, granule or address width fits it; TABLE_MEMORY if
    *     there is no memory for a root table; nothing stays attached then
+   * @throws IllegalStateException if the backend is closed
    */
   @Override
   public DmaOps attach(AttachContext context) {
@@ -51,6 +53,9 @@ public final class IommuBackend implements TerminalBackend {
       throw refused(context);
     }
     synchronized (spaces) {
+      if (isClosed) {
+        throw new IllegalStateException(context.device() + ": backend iommu is closed; make a new one");
+      }
       SharedSpace known = spaces.get(context.space());
       SharedSpace shared = known == null ? open(context) : known;
       try {
@@ -107,9 +112,9 @@ public final class IommuBackend implements TerminalBackend {
   }
 
   /**
-   * Check that every device is detached.
+   * Check that every device is detached, and serve no more; may be repeated.
    *
-   * @throws IllegalStateException if one is not; its stack must be closed first
+   * @throws IllegalStateException if one is not; its stack must be closed first, and nothing has changed
    */
   @Override
   public void close() {
@@ -118,6 +123,7 @@ public final class IommuBackend implements TerminalBackend {
         throw new IllegalStateException(
             "backend iommu still serves " + spaces.keySet().stream().map(AddressSpace::name).sorted().toList() + "; close their mappers and unmap what is still mapped first");
       }
+      isClosed = true;
     }
   }
 }

@@ -68,6 +68,22 @@ class IommuBackendTest {
   }
 
   @Test
+  void aClosedBackendServesNobodyAndOneThatCouldNotBeClosedGoesOn() {
+    DeviceSlot slot = rig.plug(device, SlotOptions.DEFAULT);
+    IommuBackend backend = new IommuBackend(IommuConfig.defaults());
+    DmaMapper mapper = rig.attach(backend, slot, DeviceLimits.UNLIMITED);
+    assertThatThrownBy(backend::close).isInstanceOf(IllegalStateException.class).hasMessageContaining("still serves");
+    mapper.close();
+    rig.attach(backend, slot, DeviceLimits.UNLIMITED).close();
+    backend.close();
+    backend.close();
+    assertThatThrownBy(() -> rig.attach(backend, slot, DeviceLimits.UNLIMITED))
+        .isInstanceOf(IllegalStateException.class)
+        .hasMessage("0000:01:00.0: backend iommu is closed; make a new one");
+    assertThat(backend.statistics().liveRanges()).isZero();
+  }
+
+  @Test
   void formatAndGranuleThatTheHardwareLacksAreRefusedAtAttach() {
     Rig vtdOnly = new Rig("formats", "vtd", "smallest-page", "2M");
     DeviceSlot slot = vtdOnly.plug(device, SlotOptions.DEFAULT);
