@@ -6,7 +6,11 @@ import java.util.Map;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
-/** Describes one device: its settings, its mapping stack and, without a driver, its limits. Not thread-safe. */
+/**
+ * Describes one device: its settings, its mapping stack and, without a driver, its limits. Not thread-safe.
+ *
+ * <p>What is said later takes the place of what was said before: a value of the same name, the stack, the limits.
+ */
 public final class DeviceBuilder {
   private final String address;
   private final @Nullable String model;

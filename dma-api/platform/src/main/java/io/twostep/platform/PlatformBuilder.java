@@ -7,7 +7,11 @@ import java.util.TreeMap;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
-/** Describes a platform by names; {@link #build} checks all of it at once. Not thread-safe. */
+/**
+ * Describes a platform by names; {@link #build} checks all of it at once. Not thread-safe.
+ *
+ * <p>What is said later takes the place of what was said before: the machine, a value of the same name, the stack of all devices. Sources of plugins and devices add up.
+ */
 public final class PlatformBuilder {
   private final List<PluginSource> sources = new ArrayList<>();
   private final Map<String, String> machineSettings = new TreeMap<>();

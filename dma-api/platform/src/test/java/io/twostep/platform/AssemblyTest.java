@@ -36,6 +36,19 @@ class AssemblyTest {
   }
 
   @Test
+  void whatIsSaidLaterTakesThePlaceOfWhatWasSaidBefore() {
+    try (Platform platform =
+        Platform.builder(fakes.source())
+            .machine("nowhere").machine("fake")
+            .backends("nothing").backends("inner", "flat")
+            .device(ADDRESS, "disk", d -> d.set("flat.depth", "x").set("flat.depth", "2").backends("nothing").backends("flat"))
+            .build()) {
+      platform.mapper(ADDRESS);
+    }
+    assertThat(fakes.journal).contains("attach flat2 for " + ADDRESS).doesNotContain("make inner1");
+  }
+
+  @Test
   void equalSettingsShareOneInstanceWhetherWrittenOrDefault() {
     two(d -> d.backends("flat").set("flat.depth", "1"), d -> d.backends("flat")).build().close();
     assertThat(fakes.journal.stream().filter(line -> line.startsWith("make flat"))).containsExactly("make flat1");
