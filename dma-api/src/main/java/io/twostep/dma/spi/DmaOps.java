@@ -185,7 +185,8 @@ public interface DmaOps extends AutoCloseable {
   /**
    * Hear that a state will not be used again, and let go of what is kept for its next use; nothing is mapped or reserved in it, but what waits for a retirement to complete. Must neither throw nor block.
    *
-   * <p>What is kept for states that are idle must be there for requests that need it: no request fails for want of it. A layer passes the call on. One call or more for every state that was used, before {@link #close}.
+   * <p>What is kept for states that are idle must be there for requests that need it: no request fails for want of it. A layer passes the call on. One call or more for every state that was used, before {@link #close}; none for a
+   * state that was only mapped with {@link MapFlags#WINDOW}, to learn the address of a window's unit where nothing translates: nothing may be kept for the next use of that.
    */
   default void forget(MappingState state) {}
 

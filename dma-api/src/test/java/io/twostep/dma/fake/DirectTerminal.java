@@ -4,6 +4,7 @@ import io.twostep.dma.DmaMappingException.Reason;
 import io.twostep.dma.spi.AddressSpace;
 import io.twostep.dma.spi.AttachContext;
 import io.twostep.dma.spi.DmaOps;
+import io.twostep.dma.spi.MapFlags;
 import io.twostep.dma.spi.MappingState;
 import io.twostep.dma.spi.Retirement;
 
@@ -65,6 +66,9 @@ public final class DirectTerminal extends FakeTerminal {
     @Override
     public void map(MappingState state, long phys, long length, int flags, Retirement undo) {
       faults.hit("map");
+      if ((flags & MapFlags.WINDOW) == 0) {
+        used(state);
+      }
       requireMemory(phys, length, flags);
       if (!reaches(phys, length)) {
         throw refuse(Reason.OUT_OF_REACH, "0x" + Long.toHexString(phys) + " is beyond the device");
