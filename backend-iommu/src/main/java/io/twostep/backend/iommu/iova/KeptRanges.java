@@ -15,7 +15,9 @@ final class KeptRanges {
   /** Places whose users are gone while a range was still on its way. */
   private boolean[] left = {};
 
+  /** Where the search for a free place begins: where nearly all are taken, users that come and go must not search them all. */
   private int next;
+
   private long takenOfGone;
 
   KeptRanges(SharedFreeTree tree) {
@@ -40,7 +42,7 @@ final class KeptRanges {
     return added;
   }
 
-  /** Search a free place from where the last one was found on; returns the length where there is none. */
+  /** Search a free place from the latest that became free or was taken on; returns the length where there is none. */
   private int freePlace() {
     @Nullable KeptRange[] places = all;
     for (int i = 0; i < places.length; i++) {
@@ -93,6 +95,7 @@ final class KeptRanges {
     free(kept);
     if (done) {
       all[kept.place] = null;
+      next = kept.place;
       left[kept.place] = false;
       takenOfGone += kept.taken();
     }

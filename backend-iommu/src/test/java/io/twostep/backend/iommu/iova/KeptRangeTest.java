@@ -119,6 +119,18 @@ class KeptRangeTest {
   }
 
   @Test
+  void aPlaceThatBecomesFreeIsTheNextOneTaken() {
+    KeptRange[] users = new KeptRange[10];
+    for (int i = 0; i < users.length; i++) {
+      users[i] = allocator.newKeptRange();
+    }
+    for (int i : new int[] {3, 9, 0}) {
+      allocator.forget(users[i]);
+      assertThat(allocator.newKeptRange().place()).isEqualTo(users[i].place());
+    }
+  }
+
+  @Test
   void whatIsNotLiveCannotBeKept() {
     long range = allocate(user, 2);
     keep(user, range, 2);
