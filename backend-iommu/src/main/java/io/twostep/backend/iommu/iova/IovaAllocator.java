@@ -95,7 +95,7 @@ public final class IovaAllocator {
       long start = KeptRange.start(word);
       if (KeptRange.granules(word) == granules
           && alignmentGranules <= 1L << order
-          && start <= endGranule(first) - granules
+          && start <= endGranule(first) - RangeSize.roundUp(granules)
           && own.tryTake(word)) {
         live.mark(start, granules, order);
         return start << granuleShift;

@@ -66,6 +66,20 @@ class KeptRangeTest {
   }
 
   @Test
+  void allThatARangeOccupiesLiesBelowTheLimitAsItDoesForOthers() {
+    for (long granules : new long[] {3, 33}) {
+      IovaAllocator roomy = new IovaAllocator(new IovaSpace("roomy", 1L << SHIFT, 0, (1024L << SHIFT) - 1), 2);
+      KeptRange roomyUser = roomy.newKeptRange();
+      long range = roomy.allocate(roomyUser, granules, 1, ANYWHERE, ANYWHERE);
+      long exact = range + (granules << SHIFT) - 1;
+      assertThat(roomyUser.expect()).isTrue();
+      roomy.keep(roomyUser.place(), range, granules);
+      assertThat(roomy.allocate(roomyUser, granules, 1, exact, exact)).as("%d granules below 0x%x", granules, exact).isLessThan(range);
+      assertThat(roomy.allocate(granules, exact)).as("by others").isLessThan(range);
+    }
+  }
+
+  @Test
   void anAllocationFailsOnlyOnceNobodyKeepsWhatItNeeds() {
     KeptRange[] idle = new KeptRange[64];
     long[] kept = new long[idle.length];
