@@ -114,6 +114,15 @@ final class DeviceTracking implements DirtySource {
     }
   }
 
+  /** The device was reset, and notes nothing more. */
+  void forget() {
+    DmaBuffer memory = ring;
+    if (memory != null) {
+      ring = null;
+      memory.close();
+    }
+  }
+
   @Override
   public String by() {
     return "device";

@@ -347,20 +347,25 @@ public final class MigratableDevice implements Driver {
     }
   }
 
-  /** Forget everything the device knew, whatever state it is in; it is RUNNING, with the guest it had and no queues. */
+  /** Forget everything the device knew, whatever state it is in; it is RUNNING, with the guest it had and no queues, and notes nothing. What the IOMMU notes is not the device's, and goes on. */
   public void reset() {
     slot.reset();
-    commands.renew();
-    closeStreams();
     state = DeviceState.RUNNING;
     asking = true;
     answering = true;
+    new Closing().then(commands::renew).then(this::forgetTracking).then(this::closeStreams).end();
     slot.busMaster(true);
     if (window != null) {
       commands.write(Registers.GUEST_BASE, window.address());
       commands.write(Registers.GUEST_LENGTH, window.length());
     }
     tellPeer();
+  }
+
+  private void forgetTracking() {
+    if (tracking instanceof DeviceTracking notes) {
+      notes.forget();
+    }
   }
 
   @Override

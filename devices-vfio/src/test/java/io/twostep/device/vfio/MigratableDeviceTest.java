@@ -18,6 +18,7 @@ import io.twostep.device.vfio.state.MigrationFeatures;
 import io.twostep.device.vfio.state.StateTable;
 import io.twostep.device.vfio.stream.StreamException;
 import io.twostep.device.vfio.wire.Registers;
+import io.twostep.dma.DirtyBitmap;
 import io.twostep.dma.DmaStack;
 import io.twostep.dma.spi.AddressSpace.Translation;
 import io.twostep.dma.spi.DeviceAddress;
@@ -234,6 +235,45 @@ class MigratableDeviceTest {
       host.commands.hang(false);
       device.reset();
       assertThat(device.mapper().liveMappings()).isEqualTo(before);
+    }
+  }
+
+  @Test
+  void resetEndsTheDevicesTrackingWhichCanBeStartedAgain() {
+    try (Host host = idle(SLOW)) {
+      MigratableDevice device = host.devices.getFirst();
+      long before = device.mapper().liveMappings();
+      DirtySource source = device.newDirtySource(WriteTracking.DEVICE);
+      source.start();
+      device.reset();
+      assertThat(device.mapper().liveMappings()).as("memory for notes, which nobody writes").isEqualTo(before);
+      DirtyBitmap written = host.guest.newBitmap();
+      assertThatIllegalStateException().as("what was noted before is lost").isThrownBy(() -> source.collect(written));
+      source.start();
+      writeSome(host);
+      source.collect(written);
+      assertThat(written.dirtyPages()).as("pages written since").isPositive();
+    }
+  }
+
+  @Test
+  void resetLosesNothingThatTheIommuNoted() {
+    try (Host host = idle(SLOW)) {
+      DirtySource source = host.devices.getFirst().newDirtySource(WriteTracking.IOMMU);
+      source.start();
+      writeSome(host);
+      host.devices.getFirst().reset();
+      DirtyBitmap written = host.guest.newBitmap();
+      source.collect(written);
+      assertThat(written.dirtyPages()).isPositive();
+    }
+  }
+
+  private static void writeSome(Host host) {
+    GuestWorkload workload = new GuestWorkload(host.guest, host.devices.getFirst().guestRegisters(), 0, GUEST, 1);
+    workload.work(100_000);
+    while (workload.drain()) {
+      host.machine.timers().pause();
     }
   }
 
