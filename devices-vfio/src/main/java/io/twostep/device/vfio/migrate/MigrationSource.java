@@ -70,7 +70,8 @@ public final class MigrationSource {
    * @param channel to the destination and back; takes and gives what it can and never waits, so that a destination with nothing to say does not stop the source
    * @throws MigrationException REFUSED if the channel is a blocking one, if what devices write cannot be told, or they write to each other and cannot be quiesced one after the other; FENCED if the source does not hold the guest, or another
    *     migration is under way: cancel that first. Nothing changed then
-   * @throws IOException if the record cannot be reached
+   * @throws IOException if the record cannot be reached. Nothing changed then, unless a change is not answered and the record cannot be read afterwards: should it name this migration when it can be read again,
+   *     {@link Recovery#resumeInPlace} takes that out
    */
   public MigrationSource(
       GuestMemory guest,
@@ -105,14 +106,32 @@ public final class MigrationSource {
       writes.add(device.newDirtySource(config.tracking(), writes));
     }
     held = before.begun(session);
-    if (!store.compareAndSet(before, held)) {
-      throw new MigrationException(Kind.FENCED, "cannot begin migration " + session + ": another one began at the same time");
-    }
     out = new ChannelWriter(channel, held, StreamLayout.MAX_PREAMBLE + RECORDS_STAGED * GuestSender.mostRecordBytes(config.chunkBytes()), checkpoint);
     sender = new GuestSender(guest, this.devices, out, config.chunkBytes());
     replies = new Replies(session);
     current = guest.newBitmap();
     next = guest.newBitmap();
+    if (!change(before, held)) {
+      throw new MigrationException(Kind.FENCED, "cannot begin migration " + session + ": another one began at the same time");
+    }
+  }
+
+  /** Change the record; where it does not answer, what it says when asked again is the answer. Throws what the change threw if it was not made, or nobody knows. */
+  private boolean change(Ownership from, Ownership to) throws IOException {
+    try {
+      return store.compareAndSet(from, to);
+    } catch (IOException | RuntimeException e) {
+      Ownership now = from;
+      try {
+        now = store.read();
+      } catch (IOException | RuntimeException unknown) {
+        e.addSuppressed(unknown);
+      }
+      if (now.equals(from)) {
+        throw e;
+      }
+      return now.equals(to);
+    }
   }
 
   /** Return where it stands. */
@@ -295,7 +314,7 @@ public final class MigrationSource {
       handOver();
       return false;
     }
-    if (!now.equals(held.keptBySource()) && !store.compareAndSet(held, held.keptBySource())) {
+    if (!now.equals(held.keptBySource()) && !change(held, held.keptBySource())) {
       now = store.read();
       if (now.isTakenIn(held.session())) {
         handOver();

@@ -2,6 +2,7 @@ package io.twostep.device.vfio.migrate;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.assertj.core.api.Assertions.assertThatIOException;
 
 import io.twostep.device.vfio.MigratableDevice;
 import io.twostep.device.vfio.MigrationException;
@@ -183,6 +184,67 @@ class HostileMigrationTest {
         }
       }
     }
+  }
+
+  @Test
+  void migrationWhoseBeginningWasNotAnsweredBeginsOrChangesNothing() throws IOException {
+    try (Migration migration = migration()) {
+      keep(migration);
+      migration.store.failChange(1, true);
+      migration.startAgain(2);
+      assertThat(migration.store.read().session()).isEqualTo(2);
+      assertThat(migration.source.cancel()).as("kept").isTrue();
+      Ownership kept = migration.store.read();
+      migration.store.failChange(1, false);
+      assertThatIOException().isThrownBy(() -> begin(migration, 3)).withMessage("the record could not be reached");
+      assertThat(migration.store.read()).isEqualTo(kept);
+      migration.startAgain(3);
+      migration.run();
+      migration.drainAndVerify();
+    }
+  }
+
+  @Test
+  void migrationThatBeganUnheardWithARecordOutOfReachIsTakenOutOfItByRecovery() throws IOException {
+    try (Migration migration = migration()) {
+      keep(migration);
+      migration.store.failChange(1, true);
+      migration.store.failRead(2);
+      assertThatIOException()
+          .isThrownBy(() -> begin(migration, 2))
+          .withMessage("no answer from where the record is")
+          .satisfies(e -> assertThat(e.getSuppressed()).singleElement().asString().contains("could not be read"));
+      refuses(() -> begin(migration, 3), Kind.FENCED, "cannot begin migration 3");
+      assertThat(Recovery.resumeInPlace(migration.near.guest, migration.near.devices, migration.store, migration.nearControl())).isTrue();
+      migration.startAgain(3);
+      migration.run();
+      migration.drainAndVerify();
+    }
+  }
+
+  @Test
+  void cancellationThatWasNotAnsweredKeepsTheGuestAtOnce() throws IOException {
+    try (Migration migration = migration()) {
+      stepSourceTo(migration, Phase.STOP_COPY);
+      migration.store.failChange(1, true);
+      keep(migration);
+    }
+  }
+
+  @Test
+  void cancellationThatCameToNothingLeavesTheGuestWhereItWas() throws IOException {
+    try (Migration migration = migration()) {
+      stepSourceTo(migration, Phase.STOP_COPY);
+      migration.store.failChange(1, false);
+      assertThatIOException().isThrownBy(migration.source::cancel).withMessage("the record could not be reached");
+      assertThat(migration.isRunningNear()).isFalse();
+      keep(migration);
+    }
+  }
+
+  private static void begin(Migration migration, long session) throws IOException {
+    new MigrationSource(
+        migration.near.guest, migration.near.devices, migration.pipe.near(), migration.store, migration.near.machine.timers(), migration.nearControl(), CONFIG, session, Checkpoint.NONE);
   }
 
   /** Opcode, result, and what the device says it is. */
