@@ -350,6 +350,35 @@ class MigratableDeviceTest {
     }
   }
 
+  @ParameterizedTest
+  @ValueSource(ints = {1, 3, 5, 7})
+  void aDeviceThatFailsOnLeavingStopCopyWorksAtTheNextTry(int bits) {
+    boolean fired = true;
+    for (int nth = 1; fired; nth++) {
+      try (Busy busy = new Busy(SLOW.withFeatures(MigrationFeatures.of(bits)))) {
+        MigratableDevice device = busy.device();
+        busy.live(20);
+        device.setState(DeviceState.STOP_COPY);
+        busy.host.commands.arm(nth);
+        try {
+          device.setState(DeviceState.RUNNING);
+        } catch (MigrationException e) {
+          assertThat(device.state()).as("after command %d", nth).isNotEqualTo(DeviceState.STOP_COPY);
+        }
+        fired = busy.host.commands.fired();
+        busy.host.commands.arm(0);
+        device.setState(DeviceState.STOP_COPY);
+        assertThat(busy.readAll()).isNotEmpty();
+        device.setState(DeviceState.RUNNING);
+        busy.live(20);
+        while (busy.workload.drain()) {
+          busy.host.machine.timers().pause();
+        }
+        assertThat(busy.workload.mistakes()).isZero();
+      }
+    }
+  }
+
   @Test
   void savingAgainAndAgainTakesNoMoreMemory() {
     try (Busy busy = new Busy(SLOW)) {
