@@ -165,7 +165,8 @@ public final class MigrationTarget {
       if (!store.compareAndSet(begun, begun.takenByDestination())) {
         Ownership now = store.read();
         if (!repeated || !now.equals(begun.takenByDestination())) {
-          throw new MigrationException(Kind.FENCED, "the source kept the guest of migration " + begun.session() + ": the record says " + now);
+          String who = now.isTakenIn(begun.session()) ? "somebody else took over" : "the source kept";
+          throw new MigrationException(Kind.FENCED, who + " the guest of migration " + begun.session() + ": the record says " + now);
         }
       }
     } catch (IOException e) {

@@ -41,9 +41,14 @@ public record Ownership(long epoch, Side holder, long session) {
     return new Ownership(epoch + 2, Side.SOURCE, 0);
   }
 
-  /** Return what a destination makes of it to take the guest over, the commit, or to take it up again after a crash. */
+  /** Return what a destination makes of it to take the guest over: the commit. */
   Ownership takenByDestination() {
     return new Ownership(epoch + 1, Side.DESTINATION, session);
+  }
+
+  /** Return what a destination makes of it that starts from a spool: two epochs on, so that the destination that was lost, should it not be, never takes this for its commit. */
+  Ownership resumedByDestination() {
+    return new Ownership(epoch + 2, Side.DESTINATION, session);
   }
 
   /** Tell whether the destination of a migration holds the guest. */

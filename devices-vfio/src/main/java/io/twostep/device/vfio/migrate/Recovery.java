@@ -99,7 +99,7 @@ public final class Recovery {
       throw new MigrationException(Kind.FENCED, "the destination may not run the guest: the record says " + now + "; resume the source");
     }
     requireDecision(now, claim, Side.DESTINATION);
-    start(guest, devices, spool, control, loaded -> (now.isTakenIn(loaded.session()) || now.equals(loaded)) && store.compareAndSet(now, now.takenByDestination()), "destination's spool");
+    start(guest, devices, spool, control, loaded -> (now.isTakenIn(loaded.session()) || now.equals(loaded)) && store.compareAndSet(now, now.resumedByDestination()), "destination's spool");
   }
 
   private static void requireDecision(Ownership now, boolean claim, Side side) {
