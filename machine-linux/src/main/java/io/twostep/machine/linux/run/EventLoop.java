@@ -276,12 +276,14 @@ public final class EventLoop implements Timers, AutoCloseable {
     }
   }
 
+  /** What becomes due meanwhile waits for the next round: a task that is due again at once would let nothing else run. */
   private void runDue() {
+    long now = System.nanoTime();
     while (true) {
       Alarm due;
       synchronized (this) {
         due = alarms.peek();
-        if (due == null || due.due - System.nanoTime() > 0) {
+        if (due == null || due.due - now > 0) {
           return;
         }
         alarms.remove();

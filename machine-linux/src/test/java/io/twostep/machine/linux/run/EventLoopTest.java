@@ -53,6 +53,48 @@ class EventLoopTest {
     }
   }
 
+  /** Ends if the test fails, too: a loop that never leaves its timers could not be closed. */
+  private static final class Again implements Runnable {
+    private final EventLoop loop;
+    private final CountDownLatch until;
+    private final long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(20);
+
+    Again(EventLoop loop, CountDownLatch until) {
+      this.loop = loop;
+      this.until = until;
+    }
+
+    @Override
+    public void run() {
+      if (until.getCount() != 0 && System.nanoTime() - deadline < 0) {
+        loop.schedule(0, this);
+      }
+    }
+  }
+
+  @Test
+  void taskThatIsDueAgainAtOnceKeepsNoInterruptWaiting() throws Exception {
+    Descriptor event = KERNEL.eventfd("event");
+    try (EventLoop loop = new EventLoop(KERNEL, "test")) {
+      CountDownLatch called = new CountDownLatch(1);
+      CountDownLatch running = new CountDownLatch(1);
+      loop.watch(
+          event,
+          () -> {
+            EventLoop.take(KERNEL, event);
+            called.countDown();
+          });
+      Again again = new Again(loop, called);
+      loop.schedule(0, running::countDown);
+      loop.schedule(0, again);
+      running.await();
+      EventLoop.signal(KERNEL, event);
+      assertThat(called.await(10, TimeUnit.SECONDS)).as("the handler was called while the task was due again and again").isTrue();
+    } finally {
+      KERNEL.close(event);
+    }
+  }
+
   @Test
   void whoFindsSomethingNowAndThenIsNeverPutToSleepHoweverLongItGoesOn() throws Exception {
     try (EventLoop loop = new EventLoop(KERNEL, "test")) {
