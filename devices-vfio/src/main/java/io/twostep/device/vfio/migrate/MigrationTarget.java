@@ -163,6 +163,7 @@ public final class MigrationTarget {
     committing = true;
     try {
       if (!store.compareAndSet(begun, begun.takenByDestination())) {
+        committing = repeated;
         Ownership now = store.read();
         if (!repeated || !now.equals(begun.takenByDestination())) {
           String who = now.isTakenIn(begun.session()) ? "somebody else took over" : "the source kept";

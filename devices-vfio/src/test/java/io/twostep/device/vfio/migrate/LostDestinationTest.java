@@ -58,4 +58,18 @@ class LostDestinationTest {
       isFencedOff(migration);
     }
   }
+
+  /** Whoever was refused did not make the change, whatever fails after that. */
+  @Test
+  void destinationThatCameTooLateDoesNotTakeTheChangeOfAnotherForItsOwn() throws IOException {
+    try (Kept.InFiles files = new Kept.InFiles(work);
+        Migration migration = new Migration(Seeds.SEED, GUEST, 1, MODEL, CONFIG, files, false)) {
+      stepTargetTo(migration, Phase.PREPARED);
+      Ownership begun = migration.store.read();
+      assertThat(migration.store.compareAndSet(begun, begun.takenByDestination())).isTrue();
+      migration.store.failRead(1);
+      refuses(migration.target::step, Kind.STORAGE, "destination, PREPARED");
+      isFencedOff(migration);
+    }
+  }
 }
