@@ -5,6 +5,8 @@ import io.twostep.device.vfio.wire.Opcode;
 import io.twostep.device.vfio.wire.Registers;
 import io.twostep.dma.spi.BusMaster;
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** Carries out the host's commands, one at a time: suspend and resume, save and load, tracking. */
@@ -150,7 +152,7 @@ final class HostCommands {
     return Registers.DONE;
   }
 
-  /** An overflow is told once, with whatever the log lost then counted as written by the host. */
+  /** An overflow is told once, with whatever the log lost then counted as written by the host. A report that fails told nothing. */
   private int report() {
     if (!log.isOn()) {
       return Registers.BAD_COMMAND;
@@ -161,14 +163,16 @@ final class HostCommands {
       return Registers.DONE;
     }
     MemorySegment entry = MemorySegment.ofArray(new byte[Long.BYTES]);
+    List<Long> taken = new ArrayList<>();
     for (int i = 0; i < ringEntries; i++) {
       long page = log.take(arguments[0], arguments[1]);
       if (page < 0) {
         return Registers.DONE;
       }
+      taken.add(page);
       entry.set(CommandLayout.U64, 0, page);
       if (bus.write(ring + (long) i * Long.BYTES, entry, 0, Long.BYTES) != BusMaster.OK) {
-        log.note(page, 1);
+        log.putBack(taken);
         return Registers.BUS_ERROR;
       }
       results[0] = i + 1L;

@@ -2,6 +2,7 @@ package io.twostep.device.vfio.model;
 
 import java.util.Iterator;
 import java.util.LinkedHashSet;
+import java.util.List;
 
 /** The pages of the guest that the device wrote and has not reported; of bounded size. Off until it is started. */
 final class WriteLog {
@@ -79,6 +80,11 @@ final class WriteLog {
       }
     }
     return -1;
+  }
+
+  /** Note again what was taken and came to nobody. */
+  void putBack(List<Long> taken) {
+    taken.forEach(this::add);
   }
 
   boolean hasAny(long first, long length) {

@@ -15,6 +15,7 @@ import io.twostep.device.vfio.guest.GuestWorkload;
 import io.twostep.device.vfio.model.ModelConfig;
 import io.twostep.dma.DirtyBitmap;
 import io.twostep.dma.DmaDirection;
+import io.twostep.machine.model.FailNth;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
@@ -123,6 +124,33 @@ class NoWriteIsLostTest {
       assertThat(copied.takeOver()).as("pages told").isPositive();
       copied.live(30);
       assertThat(copied.takeOver()).isPositive();
+    }
+  }
+
+  /** The range begins behind the queue, which the CPU writes, and within a page, which is noted by an address outside of it. */
+  @Test
+  void notesThatCouldNotBeFetchedAreFetchedTheNextTime() {
+    long from = 3 * GuestMemory.PAGE;
+    for (int nth = 1; nth <= 4; nth++) {
+      try (Copied copied = new Copied(ModelConfig.DEFAULT, WriteTracking.DEVICE)) {
+        DirtySource some = copied.device().newDirtySource(List.of(new Range(from, GUEST - from)), 8192);
+        some.start();
+        copied.bitmap.clear();
+        some.collect(copied.bitmap);
+        MemorySegment.copy(copied.host.guest.segment(), 0, copied.copy, 0, GUEST);
+        copied.live(30);
+        while (copied.workload.drain()) {
+          copied.host.machine.timers().pause();
+        }
+        copied.host.machine.failNth().arm(FailNth.Kind.BUS_WRITE, nth);
+        copied.bitmap.clear();
+        assertThatExceptionOfType(MigrationException.class).isThrownBy(() -> some.collect(copied.bitmap)).withMessageContaining("the bus refused an access");
+        some.collect(copied.bitmap);
+        for (long page = from; page < GUEST; page += GuestMemory.PAGE) {
+          boolean same = copied.copy.asSlice(page, GuestMemory.PAGE).mismatch(copied.host.guest.segment().asSlice(page, GuestMemory.PAGE)) < 0;
+          assertThat(same || copied.bitmap.isDirty(page)).as("page 0x%x was written and not told when note %d could not be fetched, %s", page, nth, Seeds.repeat(Seeds.SEED)).isTrue();
+        }
+      }
     }
   }
 
