@@ -33,11 +33,22 @@ final class QueueState {
     switch ((int) register) {
       case (int) Registers.SUBMISSIONS -> submissions = value;
       case (int) Registers.COMPLETIONS -> completions = value;
-      case (int) Registers.ENTRIES -> entries = isLength(value) ? (int) value : 0;
+      case (int) Registers.ENTRIES -> turn(isLength(value) ? (int) value : 0);
       case (int) Registers.TAIL -> tail = (int) value;
       case (int) Registers.HEAD -> head = (int) value;
       default -> {}
     }
+  }
+
+  /** Turn it on or off; whoever turns it on counts from 0. */
+  private void turn(int length) {
+    if (entries == 0 || length == 0) {
+      tail = 0;
+      head = 0;
+      fetched = 0;
+      completed = 0;
+    }
+    entries = length;
   }
 
   private static boolean isLength(long value) {

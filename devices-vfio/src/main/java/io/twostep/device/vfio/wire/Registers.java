@@ -72,7 +72,7 @@ public final class Registers {
   /** In a queue: guest address of the completion entries. */
   public static final long COMPLETIONS = 0x08;
 
-  /** In a queue: entries of each, a power of two; 0 turns the queue off and ends its commands, which complete no more. */
+  /** In a queue: entries of each, a power of two; 0 turns the queue off and ends its commands, which complete no more. One that is turned on counts from 0. */
   public static final long ENTRIES = 0x10;
 
   /** In a queue: entries submitted, modulo 2^32; the doorbell. */

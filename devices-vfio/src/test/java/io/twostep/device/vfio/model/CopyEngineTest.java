@@ -147,6 +147,36 @@ class CopyEngineTest {
     assertThat(device.memory.bytes.asSlice(17 * PAGE).mismatch(fives(MEMORY - 17 * PAGE))).isEqualTo(-1);
   }
 
+  @Test
+  void queueThatIsTurnedOnAgainBeginsAtItsBeginning() {
+    Device device = new Device();
+    for (int run = 0; run < 3; run++) {
+      device.submit(0, 3, PAGE);
+      workToTheEnd(device);
+      for (int i = 0; i < 4; i++) {
+        int phase = device.memory.bytes.get(CommandLayout.U32, Device.submissions(0) + COMPLETIONS + i * CommandLayout.COMPLETION + CommandLayout.PHASE);
+        assertThat(phase).as("completion %d of run %d", i, run).isEqualTo(i < 3 ? 1 : 0);
+      }
+      if (run != 1) {
+        device.engine.write(0, Registers.ENTRIES, 0);
+      } else {
+        // The device turns it off itself: there are no submissions.
+        device.engine.write(0, Registers.SUBMISSIONS, MEMORY);
+        device.engine.write(0, Registers.TAIL, 4);
+        workToTheEnd(device);
+      }
+      assertThat(device.engine.queue(0).isOff()).isTrue();
+      device.memory.bytes.fill((byte) 0);
+      device.turnOn();
+    }
+  }
+
+  private static void workToTheEnd(Device device) {
+    while (device.engine.hasWork()) {
+      device.engine.work(device.bus);
+    }
+  }
+
   private static MemorySegment fives(long length) {
     return MemorySegment.ofArray(new byte[(int) length]).fill((byte) 5);
   }
