@@ -206,7 +206,11 @@ final class CopyEngine {
     queues.forEach(queue -> queue.load(image));
     inFlight.clear();
     for (int i = 0; i < commands; i++) {
-      inFlight.add(InFlight.load(image, queueCount));
+      InFlight command = InFlight.load(image, queueCount);
+      if (queues.get(command.queue).isOff()) {
+        throw new IllegalArgumentException("command " + command.id + " is of queue " + command.queue + ", which is off");
+      }
+      inFlight.add(command);
     }
   }
 

@@ -1,6 +1,7 @@
 package io.twostep.device.vfio.model;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
 import io.twostep.device.vfio.Seeds;
 import io.twostep.device.vfio.wire.CommandLayout;
@@ -175,6 +176,26 @@ class CopyEngineTest {
     while (device.engine.hasWork()) {
       device.engine.work(device.bus);
     }
+  }
+
+  /** A device ends the commands of a queue that it turns off, so that none can be at one. */
+  @Test
+  void imageWithCommandsOfAQueueThatIsOffIsRefused() {
+    Device source = new Device();
+    source.submit(0, 1, 2 * PAGE);
+    source.engine.work(source.bus);
+    assertThat(source.engine.inFlight()).isEqualTo(1);
+    byte[] sound = source.image.save(false, 0);
+    int entries = sound.length - source.engine.imageBytes() - Integer.BYTES - InternalMemory.PAGE + 24 + 16;
+    ByteBuffer image = ByteBuffer.wrap(sound).order(ByteOrder.LITTLE_ENDIAN);
+    assertThat(image.getInt(entries)).isEqualTo(ENTRIES);
+    image.putInt(entries, 0).putInt(IMAGE_CRC_AT, 0);
+    CRC32C crc = new CRC32C();
+    crc.update(sound);
+    image.putInt(IMAGE_CRC_AT, (int) crc.getValue());
+    Device target = new Device();
+    assertThatIllegalArgumentException().isThrownBy(() -> target.image.load(sound));
+    assertThat(target.engine.inFlight()).isZero();
   }
 
   private static MemorySegment fives(long length) {
