@@ -48,7 +48,8 @@ public final class FileOwnershipStore implements OwnershipStore {
 
   /** Make the file, for a guest that runs where it always did; does nothing if it is there. */
   public void create() throws IOException {
-    try (FileChannel held = FileChannel.open(lock, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+    try (FileTurn _ = FileTurn.at(lock);
+        FileChannel held = FileChannel.open(lock, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
         FileLock exclusive = lock(held)) {
       if (exclusive.isValid() && !Files.exists(file)) {
         replace(Ownership.INITIAL);
@@ -69,8 +70,9 @@ public final class FileOwnershipStore implements OwnershipStore {
   }
 
   @Override
-  public synchronized boolean compareAndSet(Ownership expected, Ownership wanted) throws IOException {
-    try (FileChannel held = FileChannel.open(lock, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+  public boolean compareAndSet(Ownership expected, Ownership wanted) throws IOException {
+    try (FileTurn _ = FileTurn.at(lock);
+        FileChannel held = FileChannel.open(lock, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
         FileLock exclusive = lock(held)) {
       if (!exclusive.isValid() || !read().equals(expected)) {
         return false;
@@ -80,7 +82,7 @@ public final class FileOwnershipStore implements OwnershipStore {
     }
   }
 
-  /** Wait for the lock. Others of this process are refused at once where those of another are made to wait. */
+  /** Wait for the lock. Whoever else of this process has it, not by this class, makes others be refused at once, where those of another process are made to wait. */
   private static FileLock lock(FileChannel held) throws IOException {
     while (true) {
       try {

@@ -2,13 +2,16 @@ package io.twostep.device.vfio.migrate;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.twostep.device.vfio.migrate.Ownership.Side;
 import java.io.IOException;
+import java.io.InterruptedIOException;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -105,5 +108,36 @@ class FileOwnershipStoreTest {
     }
     assertThat(change.get()).isTrue();
     assertThat(store.read()).isEqualTo(Ownership.INITIAL.begun(3));
+  }
+
+  /** Where a process has a file open twice, closing either lets go of the lock on it. */
+  @Test
+  void whoeverOfThisProcessGivesUpWaitingLeavesTheLockToWhoHoldsIt() throws Exception {
+    store();
+    FileOwnershipStore waiting = new FileOwnershipStore(file());
+    FutureTask<Boolean> change = new FutureTask<>(() -> waiting.compareAndSet(Ownership.INITIAL, Ownership.INITIAL.begun(4)));
+    Thread other = new Thread(change);
+    FileOwnershipStore holding =
+        new FileOwnershipStore(
+            file(),
+            file -> {
+              assumeTrue(isLocked(work.resolve("ownership.lock")), "the system lists locks of this file system");
+              other.start();
+              while (other.getState() != Thread.State.TIMED_WAITING && other.getState() != Thread.State.WAITING) {
+                Thread.onSpinWait();
+              }
+              other.interrupt();
+              assertThatExceptionOfType(ExecutionException.class).isThrownBy(change::get).withCauseInstanceOf(InterruptedIOException.class);
+              assertThat(isLocked(work.resolve("ownership.lock"))).as("locked against other processes").isTrue();
+            });
+    assertThat(holding.compareAndSet(Ownership.INITIAL, Ownership.INITIAL.begun(3))).isTrue();
+    assertThat(isLocked(work.resolve("ownership.lock"))).isFalse();
+    assertThat(holding.read()).isEqualTo(Ownership.INITIAL.begun(3));
+  }
+
+  /** The system's own list: a look at the file would let go of the lock itself. */
+  private static boolean isLocked(Path file) throws IOException {
+    String inode = ":" + Files.getAttribute(file, "unix:ino") + " ";
+    return Files.readString(Path.of("/proc/locks")).contains(inode);
   }
 }
