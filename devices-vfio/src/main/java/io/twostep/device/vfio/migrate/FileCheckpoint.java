@@ -13,9 +13,10 @@ import org.jspecify.annotations.Nullable;
 /** A checkpoint in a file: written beside it, forced to the disk, and renamed over the one before. Takes as much space as the migration sends. Used by one thread. */
 public final class FileCheckpoint implements Checkpoint, Closeable {
   private final Path file;
-  private final FileChannel channel;
+  private FileChannel channel;
   private long length;
   private boolean renamed;
+  private boolean closed;
 
   /** Begin a checkpoint that will take the place of what is in {@code file}, if anything. */
   public FileCheckpoint(Path file) throws IOException {
@@ -28,21 +29,29 @@ public final class FileCheckpoint implements Checkpoint, Closeable {
     return Files.exists(file) ? FileChannel.open(file, StandardOpenOption.READ) : null;
   }
 
+  /** Return what to write to: whoever interrupts a thread that writes closes the channel, and not the checkpoint. */
+  private FileChannel open() throws IOException {
+    if (!channel.isOpen() && !closed) {
+      channel = FileChannel.open(renamed ? file : DurableFiles.next(file), StandardOpenOption.WRITE);
+    }
+    return channel;
+  }
+
   @Override
   public void append(ByteBuffer bytes) throws IOException {
-    DurableFiles.write(channel, bytes, length);
+    DurableFiles.write(open(), bytes, length);
     length += bytes.remaining();
   }
 
   @Override
   public void force() throws IOException {
-    channel.force(true);
+    open().force(true);
   }
 
   @Override
   public void publish() throws IOException {
     if (!renamed) {
-      channel.truncate(length);
+      open().truncate(length);
       channel.force(true);
       DurableFiles.rename(file);
       renamed = true;
@@ -53,6 +62,7 @@ public final class FileCheckpoint implements Checkpoint, Closeable {
   /** Let go of the file, and remove what was not published. */
   @Override
   public void close() throws IOException {
+    closed = true;
     channel.close();
     if (!renamed) {
       Files.deleteIfExists(DurableFiles.next(file));
