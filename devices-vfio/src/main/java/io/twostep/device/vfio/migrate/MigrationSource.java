@@ -58,6 +58,7 @@ public final class MigrationSource {
   private long deviceBytes;
   private long precopyBytes;
   private long dirtyPages;
+  private boolean stopped;
   private long stoppedAt;
   private long downtime;
   private @Nullable MigrationException failure;
@@ -142,8 +143,8 @@ public final class MigrationSource {
   /** Return how far it has come. */
   public Progress progress() {
     boolean still = phase == Phase.STOP_COPY || phase == Phase.UNRESOLVED;
-    long stopped = stoppedAt == 0 ? 0 : out.bytes() - precopyBytes;
-    return new Progress(phase, rounds, stoppedAt == 0 ? out.bytes() : precopyBytes, stopped, dirtyPages, sender.remaining(), still ? timers.nanoTime() - stoppedAt : downtime);
+    long before = stopped ? precopyBytes : out.bytes();
+    return new Progress(phase, rounds, before, out.bytes() - before, dirtyPages, sender.remaining(), still ? timers.nanoTime() - stoppedAt : downtime);
   }
 
   /**
@@ -289,6 +290,7 @@ public final class MigrationSource {
   private void stop() {
     precopyBytes = out.bytes();
     control.pause();
+    stopped = true;
     stoppedAt = timers.nanoTime();
     phase = Phase.STOP_COPY;
     devices.forEach(SourceDevice::quiesce);
@@ -334,7 +336,7 @@ public final class MigrationSource {
   }
 
   private void handOver() {
-    if (stoppedAt == 0) {
+    if (!stopped) {
       control.pause();
     }
     endDowntime();
@@ -343,7 +345,7 @@ public final class MigrationSource {
   }
 
   private void endDowntime() {
-    downtime = stoppedAt == 0 || downtime != 0 ? downtime : timers.nanoTime() - stoppedAt;
+    downtime = !stopped || downtime != 0 ? downtime : timers.nanoTime() - stoppedAt;
   }
 
   private void stopTracking() {

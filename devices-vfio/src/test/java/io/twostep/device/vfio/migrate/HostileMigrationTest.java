@@ -14,6 +14,7 @@ import io.twostep.device.vfio.guest.GuestMemory;
 import io.twostep.device.vfio.migrate.Ownership.Side;
 import io.twostep.device.vfio.model.ModelConfig;
 import io.twostep.device.vfio.wire.Opcode;
+import io.twostep.dma.spi.Timers;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.ByteChannel;
@@ -400,5 +401,53 @@ class HostileMigrationTest {
       assertThat(migration.isRunningFar()).isTrue();
       migration.drainAndVerify();
     }
+  }
+
+  /** A clock's origin is anything: 0 is a time like any other. */
+  @Test
+  void guestThatIsStoppedAtTimeZeroStandsStillLikeAnyOther() throws IOException {
+    try (Migration migration = migration()) {
+      assertThat(migration.source.cancel()).isTrue();
+      long[] now = {0};
+      int[] pauses = {0};
+      GuestControl control =
+          new GuestControl() {
+            @Override
+            public void pause() {
+              pauses[0]++;
+            }
+
+            @Override
+            public void resume() {}
+          };
+      migration.source = new MigrationSource(migration.near.guest, migration.near.devices, migration.pipe.near(), migration.store, clock(now), control, CONFIG, 2, Checkpoint.NONE);
+      while (!migration.source.phase().isEnd()) {
+        migration.source.step();
+        now[0] += pauses[0];
+        migration.stepTarget();
+      }
+      assertThat(pauses[0]).isEqualTo(1);
+      assertThat(migration.source.progress().stopCopyBytes()).isPositive();
+      assertThat(migration.source.progress().downtimeNanos()).isPositive();
+    }
+  }
+
+  private static Timers clock(long[] now) {
+    return new Timers() {
+      @Override
+      public long nanoTime() {
+        return now[0];
+      }
+
+      @Override
+      public Timer schedule(long delayNanos, Runnable task) {
+        throw new UnsupportedOperationException("nothing is scheduled by this clock");
+      }
+
+      @Override
+      public void pause(int times) {
+        throw new UnsupportedOperationException("nobody waits by this clock");
+      }
+    };
   }
 }
