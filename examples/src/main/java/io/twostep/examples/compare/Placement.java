@@ -99,7 +99,7 @@ final class Placement implements AutoCloseable {
       long start = layout.phys(order[from]) & -Layout.PAGE;
       long lastFrame = lastFrame(order[from]);
       int to = from + 1;
-      while (to < order.length && Long.compareUnsigned((layout.phys(order[to]) & -Layout.PAGE) - Layout.PAGE, lastFrame) <= 0) {
+      while (to < order.length && isNear(layout.phys(order[to]) & -Layout.PAGE, lastFrame)) {
         long last = lastFrame(order[to]);
         lastFrame = Long.compareUnsigned(last, lastFrame) > 0 ? last : lastFrame;
         to++;
@@ -114,6 +114,11 @@ final class Placement implements AutoCloseable {
       from = to;
     }
     return next;
+  }
+
+  /** Tell whether a frame is at most one behind another, or before it. */
+  private static boolean isNear(long frame, long lastFrame) {
+    return Long.compareUnsigned(frame, lastFrame) <= 0 || frame - lastFrame == Layout.PAGE;
   }
 
   private long lastFrame(int range) {

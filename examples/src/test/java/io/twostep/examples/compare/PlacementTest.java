@@ -46,6 +46,18 @@ class PlacementTest {
     }
   }
 
+  /** The frame before the first one is not the last one. */
+  @Test
+  void keepsTogetherWhatSharesTheFirstFrameOfAll() {
+    Layout layout = new Layout.Builder("test").add(100, 100).add(0, 100).add(0x1000, 4096).add(-4096, 4096).build();
+    try (ModelMachine machine = ModelMachine.create(ModelMachineConfig.defaults());
+        Placement placed = Placement.ofRandomBytes(layout, machine.memory(), SEED)) {
+      assertThat(placed.phys[0] - placed.phys[1]).isEqualTo(100);
+      assertThat(placed.phys[2] - placed.phys[1]).isEqualTo(4096);
+      assertThat(placed.phys[3] - placed.phys[2]).isGreaterThan(4096);
+    }
+  }
+
   /** Tell whether there is a frame between a range and one behind it. */
   private static boolean isApart(long phys, long length, long behind) {
     return (behind >> 12) > (phys + length - 1 >> 12) + 1;
