@@ -2,6 +2,8 @@ package io.twostep.examples.compare;
 
 import java.io.BufferedReader;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.CharacterCodingException;
 import java.nio.charset.MalformedInputException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -10,11 +12,14 @@ import java.nio.file.Path;
 /**
  * Layouts as text: a line {@code phys,length}, then one line for each range, in order.
  *
- * <p>Numbers are decimal, or hexadecimal with {@code 0x}; both are unsigned, in bytes. Empty lines and lines that begin with {@code #} are left out.
+ * <p>Numbers are decimal, or hexadecimal with {@code 0x}; both are unsigned, in bytes. Empty lines and lines that begin with {@code #} are left out,
+ * and so is a byte order mark.
  */
 public final class LayoutCsv {
   /** The first line. */
   public static final String HEADER = "phys,length";
+
+  private static final String BYTE_ORDER_MARK = "\ufeff";
 
   private LayoutCsv() {}
 
@@ -28,10 +33,11 @@ public final class LayoutCsv {
     Layout.Builder layout = new Layout.Builder(file.toString());
     int number = 0;
     boolean headed = false;
-    try (BufferedReader lines = Files.newBufferedReader(file, StandardCharsets.UTF_8)) {
+    // Lines end at the same bytes in both encodings; a reader of UTF-8 fails before it has returned the lines ahead of what is none.
+    try (BufferedReader lines = Files.newBufferedReader(file, StandardCharsets.ISO_8859_1)) {
       for (String line = lines.readLine(); line != null; line = lines.readLine()) {
         number++;
-        String text = line.strip();
+        String text = text(line, number).strip();
         if (text.isEmpty() || text.startsWith("#")) {
           continue;
         }
@@ -44,12 +50,17 @@ public final class LayoutCsv {
         }
       }
     } catch (MalformedInputException e) {
-      throw wrong(file, number + 1, "is no text in UTF-8; a layout has a line " + HEADER + ", then a line for each range");
+      throw wrong(file, number, "is no text in UTF-8; a layout has a line " + HEADER + ", then a line for each range");
     }
     if (layout.isEmpty()) {
       throw new IllegalArgumentException(file + " holds no range; it must have a line " + HEADER + ", then a line for each range");
     }
     return layout.build();
+  }
+
+  private static String text(String bytes, int number) throws CharacterCodingException {
+    String text = StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes.getBytes(StandardCharsets.ISO_8859_1))).toString();
+    return number == 1 && text.startsWith(BYTE_ORDER_MARK) ? text.substring(BYTE_ORDER_MARK.length()) : text;
   }
 
   private static void add(Layout.Builder layout, String text, Path file, int number) {

@@ -3,6 +3,7 @@ package io.twostep.examples.compare;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
@@ -59,6 +60,23 @@ class LayoutCsvTest {
   void refusesWhatIsNoText() throws Exception {
     Path file = Files.write(work.resolve("layout.bin"), new byte[] {(byte) 0xff, (byte) 0xfe, 0, 1});
 
-    assertThatThrownBy(() -> LayoutCsv.read(file)).isInstanceOf(IllegalArgumentException.class).hasMessageContaining("is no text in UTF-8");
+    assertThatThrownBy(() -> LayoutCsv.read(file)).isInstanceOf(IllegalArgumentException.class).hasMessageContaining("line 1: is no text in UTF-8");
+  }
+
+  /** Readers decode ahead of the line that they return. */
+  @Test
+  void namesTheLineThatIsNoText() throws Exception {
+    String before = "phys,length\r\n" + "0x1000,4096\r0x2000,4096\n".repeat(100);
+    Path file = Files.write(work.resolve("layout.csv"), (before + "# f\u00fcr \u65e5\n# f\u00fcr\n").getBytes(StandardCharsets.ISO_8859_1));
+
+    assertThatThrownBy(() -> LayoutCsv.read(file)).isInstanceOf(IllegalArgumentException.class).hasMessageContaining("line 202: is no text in UTF-8");
+    assertThat(LayoutCsv.read(file(before + "# f\u00fcr \u65e5\n")).ranges()).isEqualTo(200);
+  }
+
+  /** Spreadsheets write one. */
+  @Test
+  void leavesAByteOrderMarkOut() throws Exception {
+    assertThat(LayoutCsv.read(file("\ufeffphys,length\r\n0x1000,4096\r\n")).bytes()).isEqualTo(4096);
+    assertThat(LayoutCsv.read(file("\ufeff# a comment\nphys,length\n0x1000,4096\n")).bytes()).isEqualTo(4096);
   }
 }
