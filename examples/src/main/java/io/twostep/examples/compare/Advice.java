@@ -109,7 +109,8 @@ public final class Advice {
         "Registering the buffers %s saves nothing to speak of: %s a request instead of %s.", where, time(registered.nanosPerIo()), time(best.nanosPerIo()));
       return;
     }
-    double once = registered.timed().registerNanosPerPage().median() * registered.pagesPerIo();
+    double all = registered.timed().registerNanosPerPage().median() * Layout.pages(of.layout().bytes());
+    double once = all * Math.min(of.ioSize(), of.layout().bytes()) / of.layout().bytes();
     say(
         "Buffers that stay should be registered %s: a request then costs %s instead of %s, and registering costs %s for the memory of a request, which is paid"
         + " back once each buffer has been used %s; but the device can reach all of them all the time.",

@@ -11,17 +11,19 @@ import org.junit.jupiter.api.Test;
 class AdviceTest {
   private static final int PAGES = 32;
   private final List<StrategyCost> costs = new ArrayList<>();
+  private long ioSize = 128 << 10;
+  private double pagesPerIo = PAGES;
 
   /** Add a strategy: nanoseconds of a page on the processor, simulated of a request, invalidations of ten requests. */
   private void cost(StackKind stack, MapStrategy strategy, double pageNanos, long simulated, long invalidations, double registerNanos) {
     Counted counted = new Counted(10, 10, 10, 0, 0, invalidations, 0, stack.coherent() ? 0 : 640, 0, 10 * simulated, List.of());
     Spread all = new Spread(pageNanos, pageNanos, pageNanos);
     Timed timed = new Timed(all, new Spread(0, 0, 0), 0, new Spread(registerNanos, registerNanos, registerNanos));
-    costs.add(new StrategyCost(new Case(stack, strategy), counted, timed, PAGES));
+    costs.add(new StrategyCost(new Case(stack, strategy), counted, timed, pagesPerIo));
   }
 
   private List<String> advice() {
-    return Advice.of(new Comparison(SyntheticLayout.of("scattered:4Kx32", 1), 128 << 10, costs, List.of()));
+    return Advice.of(new Comparison(SyntheticLayout.of("scattered:4Kx32", 1), ioSize, costs, List.of()));
   }
 
   @Test
@@ -58,6 +60,17 @@ class AdviceTest {
     cost(StackKind.IOMMU, MapStrategy.REGISTERED, 5, 0, 1, 90);
 
     assertThat(advice()).anySatisfy(line -> assertThat(line).startsWith("Buffers that stay should be registered behind the IOMMU: a request then costs 160 ns instead of 960 ns").contains("used 4 times"));
+  }
+
+  /** Eight requests share what registering a page costs. */
+  @Test
+  void registeringIsPaidForTheBytesOfARequestAndNotForWholePages() {
+    ioSize = 512;
+    pagesPerIo = 1;
+    cost(StackKind.IOMMU, MapStrategy.TWO_STEP, 30, 0, 10, 0);
+    cost(StackKind.IOMMU, MapStrategy.REGISTERED, 5, 0, 1, 400);
+
+    assertThat(advice()).anySatisfy(line -> assertThat(line).contains("registering costs 50 ns for the memory of a request", "used 2 times"));
   }
 
   @Test
