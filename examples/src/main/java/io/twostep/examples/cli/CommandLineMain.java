@@ -7,6 +7,8 @@ import io.twostep.platform.PlatformException;
 import java.io.PrintStream;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
+import java.util.List;
 import java.util.ServiceLoader;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -80,6 +82,9 @@ public final class CommandLineMain {
         if (option.arity().max() > 0 && option.originalStringValues().contains("")) {
           throw new ParameterException(command, "option '" + option.longestName() + "' is empty; give " + option.paramLabel() + ", or leave it out");
         }
+        if (option.arity().max() == 0 && hasEmptyValue(option, parsed.originalArgs())) {
+          throw new ParameterException(command, "option '" + option.longestName() + "' is empty; give true or false, or leave '=' out");
+        }
       }
       for (PositionalParamSpec parameter : own.matchedPositionals()) {
         if (parameter.arity().min() == 0 && parameter.originalStringValues().contains("")) {
@@ -88,6 +93,11 @@ public final class CommandLineMain {
       }
     }
     return new CommandLine.RunLast().execute(parsed);
+  }
+
+  /** Tell whether a switch was given as {@code --switch=}, which the parser takes for false. */
+  private static boolean hasEmptyValue(OptionSpec option, List<String> arguments) {
+    return arguments.stream().takeWhile(argument -> !argument.equals("--")).map(String::strip).anyMatch(argument -> Arrays.stream(option.names()).anyMatch(name -> argument.equals(name + "=")));
   }
 
   private static int refuse(PrintWriter err, String message) {

@@ -136,6 +136,22 @@ class CommandLineTest {
     assertThat(Run.of(command, option, "", "--help").out()).startsWith("Usage: ");
   }
 
+  /** What a script's unset variable leaves of --json="$JSON": neither yes nor no. */
+  @ParameterizedTest
+  @ValueSource(strings = {"--json=", "--json= "})
+  void aSwitchWithAnEmptyValueIsRefusedAndNotTakenForOff(String empty) {
+    refused(Run.of("plugins", empty), "option '--json' is empty; give true or false, or leave '=' out (try: twostep plugins --help)");
+    refused(Run.of("compare", "--rounds", "1", "--json", empty), "option '--json'");
+    assertThat(Run.of("plugins", empty, "--help").out()).startsWith("Usage: ");
+  }
+
+  @Test
+  void aSwitchIsWhatItsValueSays() {
+    assertThat(Run.of("plugins", "--json=true").out()).startsWith("{");
+    assertThat(Run.of("plugins", "--json=false").out()).doesNotStartWith("{").contains("terminal direct");
+    refused(Run.of("plugins", "--json=yes"), "'yes' is not a boolean");
+  }
+
   @Test
   void aParameterThatMayBeLeftOutIsRefusedIfItIsEmpty() {
     refused(Run.of("example", ""), "parameter NAME is empty; give one, or leave it out (try: twostep example --help)");
