@@ -159,19 +159,11 @@ final class Arguments {
     }
   }
 
-  /** Write a file that {@link #output} found possible; what cannot be written whole is not left behind. */
+  /** Write a file that {@link #output} found possible; what cannot be written whole leaves what was there. */
   static void write(Path file, String text) {
-    boolean mine = !Files.exists(file);
     try {
-      Files.writeString(file, text, StandardCharsets.UTF_8);
+      WholeFile.write(file, to -> to.write(text.getBytes(StandardCharsets.UTF_8)));
     } catch (IOException e) {
-      try {
-        if (mine) {
-          Files.deleteIfExists(file);
-        }
-      } catch (IOException undeleted) {
-        e.addSuppressed(undeleted);
-      }
       throw new BadInput(file + " cannot be written (" + Reason.of(e) + "); choose another place");
     }
   }
