@@ -16,7 +16,7 @@ final class CompareReport {
 
       Counted in one pass over all buffers, registration included; the device read every byte, and found what the CPU had put there.
         entries         address ranges the device was given
-        IOVA allocs     ranges of I/O addresses taken from the allocator
+        IOVA allocs     ranges of I/O addresses that mappings took, from the allocator or what their handle kept
         table writes    words set, changed or cleared in page tables; table bytes: their memory at its highest
         invalidations   times the IOMMU had to forget translations; per-page invalidates for each page, the others once a request
         bounced         bytes copied into and out of bounce slots

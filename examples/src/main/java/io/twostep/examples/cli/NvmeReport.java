@@ -14,7 +14,7 @@ final class NvmeReport {
       Every run writes the whole file through the driver to an NVMe controller, reads it back and compares SHA-256. A - stands for what was not counted.
         I/Os            requests to write and to read the file
         entries         address ranges the controller was given; fewer is better for the device
-        IOVA allocs     ranges of I/O addresses taken from the allocator
+        IOVA allocs     ranges of I/O addresses that mappings took, from the allocator or what their handle kept
         table writes    words set, changed or cleared in I/O page tables, where they are ours: on other machines than the modelled one a host keeps them
         invalidations   times the IOMMU had to forget translations, where we ask it to
         bounced         bytes copied into and out of bounce slots

@@ -12,7 +12,7 @@ final class PeerReport {
 
       Every run stores the file on the first controller, copies it twice to the second through the first one's memory, and compares SHA-256 of both copies.
         entries         address ranges both controllers were given for the copies
-        IOVA allocs     ranges of I/O addresses taken from the allocator; a bus address needs none
+        IOVA allocs     ranges of I/O addresses that mappings took, from the allocator or what their handle kept; a bus address needs none
         invalidations   times the IOMMU had to forget translations
         host bytes      moved to and from host memory, in the copy that mixes it into each request
         peer bytes      moved to and from the first controller's memory""";

@@ -18,7 +18,7 @@ final class RdmaReport {
         faults          times an adapter asked for pages that it did not have
         changes         changes of pages that the processes announced before they made them
         retries         times a fault had to look again, because pages changed while it looked
-        IOVA allocs     ranges of I/O addresses taken from the allocators
+        IOVA allocs     ranges of I/O addresses that mappings took, from the allocators or what their handle kept
         invalidations   times the IOMMUs had to forget translations
         meta B/page     heap bytes kept for each registered page beside the I/O page table; the adapter's own translation entries, 8 bytes each, are not counted
         us/page         microseconds of processor time to make a page reachable: to fault it in and link it, or to pin, map and register it""";

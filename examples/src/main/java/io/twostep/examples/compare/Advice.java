@@ -181,8 +181,8 @@ public final class Advice {
     long edges = untrusted.counted().bouncedBytes();
     String copied =
         edges == 0
-            ? "nothing copied: all ranges begin and end on a page"
-            : String.format(Locale.ROOT, "%,d of %,d bytes copied, at the edges of ranges that share a page with others", edges, of.layout().bytes());
+            ? "nothing copied: all ranges and requests begin and end on a page"
+            : String.format(Locale.ROOT, "%,d of %,d bytes copied, at edges of ranges or requests that share a page with others", edges, of.layout().bytes());
     say(
         "A device that is not trusted has %s; two-step takes %s a request instead of %s.", copied, time(untrusted.nanosPerIo()), time(trusted.nanosPerIo()));
   }
@@ -201,8 +201,8 @@ public final class Advice {
         where,
         number((double) lines.counted().cleanedLines() / lines.counted().ios()),
         copied == 0
-            ? "nothing is copied: no range shares a line with others"
-            : String.format(Locale.ROOT, "%,d of %,d bytes are copied, which share a line with others", copied, of.layout().bytes()),
+            ? "nothing is copied: no edge shares a line with others"
+            : String.format(Locale.ROOT, "%,d of %,d bytes are copied, in pieces whose edges share a line with others", copied, of.layout().bytes()),
         time(lines.nanosPerIo()),
         time(seeing.nanosPerIo()));
   }

@@ -7,7 +7,7 @@ import java.util.List;
  *
  * @param ios requests
  * @param hardwareEntries DMA ranges the device was given
- * @param iovaAllocations ranges of I/O addresses taken from the allocator
+ * @param iovaAllocations ranges of I/O addresses that mappings took, from the allocator or what their handle kept
  * @param tableWrites words of page tables set, changed and cleared
  * @param tableBytes page table memory at its highest
  * @param invalidations invalidations the hardware was asked for

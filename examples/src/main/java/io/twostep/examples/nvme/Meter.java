@@ -19,7 +19,7 @@ public final class Meter {
     iovaAllocations.increment();
   }
 
-  /** Return how many ranges of I/O addresses were taken from the allocator. */
+  /** Return how many ranges of I/O addresses mappings took, from the allocator or what their handle kept. */
   public long iovaAllocations() {
     return iovaAllocations.sum();
   }

@@ -12,7 +12,7 @@ import java.util.List;
  * @param route names of the nodes that a request passes, from the second controller to the first
  * @param verified whether every byte arrived in both copies, and took the way it was said to take
  * @param hardwareEntries DMA ranges handed to both controllers
- * @param iovaAllocations ranges of I/O addresses taken from the allocator
+ * @param iovaAllocations ranges of I/O addresses that mappings took, from the allocator or what their handle kept
  * @param invalidations invalidations the hardware was asked for
  * @param hostBytes bytes that requests moved to and from host memory
  * @param peerBytes bytes that requests moved to and from the first controller's memory

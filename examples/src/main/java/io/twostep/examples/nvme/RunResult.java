@@ -8,7 +8,7 @@ package io.twostep.examples.nvme;
  * @param verified whether every byte came back
  * @param ios requests to store and to read the file
  * @param hardwareEntries DMA ranges handed to the controller
- * @param iovaAllocations ranges of I/O addresses taken from the allocator
+ * @param iovaAllocations ranges of I/O addresses that mappings took, from the allocator or what their handle kept
  * @param tableWrites words of page tables set, changed and cleared; {@link #NOT_COUNTED} where a host keeps them
  * @param invalidations invalidations the hardware was asked for; {@link #NOT_COUNTED} where a host asks for them
  * @param bouncedBytes bytes copied into and out of bounce slots

@@ -12,7 +12,7 @@ package io.twostep.examples.rdma;
  * @param faults page faults of the adapters
  * @param invalidationEvents changes of pages that both processes announced
  * @param retries how often a fault had to look at pages again because they had changed meanwhile
- * @param iovaAllocations ranges of I/O addresses taken from the allocators
+ * @param iovaAllocations ranges of I/O addresses that mappings took, from the allocators or what their handle kept
  * @param invalidations times the IOMMUs had to forget translations
  * @param metadataBytesPerPage heap bytes kept for each registered page beside the I/O page table
  * @param nanosPerFaultedPage processor time of one thread to make a page reachable: to fault it in and link it, or in the mode pinned to pin, map and register it

@@ -118,7 +118,7 @@ class AdviceTest {
             line ->
                 assertThat(line)
                     .startsWith("For a device that does not see CPU caches, without an IOMMU, 64 cache lines a request have to be written back")
-                    .contains("nothing is copied: no range shares a line with others")
+                    .contains("nothing is copied: no edge shares a line with others")
                     .endsWith("two-step takes 640 ns a request instead of 320 ns."));
   }
 }
