@@ -196,7 +196,7 @@ public final class Advice {
     }
     long copied = lines.counted().bouncedBytes();
     say(
-        "For a device that does not see CPU caches, %s, %s cache lines a request have to be written back, which is the hardware's time and in no figure here, and %s; finding"
+        "For a device that does not see CPU caches, %s, %s cache lines a request have to be written back, or looked at for it, which is the hardware's time and in no figure here, and %s; finding"
             + " them, two-step takes %s a request instead of %s.",
         where,
         number((double) lines.counted().cleanedLines() / lines.counted().ios()),
