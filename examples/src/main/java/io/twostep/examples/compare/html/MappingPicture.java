@@ -23,13 +23,16 @@ final class MappingPicture {
 
   private final String id;
   private final StrategyCost cost;
+  private final int allPieces;
   private final List<Piece> pieces;
   private final int colour;
 
   MappingPicture(String id, Layout layout, StrategyCost cost) {
     this.id = id;
     this.cost = cost;
-    pieces = Pieces.of(layout, cost.counted().first(), MOST_PIECES);
+    List<Piece> all = Pieces.of(layout, cost.counted().first());
+    allPieces = all.size();
+    pieces = all.subList(0, Math.min(MOST_PIECES, allPieces));
     colour = StrategyColour.of(cost.of().strategy());
   }
 
@@ -58,10 +61,9 @@ final class MappingPicture {
   }
 
   private String caption(Lane memory, Lane device, int entries) {
-    List<Entry> all = cost.counted().first();
-    String part = entries < all.size() || pieces.size() == MOST_PIECES ? ", of which the first " + pieces.size() + " are shown" : "";
+    String part = pieces.size() < allPieces ? "the first " + pieces.size() + " of " : "";
     String verb = cost.of().strategy() == MapStrategy.BOUNCE ? "copied to" : "seen as";
-    return cost.of().label() + ": " + plural(pieces.size(), "piece") + " in " + plural(memory.runs(), "place") + " of memory" + part + ", " + verb + " "
+    return cost.of().label() + ": " + part + plural(allPieces, "piece") + " in " + plural(memory.runs(), "place") + " of memory, " + verb + " "
         + plural(device.runs(), "range") + " of device addresses, given as " + (entries == 1 ? "1 entry" : entries + " entries");
   }
 

@@ -20,14 +20,14 @@ final class Pieces {
    */
   record Piece(long phys, long dmaAddress, long length, int range, int entry) {}
 
-  /** Return the pieces of the entries' bytes, at most {@code most}, in the order of the request. */
-  static List<Piece> of(Layout layout, List<Entry> entries, int most) {
+  /** Return the pieces of the entries' bytes, in the order of the request. */
+  static List<Piece> of(Layout layout, List<Entry> entries) {
     List<Piece> pieces = new ArrayList<>();
     int range = 0;
     long inRange = 0;
     for (int e = 0; e < entries.size(); e++) {
       long inEntry = 0;
-      while (inEntry < entries.get(e).length() && pieces.size() < most) {
+      while (inEntry < entries.get(e).length()) {
         long length = Math.min(entries.get(e).length() - inEntry, layout.length(range) - inRange);
         pieces.add(new Piece(layout.phys(range) + inRange, entries.get(e).dmaAddress() + inEntry, length, range, e));
         inEntry += length;

@@ -59,6 +59,18 @@ class HtmlReportTest {
   }
 
   @Test
+  void aPictureSaysHowManyPiecesItLeavesOut() throws Exception {
+    assertThat(captions("scattered:4096x100")).contains("iommu / two-step: the first 48 of 100 pieces in 48 places of memory, seen as 1 range of device addresses, given as 1 entry<");
+    assertThat(captions("scattered:4096x48")).contains("iommu / two-step: 48 pieces in 48 places of memory, seen as 1 range").doesNotContain("first 48");
+  }
+
+  private static String captions(String spec) throws Exception {
+    try (Comparing comparing = Comparing.ofRandomBytes(SyntheticLayout.of(spec, 7), (what, step, total) -> {})) {
+      return HtmlReport.of(comparing.run(1 << 20, new Effort(2, 1, 1)), List.of(), "a computer");
+    }
+  }
+
+  @Test
   void everyPictureHasATextAndEveryIdIsUnique() {
     Set<String> ids = new HashSet<>();
     Matcher id = Pattern.compile(" id=\"([^\"]+)\"").matcher(html);
