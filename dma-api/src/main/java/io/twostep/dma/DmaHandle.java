@@ -56,7 +56,7 @@ abstract sealed class DmaHandle implements AutoCloseable, HandleRegistry.Holder
   private AttachedStack stack;
   private MappingState state;
 
-  /** The states of ranges that are mapped one by one; null until there are some on this stack. */
+  /** The states of ranges that are mapped one by one; null until there may be some. */
   private @Nullable SegmentStates segments;
 
   /** There from the first memory on that may be taken back. */
@@ -525,11 +525,10 @@ abstract sealed class DmaHandle implements AutoCloseable, HandleRegistry.Holder
     SegmentStates bound = segments;
     if (bound != null) {
       bound.forget(stack.ops);
-      segments = null;
     }
   }
 
-  /** Note the states, beside the handle's own, that are bound to its stack. */
+  /** Note the states, beside the handle's own, that are bound to its stack; always the same, during a call that may use them. */
   final void segments(SegmentStates bound) {
     segments = bound;
   }

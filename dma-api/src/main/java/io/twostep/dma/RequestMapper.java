@@ -21,7 +21,6 @@ final class RequestMapper {
   private final TransferPlan plan = new TransferPlan();
 
   private @Nullable PhysRanges source;
-  private @Nullable AttachedStack segmentStack;
 
   /** DMA addresses of ranges that need nothing else, at their places in the reader's run. */
   private long[] addresses = {};
@@ -125,32 +124,23 @@ final class RequestMapper {
       throw changed();
     }
     bytes = gathered.bytes();
-    bindSegments();
+    handle.segments(segments);
     return segments.gather(handle.stack(), gathered, flags, handle.own());
   }
 
   /** Map the only range of a request: there is nothing to plan, to lay out or to join. */
   private long mapOnly(int flags, DmaSink sink) {
     AttachedStack stack = handle.stack();
-    bindSegments();
+    handle.segments(segments);
     bytes = reader.length[0];
     emitter.start(sink, stack.device, handle.mapper().deviceLimits());
     mapOne(0, 0, flags);
     return emitter.finish();
   }
 
-  private void bindSegments() {
-    AttachedStack stack = handle.stack();
-    if (segmentStack != stack) {
-      segments.rebind();
-      segmentStack = stack;
-      handle.segments(segments);
-    }
-  }
-
   private long mapSummarised(PhysRanges source, int flags, DmaSink sink, DeviceLimits limits) {
     AttachedStack stack = handle.stack();
-    bindSegments();
+    handle.segments(segments);
     bytes = plan.bytes();
     if (plan.windowed() > 1 && stack.translates) {
       reserve(flags);
@@ -355,7 +345,7 @@ final class RequestMapper {
 
   /** Return the state of the request's first range that has one of its own on the handle's stack, or null. */
   @Nullable MappingState firstSegment() {
-    return segmentStack == handle.stack() ? segments.first() : null;
+    return segments.first();
   }
 
   /** Move ownership of a part of the request. */

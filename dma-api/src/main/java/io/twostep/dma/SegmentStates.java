@@ -107,17 +107,13 @@ final class SegmentStates {
     return failures;
   }
 
-  /** Tell the ops that made the states that they are not used again. */
+  /** Tell the ops that made the states that they are not used again, and drop them: those of another stack are others. */
   void forget(DmaOps ops) {
     for (MappingState state : states) {
       if (state != null) {
         ops.forget(state);
       }
     }
-  }
-
-  /** Drop the states of another stack. */
-  void rebind() {
     Arrays.fill(states, null);
   }
 }
