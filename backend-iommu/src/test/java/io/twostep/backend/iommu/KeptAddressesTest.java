@@ -49,9 +49,7 @@ class KeptAddressesTest {
   @AfterEach
   void everythingIsGivenBack() {
     mapper.close();
-    assertThat(backend.statistics().leaks()).isZero();
-    assertThat(backend.statistics().liveRanges()).isZero();
-    assertThat(backend.statistics().tableBytes()).isZero();
+    Rig.requireGivenBack(backend);
     rig.close();
   }
 

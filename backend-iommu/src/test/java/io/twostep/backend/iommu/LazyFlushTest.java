@@ -48,9 +48,7 @@ class LazyFlushTest {
   @AfterEach
   void everythingIsGivenBack() {
     mapper.close();
-    assertThat(backend.statistics().leaks()).isZero();
-    assertThat(backend.statistics().liveRanges()).isZero();
-    assertThat(backend.statistics().tableBytes()).isZero();
+    Rig.requireGivenBack(backend);
     rig.close();
   }
 

@@ -1,5 +1,7 @@
 package io.twostep.backend.iommu;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import io.twostep.dma.DeviceLimits;
 import io.twostep.dma.DmaMapper;
 import io.twostep.dma.DmaStack;
@@ -61,6 +63,13 @@ final class Rig implements Machine {
 
   DmaMapper attach(IommuBackend backend, DeviceSlot slot, DeviceLimits limits) {
     return DmaStack.of(backend).attach(this, slot, limits);
+  }
+
+  /** Checks that a backend without devices has neither addresses nor tables, and that none were left behind. */
+  static void requireGivenBack(IommuBackend backend) {
+    assertThat(backend.statistics().leaks()).isZero();
+    assertThat(backend.statistics().liveRanges()).isZero();
+    assertThat(backend.statistics().tableBytes()).isZero();
   }
 
   AttachContext context(DeviceSlot slot, DeviceLimits limits) {

@@ -44,9 +44,7 @@ class TableMemoryLimitTest {
   void everythingIsGivenBack() {
     assertThat(mapper.liveMappings()).isZero();
     mapper.close();
-    assertThat(backend.statistics().leaks()).isZero();
-    assertThat(backend.statistics().liveRanges()).isZero();
-    assertThat(backend.statistics().tableBytes()).isZero();
+    Rig.requireGivenBack(backend);
     backend.close();
     block.close();
     rig.close();
