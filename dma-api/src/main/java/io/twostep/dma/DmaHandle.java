@@ -144,6 +144,9 @@ abstract sealed class DmaHandle implements AutoCloseable, HandleRegistry.Holder
       AttachedStack previous = stack;
       stack = next;
       state = new MappingState(next.layers);
+      if (segments != null) {
+        segments.drop();
+      }
       // Last, because it may close the stack, and that may fail: what was let go of must not be met again.
       previous.letGo();
     } catch (RuntimeException e) {

@@ -107,13 +107,17 @@ final class SegmentStates {
     return failures;
   }
 
-  /** Tell the ops that made the states that they are not used again, and drop them: those of another stack are others. */
+  /** Tell the ops that made the states that they are not used again; what they held last is still to be seen. */
   void forget(DmaOps ops) {
     for (MappingState state : states) {
       if (state != null) {
         ops.forget(state);
       }
     }
+  }
+
+  /** Drop the states: those of another stack are others. */
+  void drop() {
     Arrays.fill(states, null);
   }
 }

@@ -60,6 +60,21 @@ class CheckerHooksTest {
 
   @ParameterizedTest
   @EnumSource(names = {"DIRECT", "TRANSLATING"})
+  @Tag("breaks:used-after-close")
+  void whatIsRefusedOfClosedTransferIsHeardWithTheStateOfItsRange(Rig.Kind kind) {
+    Rig rig = new Rig(kind);
+    DmaMapper mapper = DmaStack.of(rig.terminal, ear).attach(rig.machine, rig.slot, DeviceLimits.UNLIMITED);
+    FakeBlock block = rig.allocate(PAGE, MemoryPlacement.CONTIGUOUS);
+    DmaTransfer transfer = mapper.newTransfer();
+    transfer.map(Ranges.of(block.phys(0), PAGE), TO_DEVICE, NONE, (address, length, at) -> true);
+    transfer.close();
+    assertThatThrownBy(transfer::entries).isInstanceOf(IllegalStateException.class);
+    assertThat(ear.heard).containsExactly("CLOSED entries 0+0 mine");
+    mapper.close();
+  }
+
+  @ParameterizedTest
+  @EnumSource(names = {"DIRECT", "TRANSLATING"})
   void layersThatWatchHearSyncsAndUnmapsThatNothingNeeds(Rig.Kind kind) {
     Rig rig = new Rig(kind);
     ear.watches = true;
