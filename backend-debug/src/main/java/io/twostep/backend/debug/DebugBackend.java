@@ -6,6 +6,7 @@ import io.twostep.dma.spi.AddressSpace;
 import io.twostep.dma.spi.AttachContext;
 import io.twostep.dma.spi.DmaOps;
 import io.twostep.dma.spi.LayerBackend;
+import io.twostep.dma.spi.OpenState;
 import java.util.List;
 import java.util.WeakHashMap;
 
@@ -18,6 +19,7 @@ public final class DebugBackend implements LayerBackend {
   static final String NAME = "debug";
 
   private final DebugConfig config;
+  private final OpenState open = new OpenState();
   private final Reports reports;
   private final Ledger ledger;
   private final WrittenBytes written = new WrittenBytes();
@@ -46,9 +48,11 @@ public final class DebugBackend implements LayerBackend {
    * Attach a device above {@code next}.
    *
    * @return {@code next} itself if the device is neither checked nor measured
+   * @throws IllegalStateException if the checker is closed
    */
   @Override
   public DmaOps attach(AttachContext context, DmaOps next) {
+    open.requireOpen(this, context);
     DmaOps ops = config.measure() ? meter.attach(next, context) : next;
     boolean chosen = config.devices().isEmpty() || config.devices().contains(context.device());
     if (!config.checks() || !chosen || ledger.isExhausted()) {
@@ -137,12 +141,13 @@ public final class DebugBackend implements LayerBackend {
   }
 
   /**
-   * Report what is left behind.
+   * Report what is left behind, and follow no more devices.
    *
    * @throws CheckerException under {@link OnError#THROW}, if there were reports that could not be thrown where they arose
    */
   @Override
   public void close() {
+    open.close();
     ledger.live().forEach(this::leak);
     ledger.debts().forEach(this::unpaid);
     reports.throwTheRest();

@@ -121,6 +121,8 @@ class ModesTest {
       AttachContext context = new AttachContext(rig.machine, rig.slot, rig.machine.addressSpaceFor(rig.slot), DeviceLimits.UNLIMITED, 0);
       DmaOps below = rig.terminal.attach(context);
       assertThat(rig.checker.attach(context, below)).isSameAs(below);
+      rig.checker.close();
+      assertThatThrownBy(() -> rig.checker.attach(context, below)).as("once it is closed").hasMessage(Rig.ADDRESS + ": layer debug is closed; make a new one");
     }
   }
 

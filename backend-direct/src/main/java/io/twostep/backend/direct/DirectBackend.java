@@ -5,6 +5,7 @@ import io.twostep.dma.DmaMappingException.Reason;
 import io.twostep.dma.spi.AddressSpace.Translation;
 import io.twostep.dma.spi.AttachContext;
 import io.twostep.dma.spi.DmaOps;
+import io.twostep.dma.spi.OpenState;
 import io.twostep.dma.spi.TerminalBackend;
 
 /**
@@ -14,6 +15,8 @@ import io.twostep.dma.spi.TerminalBackend;
  */
 public final class DirectBackend implements TerminalBackend {
   static final String NAME = "direct";
+
+  private final OpenState open = new OpenState();
 
   /** Create the backend. */
   public DirectBackend() {}
@@ -28,9 +31,11 @@ public final class DirectBackend implements TerminalBackend {
    *
    * @throws DmaMappingException UNSUPPORTED if the device is untrusted, or if an IOMMU translates or blocks its accesses
    * @throws IllegalArgumentException if offset windows overlap or wrap around
+   * @throws IllegalStateException if the backend is closed
    */
   @Override
   public DmaOps attach(AttachContext context) {
+    open.requireOpen(this, context);
     Translation translation = context.space().translation();
     if (translation == Translation.TRANSLATED) {
       throw refused(context, "an IOMMU translates for " + context.space().name() + "; use backend iommu, or set the slot's translation to none");
@@ -51,7 +56,9 @@ public final class DirectBackend implements TerminalBackend {
     return new DmaMappingException(Reason.UNSUPPORTED, context.device() + ": backend direct cannot serve it: " + why);
   }
 
-  /** Do nothing: the backend holds nothing. */
+  /** Serve no more; may be repeated. The backend holds nothing that could be left behind. */
   @Override
-  public void close() {}
+  public void close() {
+    open.close();
+  }
 }

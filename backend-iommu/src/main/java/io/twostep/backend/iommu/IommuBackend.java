@@ -7,6 +7,7 @@ import io.twostep.dma.spi.AddressSpace.Translation;
 import io.twostep.dma.spi.AttachContext;
 import io.twostep.dma.spi.DmaOps;
 import io.twostep.dma.spi.HostManagedIommu;
+import io.twostep.dma.spi.OpenState;
 import io.twostep.dma.spi.TableWalkingIommu;
 import io.twostep.dma.spi.TerminalBackend;
 import java.util.IdentityHashMap;
@@ -22,8 +23,8 @@ public final class IommuBackend implements TerminalBackend {
 
   private final IommuConfig config;
   private final IdentityHashMap<AddressSpace, SharedSpace> spaces = new IdentityHashMap<>();
+  private final OpenState open = new OpenState();
   private IommuStatistics closed = IommuStatistics.NONE;
-  private boolean isClosed;
 
   /** Create a backend without devices. */
   public IommuBackend(IommuConfig config) {
@@ -49,12 +50,10 @@ public final class IommuBackend implements TerminalBackend {
    */
   @Override
   public DmaOps attach(AttachContext context) {
-    if (context.space().translation() != Translation.TRANSLATED) {
-      throw refused(context);
-    }
     synchronized (spaces) {
-      if (isClosed) {
-        throw new IllegalStateException(context.device() + ": backend iommu is closed; make a new one");
+      open.requireOpen(this, context);
+      if (context.space().translation() != Translation.TRANSLATED) {
+        throw refused(context);
       }
       SharedSpace known = spaces.get(context.space());
       SharedSpace shared = known == null ? open(context) : known;
@@ -123,7 +122,7 @@ public final class IommuBackend implements TerminalBackend {
         throw new IllegalStateException(
             "backend iommu still serves " + spaces.keySet().stream().map(AddressSpace::name).sorted().toList() + "; close their mappers and unmap what is still mapped first");
       }
-      isClosed = true;
+      open.close();
     }
   }
 }

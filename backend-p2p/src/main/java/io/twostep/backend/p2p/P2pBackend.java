@@ -6,6 +6,7 @@ import io.twostep.dma.spi.DeviceSlot;
 import io.twostep.dma.spi.DmaOps;
 import io.twostep.dma.spi.LayerBackend;
 import io.twostep.dma.spi.Machine;
+import io.twostep.dma.spi.OpenState;
 import io.twostep.dma.spi.Topology;
 import java.util.List;
 import java.util.Map;
@@ -24,6 +25,7 @@ public final class P2pBackend implements LayerBackend {
 
   private final P2pConfig config;
   private final PeerRules rules;
+  private final OpenState open = new OpenState();
 
   /** Of the topologies that an attached device is part of. */
   private final Map<Topology, PathCache> caches = new ConcurrentHashMap<>();
@@ -52,14 +54,18 @@ public final class P2pBackend implements LayerBackend {
    * Attach a device above {@code next}.
    *
    * @return {@code next} itself on a machine that knows no routes between its devices
+   * @throws IllegalStateException if the layer is closed
    */
   @Override
   public DmaOps attach(AttachContext context, DmaOps next) {
     Topology topology = context.machine().topology();
-    if (topology == Topology.NONE) {
-      return next;
+    synchronized (open) {
+      open.requireOpen(this, context);
+      if (topology == Topology.NONE) {
+        return next;
+      }
+      return new P2pOps(next, context, join(topology), busMappings, refused, () -> leave(topology));
     }
-    return new P2pOps(next, context, join(topology), busMappings, refused, () -> leave(topology));
   }
 
   /** Return the routes of a topology for one more device. */
@@ -132,15 +138,18 @@ public final class P2pBackend implements LayerBackend {
   }
 
   /**
-   * Check that every device is detached.
+   * Check that every device is detached, and serve no more; may be repeated.
    *
-   * @throws IllegalStateException if one is not; its mapper must be closed first
+   * @throws IllegalStateException if one is not; its mapper must be closed first, and nothing has changed
    */
   @Override
   public void close() {
-    int attached = devices();
-    if (attached != 0) {
-      throw new IllegalStateException("layer p2p still serves " + attached + " devices; close their mappers and unmap what is still mapped first");
+    synchronized (open) {
+      int attached = devices();
+      if (attached != 0) {
+        throw new IllegalStateException("layer p2p still serves " + attached + " devices; close their mappers and unmap what is still mapped first");
+      }
+      open.close();
     }
   }
 }

@@ -47,6 +47,7 @@ class P2pBackendTest {
       P2pBackend layer = new P2pBackend(P2pConfig.defaults());
       assertThat(layer.attach(context, terminal)).isSameAs(terminal);
       layer.close();
+      assertThatThrownBy(() -> layer.attach(context, terminal)).as("once it is closed").hasMessage("0000:01:00.0: layer p2p is closed; make a new one");
     }
   }
 

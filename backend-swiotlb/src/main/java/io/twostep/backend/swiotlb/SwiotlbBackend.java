@@ -7,6 +7,7 @@ import io.twostep.dma.spi.AddressSpace;
 import io.twostep.dma.spi.AttachContext;
 import io.twostep.dma.spi.DmaOps;
 import io.twostep.dma.spi.LayerBackend;
+import io.twostep.dma.spi.OpenState;
 import io.twostep.dma.spi.PhysicalMemory;
 import java.util.HashMap;
 import java.util.Map;
@@ -25,6 +26,7 @@ public final class SwiotlbBackend implements LayerBackend {
   private final SwiotlbConfig config;
   private final Map<Key, SpacePool> pools = new HashMap<>();
   private final Counters closed = new Counters();
+  private final OpenState open = new OpenState();
 
   /** Create a layer without devices. */
   public SwiotlbBackend(SwiotlbConfig config) {
@@ -46,15 +48,17 @@ public final class SwiotlbBackend implements LayerBackend {
    *
    * @return {@code next} itself if nothing of the device is ever bounced and nothing is to be staged
    * @throws DmaMappingException UNSUPPORTED if the device wants more low bits kept than an area has, or has too small a quota for one buffer
+   * @throws IllegalStateException if the layer is closed
    */
   @Override
   public DmaOps attach(AttachContext context, DmaOps next) {
-    boolean bounces = config.force() || (next.translates() ? needsEdges(context, next) : needsReach(context, next));
-    if (!bounces && !config.stage()) {
-      return next;
-    }
-    Key key = new Key(context.space(), SlotReach.of(context, next.translates()));
     synchronized (pools) {
+      open.requireOpen(this, context);
+      boolean bounces = config.force() || (next.translates() ? needsEdges(context, next) : needsReach(context, next));
+      if (!bounces && !config.stage()) {
+        return next;
+      }
+      Key key = new Key(context.space(), SlotReach.of(context, next.translates()));
       PhysicalMemory memory = context.machine().memory();
       SpacePool shared = pools.get(key);
       if (shared == null) {
@@ -130,9 +134,9 @@ public final class SwiotlbBackend implements LayerBackend {
   }
 
   /**
-   * Check that every device is detached.
+   * Check that every device is detached, and serve no more; may be repeated.
    *
-   * @throws IllegalStateException if one is not; its mapper must be closed first
+   * @throws IllegalStateException if one is not; its mapper must be closed first, and nothing has changed
    */
   @Override
   public void close() {
@@ -141,6 +145,7 @@ public final class SwiotlbBackend implements LayerBackend {
         throw new IllegalStateException(
             "layer swiotlb still serves " + pools.keySet().stream().map(key -> key.space().name()).sorted().toList() + "; close their mappers and unmap what is still mapped first");
       }
+      open.close();
     }
   }
 }

@@ -5,7 +5,12 @@ public sealed interface Backend extends AutoCloseable permits TerminalBackend, L
   /** Return the name users know it by. */
   String name();
 
-  /** Release what is shared by devices; called once, after every device is detached. */
+  /**
+   * Release what is shared by devices; called once, after every device is detached.
+   *
+   * <p>From then on every attach is refused, of any device, with an {@link IllegalStateException} that names device and backend: what is attached to a closed backend is released by nobody. {@link OpenState}
+   * says it. A close that is refused, because devices are still attached, has closed nothing.
+   */
   @Override
   void close();
 }

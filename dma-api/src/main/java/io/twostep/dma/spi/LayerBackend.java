@@ -10,6 +10,7 @@ public non-sealed interface LayerBackend extends Backend {
    *
    * @return {@code next} itself when the layer has nothing to do for this device, so that it costs nothing
    * @throws io.twostep.dma.DmaMappingException if the device cannot be served, naming it and the rule
+   * @throws IllegalStateException if the backend is closed, naming both; also for a device it would have nothing to do for
    */
   DmaOps attach(AttachContext context, DmaOps next);
 }

@@ -6,6 +6,7 @@ public non-sealed interface TerminalBackend extends Backend {
    * Attach a device.
    *
    * @throws io.twostep.dma.DmaMappingException if the device cannot be served, naming it and the rule
+   * @throws IllegalStateException if the backend is closed, naming both
    */
   DmaOps attach(AttachContext context);
 }

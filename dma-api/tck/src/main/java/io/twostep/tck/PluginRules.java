@@ -107,4 +107,21 @@ public interface PluginRules extends TckFixture {
     assertThat(rig.device().read(early.dmaAddress(), 64)).as("what the first reads, once the other is detached").isEqualTo(Bytes.of(block, 0, 64));
     early.close();
   }
+
+  /** P5c. */
+  @Test
+  default void p5cClosedBackendRefusesEveryDevice() {
+    for (boolean served : new boolean[] {false, true}) {
+      TckRig rig = open(setup());
+      if (served) {
+        rig.mapper();
+      }
+      rig.closeProved();
+      assertThatThrownBy(() -> rig.attach(rig.slot()))
+          .as("an attach to a closed backend that had %s", served ? "a device" : "none")
+          .isInstanceOf(IllegalStateException.class)
+          .hasMessageContainingAll(rig.slot().address().text(), plugin().name(), "closed")
+          .hasMessageNotContaining("\n");
+    }
+  }
 }

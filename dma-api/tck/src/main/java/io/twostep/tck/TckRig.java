@@ -35,6 +35,7 @@ public final class TckRig implements AutoCloseable {
   private final List<DmaMapper> mappers = new ArrayList<>();
   private final List<DmaOps> opened = new ArrayList<>();
   private final List<MemoryBlock> blocks = new ArrayList<>();
+  private boolean provedIsClosed;
   private boolean closed;
 
   /** Assemble; {@code parts} are listed outermost first, the terminal last. */
@@ -190,9 +191,21 @@ public final class TckRig implements AutoCloseable {
     }
   }
 
+  /** Close the backend that is proved, the outermost, below its mappers; those below it stay open. */
+  void closeProved() {
+    mappers.forEach(DmaMapper::close);
+    mappers.clear();
+    proved().close();
+    provedIsClosed = true;
+  }
+
+  private Backend proved() {
+    return backends.getFirst();
+  }
+
   private void closeStack() {
     mappers.forEach(DmaMapper::close);
     opened.forEach(DmaOps::close);
-    backends.forEach(Backend::close);
+    backends.subList(provedIsClosed ? 1 : 0, backends.size()).forEach(Backend::close);
   }
 }

@@ -6,12 +6,14 @@ import io.twostep.dma.spi.ForwardingOps;
 import io.twostep.dma.spi.LayerBackend;
 import io.twostep.dma.spi.MapFlags;
 import io.twostep.dma.spi.MappingState;
+import io.twostep.dma.spi.OpenState;
 import io.twostep.dma.spi.Retirement;
 import java.util.concurrent.atomic.LongAdder;
 
 /** Counts the bytes of plain mappings that devices hold. */
 public final class CountingLayer implements LayerBackend {
   private final LongAdder mapped = new LongAdder();
+  private final OpenState open = new OpenState();
 
   /** Return the bytes mapped now, over all devices. */
   public long mappedBytes() {
@@ -25,11 +27,14 @@ public final class CountingLayer implements LayerBackend {
 
   @Override
   public DmaOps attach(AttachContext context, DmaOps next) {
+    open.requireOpen(this, context);
     return new CountingOps(next, context.layer());
   }
 
   @Override
-  public void close() {}
+  public void close() {
+    open.close();
+  }
 
   /** One device's part. */
   private final class CountingOps extends ForwardingOps {

@@ -1,6 +1,7 @@
 package io.twostep.examples.nvme;
 
 import io.twostep.dma.spi.LayerBackend;
+import io.twostep.dma.spi.OpenState;
 import java.util.concurrent.atomic.LongAdder;
 
 /** What a stack was seen doing. Thread-safe. */
@@ -12,7 +13,7 @@ public final class Meter {
 
   /** Return a layer that goes above a stack and tells this meter. */
   public LayerBackend layer() {
-    return new MeterBackend(this);
+    return new MeterBackend(this, new OpenState());
   }
 
   void allocated() {

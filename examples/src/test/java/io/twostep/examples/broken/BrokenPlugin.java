@@ -11,7 +11,11 @@ import io.twostep.dma.spi.TerminalBackend;
 import java.util.List;
 
 /** A sound backend with one mistake. */
-record BrokenPlugin(BackendPlugin sound, Defect.World world, Defect.Ops ops) implements BackendPlugin {
+record BrokenPlugin(BackendPlugin sound, Defect.World world, Defect.Ops ops, Defect.End end) implements BackendPlugin {
+  BrokenPlugin(BackendPlugin sound, Defect.World world, Defect.Ops ops) {
+    this(sound, world, ops, Backend::close);
+  }
+
   @Override
   public String name() {
     return sound.name();
@@ -59,7 +63,7 @@ record BrokenPlugin(BackendPlugin sound, Defect.World world, Defect.Ops ops) imp
 
     @Override
     public void close() {
-      sound.close();
+      plugin.end.close(sound);
     }
   }
 
@@ -77,7 +81,7 @@ record BrokenPlugin(BackendPlugin sound, Defect.World world, Defect.Ops ops) imp
 
     @Override
     public void close() {
-      sound.close();
+      plugin.end.close(sound);
     }
   }
 }

@@ -47,7 +47,7 @@ class BrokenStack extends BackendTck {
   }
 
   private TckPart broken(BackendPlugin sound) {
-    return TckPart.of(made ? new BrokenPlugin(sound, defect.world(), defect.ops()) : new BrokenPlugin(sound, context -> context, Healthy::new));
+    return TckPart.of(made ? new BrokenPlugin(sound, defect.world(), defect.ops(), defect.end()) : new BrokenPlugin(sound, context -> context, Healthy::new));
   }
 
   private static TckPart small(TckPart bounce) {

@@ -1,6 +1,7 @@
 package io.twostep.examples.broken;
 
 import io.twostep.dma.spi.AttachContext;
+import io.twostep.dma.spi.Backend;
 import io.twostep.dma.spi.DmaOps;
 
 /** One mistake each that a backend's author may make, the stack it is made in, and the rule whose test must notice. */
@@ -94,6 +95,8 @@ enum Defect {
   FORGETS_MAPPINGS_OF_EARLIER_STACKS(Base.IOMMU, "e16a", BrokenDeparture.ForgetsEarlierAttach::new),
   FORGETS_WINDOWS_OF_EARLIER_STACKS(Base.IOMMU, "e16b", BrokenDeparture.ForgetsEarlierAttach::new),
   TRACKS_THE_FIRST_STACK_ONLY(Base.IOMMU, "e16c", BrokenTracking.SeesItsFirstStackOnly::new),
+  SERVES_AFTER_CLOSE(Base.IOMMU, "p5c", sound -> {}),
+  PASSES_ON_AFTER_CLOSE(Base.BOUNCE, "p5c", sound -> {}),
   RESETS_THE_DEVICE_AT_ATTACH(Base.IOMMU, "p5a", BrokenHabits.ResetsTheDevice::new),
   GIVES_STALE_ADDRESSES_OUT(Base.IOMMU, "e1e", BrokenTeardown.remembersInvalidation(), BrokenTeardown.ReleasesEarly::new),
   LEAVES_UNLINKED_MEMORY_CACHED(Base.IOMMU, "e1f", BrokenHardware.forgetsInvalidation(), Healthy::new),
@@ -160,16 +163,31 @@ enum Defect {
     AttachContext seen(AttachContext context);
   }
 
+  /** Ends a sound backend. */
+  interface End {
+    void close(Backend sound);
+  }
+
   private final Base base;
   private final String rule;
   private final World world;
   private final Ops ops;
+  private final End end;
 
-  Defect(Base base, String rule, World world, Ops ops) {
+  Defect(Base base, String rule, World world, Ops ops, End end) {
     this.base = base;
     this.rule = rule;
     this.world = world;
     this.ops = ops;
+    this.end = end;
+  }
+
+  Defect(Base base, String rule, World world, Ops ops) {
+    this(base, rule, world, ops, Backend::close);
+  }
+
+  Defect(Base base, String rule, End end) {
+    this(base, rule, context -> context, Healthy::new, end);
   }
 
   Defect(Base base, String rule, Ops ops) {
@@ -191,5 +209,9 @@ enum Defect {
 
   Ops ops() {
     return ops;
+  }
+
+  End end() {
+    return end;
   }
 }

@@ -6,6 +6,7 @@ import io.twostep.dma.spi.AddressSpace;
 import io.twostep.dma.spi.AddressSpace.Translation;
 import io.twostep.dma.spi.AttachContext;
 import io.twostep.dma.spi.DmaOps;
+import io.twostep.dma.spi.OpenState;
 import io.twostep.dma.spi.TableWalkingIommu;
 import io.twostep.dma.spi.TerminalBackend;
 import java.util.HashMap;
@@ -15,6 +16,7 @@ import java.util.Map;
 public final class ApertureBackend implements TerminalBackend {
   private final long size;
   private final Map<AddressSpace, Aperture> apertures = new HashMap<>();
+  private final OpenState open = new OpenState();
 
   ApertureBackend(long size) {
     this.size = size;
@@ -27,13 +29,14 @@ public final class ApertureBackend implements TerminalBackend {
 
   @Override
   public DmaOps attach(AttachContext context) {
-    if (context.space().translation() != Translation.TRANSLATED || !(context.space().iommu() instanceof TableWalkingIommu iommu)) {
-      throw refused(context, "nothing translates for it through tables that a backend writes; use backend direct");
-    }
-    if (!context.slot().coherent()) {
-      throw refused(context, "it does not see CPU caches; use backend iommu");
-    }
     synchronized (apertures) {
+      open.requireOpen(this, context);
+      if (context.space().translation() != Translation.TRANSLATED || !(context.space().iommu() instanceof TableWalkingIommu iommu)) {
+        throw refused(context, "nothing translates for it through tables that a backend writes; use backend direct");
+      }
+      if (!context.slot().coherent()) {
+        throw refused(context, "it does not see CPU caches; use backend iommu");
+      }
       Aperture aperture = apertures.get(context.space());
       if (aperture == null) {
         aperture = Aperture.create(context, iommu, size);
@@ -64,6 +67,7 @@ public final class ApertureBackend implements TerminalBackend {
       if (!apertures.isEmpty()) {
         throw new IllegalStateException("backend aperture still serves " + apertures.size() + " address spaces; close their mappers first");
       }
+      open.close();
     }
   }
 }

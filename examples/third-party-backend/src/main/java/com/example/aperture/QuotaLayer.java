@@ -4,6 +4,7 @@ import io.twostep.dma.spi.AttachContext;
 import io.twostep.dma.spi.DeviceSlot;
 import io.twostep.dma.spi.DmaOps;
 import io.twostep.dma.spi.LayerBackend;
+import io.twostep.dma.spi.OpenState;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
 import java.util.concurrent.atomic.AtomicLong;
@@ -11,6 +12,7 @@ import java.util.concurrent.atomic.AtomicLong;
 /** A layer that limits what a device holds; counts by slot, since a device may be attached more than once. Thread-safe. */
 public final class QuotaLayer implements LayerBackend {
   private final long most;
+  private final OpenState open = new OpenState();
   private final ConcurrentMap<DeviceSlot, AtomicLong> held = new ConcurrentHashMap<>();
 
   QuotaLayer(long most) {
@@ -24,6 +26,7 @@ public final class QuotaLayer implements LayerBackend {
 
   @Override
   public DmaOps attach(AttachContext context, DmaOps next) {
+    open.requireOpen(this, context);
     return new QuotaOps(next, context, held.computeIfAbsent(context.slot(), slot -> new AtomicLong()), most);
   }
 
@@ -40,5 +43,6 @@ public final class QuotaLayer implements LayerBackend {
             throw new IllegalStateException(slot.address() + " still holds " + bytes + " bytes of its quota");
           }
         });
+    open.close();
   }
 }
