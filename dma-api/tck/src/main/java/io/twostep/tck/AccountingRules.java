@@ -9,10 +9,13 @@ import io.twostep.dma.DmaMapping;
 import io.twostep.dma.DmaMappingException;
 import io.twostep.dma.DmaTransfer;
 import io.twostep.dma.IovaReservation;
+import io.twostep.dma.LinearMapping;
+import io.twostep.dma.LinearPolicy;
 import io.twostep.dma.MemoryBlock;
 import io.twostep.dma.SparseWindow;
 import io.twostep.tck.FaultPlan.Call;
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
@@ -99,6 +102,59 @@ public interface AccountingRules extends TckFixture {
     requireAllSwept(fired);
   }
 
+  /** E13f. */
+  @Test
+  default void e13fStatesThatALayerHandsDownAreForgotten() {
+    boolean fired = true;
+    for (int n = 1; fired && n <= MOST_CALLS; n++) {
+      TckRig one = watchingStates();
+      MemoryBlock block = one.memory(spaced(256 << 10));
+      DmaMapping open = one.mapper().newMapping();
+      DmaTransfer openTransfer = one.mapper().newTransfer();
+      one.machine().faults().arm(Call.ANY, n);
+      try {
+        work(one, block);
+        gather(one, block);
+      } catch (DmaMappingException e) {
+        assertThat(e.getMessage()).isNotBlank();
+      }
+      fired = one.machine().faults().fired();
+      one.machine().faults().disarm();
+      one.slot().reset();
+      one.slot().busMaster(true);
+      assertThat(one.mapper().releaseQuarantined()).as("quarantined after call %d failed and the device was reset", n).isZero();
+      // Handles that stay open: through a stack that is replaced, and until their mapper closes.
+      for (int round = 0; round < 2; round++) {
+        open.map(block.phys(crooked()), rounded(5000), DmaDirection.TO_DEVICE, 0);
+        open.unmap();
+        openTransfer.map(scattered(block), DmaDirection.TO_DEVICE, 0, (address, length, kind) -> true);
+        openTransfer.unmap();
+        one.mapper().restack(one.stack());
+      }
+      one.close();
+      List<Throwable> unforgotten = one.unforgotten();
+      if (!unforgotten.isEmpty()) {
+        AssertionError left = new AssertionError("%d states that %s was handed were never forgotten; call %d of the machine failed".formatted(unforgotten.size(), one.stack(), n));
+        unforgotten.forEach(left::addSuppressed);
+        throw left;
+      }
+    }
+    requireAllSwept(fired);
+  }
+
+  /** Ranges as one, copied together where the stack does that. */
+  private void gather(TckRig rig, MemoryBlock block) {
+    if (has(Behavior.COPIES_TOGETHER)) {
+      try (LinearMapping linear = rig.mapper().newLinear()) {
+        linear.map(scattered(block), DmaDirection.FROM_DEVICE, 0, LinearPolicy.MAY_BOUNCE);
+      }
+    }
+  }
+
+  private Ranges scattered(MemoryBlock block) {
+    return new Ranges().add(block.phys(crooked()), rounded(5000)).add(block.phys(spaced(64 << 10)), rounded(9000)).add(block.phys(spaced(128 << 10)), rounded(3));
+  }
+
   /** E2c. */
   @Test
   @Tag("breaks:link-overlaps+not-memory")
@@ -140,9 +196,8 @@ public interface AccountingRules extends TckFixture {
     try (DmaMapping mapping = rig.map(block, crooked(), rounded(20_000), DmaDirection.BIDIRECTIONAL)) {
       rig.device().tryRead(mapping.dmaAddress(), 64);
     }
-    Ranges source = new Ranges().add(block.phys(crooked()), rounded(5000)).add(block.phys(spaced(64 << 10)), rounded(9000)).add(block.phys(spaced(128 << 10)), rounded(3));
     try (DmaTransfer transfer = rig.mapper().newTransfer()) {
-      transfer.map(source, DmaDirection.FROM_DEVICE, 0, (address, length, kind) -> true);
+      transfer.map(scattered(block), DmaDirection.FROM_DEVICE, 0, (address, length, kind) -> true);
     }
     try (DmaBuffer buffer = rig.mapper().allocateCoherent(3000)) {
       rig.device().tryWrite(buffer.dmaAddress(), new byte[8]);

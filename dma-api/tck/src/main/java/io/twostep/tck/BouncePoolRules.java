@@ -101,6 +101,26 @@ public interface BouncePoolRules extends TckFixture {
     fillers.forEach(DmaMapping::close);
   }
 
+  /** E12n. */
+  @Test
+  @Tag("breaks:too-many-overlaps")
+  default void e12nSlotsThatIdleHandlesKeepAreThereForOthers() {
+    assumeTrue(bounces(), NOT_BOUNCED);
+    MemoryBlock block = bouncedMemory(rig(), bounced(rig()) + crooked());
+    List<DmaMapping> idle = new ArrayList<>();
+    requireFull(rig(), block, idle);
+    idle.forEach(DmaMapping::unmap);
+    for (int round = 0; round < RefusalRules.SETTLING; round++) {
+      idle.forEach(mapping -> mapping.map(block.phys(crooked()), bounced(rig()), DmaDirection.TO_DEVICE, 0));
+      idle.forEach(DmaMapping::unmap);
+    }
+    List<DmaMapping> others = new ArrayList<>();
+    requireFull(rig(), block, others);
+    assertThat(others).as("mappings beside %d idle handles that had the whole pool in turn", idle.size()).hasSizeGreaterThanOrEqualTo(idle.size());
+    others.forEach(DmaMapping::close);
+    idle.forEach(DmaMapping::close);
+  }
+
   /** Map until the pool is full. */
   private void requireFull(TckRig rig, MemoryBlock block, List<DmaMapping> live) {
     long length = bounced(rig);

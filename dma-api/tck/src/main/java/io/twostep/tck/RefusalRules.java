@@ -26,6 +26,9 @@ import org.junit.jupiter.api.Test;
 
 /** Rules E12: what cannot work is refused at the door, with its reason, and changes nothing. */
 public interface RefusalRules extends TckFixture {
+  /** After so many requests in a row a backend is taken to keep what it keeps for a handle's next one. */
+  int SETTLING = 12;
+
   /** E12a. */
   @Test
   default void e12aFullAddressSpaceIsRetryableAndRoomComesBack() {
@@ -44,6 +47,61 @@ public interface RefusalRules extends TckFixture {
     small.mapper().awaitQuiescence();
     windows.getLast().tryAlloc(0, size, DmaDirection.TO_DEVICE, 0);
     windows.forEach(IovaReservation::close);
+  }
+
+  /** E12n. */
+  @Test
+  default void e12nAddressesThatIdleHandlesKeepAreThereForOthers() {
+    needs(Behavior.TRANSLATES);
+    TckRig small = open(setup().withLimits(DeviceLimits.ofBits(26)));
+    long size = Math.max(512 << 10, unitOf(small));
+    List<IovaReservation> idle = reserveAll(small, size);
+    int most = idle.size();
+    idle.forEach(IovaReservation::destroy);
+    small.mapper().awaitQuiescence();
+    settle(small, idle, size);
+    try (IovaReservation large = small.mapper().newReservation()) {
+      assertThat(large.tryAlloc(0, 8 << 20, DmaDirection.TO_DEVICE, 0)).as("a window of another size beside %d idle handles", most).isTrue();
+    }
+    settle(small, idle, size);
+    List<IovaReservation> others = reserveAll(small, size);
+    assertThat(others).as("windows beside %d idle handles that had the whole address space in turn", most).hasSizeGreaterThanOrEqualTo(most);
+    others.forEach(IovaReservation::close);
+    idle.forEach(IovaReservation::close);
+    for (int i = 0; i < 2 * most; i++) {
+      IovaReservation passing = small.mapper().newReservation();
+      settle(small, List.of(passing), size);
+      passing.close();
+    }
+    others = reserveAll(small, size);
+    assertThat(others).as("windows once %d handles came and went", 2 * most).hasSizeGreaterThanOrEqualTo(most);
+    others.forEach(IovaReservation::close);
+  }
+
+  /** Have idle handles reserve and let go so often that a terminal which keeps addresses for them does. */
+  private static void settle(TckRig rig, List<IovaReservation> idle, long size) {
+    for (int round = 0; round < SETTLING; round++) {
+      idle.forEach(window -> window.tryAlloc(0, size, DmaDirection.TO_DEVICE, 0));
+      idle.forEach(IovaReservation::destroy);
+      rig.mapper().awaitQuiescence();
+    }
+  }
+
+  /** Reserve until the address space is full. */
+  private static List<IovaReservation> reserveAll(TckRig rig, long size) {
+    List<IovaReservation> windows = new ArrayList<>();
+    DmaMappingException refusal = null;
+    while (refusal == null && windows.size() < 1000) {
+      IovaReservation window = rig.mapper().newReservation();
+      refusal = Assertions.catchThrowableOfType(DmaMappingException.class, () -> window.tryAlloc(0, size, DmaDirection.TO_DEVICE, 0));
+      if (refusal == null) {
+        windows.add(window);
+      } else {
+        window.close();
+      }
+    }
+    requireRetryable(refusal, Reason.IOVA_EXHAUSTED);
+    return windows;
   }
 
   /** E12b. */

@@ -31,6 +31,9 @@ public interface TckFixture {
   /** Make one more rig of the same stack in a world that holds still, for tests that measure: no adversary, no clock; closed with the test. */
   TckRig calm();
 
+  /** Make one more rig, that knows which states the layer that is proved handed down; closed with the test. Nothing to prove, and so skipped, where that is no layer. */
+  TckRig watchingStates();
+
   /** Tell whether the stack offers it. */
   default boolean has(Behavior behavior) {
     return behaviors().contains(behavior);

@@ -19,6 +19,7 @@ import io.twostep.dma.spi.Settings;
 import io.twostep.dma.spi.TerminalBackend;
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A machine with one probe on the stack that is proved; closing it proves that nothing is left of either.
@@ -35,21 +36,28 @@ public final class TckRig implements AutoCloseable {
   private final List<DmaMapper> mappers = new ArrayList<>();
   private final List<DmaOps> opened = new ArrayList<>();
   private final List<MemoryBlock> blocks = new ArrayList<>();
+  private final @Nullable StateWatch states;
   private boolean provedIsClosed;
   private boolean closed;
 
   /** Assemble; {@code parts} are listed outermost first, the terminal last. */
   TckRig(TckSetup setup, List<TckPart> parts) {
-    this(setup, parts, false);
+    this(setup, parts, false, null);
+  }
+
+  /** Return a rig that tells which states the layer that is proved, the outermost, handed down and never forgot. */
+  static TckRig watchingStates(TckSetup setup, List<TckPart> parts) {
+    return new TckRig(setup, parts, false, new StateWatch());
   }
 
   /** Return a rig to be measured: caches answer as hardware usually does, and the clock stands still. */
   static TckRig calm(TckSetup setup, List<TckPart> parts) {
-    return new TckRig(setup.calm(), parts, true);
+    return new TckRig(setup.calm(), parts, true, null);
   }
 
-  private TckRig(TckSetup setup, List<TckPart> parts, boolean still) {
+  private TckRig(TckSetup setup, List<TckPart> parts, boolean still, @Nullable StateWatch states) {
     this.setup = setup;
+    this.states = states;
     machine = setup.create(still);
     slot = machine.plug(device, setup.device());
     List<LayerBackend> layers = new ArrayList<>();
@@ -58,6 +66,10 @@ public final class TckRig implements AutoCloseable {
       backends.add(backend);
       if (backend instanceof LayerBackend layer) {
         layers.add(layer);
+      }
+      if (states != null && backends.size() == 1) {
+        backends.add(states);
+        layers.add(states);
       }
     }
     stack = DmaStack.of((TerminalBackend) backends.getLast(), layers);
@@ -197,6 +209,11 @@ public final class TckRig implements AutoCloseable {
     mappers.clear();
     proved().close();
     provedIsClosed = true;
+  }
+
+  /** Return who first used each state that was handed to the stack below the layer that is proved, and was not forgotten there until now. */
+  List<Throwable> unforgotten() {
+    return states == null ? List.of() : states.unforgotten();
   }
 
   private Backend proved() {
