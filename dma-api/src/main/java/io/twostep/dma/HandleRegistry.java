@@ -1,5 +1,6 @@
 package io.twostep.dma;
 
+import io.twostep.dma.spi.Closing;
 import io.twostep.dma.spi.DirtyTracker;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
@@ -28,9 +29,9 @@ final class HandleRegistry {
     open.remove(holder);
   }
 
-  /** Take their stack from all that hold nothing. */
+  /** Take their stack from all that hold nothing, whether or not the stacks of others could be closed. */
   void orphanIdle() {
-    open.forEach(Holder::orphan);
+    new Closing().thenEach(open, Holder::orphan).end();
   }
 
   /** Tell whether writes through anything that is held now would escape a tracker. */

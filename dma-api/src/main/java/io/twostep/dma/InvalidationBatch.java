@@ -40,26 +40,29 @@ public final class InvalidationBatch implements AutoCloseable {
 
   /**
    * Invalidate once and release everything that waited: copies out, then table pages, bounce slots and I/O addresses. The batch is empty afterwards, whatever
-   * happened.
+   * was thrown; but an {@link Error} that ends the proof leaves everything waiting, memory too, and the call may be repeated.
    *
    * @throws DmaMappingException QUARANTINED if the invalidation could not be confirmed: what waited, memory included, stays out of circulation
    */
   public void complete() {
+    RuntimeException failure = null;
     try {
       retirement.complete();
     } catch (RuntimeException e) {
+      failure = e;
       if (!retirement.isEmpty()) {
         quarantine.withhold(retirement, pins, involved());
         retirement = new Retirement(true);
       }
-      throw e;
-    } finally {
-      if (!retirement.isDeferrable()) {
-        // It was made strict for a device that is gone; what comes next may be another's.
-        retirement = new Retirement(true);
-      }
-      pins.releaseAll();
-      letGoOfStacks();
+    }
+    if (!retirement.isDeferrable()) {
+      // It was made strict for a device that is gone; what comes next may be another's.
+      retirement = new Retirement(true);
+    }
+    pins.releaseAll();
+    failure = DmaHandle.join(failure, letGoOfStacks());
+    if (failure != null) {
+      throw failure;
     }
   }
 
@@ -71,14 +74,21 @@ public final class InvalidationBatch implements AutoCloseable {
     return involved;
   }
 
-  private void letGoOfStacks() {
+  /** Let go of every stack, whether or not those before could be closed; returns the first failure. */
+  private @Nullable RuntimeException letGoOfStacks() {
+    RuntimeException failure = null;
     while (stackCount > 0) {
       AttachedStack stack = stacks[--stackCount];
       stacks[stackCount] = null;
       if (stack != null) {
-        stack.letGo();
+        try {
+          stack.letGo();
+        } catch (RuntimeException e) {
+          failure = DmaHandle.join(failure, e);
+        }
       }
     }
+    return failure;
   }
 
   /** Complete what is pending. */
@@ -103,7 +113,10 @@ public final class InvalidationBatch implements AutoCloseable {
   private void join(@Nullable AttachedStack first, AttachedStack stack) {
     if (first != null && first.space != stack.space && isEmpty()) {
       // A call that failed chose the address space and left nothing.
-      letGoOfStacks();
+      RuntimeException failure = letGoOfStacks();
+      if (failure != null) {
+        throw failure;
+      }
     } else if (first != null) {
       requireSameSpace(first.space, stack);
       for (int i = 1; i < stackCount; i++) {

@@ -5,6 +5,7 @@ import static io.twostep.dma.DmaDirection.BIDIRECTIONAL;
 import static io.twostep.dma.DmaDirection.TO_DEVICE;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.catchThrowable;
 
 import io.twostep.dma.DmaMappingException.Reason;
 import io.twostep.dma.fake.BounceLayer;
@@ -341,6 +342,51 @@ class StackLifeTest {
     assertThat(rig.mapper.quarantined()).isZero();
     assertThat(rig.mapper.releaseQuarantined()).isZero();
     block.close();
+  }
+
+  @Test
+  void aMapperTakesTheirStacksFromAllIdleHandlesThoughSeveralCannotBeClosed() {
+    for (int i = 0; i < 3; i++) {
+      rig.mapper.restack(DmaStack.of(rig.terminal, new LayerThatCannotBeClosed()));
+      rig.mapper.newMapping();
+    }
+    rig.mapper.restack(DmaStack.of(rig.terminal));
+    assertThatThrownBy(rig.mapper::close).hasMessage("cannot be closed").satisfies(e -> assertThat(e.getSuppressed()).hasSize(2));
+    assertThat(rig.terminal.closed()).isEqualTo(rig.terminal.attached()).isEqualTo(5);
+  }
+
+  @Test
+  void aBatchLetsGoOfAllItsStacksThoughSeveralCannotBeClosed() {
+    InvalidationBatch batch = rig.mapper.newBatch();
+    for (int i = 0; i < 3; i++) {
+      rig.mapper.restack(DmaStack.of(rig.terminal, new LayerThatCannotBeClosed()));
+      try (DmaMapping mapping = rig.mapper.map(block.phys(i * PAGE), PAGE, TO_DEVICE, NONE)) {
+        mapping.unmap(batch);
+      }
+    }
+    rig.mapper.restack(DmaStack.of(rig.terminal));
+    assertThatThrownBy(batch::close).hasMessage("cannot be closed").satisfies(e -> assertThat(e.getSuppressed()).hasSize(2));
+    rig.mapper.close();
+    assertThat(rig.terminal.closed()).isEqualTo(rig.terminal.attached()).isEqualTo(5);
+    assertThat(rig.memory.pins()).isZero();
+    batch.close();
+  }
+
+  @Test
+  void whatABatchCouldNotProveAwayStaysHeldAfterAnErrorToo() {
+    InvalidationBatch batch = rig.mapper.newBatch();
+    try (DmaMapping mapping = rig.mapper.map(block.phys(0), PAGE, TO_DEVICE, NONE)) {
+      mapping.unmap(batch);
+    }
+    rig.faults.errorAt(0);
+    assertThat(catchThrowable(batch::complete)).isInstanceOf(Error.class);
+    rig.faults.off();
+    assertThat(rig.memory.pins()).as("while the device may reach it").isOne();
+    rig.mapper.close();
+    assertThat(rig.terminal.closed()).as("the batch needs its stack").isZero();
+    batch.close();
+    assertThat(rig.memory.pins()).isZero();
+    assertThat(rig.terminal.closed()).isOne();
   }
 
   private static final class LayerThatCannotBeClosed implements LayerBackend {
