@@ -1,6 +1,7 @@
 package io.twostep.dma;
 
 import io.twostep.dma.spi.AttachContext;
+import io.twostep.dma.spi.Closing;
 import io.twostep.dma.spi.DeviceAddress;
 import io.twostep.dma.spi.DeviceSlot;
 import io.twostep.dma.spi.DmaOps;
@@ -78,8 +79,7 @@ public final class DmaStack {
       }
       return ops;
     } catch (RuntimeException e) {
-      ops.close();
-      throw e;
+      throw Closing.after(e, ops::close);
     }
   }
 

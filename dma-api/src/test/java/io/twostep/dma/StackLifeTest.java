@@ -18,6 +18,7 @@ import io.twostep.dma.spi.ForwardingOps;
 import io.twostep.dma.spi.LayerBackend;
 import io.twostep.dma.spi.MappingState;
 import io.twostep.dma.spi.Misuse;
+import io.twostep.dma.spi.OpenState;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -387,6 +388,35 @@ class StackLifeTest {
     batch.close();
     assertThat(rig.memory.pins()).isZero();
     assertThat(rig.terminal.closed()).isOne();
+  }
+
+  @Test
+  void aRefusalOfALayerIsToldThoughWhatIsBelowCannotBeClosed() {
+    LayerBackend closed = new LayerBackend() {
+      private final OpenState open = new OpenState();
+
+      @Override
+      public String name() {
+        return "gone";
+      }
+
+      @Override
+      public DmaOps attach(AttachContext context, DmaOps next) {
+        open.requireOpen(this, context);
+        return next;
+      }
+
+      @Override
+      public void close() {
+        open.close();
+      }
+    };
+    closed.close();
+    assertThatThrownBy(() -> rig.mapper.restack(DmaStack.of(rig.terminal, closed, new LayerThatCannotBeClosed())))
+        .hasMessageContaining("layer gone is closed")
+        .satisfies(e -> assertThat(e.getSuppressed()).hasSize(1));
+    rig.mapper.close();
+    assertThat(rig.terminal.closed()).isEqualTo(rig.terminal.attached()).isEqualTo(2);
   }
 
   private static final class LayerThatCannotBeClosed implements LayerBackend {
