@@ -5,53 +5,23 @@ import io.twostep.dma.spi.DirtyTracker;
 import io.twostep.dma.spi.DmaOps;
 import io.twostep.dma.spi.MapFlags;
 import io.twostep.dma.spi.MappingState;
-import io.twostep.dma.spi.MemoryKind;
-import io.twostep.dma.spi.MemoryRegion;
 import io.twostep.dma.spi.Misuse;
 import io.twostep.dma.spi.Retirement;
-import java.lang.invoke.MethodHandles;
-import java.lang.invoke.VarHandle;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * What all handles share: the states idle, mapped, orphaned and closed, changed by compare-and-set so that a second teardown or a second thread is
- * always caught; the stack that made the mapping; the memory it holds; and the checks that every request passes before it goes down.
- *
- * <p>An idle handle whose mapper has closed is orphaned: it has let go of its stack, and all that is left to do with it is close.
+ * What all handles share beside their phases: the stack that made the mapping; the memory it holds; and the checks that every request passes before it goes down.
  *
  * <p>A request is {@link #claim}, work, {@link #activate}, or {@link #abandon} if the work failed. A teardown is {@link #tearDownWith}.
  */
-abstract sealed class DmaHandle implements AutoCloseable, HandleRegistry.Holder
+abstract sealed class DmaHandle extends HandlePhases implements AutoCloseable, HandleRegistry.Holder
     permits DmaMapping, LinearMapping, ImportedBuffer, IovaReservation, DmaTransfer, SparseWindow, DmaBuffer {
   private static final Logger LOG = LoggerFactory.getLogger(DmaHandle.class);
-  private static final int IDLE = 0;
-  private static final int ACTIVE = 1;
-  private static final int BUSY = 2;
-  private static final int CLOSED = 3;
-  private static final int ORPHANED = 4;
-  private static final String MAPPED = "mapped";
-  private static final String[] NAMES = {
-    "is idle", "is " + MAPPED, "is in use by another call", "is closed", "holds nothing, and its mapper was closed"
-  };
-
-  private static final VarHandle PHASE;
-
-  static {
-    try {
-      PHASE = MethodHandles.lookup().findVarHandle(DmaHandle.class, "phase", int.class);
-    } catch (ReflectiveOperationException e) {
-      throw new ExceptionInInitializerError(e);
-    }
-  }
-
   private final DmaMapper mapper;
   private final RegionPins pins;
   private Retirement own = new Retirement(true);
-
-  @SuppressWarnings("unused") // written through PHASE
-  private int phase;
 
   private AttachedStack stack;
   private MappingState state;
@@ -99,8 +69,7 @@ abstract sealed class DmaHandle implements AutoCloseable, HandleRegistry.Holder
 
   @Override
   public final boolean holdsSomething() {
-    int now = (int) PHASE.getAcquire(this);
-    return now == ACTIVE || now == BUSY;
+    return isMappedOrBusy();
   }
 
   @Override
@@ -110,7 +79,7 @@ abstract sealed class DmaHandle implements AutoCloseable, HandleRegistry.Holder
 
   @Override
   public final void orphan() {
-    if (PHASE.compareAndSet(this, IDLE, ORPHANED)) {
+    if (tryOrphan()) {
       mapper.handles().remove(this);
       forgetStates();
       stack.letGo();
@@ -119,7 +88,7 @@ abstract sealed class DmaHandle implements AutoCloseable, HandleRegistry.Holder
 
   /** Go idle; a handle that missed the close of its mapper because it was busy or mapped follows it now. */
   private void goIdle() {
-    PHASE.setRelease(this, IDLE);
+    setIdle();
     if (mapper.isClosed()) {
       orphan();
     }
@@ -127,9 +96,7 @@ abstract sealed class DmaHandle implements AutoCloseable, HandleRegistry.Holder
 
   /** Claim the idle handle for a request; it must end in {@link #activate} or {@link #abandon}. */
   final void claim(String call) {
-    if (!PHASE.compareAndSet(this, IDLE, BUSY)) {
-      throw notIdle(call);
-    }
+    claimIdle(call);
     if (mapper.isDetached() || mapper.currentStack() != stack) {
       rebindOrAbandon();
     }
@@ -157,7 +124,7 @@ abstract sealed class DmaHandle implements AutoCloseable, HandleRegistry.Holder
 
   final void activate() {
     own.undo(false);
-    PHASE.setRelease(this, ACTIVE);
+    setMapped();
     leaveRevocable();
   }
 
@@ -305,9 +272,7 @@ abstract sealed class DmaHandle implements AutoCloseable, HandleRegistry.Holder
       return;
     }
     Retirement retirement = retirementOf(batch);
-    if (!PHASE.compareAndSet(this, ACTIVE, BUSY)) {
-      throw notMappedAnyMore(call);
-    }
+    claimMapped(call);
     if (mapper.isDetached()) {
       retirement.makeStrict();
     }
@@ -329,9 +294,7 @@ abstract sealed class DmaHandle implements AutoCloseable, HandleRegistry.Holder
 
   /** Tear down a handle with memory that may be taken back: strictly and by itself, so that the owner can take it back at once. */
   private void tearDownRevocable(String call, RevocableHolds held) {
-    if (!PHASE.compareAndSet(this, ACTIVE, BUSY)) {
-      throw notMappedAnyMore(call);
-    }
+    claimMapped(call);
     try {
       RuntimeException failure = held.tearDown();
       if (failure != null) {
@@ -395,28 +358,9 @@ abstract sealed class DmaHandle implements AutoCloseable, HandleRegistry.Holder
     return earlier;
   }
 
-  final void requireActive(String call) {
-    if ((int) PHASE.getOpaque(this) != ACTIVE) {
-      throw notMapped(call);
-    }
-  }
-
   /** Tell whether {@link #requireAttachedActive} would let a call pass. */
   final boolean isAttachedActive() {
-    return (int) PHASE.getOpaque(this) == ACTIVE && !mapper.isDetached();
-  }
-
-  final void requireOpen(String call) {
-    int now = (int) PHASE.getAcquire(this);
-    if (now == CLOSED || now == ORPHANED) {
-      throw notIdle(call);
-    }
-  }
-
-  final void requireIdle(String call) {
-    if ((int) PHASE.getOpaque(this) != IDLE) {
-      throw notIdle(call);
-    }
+    return seemsMapped() && !mapper.isDetached();
   }
 
   /** As {@link #requireActive}, for calls that are not teardown and so need the device. */
@@ -427,63 +371,24 @@ abstract sealed class DmaHandle implements AutoCloseable, HandleRegistry.Holder
     }
   }
 
+  @Override
+  final RuntimeException detached() {
+    return mapper.detachedException();
+  }
+
+  @Override
+  final String deviceName() {
+    return stack.device;
+  }
+
   /** Return the state below that tells best what this handle did before. */
   MappingState witness() {
     return state;
   }
 
-  /** Tell the stack of a call that is about to be refused. */
+  @Override
   final void refused(Misuse misuse, String call, long first, long length) {
     stack.ops.refused(witness(), misuse, call, first, length);
-  }
-
-  private void refusedIn(int phase, String call) {
-    if (phase == ORPHANED) {
-      return;
-    }
-    refused(
-        switch (phase) {
-          case IDLE -> Misuse.NOT_MAPPED;
-          case ACTIVE -> Misuse.ALREADY_MAPPED;
-          case BUSY -> Misuse.IN_USE;
-          default -> Misuse.CLOSED;
-        },
-        call,
-        0,
-        0);
-  }
-
-  /** What a call that needs the handle idle throws otherwise. */
-  private RuntimeException notIdle(String call) {
-    int now = (int) PHASE.getAcquire(this);
-    refusedIn(now, call);
-    if (now == ORPHANED) {
-      return mapper.detachedException();
-    }
-    return wrongPhase(call, now == ACTIVE ? "is " + MAPPED + "; take that down first" : NAMES[now]);
-  }
-
-  /** What a call that needs the handle mapped throws otherwise. */
-  private RuntimeException notMapped(String call) {
-    int now = (int) PHASE.getAcquire(this);
-    refusedIn(now, call);
-    return wrongPhase(call, now == IDLE ? howToMap() : NAMES[now]);
-  }
-
-  /** What a teardown of a handle that is not mapped throws. */
-  private RuntimeException notMappedAnyMore(String call) {
-    int now = (int) PHASE.getAcquire(this);
-    refusedIn(now, call);
-    return wrongPhase(call, now == IDLE ? "holds nothing: it was never mapped, or was torn down already" : NAMES[now]);
-  }
-
-  private IllegalStateException wrongPhase(String call, String what) {
-    return new IllegalStateException(stack.device + ": " + call + "(): this " + getClass().getSimpleName() + " " + what);
-  }
-
-  /** Say that the idle handle holds nothing, and what makes it. */
-  String howToMap() {
-    return "is not mapped; call map() first";
   }
 
   /**
@@ -494,12 +399,11 @@ abstract sealed class DmaHandle implements AutoCloseable, HandleRegistry.Holder
    */
   @Override
   public final void close() {
-    int now = (int) PHASE.getAcquire(this);
-    if (now == CLOSED) {
+    if (isClosed()) {
       return;
     }
     try {
-      if (now == ACTIVE) {
+      if (isMapped()) {
         tearDownWith("close", null);
       }
     } finally {
@@ -508,17 +412,15 @@ abstract sealed class DmaHandle implements AutoCloseable, HandleRegistry.Holder
   }
 
   private void end() {
-    if (PHASE.compareAndSet(this, IDLE, CLOSED)) {
+    if (tryClose()) {
       mapper.handles().remove(this);
       ended();
       forgetStates();
       stack.letGo();
-    } else if (PHASE.compareAndSet(this, ORPHANED, CLOSED)) {
+    } else if (tryCloseOrphan()) {
       ended();
-    } else if ((int) PHASE.getAcquire(this) != CLOSED) {
-      int now = (int) PHASE.getAcquire(this);
-      refusedIn(now, "close");
-      throw wrongPhase("close", NAMES[now]);
+    } else if (!isClosed()) {
+      throw notClosable();
     }
   }
 
@@ -585,47 +487,6 @@ abstract sealed class DmaHandle implements AutoCloseable, HandleRegistry.Holder
             + " of "
             + Hex.of(whole)
             + " bytes");
-  }
-
-  /** Hold the memory of a range that goes into a window and return the flags it adds. */
-  final int pinForLink(long phys, long length) {
-    return linkFlags(pins.pin(stack, phys, length), phys, length);
-  }
-
-  /** Find out what a range of memory is, here and nowhere else; refuse what cannot go into a window. */
-  final int linkFlags(MemoryRegion region, long phys, long length) {
-    return region.kind() == MemoryKind.RAM ? 0 : peerFlags(phys, length);
-  }
-
-  private int peerFlags(long phys, long length) {
-    int kind = stack.ops.classify(phys, length);
-    pins.found(stack, kind);
-    return switch (kind) {
-      case RangeKind.LOCAL -> 0;
-      case RangeKind.BRIDGE_PEER -> MapFlags.PEER;
-      case RangeKind.BUS_PEER -> throw busAddress(phys, length);
-      default -> throw unreachable(stack, phys, length);
-    };
-  }
-
-  final DmaMappingException busAddress(long phys, long length) {
-    refused(Misuse.BUS_ADDRESS, "link", phys, length);
-    return new DmaMappingException(
-        Reason.BUS_ADDRESS,
-        stack.device
-            + ": "
-            + Hex.range(phys, length)
-            + " is peer memory reached by bus address and cannot be linked into a window; use a transfer");
-  }
-
-  static DmaMappingException unreachable(AttachedStack stack, long phys, long length) {
-    return new DmaMappingException(
-        Reason.PEER_UNREACHABLE,
-        stack.device
-            + ": peer memory "
-            + Hex.range(phys, length)
-            + " cannot be reached by this device: "
-            + stack.ops.whyUnreachable(phys, length));
   }
 
   /** Move ownership of a part of {@code whole} bytes that begin at {@code base} of the state, if anything of it needs that. */

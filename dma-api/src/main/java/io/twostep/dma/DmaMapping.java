@@ -99,7 +99,7 @@ public final class DmaMapping extends DmaHandle {
       pins().found(stack, kind);
     }
     if (kind == RangeKind.UNREACHABLE) {
-      throw unreachable(stack, phys, length);
+      throw LinkableMemory.unreachable(stack, phys, length);
     }
     stack.ops.map(state(), phys, length, RequestMapper.withKind(flags, kind), own());
     window = false;
@@ -160,7 +160,7 @@ public final class DmaMapping extends DmaHandle {
       if ((state().dmaAddress + skipped + offset - phys[i] & stack.alignMask) != 0) {
         throw notLinear(segment, "its frames are smaller than what the device must see in one piece");
       }
-      kindFlags |= pinForLink(phys[i], length[i]);
+      kindFlags |= LinkableMemory.pin(this, phys[i], length[i]);
       offset += length[i];
     }
     stack.ops.linkRun(state(), skipped + from, phys, length, 0, count, flags | kindFlags, own());

@@ -40,7 +40,7 @@ public final class ImportedBuffer extends DmaHandle {
       long phys = lease.ranges().phys(i);
       long length = lease.ranges().length(i);
       if (stack.ops.classify(phys, length) == RangeKind.UNREACHABLE) {
-        throw unreachable(stack, phys, length);
+        throw LinkableMemory.unreachable(stack, phys, length);
       }
     }
   }

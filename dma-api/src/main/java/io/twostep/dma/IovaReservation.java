@@ -180,7 +180,7 @@ public final class IovaReservation extends DmaHandle {
     enterRevocable("link");
     int mark = pins().mark();
     try {
-      int peer = pinForLink(phys, length);
+      int peer = LinkableMemory.pin(this, phys, length);
       stack().ops.link(state(), skipped + offset, phys, length, flags | peer, own());
     } catch (RuntimeException e) {
       undo(mark, e);
@@ -248,7 +248,7 @@ public final class IovaReservation extends DmaHandle {
         throw sharesGranule(end, phys, bytes);
       }
       if (from.kind[i] == RangeKind.BUS_PEER) {
-        throw busAddress(phys, bytes);
+        throw LinkableMemory.busAddress(this, phys, bytes);
       }
       granules += stack.granules(address + end, bytes);
       end += bytes;

@@ -321,7 +321,7 @@ final class RangeReader {
       holder.found(stack, kind);
     }
     if (kind == RangeKind.UNREACHABLE) {
-      throw DmaHandle.unreachable(stack, at, bytes);
+      throw LinkableMemory.unreachable(stack, at, bytes);
     }
     return kind;
   }

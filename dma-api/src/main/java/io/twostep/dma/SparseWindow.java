@@ -257,7 +257,7 @@ public final class SparseWindow extends DmaHandle {
     long bytes = scratch.length[i];
     MemoryRegion region = stack.memory.regionOf(phys, bytes);
     RegionPins.requireMemory(stack, region, phys, bytes);
-    int kindFlags = linkFlags(region, phys, bytes);
+    int kindFlags = LinkableMemory.flags(this, region, phys, bytes);
     if (!holds.tryHold(scratch, region, phys, bytes)) {
       throw RegionPins.closed(stack, region, phys, bytes);
     }
