@@ -41,14 +41,16 @@ final class ImportedUnits {
   }
 
   private final SparseWindow window;
+  private final WindowUnits units;
   private final WindowHolds holds;
 
   /** By offset; no two overlap. */
   private final TreeMap<Long, Run> runs = new TreeMap<>();
 
-  ImportedUnits(SparseWindow window, WindowHolds holds) {
+  ImportedUnits(SparseWindow window, WindowUnits units) {
     this.window = window;
-    this.holds = holds;
+    this.units = units;
+    this.holds = units.holds();
   }
 
   /** Link a part of a buffer; as {@link SparseWindow#link(long, ImportedBuffer, long, long, DmaDirection, DmaSink)}. */
@@ -57,14 +59,14 @@ final class ImportedUnits {
     ExportLease lease = buffer.exported().lease();
     RangeList ranges = lease.ranges().part(from, length);
     requireUnits(buffer, from, length, ranges);
-    long pins = length / window.unit();
+    long pins = length / units.unit();
     if (!RegionPins.tryPin(lease.region(), pins, holds)) {
       throw lost(buffer);
     }
     Run run = new Run(offset, length, buffer, lease, false);
     WindowScratch scratch = WindowScratch.take();
     try {
-      long linked = window.link(scratch, offset, ranges, linkFlags, sink);
+      long linked = units.link(scratch, offset, ranges, linkFlags, sink);
       if (!tryAdd(run)) {
         throw lost(buffer);
       }
@@ -72,11 +74,11 @@ final class ImportedUnits {
     } catch (RuntimeException e) {
       boolean takenBack = undo(scratch, run, e);
       // Outside the monitor, as in takenBack().
-      window.settle(scratch, e);
+      units.settle(scratch, e);
       if (takenBack) {
         buffer.tellRevoked();
       }
-      return SparseWindow.failed(e);
+      return WindowUnits.failed(e);
     } finally {
       scratch.giveBack();
     }
@@ -84,12 +86,12 @@ final class ImportedUnits {
 
   private void requireUnits(ImportedBuffer buffer, long from, long length, RangeList ranges) {
     for (int i = 0; i < ranges.count(); i++) {
-      if (((ranges.phys(i) | ranges.length(i)) & (window.unit() - 1)) != 0) {
+      if (((ranges.phys(i) | ranges.length(i)) & (units.unit() - 1)) != 0) {
         window.refused(Misuse.MISALIGNED, "link", ranges.phys(i), ranges.length(i));
         throw new DmaMappingException(
             Reason.MISALIGNED,
             "%s: cannot link 0x%x+0x%x of %s into a window: its piece %s does not lie on units of 0x%x; choose other parts, or map it"
-                .formatted(window.stack().device, from, length, buffer.exported(), Hex.range(ranges.phys(i), ranges.length(i)), window.unit()));
+                .formatted(window.stack().device, from, length, buffer.exported(), Hex.range(ranges.phys(i), ranges.length(i)), units.unit()));
       }
     }
   }
@@ -112,13 +114,13 @@ final class ImportedUnits {
    * found none of them, so that the import was not told.
    */
   private synchronized boolean undo(WindowScratch scratch, Run run, RuntimeException cause) {
-    long stayed = window.tryTakeOut(scratch, run.offset, cause) ? run.offset : scratch.linkedTo;
+    long stayed = units.tryTakeOut(scratch, run.offset, cause) ? run.offset : scratch.linkedTo;
     if (stayed != run.offset) {
       replace(run.part(run.offset, stayed));
     }
     if (stayed != run.end()) {
       // Among the scratch's pins the buffer is let go of, or withheld, together with the memory of these units.
-      scratch.pins.adopt(run.lease.region(), (run.end() - stayed) / window.unit(), holds, 0);
+      scratch.pins.adopt(run.lease.region(), (run.end() - stayed) / units.unit(), holds, 0);
     }
     return stayed != run.offset && run.lease.account().isRevoked();
   }
@@ -163,9 +165,9 @@ final class ImportedUnits {
   /** Clear units, whoever's they are, but for holes that were taken back; hand what holds their memory to the scratch, also what was cleared before a failure. */
   synchronized void clear(WindowScratch scratch, long offset, long length, Retirement retirement) {
     long end = offset + length;
-    for (long at = offset; at < end; at += window.unit()) {
+    for (long at = offset; at < end; at += units.unit()) {
       if (!isLinked(at) && !isTakenBack(at)) {
-        window.requireLinked("unlink", at, DmaOps.ABSENT);
+        units.requireLinked("unlink", at, DmaOps.ABSENT);
       }
     }
     for (long at = nextLinked(offset, end); at < end; ) {
@@ -182,13 +184,13 @@ final class ImportedUnits {
   }
 
   private boolean isLinked(long at) {
-    return window.physAt(at) != DmaOps.ABSENT;
+    return units.physAt(at) != DmaOps.ABSENT;
   }
 
   private long nextLinked(long from, long end) {
     long at = from;
     while (at < end && !isLinked(at)) {
-      at += window.unit();
+      at += units.unit();
     }
     return at;
   }
@@ -196,7 +198,7 @@ final class ImportedUnits {
   private long nextHole(long from, long end) {
     long at = from;
     while (at < end && isLinked(at)) {
-      at += window.unit();
+      at += units.unit();
     }
     return at;
   }
@@ -206,7 +208,7 @@ final class ImportedUnits {
     int mark = scratch.pins.mark();
     try {
       adopt(scratch.pins, cleared, mark);
-      window.clearUnits(scratch, from, to - from, retirement);
+      units.clear(scratch, from, to - from, retirement);
     } catch (RuntimeException e) {
       scratch.pins.forgetTo(mark);
       throw e;
@@ -218,7 +220,7 @@ final class ImportedUnits {
   private void adopt(RegionPins pins, SortedMap<Long, Run> of, int mark) {
     for (Run run : of.values()) {
       if (!run.takenBack) {
-        pins.adopt(run.lease.region(), run.length / window.unit(), holds, mark);
+        pins.adopt(run.lease.region(), run.length / units.unit(), holds, mark);
       }
     }
   }
@@ -231,7 +233,7 @@ final class ImportedUnits {
         run.buffer.requireAccess("protect", run.offset, run.length, access);
       }
     }
-    window.protectUnits(offset, length, access.access());
+    units.protect(offset, length, access.access());
   }
 
   /** Move ownership of a part of the window. */
@@ -263,7 +265,7 @@ final class ImportedUnits {
       }
     }
     try {
-      window.complete(scratch);
+      units.complete(scratch);
     } catch (RuntimeException e) {
       LOG.warn("{}: units of {} could not be proved gone; they are withheld until the device is reset", window.stack().device, account, e);
     }
@@ -283,6 +285,6 @@ final class ImportedUnits {
   synchronized @Nullable RuntimeException takeDown(Retirement retirement) {
     adopt(window.pins(), runs, 0);
     runs.clear();
-    return window.takeDownUnits(retirement);
+    return units.takeDown(retirement);
   }
 }

@@ -12,7 +12,7 @@ import io.twostep.dma.spi.PhysicalMemory;
  * <p>Makes no lists and keeps no account of pins, because one unit holds one region once. What it does not know it leaves alone, for {@link SparseWindow} to do or to refuse.
  */
 final class SingleUnits {
-  private final SparseWindow window;
+  private final WindowUnits units;
   private final DmaOps ops;
   private final PhysicalMemory memory;
   private final MappingState state;
@@ -20,15 +20,15 @@ final class SingleUnits {
   private final long lastUnit;
   private final long unit;
 
-  SingleUnits(SparseWindow window) {
-    this.window = window;
+  SingleUnits(SparseWindow window, WindowUnits units) {
+    this.units = units;
     AttachedStack stack = window.stack();
     ops = stack.ops;
     memory = stack.memory;
     state = window.state();
     address = state.dmaAddress;
-    unit = window.unit();
-    lastUnit = window.length() - unit;
+    unit = units.unit();
+    lastUnit = units.length() - unit;
   }
 
   /** Link one unit of memory that nobody can take back; false, with nothing changed, if the range is anything else. */
@@ -52,7 +52,7 @@ final class SingleUnits {
         scratch.pins.adopt(region, 1, null, 0);
       }
       scratch.linkedTo = linked ? offset + bytes : offset;
-      window.undoLink(scratch, offset, e);
+      units.undoLink(scratch, offset, e);
       throw e;
     } finally {
       scratch.giveBack();
@@ -87,10 +87,10 @@ final class SingleUnits {
       if (cleared) {
         scratch.pins.adopt(region, 1, null, 0);
         // Not completed a second time: who is told that the device could not be proved away must find the memory withheld.
-        window.withhold(scratch);
+        units.withhold(scratch);
         scratch.pins.releaseAll();
       } else {
-        window.settle(scratch, e);
+        units.settle(scratch, e);
       }
       throw e;
     } finally {

@@ -16,17 +16,19 @@ import org.jspecify.annotations.Nullable;
  */
 final class WindowHolds implements RevocableHolder {
   private final SparseWindow window;
+  private final WindowUnits units;
   private @Nullable Revocable[] memories = new Revocable[2];
   private long[] pinsOf = new long[2];
   private int count;
 
-  WindowHolds(SparseWindow window) {
+  WindowHolds(SparseWindow window, WindowUnits units) {
     this.window = window;
+    this.units = units;
   }
 
   /** Hold the memory of a range of units once for each of them, and of peer memory the pieces too, of which the scratch takes note; false, and nothing is held, if it is closed or was taken back. */
   boolean tryHold(WindowScratch scratch, MemoryRegion region, long phys, long length) {
-    if (!RegionPins.tryPin(region, length / window.unit(), holderOf(region))) {
+    if (!RegionPins.tryPin(region, length / units.unit(), holderOf(region))) {
       return false;
     }
     PeerRange peer = region.peer();
@@ -49,12 +51,12 @@ final class WindowHolds implements RevocableHolder {
   }
 
   private void requireNotTakenBack(long from, long to) {
-    long unit = window.unit();
+    long unit = units.unit();
     AttachedStack stack = window.stack();
     // Our entries before their mark: one of the two threads sees what the other wrote.
     VarHandle.fullFence();
     for (long at = from; at < to; at += unit) {
-      long phys = window.physAt(at);
+      long phys = units.physAt(at);
       MemoryRegion region = stack.memory.regionOf(phys, unit);
       PeerRange peer = region.peer();
       if (peer != null && peer.isRevoked()) {
@@ -65,7 +67,7 @@ final class WindowHolds implements RevocableHolder {
 
   /** Hand what {@link #tryHold} held for a range, or a part of it, to pins that let go of it later. */
   void handTo(RegionPins pins, MemoryRegion region, long phys, long length, int mark) {
-    pins.adopt(region, length / window.unit(), holderOf(region), mark);
+    pins.adopt(region, length / units.unit(), holderOf(region), mark);
     PeerRange peer = region.peer();
     if (peer != null) {
       handPiecesTo(pins, peer.pieces(), phys, length, mark);
@@ -78,7 +80,7 @@ final class WindowHolds implements RevocableHolder {
   }
 
   private void holdPieces(PeerPieces pieces, long phys, long length) {
-    long unit = window.unit();
+    long unit = units.unit();
     for (long at = 0; at < length; at += unit) {
       for (long done = 0; done < unit; ) {
         MemoryRegion piece = pieces.pin(phys + at + done, unit - done);
@@ -89,7 +91,7 @@ final class WindowHolds implements RevocableHolder {
 
   /** Take over what {@link #holdPieces} held: the pieces are still the same. */
   private void handPiecesTo(RegionPins pins, PeerPieces pieces, long phys, long length, int mark) {
-    long unit = window.unit();
+    long unit = units.unit();
     for (long at = 0; at < length; at += unit) {
       for (long done = 0; done < unit; ) {
         MemoryRegion piece = pieces.at(phys + at + done);
