@@ -27,6 +27,21 @@ final class EntryEmitter {
     entries = 0;
   }
 
+  /** Hand out the only piece of a request, and return how many entries it took. */
+  long only(DmaSink sink, String device, DeviceLimits limits, long dmaAddress, long length, int kind) {
+    long mask = limits.segmentBoundaryMask();
+    if (length > limits.maxSegmentLength() || Long.compareUnsigned(length - 1, mask - (dmaAddress & mask)) > 0) {
+      start(sink, device, limits);
+      add(dmaAddress, length, kind);
+      return finish();
+    }
+    if (!sink.accept(dmaAddress, length, kind)) {
+      throw new SinkRefused(device, 0);
+    }
+    firstAddress = dmaAddress;
+    return 1;
+  }
+
   /** Add a piece of the request; only local pieces are joined, since peers next to each other may still be two devices. */
   void add(long dmaAddress, long length, int kind) {
     if (openLength != 0) {

@@ -132,10 +132,10 @@ final class RequestMapper {
   private long mapOnly(int flags, DmaSink sink) {
     AttachedStack stack = handle.stack();
     handle.segments(segments);
+    int kind = reader.kind[0];
     bytes = reader.length[0];
-    emitter.start(sink, stack.device, handle.mapper().deviceLimits());
-    mapOne(0, 0, flags);
-    return emitter.finish();
+    long dmaAddress = segments.map(stack, reader.phys[0], bytes, withKind(flags, kind), 0, handle.own());
+    return emitter.only(sink, stack.device, handle.mapper().deviceLimits(), dmaAddress, bytes, kind);
   }
 
   private long mapSummarised(PhysRanges source, int flags, DmaSink sink, DeviceLimits limits) {
