@@ -17,7 +17,7 @@ import org.slf4j.LoggerFactory;
  * <p>A request is {@link #claim}, work, {@link #activate}, or {@link #abandon} if the work failed. A teardown is {@link #tearDownWith}.
  */
 abstract sealed class DmaHandle extends HandlePhases implements AutoCloseable, HandleRegistry.Holder
-    permits DmaMapping, LinearMapping, ImportedBuffer, IovaReservation, DmaTransfer, SparseWindow, DmaBuffer {
+    permits DmaMapping, RequestHandle, IovaReservation, SparseWindow, DmaBuffer {
   private static final Logger LOG = LoggerFactory.getLogger(DmaHandle.class);
   private final DmaMapper mapper;
   private final RegionPins pins;
@@ -498,18 +498,6 @@ abstract sealed class DmaHandle extends HandlePhases implements AutoCloseable, H
       if ((state.flags & MapFlags.HEARS_SYNC) != 0) {
         stack.ops.sync(state, base + offset, length, toward);
       }
-    } finally {
-      leaveRevocable();
-    }
-  }
-
-  /** Move ownership of a part of a mapped request. */
-  final void syncRequest(RequestMapper request, long offset, long length, int toward) {
-    requireAttachedActive(toward == DmaOps.TOWARD_CPU ? "syncForCpu" : "syncForDevice");
-    requireWithin(offset, length, request.bytes());
-    enterRevocable(toward == DmaOps.TOWARD_CPU ? "syncForCpu" : "syncForDevice");
-    try {
-      request.sync(offset, length, toward);
     } finally {
       leaveRevocable();
     }

@@ -1,7 +1,5 @@
 package io.twostep.dma;
 
-import io.twostep.dma.spi.DmaOps;
-import io.twostep.dma.spi.MappingState;
 import io.twostep.dma.spi.Retirement;
 import org.jspecify.annotations.Nullable;
 
@@ -18,8 +16,7 @@ import org.jspecify.annotations.Nullable;
  * transfer.unmap();
  * }</pre>
  */
-public final class DmaTransfer extends DmaHandle {
-  private final RequestMapper request = new RequestMapper(this);
+public final class DmaTransfer extends RequestHandle {
   private final CollectedRanges collected = new CollectedRanges();
   private long entries;
 
@@ -98,38 +95,6 @@ public final class DmaTransfer extends DmaHandle {
     return request.firstAddress();
   }
 
-  /** Tell whether ownership must be moved by sync calls. */
-  public boolean needsSync() {
-    requireActive("needsSync");
-    return request.needsSync();
-  }
-
-  /**
-   * Take bytes {@code offset .. offset + length} of the request over from the device, so that the CPU reads what it wrote.
-   *
-   * @throws IllegalArgumentException for a part outside the request, or, where it is noticed, a source that changed
-   * @throws IllegalStateException unless mapped
-   * @throws DmaMappingException DETACHED after detach; REVOKED if memory of the request was taken back
-   */
-  public void syncForCpu(long offset, long length) {
-    syncRequest(request, offset, length, DmaOps.TOWARD_CPU);
-  }
-
-  /** Hand bytes {@code offset .. offset + length} of the request over to the device, so that it reads what the CPU wrote; as {@link #syncForCpu}. */
-  public void syncForDevice(long offset, long length) {
-    syncRequest(request, offset, length, DmaOps.TOWARD_DEVICE);
-  }
-
-  /**
-   * Unmap and go idle; when this returns the memory is the caller's again.
-   *
-   * @throws IllegalStateException unless mapped
-   * @throws DmaMappingException QUARANTINED if the device could not be proved away from the memory
-   */
-  public void unmap() {
-    tearDownWith("unmap", null);
-  }
-
   /**
    * Unmap and go idle; the memory is the caller's again once {@code batch} completes. What may be taken back by its owner is unmapped at once, as without a batch.
    *
@@ -140,15 +105,9 @@ public final class DmaTransfer extends DmaHandle {
   }
 
   @Override
-  MappingState witness() {
-    MappingState segment = request.firstSegment();
-    return segment == null ? super.witness() : segment;
-  }
-
-  @Override
   @Nullable RuntimeException takeDown(Retirement retirement) {
     collected.clear();
-    return request.takeDown(retirement);
+    return super.takeDown(retirement);
   }
 
   /**

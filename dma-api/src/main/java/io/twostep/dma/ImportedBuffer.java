@@ -1,9 +1,6 @@
 package io.twostep.dma;
 
-import io.twostep.dma.spi.DmaOps;
-import io.twostep.dma.spi.MappingState;
 import io.twostep.dma.spi.Misuse;
-import io.twostep.dma.spi.Retirement;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -13,9 +10,8 @@ import org.jspecify.annotations.Nullable;
  * as soon as the exporter restores it. What a device reaches without translation only the driver can take away: it must stop the device's requests and unmap, or the device is stopped for it. Teardown is
  * never deferred. Used by one thread at a time; {@link #close} detaches.
  */
-public final class ImportedBuffer extends DmaHandle {
+public final class ImportedBuffer extends RequestHandle {
   private final ExportedBuffer exported;
-  private final RequestMapper request = new RequestMapper(this);
   private final LinearRequest linear = new LinearRequest(this, request);
   private @Nullable ExportLease source;
   private RangeList ranges = RangeList.of(new long[0]);
@@ -184,52 +180,9 @@ public final class ImportedBuffer extends DmaHandle {
     return dmaAddress;
   }
 
-  /** Tell whether ownership must be moved by sync calls. */
-  public boolean needsSync() {
-    requireActive("needsSync");
-    return request.needsSync();
-  }
-
-  /**
-   * Take bytes {@code offset .. offset + length} of the buffer over from the device, so that the CPU reads what it wrote.
-   *
-   * @throws IllegalArgumentException for a part outside what is mapped
-   * @throws IllegalStateException unless mapped
-   * @throws DmaMappingException DETACHED after detach; REVOKED if the memory was taken back
-   */
-  public void syncForCpu(long offset, long length) {
-    syncRequest(request, offset, length, DmaOps.TOWARD_CPU);
-  }
-
-  /** Hand bytes {@code offset .. offset + length} of the buffer over to the device, so that it reads what the CPU wrote; as {@link #syncForCpu}. */
-  public void syncForDevice(long offset, long length) {
-    syncRequest(request, offset, length, DmaOps.TOWARD_DEVICE);
-  }
-
-  /**
-   * Unmap and go idle; when this returns the device cannot reach the buffer through this import.
-   *
-   * @throws IllegalStateException unless mapped
-   * @throws DmaMappingException QUARANTINED if the device could not be proved away from the memory
-   */
-  public void unmap() {
-    tearDownWith("unmap", null);
-  }
-
   @Override
   String howToMap() {
     return "is not mapped; call map() or mapLinear() first";
-  }
-
-  @Override
-  MappingState witness() {
-    MappingState segment = request.firstSegment();
-    return segment == null ? super.witness() : segment;
-  }
-
-  @Override
-  @Nullable RuntimeException takeDown(Retirement retirement) {
-    return request.takeDown(retirement);
   }
 
   @Override

@@ -1,10 +1,5 @@
 package io.twostep.dma;
 
-import io.twostep.dma.spi.DmaOps;
-import io.twostep.dma.spi.MappingState;
-import io.twostep.dma.spi.Retirement;
-import org.jspecify.annotations.Nullable;
-
 /**
  * Several physical ranges that are exactly one range for the device: no byte between them, before them or behind them, and never cut to segment limits.
  *
@@ -23,8 +18,7 @@ import org.jspecify.annotations.Nullable;
  * linear.unmap();
  * }</pre>
  */
-public final class LinearMapping extends DmaHandle {
-  private final RequestMapper request = new RequestMapper(this);
+public final class LinearMapping extends RequestHandle {
   private final LinearRequest linear = new LinearRequest(this, request);
   private long dmaAddress;
 
@@ -70,38 +64,6 @@ public final class LinearMapping extends DmaHandle {
     return request.bytes();
   }
 
-  /** Tell whether ownership must be moved by sync calls. */
-  public boolean needsSync() {
-    requireActive("needsSync");
-    return request.needsSync();
-  }
-
-  /**
-   * Take bytes {@code offset .. offset + length} over from the device, so that the CPU reads what it wrote.
-   *
-   * @throws IllegalArgumentException for a part outside what is mapped
-   * @throws IllegalStateException unless mapped
-   * @throws DmaMappingException DETACHED after detach; REVOKED if the memory was taken back
-   */
-  public void syncForCpu(long offset, long length) {
-    syncRequest(request, offset, length, DmaOps.TOWARD_CPU);
-  }
-
-  /** Hand bytes {@code offset .. offset + length} over to the device, so that it reads what the CPU wrote; as {@link #syncForCpu}. */
-  public void syncForDevice(long offset, long length) {
-    syncRequest(request, offset, length, DmaOps.TOWARD_DEVICE);
-  }
-
-  /**
-   * Unmap and go idle; when this returns the memory is the caller's again.
-   *
-   * @throws IllegalStateException unless mapped
-   * @throws DmaMappingException QUARANTINED if the device could not be proved away from the memory
-   */
-  public void unmap() {
-    tearDownWith("unmap", null);
-  }
-
   /**
    * Unmap and go idle; the memory is the caller's again once {@code batch} completes. What may be taken back by its owner is unmapped at once, as without a batch.
    *
@@ -109,16 +71,5 @@ public final class LinearMapping extends DmaHandle {
    */
   public void unmap(InvalidationBatch batch) {
     tearDownWith("unmap", batch);
-  }
-
-  @Override
-  MappingState witness() {
-    MappingState segment = request.firstSegment();
-    return segment == null ? super.witness() : segment;
-  }
-
-  @Override
-  @Nullable RuntimeException takeDown(Retirement retirement) {
-    return request.takeDown(retirement);
   }
 }
