@@ -4,11 +4,11 @@ import com.sun.management.ThreadMXBean;
 import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.Phaser;
 
 /**
  * Times a flow: runs of equal length, first some to warm up, then those that count; all threads start a run together.
@@ -36,24 +36,24 @@ public record FlowTimer(int runs, long runNanos, long warmUpNanos) {
 
   /** Measure a flow that is open. */
   public FlowResult measure(FlowCase of, Flow flow) throws InterruptedException {
-    CyclicBarrier start = new CyclicBarrier(of.threads());
+    Phaser start = new Phaser(of.threads());
     List<Future<Measured>> futures = new ArrayList<>();
     try (ExecutorService threads = Executors.newFixedThreadPool(of.threads())) {
       for (int i = 0; i < of.threads(); i++) {
-        Flow.Worker worker = flow.worker(i, of.threads());
-        futures.add(threads.submit(() -> work(worker, flow.batch(), start)));
+        int index = i;
+        futures.add(threads.submit(() -> work(flow, index, of.threads(), start)));
       }
       return combine(of, futures);
     }
   }
 
-  private Measured work(Flow.Worker worker, int batch, CyclicBarrier start) throws Exception {
-    try (worker) {
-      int operations = calibrate(worker, batch);
+  private Measured work(Flow flow, int index, int workers, Phaser start) {
+    try (Flow.Worker worker = open(flow, index, workers)) {
+      int operations = calibrate(worker, flow.batch());
       double[] nanos = new double[runs];
       long allocated = 0;
       for (int run = 0; run < runs; run++) {
-        start.await();
+        start.arriveAndAwaitAdvance();
         long heapBefore = THREADS.getCurrentThreadAllocatedBytes();
         long from = System.nanoTime();
         long result = worker.run(operations);
@@ -62,6 +62,16 @@ public record FlowTimer(int runs, long runNanos, long warmUpNanos) {
         allocated += THREADS.getCurrentThreadAllocatedBytes() - heapBefore;
       }
       return new Measured(nanos, (double) allocated / runs / operations);
+    } finally {
+      // Also who fails, so that nobody waits for it.
+      start.arriveAndDeregister();
+    }
+  }
+
+  /** Open a worker on the thread that it works for: what one thread makes for several lies side by side, and then they share cache lines. */
+  private static Flow.Worker open(Flow flow, int index, int workers) {
+    synchronized (flow) {
+      return flow.worker(index, workers);
     }
   }
 

@@ -1,9 +1,11 @@
 package io.twostep.benchmarks.flow;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.Arrays;
 import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -28,6 +30,32 @@ class FlowsTest {
 
     assertThat(result.of()).isEqualTo(of);
     assertThat(result.nanosPerOperation()).hasSize(3).allMatch(nanos -> nanos > 0);
+  }
+
+  /** Each is opened on the thread that it works for, and one that fails does not keep the others waiting. */
+  @Test
+  void failureOfOneWorkerEndsTheMeasurement() {
+    List<Thread> openers = new CopyOnWriteArrayList<>();
+    Flow flow = new FailingFlow(openers);
+
+    assertThatThrownBy(() -> BRIEF.measure(new FlowCase("fails", FlowCase.VTD, 1, 1, 3), flow)).hasMessageContaining("worker 1 cannot go on");
+    assertThat(openers).doesNotHaveDuplicates().hasSize(3).doesNotContain(Thread.currentThread());
+  }
+
+  private record FailingFlow(List<Thread> openers) implements Flow {
+    @Override
+    public Worker worker(int index, int workers) {
+      openers.add(Thread.currentThread());
+      return operations -> {
+        if (index == 1) {
+          throw new IllegalStateException("worker 1 cannot go on");
+        }
+        return operations;
+      };
+    }
+
+    @Override
+    public void close() {}
   }
 
   @Test
