@@ -154,9 +154,14 @@ public final class EventLoop implements Timers, AutoCloseable {
   }
 
   @Override
-  public synchronized Timer schedule(long delayNanos, Runnable task) {
+  public Timer schedule(long delayNanos, Runnable task) {
+    return scheduleAt(System.nanoTime() + Math.clamp(delayNanos, 0, LONGEST_DELAY_NANOS), task);
+  }
+
+  /** Run {@code task} when the machine's clock shows {@code due}. */
+  synchronized Timer scheduleAt(long due, Runnable task) {
     requireOpen();
-    Alarm alarm = new Alarm(System.nanoTime() + Math.clamp(delayNanos, 0, LONGEST_DELAY_NANOS), task);
+    Alarm alarm = new Alarm(due, task);
     alarms.add(alarm);
     start();
     return () -> {
@@ -166,7 +171,16 @@ public final class EventLoop implements Timers, AutoCloseable {
     };
   }
 
-  private record Alarm(long due, Runnable task) {}
+  /** Two of the same task and time are two. */
+  private static final class Alarm {
+    final long due;
+    final Runnable task;
+
+    Alarm(long due, Runnable task) {
+      this.due = due;
+      this.task = task;
+    }
+  }
 
   /** Spin, then sleep between looks. No clock is read: where it is a device, as in many guests, reading it takes longer than looking for what is waited for, and holds the device up. */
   @Override

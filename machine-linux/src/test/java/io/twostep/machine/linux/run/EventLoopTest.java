@@ -2,6 +2,7 @@ package io.twostep.machine.linux.run;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.twostep.dma.spi.Timers;
 import io.twostep.machine.linux.kernel.Descriptor;
 import io.twostep.machine.linux.kernel.Kernel;
 import java.util.concurrent.CountDownLatch;
@@ -50,6 +51,20 @@ class EventLoopTest {
       loop.schedule(-1_000_000_000_000L, due::countDown);
       loop.schedule(0, due::countDown);
       assertThat(due.await(20, TimeUnit.SECONDS)).isTrue();
+    }
+  }
+
+  @Test
+  void timersForOneTaskAtOneNanosecondAreCancelledOneByOne() {
+    try (EventLoop loop = new EventLoop(KERNEL, "test")) {
+      long due = loop.nanoTime() + TimeUnit.DAYS.toNanos(1);
+      Runnable task = () -> {};
+      Timers.Timer first = loop.scheduleAt(due, task);
+      Timers.Timer second = loop.scheduleAt(due, task);
+      assertThat(first.cancel()).isTrue();
+      assertThat(first.cancel()).as("cancelled before").isFalse();
+      assertThat(second.cancel()).isTrue();
+      assertThat(second.cancel()).as("cancelled before").isFalse();
     }
   }
 
