@@ -25,6 +25,7 @@ final class CopyEngine {
   private long pieces;
   private long done;
   private boolean changed;
+  private boolean changedBefore;
 
   CopyEngine(ModelConfig config, InternalMemory internal) {
     this.internal = internal;
@@ -62,7 +63,13 @@ final class CopyEngine {
   }
 
   void markSaved() {
+    changedBefore = changed;
     changed = false;
+  }
+
+  /** What was marked as saved last was not. */
+  void markUnsaved() {
+    changed |= changedBefore;
   }
 
   /** Return how many pieces of work were done since power-on. */

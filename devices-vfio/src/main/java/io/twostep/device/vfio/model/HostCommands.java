@@ -25,6 +25,7 @@ final class HostCommands {
   private int opcode;
   private byte[] moving = {};
   private int moved;
+  private boolean marked;
   private @Nullable TableAccess table;
 
   HostCommands(MigratableModel device, BusMaster bus, WriteLog log, DeviceImage image) {
@@ -48,9 +49,11 @@ final class HostCommands {
     results[0] = 0;
     results[1] = 0;
     results[2] = 0;
-    boolean idle = status != Registers.BUSY;
-    table = null;
-    status = idle ? start() : Registers.BAD_COMMAND;
+    if (status == Registers.BUSY) {
+      finish(Registers.BAD_COMMAND);
+    } else {
+      status = start();
+    }
   }
 
   private int start() {
@@ -80,10 +83,12 @@ final class HostCommands {
     if (moving.length > arguments[3]) {
       return Registers.BAD_COMMAND;
     }
-    if ((arguments[0] & Opcode.TRACK) != 0) {
+    int begun = startMoving();
+    marked = begun == Registers.BUSY && (arguments[0] & Opcode.TRACK) != 0;
+    if (marked) {
       device.markSaved();
     }
-    return startMoving();
+    return begun;
   }
 
   private int startLoad() {
@@ -117,6 +122,10 @@ final class HostCommands {
   }
 
   private void finish(int how) {
+    if (marked && how != Registers.DONE) {
+      device.markUnsaved();
+    }
+    marked = false;
     status = how;
     table = null;
     moving = new byte[0];

@@ -14,6 +14,7 @@ final class InternalMemory {
   private final byte[] bytes;
   private final MemorySegment segment;
   private final BitSet changed = new BitSet();
+  private final BitSet changedBefore = new BitSet();
   private final int pages;
 
   InternalMemory(int pages) {
@@ -50,7 +51,14 @@ final class InternalMemory {
   }
 
   void markSaved() {
+    changedBefore.clear();
+    changedBefore.or(changed);
     changed.clear();
+  }
+
+  /** What was marked as saved last was not. */
+  void markUnsaved() {
+    changed.or(changedBefore);
   }
 
   void load(ByteBuffer image, int page) {

@@ -28,6 +28,7 @@ public final class MigratableModel implements DeviceModel {
   private boolean responderSuspended;
   private long mailbox;
   private long savedMailbox;
+  private long mailboxSavedBefore;
   private long refusedWrites;
 
   /** Create a device. */
@@ -190,7 +191,15 @@ public final class MigratableModel implements DeviceModel {
   void markSaved() {
     engine.markSaved();
     internal.markSaved();
+    mailboxSavedBefore = savedMailbox;
     savedMailbox = mailbox;
+  }
+
+  /** What was marked as saved last came to nobody: it counts as changed again, with what changed since. */
+  void markUnsaved() {
+    engine.markUnsaved();
+    internal.markUnsaved();
+    savedMailbox = mailboxSavedBefore;
   }
 
   long mailbox() {
