@@ -12,7 +12,8 @@ import io.twostep.dma.spi.Retirement;
  * The primitives of one device that does not see CPU caches: those of {@link TableOps}, with ownership of cache lines moved when memory changes hands.
  *
  * <p>Lines are cleaned before the device may look and dropped when the CPU takes over, for exactly the linked bytes: in teardown that is the copy out, so it waits for the
- * invalidation. A range that shares a line with other memory is refused. Coherent memory and peers are left alone.
+ * invalidation. A range that shares a line with other memory is refused. Coherent memory and peers are left alone;
+ * only a bounce layer's slots within a range that has cached memory too are swept with it: the CPU has no line of them, and finding them out would take an entry for each.
  */
 final class NonCoherentTableOps extends ForwardingOps {
   /** The ops below, by their own type: calls on the way of every mapping have one target. */
