@@ -31,10 +31,13 @@ import org.jspecify.annotations.Nullable;
  * }</pre>
  *
  * <p>The source stops the guest before the end of the stream is sent, and lets it run again only after it has changed the {@link Ownership} record; the destination runs it only after it has changed it.
- * One of the two changes succeeds. Whatever fails, {@link #cancel} settles it, and may be repeated. The channel stays the caller's; reading from it must not wait. Used by the thread that uses the devices.
+ * One of the two changes succeeds. Whoever has sent everything and hears nothing asks the record now and then whether the guest is gone. Whatever fails, {@link #cancel} settles it, and may be repeated. The channel stays the caller's; reading from it must not wait. Used by the thread that uses the devices.
  */
 public final class MigrationSource {
   private static final int RECORDS_STAGED = 4;
+
+  /** How often the record is asked by a source that has sent everything. */
+  private static final long ASK_NANOS = 100_000_000;
 
   private final GuestMemory guest;
   private final List<MigratableDevice> all;
@@ -61,6 +64,7 @@ public final class MigrationSource {
   private boolean stopped;
   private long stoppedAt;
   private long downtime;
+  private long lastAsked;
   private @Nullable MigrationException failure;
 
   /**
@@ -197,7 +201,25 @@ public final class MigrationSource {
     if (flushed && (phase == Phase.PRE_COPY || phase == Phase.STOP_COPY) && sender.stage()) {
       endRound();
     }
-    return out.bytes() != before || !flushed;
+    return out.bytes() != before || !flushed || (phase == Phase.UNRESOLVED && isGone());
+  }
+
+  /** The answer may never come, or only in part. Asks the record in its stead, now and then; one that cannot be reached decides nothing. Whoever finds the guest here cannot run it either: it may be taken the next moment. */
+  private boolean isGone() {
+    long now = timers.nanoTime();
+    if (now - lastAsked < ASK_NANOS) {
+      return false;
+    }
+    lastAsked = now;
+    try {
+      if (!store.read().isTakenIn(held.session())) {
+        return false;
+      }
+    } catch (IOException e) {
+      return false;
+    }
+    handOver();
+    return true;
   }
 
   private void hear() {
@@ -242,6 +264,7 @@ public final class MigrationSource {
   private void endRound() {
     if (phase == Phase.STOP_COPY) {
       out.end();
+      lastAsked = timers.nanoTime();
       phase = Phase.UNRESOLVED;
       return;
     }

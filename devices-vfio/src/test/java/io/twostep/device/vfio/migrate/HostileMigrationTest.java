@@ -13,6 +13,7 @@ import io.twostep.device.vfio.fixture.Host;
 import io.twostep.device.vfio.guest.GuestMemory;
 import io.twostep.device.vfio.migrate.Ownership.Side;
 import io.twostep.device.vfio.model.ModelConfig;
+import io.twostep.device.vfio.stream.StreamLayout;
 import io.twostep.device.vfio.wire.Opcode;
 import io.twostep.dma.spi.Timers;
 import java.io.IOException;
@@ -20,6 +21,7 @@ import java.nio.ByteBuffer;
 import java.nio.channels.ByteChannel;
 import java.util.List;
 import java.util.SplittableRandom;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -123,6 +125,67 @@ class HostileMigrationTest {
       if (i == 200) {
         migration.pipe.cut();
       }
+    }
+  }
+
+  /** Takes so many bytes, and then nothing more; gives what there is. */
+  private record Narrow(ByteChannel real, AtomicInteger left) implements ByteChannel {
+    @Override
+    public int read(ByteBuffer target) throws IOException {
+      return real.read(target);
+    }
+
+    @Override
+    public int write(ByteBuffer source) throws IOException {
+      ByteBuffer some = source.slice(source.position(), Math.min(left.get(), source.remaining()));
+      int count = real.write(some);
+      source.position(source.position() + count);
+      left.addAndGet(-count);
+      return count;
+    }
+
+    @Override
+    public boolean isOpen() {
+      return real.isOpen();
+    }
+
+    @Override
+    public void close() throws IOException {
+      real.close();
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {0, 1, StreamLayout.PREAMBLE, StreamLayout.PREAMBLE + StreamLayout.OVERHEAD - 1})
+  void aSourceWhoseAnswerWasTakenOnlyInPartFindsInTheRecordThatTheGuestIsGone(int bytes) throws IOException {
+    try (Migration migration = migration()) {
+      keep(migration);
+      migration.pipe = new MemoryPipe(3 * CONFIG.chunkBytes());
+      migration.startAgain(2, migration.pipe.near(), new Narrow(migration.pipe.far(), new AtomicInteger(bytes)));
+      migration.run();
+      assertThat(migration.target.isAnswered()).isFalse();
+      assertThat(migration.source.phase()).isEqualTo(Phase.DONE);
+      assertThat(migration.source.cancel()).as("kept").isFalse();
+      migration.drainAndVerify();
+    }
+  }
+
+  @Test
+  void aSourceThatHearsNothingWaitsForARecordThatCannotBeReached() throws IOException {
+    try (Migration migration = migration()) {
+      while (migration.target.phase() != Phase.PREPARED) {
+        migration.step();
+      }
+      migration.store.failRead(1);
+      for (int i = 0; i < 10_000 && !migration.store.hasFailed(); i++) {
+        migration.source.step();
+        migration.near.machine.timers().pause();
+      }
+      assertThat(migration.store.hasFailed()).as("the record was asked").isTrue();
+      assertThat(migration.source.phase()).isEqualTo(Phase.UNRESOLVED);
+      migration.run();
+      assertThat(migration.source.phase()).isEqualTo(Phase.DONE);
+      migration.drainAndVerify();
     }
   }
 
