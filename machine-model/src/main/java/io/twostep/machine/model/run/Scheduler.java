@@ -23,6 +23,9 @@ public final class Scheduler implements Timers {
   private static final int SPINS = 1_000;
   private static final long NAP_NANOS = 50_000;
 
+  /** Times that lie less than half the clock's range apart can be compared. */
+  private static final long LONGEST_DELAY_NANOS = Long.MAX_VALUE / 4;
+
   /** Something that gets turns. */
   public interface Turn {
     /** Work a little; returns whether there is more to do at once. Under the machine's lock. */
@@ -87,7 +90,7 @@ public final class Scheduler implements Timers {
   private Task schedule(long delayNanos, Runnable work, @Nullable Turn woken) {
     lock.enter();
     try {
-      Task task = new Task(this, nanoTime() + Math.max(0, delayNanos), sequence++, work, woken);
+      Task task = new Task(this, nanoTime() + Math.clamp(delayNanos, 0, LONGEST_DELAY_NANOS), sequence++, work, woken);
       timers.add(task);
       return task;
     } finally {

@@ -119,6 +119,17 @@ class SchedulerTest {
   }
 
   @Test
+  void aTimerForTheEndOfTimeKeepsNoOtherWaiting() {
+    scheduler.schedule(1, () -> log.add("overdue"));
+    wake(budget -> true);
+    scheduler.pause();
+    assertThat(log).isEmpty();
+    scheduler.schedule(Long.MAX_VALUE, () -> log.add("never"));
+    scheduler.pause();
+    assertThat(log).containsExactly("overdue");
+  }
+
+  @Test
   void aTimerCannotBeCancelledFromWithinItself() {
     Timer[] self = new Timer[1];
     boolean[] cancelled = {true};
