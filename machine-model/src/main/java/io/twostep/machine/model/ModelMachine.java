@@ -64,6 +64,9 @@ public final class ModelMachine implements ModelHost {
 
   private boolean closed;
 
+  /** Whether the machine is closed all but its memory, which native code used. */
+  private boolean memoryStays;
+
   private ModelMachine(ModelMachineConfig config) {
     this.config = config;
     rng = new Rng(config.seed());
@@ -249,42 +252,37 @@ public final class ModelMachine implements ModelHost {
    * Stop the devices and give everything back.
    *
    * <p>Blocks that mappings still hold, {@link MachineStats#blocksMapped}, are a mistake that stays visible in {@link #stats}: memory then goes with the last block, so
-   * that mappings can still be taken down. Nothing else works from here on: what would hand out or link memory throws IllegalStateException.
+   * that mappings can still be taken down. Nothing else works from here on: what would hand out memory or link it throws IllegalStateException, and blocks that no mapping holds can be held by none any more, as if they
+   * were closed.
+   *
+   * @throws IllegalStateException if native code uses a block's segment: the memory stays then until this is called again
    */
   @Override
   public void close() {
-    RuntimeException failure = null;
+    Closing closing = new Closing();
     lock.enter();
     try {
-      if (closed) {
+      if (closed && !memoryStays) {
         return;
       }
       closed = true;
+      memoryStays = false;
       while (!slots.isEmpty()) {
         // Taken out first: a model may pull out others while it is closed.
-        failure = close(slots.removeFirst(), failure);
+        closing.then(slots.removeFirst()::remove);
       }
       // Under the lock, so that no walk of tables is on.
-      memory.close();
+      closing.then(this::closeMemory);
     } finally {
       lock.exit();
     }
-    if (failure != null) {
-      throw failure;
-    }
+    closing.end();
   }
 
-  private static @Nullable RuntimeException close(ModelSlot slot, @Nullable RuntimeException earlier) {
-    try {
-      slot.remove();
-      return earlier;
-    } catch (RuntimeException e) {
-      if (earlier == null) {
-        return e;
-      }
-      earlier.addSuppressed(e);
-      return earlier;
-    }
+  private void closeMemory() {
+    memoryStays = true;
+    memory.close();
+    memoryStays = false;
   }
 
   private ModelSpace spaceFor(DeviceAddress address, SlotOptions options) {

@@ -414,12 +414,15 @@ public final class ModelMemory implements PhysicalMemory {
     return closed;
   }
 
-  /** Hand out nothing more, and end all segments: now, or with the last block if a mapping holds one. May be repeated. */
+  /** Hand out nothing more, let nothing be held that no mapping holds, and end all segments: now, or with the last block if a mapping holds one. May be repeated. */
   public void close() {
-    boolean held;
+    boolean held = false;
     synchronized (this) {
       closed = true;
-      held = blocksMapped() > 0;
+      for (Block block : open) {
+        // Or a mapping could begin to hold it now, and would find nothing below it.
+        held |= !block.region().tryRetire();
+      }
     }
     if (!held) {
       views.end();

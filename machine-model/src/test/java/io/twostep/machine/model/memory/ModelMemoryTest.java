@@ -12,6 +12,7 @@ import io.twostep.dma.PhysRanges;
 import io.twostep.dma.spi.MemoryKind;
 import io.twostep.dma.spi.MemoryRegion;
 import io.twostep.machine.model.Machines;
+import io.twostep.machine.model.ModelMachine;
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
@@ -110,6 +111,18 @@ class ModelMemoryTest {
     assertThat(memory.freeFrames()).isEqualTo(free);
     assertThatThrownBy(block::segment).hasMessageContaining("is closed");
     memory.close();
+  }
+
+  @Test
+  void machineWhoseMemoryNativeCodeUsesIsClosedOnceThatHasReturned() throws Throwable {
+    ModelMachine machine = Machines.of();
+    MemorySegment segment = machine.memory().allocate(4096, MemoryPlacement.CONTIGUOUS).segment();
+    List<Throwable> refused = new ArrayList<>();
+    sort(segment, () -> refused.add(catchThrowable(machine::close)));
+    assertThat(refused).singleElement().isInstanceOf(IllegalStateException.class);
+    assertThat(segment.get(BYTE, 0)).isZero();
+    machine.close();
+    assertThat(segment.scope().isAlive()).isFalse();
   }
 
   /** Have the C library sort a segment's first two bytes, and call {@code meanwhile} in the middle of it. */
@@ -266,6 +279,22 @@ class ModelMemoryTest {
             block::segment);
     assertThat(calls)
         .allSatisfy(call -> assertThatThrownBy(call).isInstanceOf(IllegalStateException.class).hasMessage("machine model is closed"));
+    block.close();
+    assertThat(other.framesInUse()).isZero();
+  }
+
+  @Test
+  void blockThatNobodyHoldsWhenMemoryClosesIsHeldByNobodyLater() {
+    ModelMemory other = memory(1L << 20);
+    MemoryBlock held = other.allocate(4096, MemoryPlacement.CONTIGUOUS);
+    MemoryBlock block = other.allocate(4096, MemoryPlacement.CONTIGUOUS);
+    MemoryRegion holding = other.regionOf(held.phys(0), 4096);
+    MemoryRegion region = other.regionOf(block.phys(0), 4096);
+    assertThat(holding.tryPin()).isTrue();
+    other.close();
+    assertThat(region.tryPin()).isFalse();
+    holding.unpin();
+    held.close();
     block.close();
     assertThat(other.framesInUse()).isZero();
   }
