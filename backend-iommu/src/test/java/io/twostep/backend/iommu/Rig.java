@@ -20,6 +20,7 @@ import io.twostep.dma.spi.Timers;
 import io.twostep.machine.model.ModelMachine;
 import io.twostep.machine.model.ModelMachinePlugin;
 import io.twostep.tck.ForwardingSpace;
+import io.twostep.tck.ForwardingTimers;
 import io.twostep.tck.ProbeDevice;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -32,7 +33,7 @@ import java.util.function.Function;
 final class Rig implements Machine {
   final ModelMachine machine;
   final List<AddressRange> reserved = new ArrayList<>();
-  private final Timers timers = new Clock();
+  private final Timers timers;
   private final Function<TableWalkingIommu, Iommu> wrap;
   private final Map<AddressSpace, AddressSpace> spaces = new IdentityHashMap<>();
   private int plugged;
@@ -47,6 +48,7 @@ final class Rig implements Machine {
     }
     this.wrap = wrap;
     machine = (ModelMachine) new ModelMachinePlugin().create(Settings.of(new ModelMachinePlugin(), given));
+    timers = new Clock(machine.timers());
   }
 
   Rig(String... settings) {
@@ -107,10 +109,9 @@ final class Rig implements Machine {
   }
 
   /** The model's clock, which may refuse tasks. */
-  private final class Clock implements Timers {
-    @Override
-    public long nanoTime() {
-      return machine.timers().nanoTime();
+  private final class Clock extends ForwardingTimers {
+    Clock(Timers real) {
+      super(real);
     }
 
     @Override
@@ -118,12 +119,7 @@ final class Rig implements Machine {
       if (refusesTimers) {
         throw new IllegalStateException("the clock takes no tasks");
       }
-      return machine.timers().schedule(delayNanos, task);
-    }
-
-    @Override
-    public void pause(int times) {
-      machine.timers().pause(times);
+      return super.schedule(delayNanos, task);
     }
   }
 

@@ -6,6 +6,7 @@ import io.twostep.device.nvme.model.FaultPlan;
 import io.twostep.device.nvme.model.FaultPlan.Kind;
 import io.twostep.device.nvme.model.NvmeModelConfig;
 import io.twostep.dma.spi.Timers;
+import io.twostep.tck.ForwardingTimers;
 import org.junit.jupiter.api.Test;
 
 /** A thread that polls while another waits for an admin command, which may take a minute. */
@@ -13,23 +14,17 @@ class BusyAdminQueueTest {
   private static final long SECOND = 1_000_000_000L;
 
   /** The machine's clock, which a test puts forward, and which tells of the next pause. */
-  private static final class HookedTimers implements Timers {
-    private final Timers real;
+  private static final class HookedTimers extends ForwardingTimers {
     private long ahead;
     private Runnable onPause = () -> {};
 
     HookedTimers(Timers real) {
-      this.real = real;
+      super(real);
     }
 
     @Override
     public long nanoTime() {
-      return real.nanoTime() + ahead;
-    }
-
-    @Override
-    public Timer schedule(long delayNanos, Runnable task) {
-      return real.schedule(delayNanos, task);
+      return super.nanoTime() + ahead;
     }
 
     @Override
@@ -37,7 +32,7 @@ class BusyAdminQueueTest {
       Runnable hook = onPause;
       onPause = () -> {};
       hook.run();
-      real.pause(times);
+      super.pause(times);
     }
   }
 

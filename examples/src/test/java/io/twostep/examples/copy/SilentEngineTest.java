@@ -25,6 +25,7 @@ import io.twostep.machine.model.FailNth;
 import io.twostep.machine.model.ModelMachine;
 import io.twostep.machine.model.ModelMachineConfig;
 import io.twostep.tck.ForwardingSlot;
+import io.twostep.tck.ForwardingTimers;
 import java.lang.foreign.ValueLayout;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
@@ -57,23 +58,13 @@ class SilentEngineTest {
           }
         };
     Timers pausing =
-        new Timers() {
-          @Override
-          public long nanoTime() {
-            return machine.timers().nanoTime();
-          }
-
-          @Override
-          public Timer schedule(long delayNanos, Runnable task) {
-            return machine.timers().schedule(delayNanos, task);
-          }
-
+        new ForwardingTimers(machine.timers()) {
           @Override
           public void pause(int times) {
             if (failing != null) {
               throw failing;
             }
-            machine.timers().pause(times);
+            super.pause(times);
           }
         };
     DmaStack stack = DmaStack.of(translation == Translation.NONE ? new DirectBackend() : new IommuBackend(IommuConfig.defaults()));
