@@ -38,6 +38,9 @@ final class TableAccess {
     for (int i = 0; i < entries; i++) {
       access.address[i] = words.get(CommandLayout.U64, (long) i * ENTRY);
       access.length[i] = words.get(CommandLayout.U64, (long) i * ENTRY + Long.BYTES);
+      if (access.length[i] < 0) {
+        return null;
+      }
     }
     return access;
   }

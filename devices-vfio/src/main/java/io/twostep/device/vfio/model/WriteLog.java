@@ -47,8 +47,17 @@ final class WriteLog {
     for (int i = 0; i < ranges.length; i += 2) {
       long from = Math.max(address, ranges[i]);
       long to = Math.min(last, ranges[i] + ranges[i + 1] - 1);
-      for (long page = from & -pageSize; from <= to && page <= to; page += pageSize) {
-        add(page);
+      if (from <= to) {
+        addAll(from & -pageSize, to & -pageSize);
+      }
+    }
+  }
+
+  private void addAll(long first, long last) {
+    for (long page = first; ; page += pageSize) {
+      add(page);
+      if (page == last) {
+        return;
       }
     }
   }
@@ -74,7 +83,7 @@ final class WriteLog {
   long take(long first, long length) {
     for (Iterator<Long> each = pages.iterator(); each.hasNext(); ) {
       long page = each.next();
-      if (page + pageSize > first && page < first + length) {
+      if (touches(page, first, length)) {
         each.remove();
         return page;
       }
@@ -88,6 +97,10 @@ final class WriteLog {
   }
 
   boolean hasAny(long first, long length) {
-    return pages.stream().anyMatch(page -> page + pageSize > first && page < first + length);
+    return pages.stream().anyMatch(page -> touches(page, first, length));
+  }
+
+  private boolean touches(long page, long first, long length) {
+    return first - page < pageSize && page - first < length;
   }
 }

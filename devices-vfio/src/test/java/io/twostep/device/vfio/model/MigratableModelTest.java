@@ -13,6 +13,7 @@ import java.util.Arrays;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** The device behind its registers, whose host is anybody. */
 class MigratableModelTest {
@@ -96,15 +97,19 @@ class MigratableModelTest {
 
     /** Have it do one command of its guest, and remember that. */
     void work() {
+      fill(DATA);
+      settle();
+      assertThat(model.inFlight()).isZero();
+    }
+
+    void fill(long target) {
       long at = SUBMISSIONS + (submitted % ENTRIES) * CommandLayout.SUBMISSION;
       memory.bytes.set(CommandLayout.U32, at + CommandLayout.OPCODE, CommandLayout.FILL);
       memory.bytes.set(CommandLayout.U32, at + CommandLayout.ID, submitted);
-      memory.bytes.set(CommandLayout.U64, at + CommandLayout.TARGET, DATA);
+      memory.bytes.set(CommandLayout.U64, at + CommandLayout.TARGET, target);
       memory.bytes.set(CommandLayout.U64, at + CommandLayout.LENGTH, Long.BYTES);
       write(Registers.QUEUES + Registers.HEAD, submitted);
       write(Registers.QUEUES + Registers.TAIL, ++submitted);
-      settle();
-      assertThat(model.inFlight()).isZero();
     }
 
     void settle() {
@@ -214,6 +219,30 @@ class MigratableModelTest {
     device.work();
     assertThat(loaded(first, device.save(SAVE_AGAIN))).isEqualTo(device.model.state());
     assertThat(device.changed()).as("bytes that changed since they were saved").isZero();
+  }
+
+  @ParameterizedTest
+  @ValueSource(longs = {-1, Long.MIN_VALUE, Long.MIN_VALUE + 1, -4096})
+  void tableWithAnEntryOfImpossibleLengthIsABusErrorAndNoFailureOfTheModel(long length) {
+    Device device = new Device();
+    device.table(BUFFER, length);
+    assertThat(device.run(Opcode.SAVE, 0, TABLE, 1, MEMORY - BUFFER)).isEqualTo(Registers.BUS_ERROR);
+    device.save(0);
+  }
+
+  @Test
+  void writesToTheLastPageThatAnAddressCanNameAreNotedAndReported() {
+    Device device = new Device();
+    device.write(Registers.GUEST_LENGTH, Long.MAX_VALUE);
+    long page = Long.MAX_VALUE & -4096;
+    device.memory.bytes.set(CommandLayout.U64, TABLE, page);
+    device.memory.bytes.set(CommandLayout.U64, TABLE + Long.BYTES, 4095);
+    assertThat(device.run(Opcode.TRACK_CREATE, 4096, BUFFER, 16, TABLE, 1)).isEqualTo(Registers.DONE);
+    device.fill(page);
+    device.settle();
+    assertThat(device.run(Opcode.TRACK_REPORT, page, 4095)).isEqualTo(Registers.DONE);
+    assertThat(device.read(Registers.RESULTS)).as("pages reported").isEqualTo(1);
+    assertThat(device.memory.bytes.get(CommandLayout.U64, BUFFER)).isEqualTo(page);
   }
 
   /** Return the state of a device that was given these images. */
