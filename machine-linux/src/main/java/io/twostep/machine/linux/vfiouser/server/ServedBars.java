@@ -18,25 +18,45 @@ import java.util.List;
 final class ServedBars {
   private static final int TABLE_ENTRY = 16;
   private static final long SMALLEST = 4096;
+  private static final long LARGEST_32 = 1L << 31;
 
   private final DeviceModel model;
   private final List<BarSpec> bars;
   private final int tableBar;
   private final int pendingOffset;
 
+  /** Lay out a model's BARs; throws {@link IllegalArgumentException} for a 64-bit one that has no second index. */
   ServedBars(DeviceModel model) {
     this.model = model;
     bars = new ArrayList<>(model.bars());
     while (bars.size() < RegionIndex.BARS) {
       bars.add(BarSpec.NONE);
     }
+    for (int i = 0; i < bars.size(); i++) {
+      if (isWide(bars.get(i)) && (i + 1 == bars.size() || bars.get(i + 1).kind() != Bar.Kind.NONE)) {
+        throw new IllegalArgumentException("BAR " + i + " of " + bars.get(i).length() + " bytes is a 64-bit BAR and needs the next index free");
+      }
+    }
     int vectors = model.vectors();
     pendingOffset = vectors * TABLE_ENTRY + 2047 & -2048;
-    tableBar = vectors == 0 ? -1 : bars.lastIndexOf(BarSpec.NONE);
+    tableBar = vectors == 0 ? -1 : lastFree();
     if (tableBar >= 0) {
       long bytes = pendingOffset + (vectors + 63L) / 64 * 8;
       bars.set(tableBar, new BarSpec(Bar.Kind.REGISTERS, Math.max(SMALLEST, Long.highestOneBit(bytes * 2 - 1))));
     }
+  }
+
+  private int lastFree() {
+    int index = bars.size() - 1;
+    while (index >= 0 && (bars.get(index).kind() != Bar.Kind.NONE || (index > 0 && isWide(bars.get(index - 1))))) {
+      index--;
+    }
+    return index;
+  }
+
+  /** Tell whether a BAR is a 64-bit one, which takes two indices. */
+  static boolean isWide(BarSpec bar) {
+    return bar.length() > LARGEST_32;
   }
 
   List<BarSpec> all() {

@@ -31,7 +31,6 @@ final class ServedConfig {
   private static final int BAR_0 = 0x10;
   private static final int BAR_64 = 0x4;
   private static final int BAR_PREFETCHABLE = 0x8;
-  private static final long LARGEST_32 = 1L << 31;
   private static final int SUBSYSTEM = 0x2c;
   private static final int CAPABILITIES = 0x34;
   private static final int LINE = 0x3c;
@@ -87,7 +86,7 @@ final class ServedConfig {
     if (bar.kind() == Bar.Kind.NONE) {
       return;
     }
-    boolean wide = bar.length() > LARGEST_32;
+    boolean wide = ServedBars.isWide(bar);
     int register = BAR_0 + 4 * index;
     set(register, 4, (wide ? BAR_64 : 0) | (bar.kind() == Bar.Kind.MEMORY ? BAR_PREFETCHABLE : 0));
     allow(register, wide ? 8 : 4, -bar.length());
