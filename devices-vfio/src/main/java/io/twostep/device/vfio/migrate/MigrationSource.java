@@ -31,7 +31,8 @@ import org.jspecify.annotations.Nullable;
  * }</pre>
  *
  * <p>The source stops the guest before the end of the stream is sent, and lets it run again only after it has changed the {@link Ownership} record; the destination runs it only after it has changed it.
- * One of the two changes succeeds. Whoever has sent everything and hears nothing asks the record now and then whether the guest is gone. Whatever fails, {@link #cancel} settles it, and may be repeated. The channel stays the caller's; reading from it must not wait. Used by the thread that uses the devices.
+ * One of the two changes succeeds. A source that has sent everything and hears nothing asks the record now and then whether the guest is gone. Whatever fails, {@link #cancel} settles it, and may be repeated.
+ * The channel stays the caller's; reading from it must not wait. Used by the thread that uses the devices.
  */
 public final class MigrationSource {
   private static final int RECORDS_STAGED = 4;
@@ -204,7 +205,10 @@ public final class MigrationSource {
     return out.bytes() != before || !flushed || (phase == Phase.UNRESOLVED && isGone());
   }
 
-  /** The answer may never come, or only in part. Asks the record in its stead, now and then; one that cannot be reached decides nothing. Whoever finds the guest here cannot run it either: it may be taken the next moment. */
+  /**
+   * Ask the record, now and then, in the stead of an answer that may never come, or only in part; hands the guest over if it is gone. A record that cannot be reached decides nothing, nor does one that gives the guest to
+   * this side: it may be taken the next moment.
+   */
   private boolean isGone() {
     long now = timers.nanoTime();
     if (now - lastAsked < ASK_NANOS) {
