@@ -4,7 +4,6 @@ import io.twostep.dma.spi.Names;
 import io.twostep.examples.nvme.NvmeWorkload;
 import io.twostep.examples.nvme.Strategy;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
@@ -156,15 +155,6 @@ final class Arguments {
       }
     } catch (IOException e) {
       throw new BadInput(written + " cannot be compared with " + read + " (" + Reason.of(e) + "); choose another place");
-    }
-  }
-
-  /** Write a file that {@link #output} found possible; what cannot be written whole leaves what was there. */
-  static void write(Path file, String text) {
-    try {
-      WholeFile.write(file, to -> to.write(text.getBytes(StandardCharsets.UTF_8)));
-    } catch (IOException e) {
-      throw new BadInput(file + " cannot be written (" + Reason.of(e) + "); choose another place");
     }
   }
 

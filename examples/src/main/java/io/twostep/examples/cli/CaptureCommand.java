@@ -68,7 +68,7 @@ final class CaptureCommand extends CommandWork {
       out().flush();
       return CommandLineMain.DONE;
     }
-    Arguments.write(written, layout);
+    WholeFile.write(written, layout);
     out().println(json ? json(source, found, written.toString()) : summary(source, found) + ", written to " + written);
     return CommandLineMain.DONE;
   }

@@ -61,7 +61,7 @@ final class CompareCommand extends CommandWork {
       progress.end();
       out.println(json ? CompareReport.json(result) : CompareReport.text(result));
       if (report != null) {
-        Arguments.write(report, HtmlReport.of(result, bySize(comparing, result.layout(), times), Environment.text()));
+        WholeFile.write(report, HtmlReport.of(result, bySize(comparing, result.layout(), times), Environment.text()));
       }
     } finally {
       progress.end();

@@ -4,6 +4,7 @@ import io.twostep.examples.temporary.AtEnd;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -14,7 +15,7 @@ import java.nio.file.attribute.PosixFileAttributes;
 import java.util.UUID;
 
 /** Writes files that hold all of something or, if that fails or is interrupted, what they held before. */
-final class WholeFile {
+public final class WholeFile {
   private static final int MOST_LINKS = 40;
 
   private WholeFile() {}
@@ -22,6 +23,19 @@ final class WholeFile {
   /** Writes what a file shall hold. */
   interface Content {
     void writeTo(OutputStream file) throws IOException;
+  }
+
+  /**
+   * Write a text, in UTF-8; what cannot be written whole leaves what was there.
+   *
+   * @throws BadInput naming the file and why it cannot be written
+   */
+  public static void write(Path file, String text) {
+    try {
+      write(file, to -> to.write(text.getBytes(StandardCharsets.UTF_8)));
+    } catch (IOException e) {
+      throw new BadInput(file + " cannot be written (" + Reason.of(e) + "); choose another place");
+    }
   }
 
   /**

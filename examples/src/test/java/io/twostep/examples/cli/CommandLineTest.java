@@ -247,9 +247,9 @@ class CommandLineTest {
   void aFileThatCannotBeWrittenWholeIsNamedAndNotLeftBehind() throws IOException {
     Path full = Path.of("/dev/full");
     assumeTrue(Files.exists(full));
-    assertThatThrownBy(() -> Arguments.write(full, "text")).isInstanceOf(BadInput.class).hasMessageStartingWith("/dev/full cannot be written (");
+    assertThatThrownBy(() -> WholeFile.write(full, "text")).isInstanceOf(BadInput.class).hasMessageStartingWith("/dev/full cannot be written (");
     Path within = file(100).resolve("below-a-file");
-    assertThatThrownBy(() -> Arguments.write(within, "text")).isInstanceOf(BadInput.class).hasMessageContaining("choose another place");
+    assertThatThrownBy(() -> WholeFile.write(within, "text")).isInstanceOf(BadInput.class).hasMessageContaining("choose another place");
     assertThat(within).doesNotExist();
   }
 }

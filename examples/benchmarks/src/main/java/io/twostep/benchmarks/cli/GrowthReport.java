@@ -6,9 +6,9 @@ import io.twostep.benchmarks.growth.GrowthProcess;
 import io.twostep.benchmarks.growth.Measured;
 import io.twostep.examples.cli.Environment;
 import io.twostep.examples.cli.TextTable;
+import io.twostep.examples.cli.WholeFile;
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.EnumMap;
@@ -35,15 +35,22 @@ final class GrowthReport {
       err.println("measuring how cost grows with " + study.text());
       GrowthProcess.measure(study, point -> points.computeIfAbsent(point.chart(), chart -> new ArrayList<>()).add(point));
     }
-    for (Map.Entry<GrowthChart, List<Measured>> chart : points.entrySet()) {
-      Path csv = folder.resolve(chart.getKey().file() + ".csv");
-      Path svg = folder.resolve(chart.getKey().file() + ".svg");
-      Files.writeString(csv, "# " + Environment.text() + "; twostep benchmark --growth\n" + chart.getKey().csv(chart.getValue()));
-      Files.writeString(svg, chart.getKey().svg(chart.getValue()));
-      print(chart.getKey(), chart.getValue());
-      out.println("written to " + csv + " and " + svg);
-    }
+    report(points);
+  }
+
+  /** Print every table before a file is written: what took minutes to measure is not lost to a full disk. */
+  void report(Map<GrowthChart, List<Measured>> points) {
+    points.forEach(this::print);
+    points.forEach(this::write);
     out.flush();
+  }
+
+  private void write(GrowthChart chart, List<Measured> points) {
+    Path csv = folder.resolve(chart.file() + ".csv");
+    Path svg = folder.resolve(chart.file() + ".svg");
+    WholeFile.write(csv, "# " + Environment.text() + "; twostep benchmark --growth\n" + chart.csv(points));
+    WholeFile.write(svg, chart.svg(points));
+    out.println("written to " + csv + " and " + svg);
   }
 
   private void print(GrowthChart chart, List<Measured> points) {
