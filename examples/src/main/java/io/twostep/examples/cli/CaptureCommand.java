@@ -69,7 +69,7 @@ final class CaptureCommand extends CommandWork {
       return CommandLineMain.DONE;
     }
     WholeFile.write(written, layout);
-    out().println(json ? json(source, found, written.toString()) : summary(source, found) + ", written to " + written);
+    out().println(json ? json(source, found, written.toString()) : Printable.of(summary(source, found) + ", written to " + written));
     return CommandLineMain.DONE;
   }
 
@@ -154,7 +154,7 @@ final class CaptureCommand extends CommandWork {
   }
 
   private static String text(String source, Captured found) {
-    StringBuilder text = new StringBuilder("# twostep capture, ").append(summary(source, found).replaceAll("\\R", " ")).append('\n');
+    StringBuilder text = new StringBuilder("# twostep capture, ").append(Printable.of(summary(source, found))).append('\n');
     text.append(LayoutCsv.HEADER).append('\n');
     for (Captured.Run run : found.runs()) {
       text.append("0x").append(Long.toHexString(run.phys())).append(',').append(run.length()).append('\n');

@@ -4,8 +4,10 @@ import io.twostep.dma.DmaMappingException;
 import io.twostep.dma.spi.Names;
 import io.twostep.examples.temporary.AtEnd;
 import io.twostep.platform.PlatformException;
+import java.io.File;
 import java.io.PrintStream;
 import java.io.PrintWriter;
+import java.io.StringWriter;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.List;
@@ -31,6 +33,8 @@ public final class CommandLineMain {
 
   /** The input cannot work. */
   public static final int BAD_INPUT = 2;
+
+  private static final char NOT_UTF_8 = '\ufffd';
 
   private CommandLineMain() {}
 
@@ -85,14 +89,25 @@ public final class CommandLineMain {
         if (option.arity().max() == 0 && hasEmptyValue(option, parsed.originalArgs())) {
           throw new ParameterException(command, "option '" + option.longestName() + "' is empty; give true or false, or leave '=' out");
         }
+        requireWhole(command, option.longestName(), option.originalStringValues());
       }
       for (PositionalParamSpec parameter : own.matchedPositionals()) {
         if (parameter.arity().min() == 0 && parameter.originalStringValues().contains("")) {
           throw new ParameterException(command, "parameter " + parameter.paramLabel() + " is empty; give one, or leave it out");
         }
+        requireWhole(command, parameter.paramLabel(), parameter.originalStringValues());
       }
     }
     return new CommandLine.RunLast().execute(parsed);
+  }
+
+  /** Refuse names whose bytes Java lost: it puts one character for all that is not UTF-8, opens other files by such a name, and makes new ones that nobody asked for. */
+  private static void requireWhole(CommandLine command, String what, List<String> values) {
+    for (String value : values) {
+      if (value.indexOf(NOT_UTF_8) >= 0 && !new File(value).exists()) {
+        throw new ParameterException(command, what + " is '" + value + "'; Java cannot open names that are not UTF-8: rename it, or give a link to it (ln -s)");
+      }
+    }
   }
 
   /** Tell whether a switch was given as {@code --switch=}, which the parser takes for false. */
@@ -101,26 +116,31 @@ public final class CommandLineMain {
   }
 
   private static int refuse(PrintWriter err, String message) {
-    err.println("twostep: " + oneLine(message));
+    err.println("twostep: " + Printable.of(message));
     return BAD_INPUT;
   }
 
   private static int fail(PrintWriter err, Exception e) {
     int status = tell(err, e);
     if (Boolean.getBoolean("twostep.trace")) {
-      e.printStackTrace(err);
+      StringWriter trace = new StringWriter();
+      e.printStackTrace(new PrintWriter(trace));
+      trace.toString().lines().map(line -> line.startsWith("\t") ? "\t" + Printable.of(line.substring(1)) : Printable.of(line)).forEach(err::println);
     }
     return status;
   }
 
   private static int tell(PrintWriter err, Exception e) {
-    if (e instanceof BadInput || e instanceof DmaMappingException || e instanceof IllegalArgumentException) {
+    if (e instanceof BadInput) {
       return refuse(err, String.valueOf(e.getMessage()));
     }
-    if (e instanceof PlatformException assembly) {
-      return refuse(err, String.join("; ", assembly.problems()));
+    if (e instanceof DmaMappingException || e instanceof IllegalArgumentException) {
+      return refuse(err, oneLine(String.valueOf(e.getMessage())));
     }
-    err.println("twostep: failed: " + oneLine(Reason.of(e)));
+    if (e instanceof PlatformException assembly) {
+      return refuse(err, oneLine(String.join("; ", assembly.problems())));
+    }
+    err.println("twostep: failed: " + Printable.of(oneLine(Reason.of(e))));
     return FAILED;
   }
 
@@ -142,6 +162,7 @@ public final class CommandLineMain {
     return command.getParent() == null ? "" : command.getCommandName() + " ";
   }
 
+  /** Return what others worded, who may use several lines; our own refusals have one, and line ends only in names. */
   private static String oneLine(String text) {
     return text.lines().map(String::strip).filter(line -> !line.isEmpty()).reduce((a, b) -> a + " " + b).orElse("");
   }

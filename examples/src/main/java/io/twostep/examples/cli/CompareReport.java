@@ -87,7 +87,7 @@ final class CompareReport {
     List<String> lines = new ArrayList<>();
     lines.add(
         "%s: %,d bytes in %,d ranges, requests of %,d bytes"
-            .formatted(result.layout().source(), result.layout().bytes(), result.layout().ranges(), Math.min(result.ioSize(), result.layout().bytes())));
+            .formatted(Printable.of(result.layout().source()), result.layout().bytes(), result.layout().ranges(), Math.min(result.ioSize(), result.layout().bytes())));
     lines.add("");
     lines.addAll(table.lines());
     lines.addAll(LEGEND.lines().toList());

@@ -70,13 +70,13 @@ final class DevicesCommand extends CommandWork {
 
   private void change(HostPaths paths, DriverBinding plan, PrintWriter out) {
     String address = plan.function().address();
-    plan.steps().forEach(step -> out.println((yes ? "will " : "would ") + step));
+    plan.steps().forEach(step -> out.println(Printable.of((yes ? "will " : "would ") + step)));
     if (plan.steps().isEmpty()) {
-      out.println(address + " is bound to " + PciFunction.VFIO_DRIVER + " already; nothing to do");
+      out.println(Printable.of(address) + " is bound to " + PciFunction.VFIO_DRIVER + " already; nothing to do");
     } else if (yes) {
       plan.apply();
       String driver = PciInventory.find(paths, address).map(PciFunction::driver).orElse("");
-      out.println(address + " has driver " + (driver.isEmpty() ? "none" : driver) + " now");
+      out.println(Printable.of(address + " has driver " + (driver.isEmpty() ? "none" : driver) + " now"));
     } else {
       out.println("nothing was done; add --yes to do it");
     }

@@ -100,9 +100,6 @@ public final class JsonText {
       switch (c) {
         case '"' -> text.append("\\\"");
         case '\\' -> text.append("\\\\");
-        case '\n' -> text.append("\\n");
-        case '\r' -> text.append("\\r");
-        case '\t' -> text.append("\\t");
         default -> append(c);
       }
     }
@@ -110,10 +107,10 @@ public final class JsonText {
   }
 
   private void append(char c) {
-    if (c < ' ' || Character.isSurrogate(c)) {
+    if (Character.isSurrogate(c)) {
       text.append("\\u").append(HexFormat.of().toHexDigits(c));
     } else {
-      text.append(c);
+      Printable.append(c, text);
     }
   }
 

@@ -76,7 +76,7 @@ final class NvmeReport {
           decimal(run.heapBytesPerIo()));
     }
     List<String> lines = new ArrayList<>();
-    lines.add(file + ": " + count(result.bytes()) + " bytes, SHA-256 " + result.sha256());
+    lines.add(Printable.of(file) + ": " + count(result.bytes()) + " bytes, SHA-256 " + result.sha256());
     lines.add("");
     lines.addAll(table.lines());
     lines.addAll(LEGEND.lines().toList());

@@ -67,8 +67,8 @@ final class PeerReport {
     lines.add("");
     lines.add(
         isVerified(results)
-            ? "Every byte of " + file + " arrived in " + RunCount.all(results.size()) + ", by the way that was chosen."
-            : "Bytes of " + file + " were LOST, or took another way, in " + results.stream().filter(run -> !run.verified()).count() + " of " + results.size() + " runs.");
+            ? "Every byte of " + Printable.of(file) + " arrived in " + RunCount.all(results.size()) + ", by the way that was chosen."
+            : "Bytes of " + Printable.of(file) + " were LOST, or took another way, in " + results.stream().filter(run -> !run.verified()).count() + " of " + results.size() + " runs.");
     return String.join(System.lineSeparator(), lines);
   }
 

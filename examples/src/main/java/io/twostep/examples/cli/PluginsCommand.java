@@ -66,8 +66,8 @@ final class PluginsCommand extends CommandWork {
       if (!lines.isEmpty()) {
         lines.add("");
       }
-      lines.add(plugin.kind().text() + " " + plugin.name() + "  (" + plugin.module() + " " + plugin.version() + ")");
-      lines.add("  " + plugin.description());
+      lines.add(Printable.of(plugin.kind().text() + " " + plugin.name() + "  (" + plugin.module() + " " + plugin.version() + ")"));
+      lines.add("  " + Printable.of(plugin.description()));
       TextTable settings = new TextTable("    ");
       for (Setting setting : plugin.settings()) {
         settings.row(setting.name(), setting.defaultValue().isEmpty() ? "-" : setting.defaultValue(), setting.meaning());

@@ -75,8 +75,8 @@ final class RdmaReport {
     lines.add("");
     lines.add(
         isVerified(results)
-            ? "Every byte of " + file + " arrived and came back, every time, in " + RunCount.all(results.size()) + "."
-            : "Bytes of " + file + " were LOST, or an adapter reached memory that was not its to reach, in "
+            ? "Every byte of " + Printable.of(file) + " arrived and came back, every time, in " + RunCount.all(results.size()) + "."
+            : "Bytes of " + Printable.of(file) + " were LOST, or an adapter reached memory that was not its to reach, in "
                 + results.stream().filter(run -> !run.verified()).count()
                 + " of "
                 + results.size()

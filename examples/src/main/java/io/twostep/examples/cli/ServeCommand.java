@@ -44,7 +44,7 @@ final class ServeCommand extends CommandWork {
     long bytes = Arguments.bytes("--size", size == null ? "1G" : size, NvmeServer.BLOCK, 1L << 40, NvmeServer.BLOCK);
     List<Path> drives = files.stream().map(file -> Arguments.file(file, 0)).toList();
     try (NvmeServer server = NvmeServer.listen(socket(socket), drives, bytes)) {
-      out().println(server.description());
+      out().println(Printable.of(server.description()));
       server.serveUntilTold();
     }
     return CommandLineMain.DONE;

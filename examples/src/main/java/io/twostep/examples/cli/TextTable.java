@@ -4,7 +4,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 
-/** Rows of cells, aligned; columns that hold only numbers are set to the right. */
+/** Rows of cells, aligned and {@linkplain Printable printable}; columns that hold only numbers are set to the right. */
 public final class TextTable {
   private final String indent;
   private final List<List<String>> rows = new ArrayList<>();
@@ -23,7 +23,7 @@ public final class TextTable {
 
   /** Add a row. */
   public TextTable row(String... cells) {
-    rows.add(List.of(cells));
+    rows.add(Arrays.stream(cells).map(Printable::of).toList());
     return this;
   }
 

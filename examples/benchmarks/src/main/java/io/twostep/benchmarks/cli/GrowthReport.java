@@ -5,6 +5,7 @@ import io.twostep.benchmarks.growth.GrowthChart;
 import io.twostep.benchmarks.growth.GrowthProcess;
 import io.twostep.benchmarks.growth.Measured;
 import io.twostep.examples.cli.Environment;
+import io.twostep.examples.cli.Printable;
 import io.twostep.examples.cli.TextTable;
 import io.twostep.examples.cli.WholeFile;
 import java.io.IOException;
@@ -50,7 +51,7 @@ final class GrowthReport {
     Path svg = folder.resolve(chart.file() + ".svg");
     WholeFile.write(csv, "# " + Environment.text() + "; twostep benchmark --growth\n" + chart.csv(points));
     WholeFile.write(svg, chart.svg(points));
-    out.println("written to " + csv + " and " + svg);
+    out.println(Printable.of("written to " + csv + " and " + svg));
   }
 
   private void print(GrowthChart chart, List<Measured> points) {
