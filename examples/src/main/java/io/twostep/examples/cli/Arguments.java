@@ -110,7 +110,11 @@ final class Arguments {
       throw new BadInput("an empty name is no path");
     }
     try {
-      return Path.of(text);
+      Path path = Path.of(text);
+      if (!path.isAbsolute() && !Files.exists(Path.of("").toAbsolutePath())) {
+        throw new BadInput(text + " names nothing from here: this folder is gone, or its name is not UTF-8, which Java cannot open; give a name that begins with /");
+      }
+      return path;
     } catch (InvalidPathException e) {
       throw new BadInput("'" + text + "' is no path: " + e.getReason());
     }
