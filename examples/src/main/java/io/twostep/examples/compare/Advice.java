@@ -1,8 +1,10 @@
 package io.twostep.examples.compare;
 
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /** What follows from the figures of one comparison, each sentence with the figures that it follows from. */
@@ -27,6 +29,7 @@ public final class Advice {
     advice.lazy();
     advice.format();
     advice.mapping(StackKind.DIRECT, "Without an IOMMU");
+    advice.registering(StackKind.DIRECT, "without an IOMMU");
     advice.bouncing(StackKind.IOMMU, StackKind.BOUNCED_IOMMU, "behind the IOMMU");
     advice.bouncing(StackKind.DIRECT, StackKind.BOUNCED_DIRECT, "without an IOMMU");
     advice.distrust();
@@ -41,30 +44,61 @@ public final class Advice {
     sentences.add(String.format(Locale.ROOT, format, arguments));
   }
 
-  /** The cheapest way to map each request, and what it does less of. */
-  private void mapping(StackKind stack, String where) {
-    StrategyCost best = cheapest(stack);
-    if (best == null) {
-      return;
-    }
-    StringBuilder others = new StringBuilder();
-    for (MapStrategy strategy : PER_REQUEST) {
-      StrategyCost other = of.cost(stack, strategy);
-      if (other != null && other != best) {
-        others.append(others.isEmpty() ? "" : ", ").append(against(best, other));
+  /**
+   * Return strategies in the order in which to choose them: the cheapest first or, of those that cost the same, the one that keeps the least for a page; then the others, cheapest first.
+   */
+  public static List<StrategyCost> ranked(Comparison of, List<StackKind.Case> cases) {
+    List<StrategyCost> ranked = new ArrayList<>();
+    for (StackKind.Case each : cases) {
+      StrategyCost cost = of.cost(each.stack(), each.strategy());
+      if (cost != null) {
+        ranked.add(cost);
       }
     }
-    say(
-        "%s, %s is the cheapest way to map requests of these buffers: %s a request (%s).%s", where, best.of().strategy().text(), time(best.nanosPerIo()),
-        parts(best), others.isEmpty() ? "" : " " + others + ".");
+    ranked.sort(Comparator.comparingDouble(StrategyCost::nanosPerIo));
+    ranked.stream()
+        .filter(cost -> isEqual(cost.nanosPerIo(), ranked.getFirst().nanosPerIo()))
+        .min(Comparator.comparingDouble(cost -> cost.counted().metadataBytesPerPage()))
+        .ifPresent(
+            choice -> {
+              ranked.remove(choice);
+              ranked.addFirst(choice);
+            });
+    return ranked;
   }
 
-  private String against(StrategyCost best, StrategyCost other) {
+  private List<StrategyCost> perRequest(StackKind stack) {
+    return ranked(of, PER_REQUEST.stream().map(strategy -> new StackKind.Case(stack, strategy)).toList());
+  }
+
+  /** Which way to map each request, and what it does less of. */
+  private void mapping(StackKind stack, String where) {
+    List<StrategyCost> ranked = perRequest(stack);
+    if (ranked.isEmpty()) {
+      return;
+    }
+    StrategyCost best = ranked.getFirst();
+    List<StrategyCost> others = ranked.subList(1, ranked.size());
+    boolean alone = others.stream().noneMatch(other -> isEqual(best.nanosPerIo(), other.nanosPerIo()));
+    say(
+        "%s, %s is %s to map requests of these buffers: %s a request (%s).%s",
+        where,
+        best.of().strategy().text(),
+        alone ? "the cheapest way" : "as cheap as any way",
+        time(best.nanosPerIo()),
+        parts(best),
+        others.isEmpty() ? "" : " " + others.stream().map(other -> against(best, other)).collect(Collectors.joining("; ")) + ".");
+  }
+
+  private static String against(StrategyCost best, StrategyCost other) {
     String name = other.of().strategy().text();
     if (isEqual(best.nanosPerIo(), other.nanosPerIo())) {
-      return "no difference to " + name + " (" + time(other.nanosPerIo()) + ")";
+      double kept = other.counted().metadataBytesPerPage();
+      double least = best.counted().metadataBytesPerPage();
+      return String.format(
+          Locale.ROOT, "%s costs the same (%s)%s", name, time(other.nanosPerIo()), kept > least ? ", and keeps " + number(kept) + " B a page instead of " + number(least) : "");
     }
-    return String.format(Locale.ROOT, "%s takes %.1f times as long, with %s", name, other.nanosPerIo() / best.nanosPerIo(), difference(best, other));
+    return name + " takes " + times(other.nanosPerIo() / best.nanosPerIo()) + " as long, with " + difference(best, other);
   }
 
   /** Name what was counted differently; where nothing was, the processor's time is the difference. */
@@ -89,16 +123,16 @@ public final class Advice {
   private static String parts(StrategyCost cost) {
     return String.format(
         Locale.ROOT,
-        "%s mapping, %s unmapping, %s simulated translation; %s",
+        "%s mapping, %s unmapping%s; %s",
         time(cost.mapNanosPerIo()),
         time(cost.unmapNanosPerIo()),
-        time(cost.simulatedNanosPerIo()),
+        cost.simulatedNanosPerIo() == 0 ? "" : ", " + time(cost.simulatedNanosPerIo()) + " simulated translation",
         plural((double) cost.counted().hardwareEntries() / cost.counted().ios(), "entry", "entries"));
   }
 
   /** Whether buffers that stay should be registered, and after how many uses. */
   private void registering(StackKind stack, String where) {
-    StrategyCost best = cheapest(stack);
+    StrategyCost best = chosen(stack);
     StrategyCost registered = of.cost(stack, MapStrategy.REGISTERED);
     if (best == null || registered == null) {
       return;
@@ -113,8 +147,11 @@ public final class Advice {
     double once = all * Math.min(of.ioSize(), of.layout().bytes()) / of.layout().bytes();
     say(
         "Buffers that stay should be registered %s: a request then costs %s instead of %s, and registering costs %s for the memory of a request, which is paid"
-        + " back once each buffer has been used %s; but the device can reach all of them all the time.",
-        where, time(registered.nanosPerIo()), time(best.nanosPerIo()), time(once), uses(once / saved));
+        + " back once each buffer has been used %s; but %s.",
+        where, time(registered.nanosPerIo()), time(best.nanosPerIo()), time(once), uses(once / saved),
+        stack == StackKind.DIRECT
+            ? "what is registered keeps " + number(registered.counted().metadataBytesPerPage()) + " B a page"
+            : "the device can reach all of them all the time");
   }
 
   /** What putting invalidation off would bring. */
@@ -152,7 +189,7 @@ public final class Advice {
 
   /** Whether copying beats mapping. */
   private void bouncing(StackKind mapped, StackKind bounced, String where) {
-    StrategyCost best = cheapest(mapped);
+    StrategyCost best = chosen(mapped);
     StrategyCost copy = of.cost(bounced, MapStrategy.BOUNCE);
     if (best == null || copy == null) {
       return;
@@ -167,7 +204,7 @@ public final class Advice {
         "Copying through bounce slots is cheaper than mapping %s: %s.", where, figures);
     } else {
       say(
-        "Copying through bounce slots costs %.1f times as much as mapping %s: %s, for %,d bytes copied.", ratio, where, figures, copy.counted().bouncedBytes());
+        "Copying through bounce slots costs %s as much as mapping %s: %s, for %,d bytes copied.", times(ratio), where, figures, copy.counted().bouncedBytes());
     }
   }
 
@@ -207,31 +244,34 @@ public final class Advice {
         time(seeing.nanosPerIo()));
   }
 
-  private @Nullable StrategyCost cheapest(StackKind stack) {
-    StrategyCost best = null;
-    for (MapStrategy strategy : PER_REQUEST) {
-      StrategyCost cost = of.cost(stack, strategy);
-      if (cost != null && (best == null || cost.nanosPerIo() < best.nanosPerIo())) {
-        best = cost;
-      }
-    }
-    return best;
+  private @Nullable StrategyCost chosen(StackKind stack) {
+    List<StrategyCost> ranked = perRequest(stack);
+    return ranked.isEmpty() ? null : ranked.getFirst();
   }
 
-  private static boolean isEqual(double a, double b) {
+  /** Tell whether two times differ by too little to speak of. */
+  public static boolean isEqual(double a, double b) {
     return Math.abs(a - b) <= EQUAL * Math.min(a, b);
   }
 
   private static String plural(double count, String one, String more) {
-    return number(count) + " " + (count == 1 ? one : more);
+    String number = number(count);
+    return number + " " + (number.equals("1") ? one : more);
   }
 
   private static String uses(double times) {
     return times <= 1 ? "once" : String.format(Locale.ROOT, "%,.0f times", Math.ceil(times));
   }
 
+  /** Return a ratio as people read it. */
+  private static String times(double ratio) {
+    return String.format(Locale.ROOT, ratio < 100 ? "%.1f times" : "%,.0f times", ratio);
+  }
+
+  /** Return a number with one decimal, unless that is 0. */
   private static String number(double value) {
-    return String.format(Locale.ROOT, value == Math.rint(value) ? "%,.0f" : "%,.1f", value);
+    double rounded = Math.rint(value * 10) / 10;
+    return String.format(Locale.ROOT, rounded == Math.rint(rounded) ? "%,.0f" : "%,.1f", rounded);
   }
 
   /** Return a time as people read it. */

@@ -48,7 +48,8 @@ class CompareCommandTest {
 
     assertThat(run.status()).as(run.err()).isZero();
     assertThat(run.out())
-        .contains(csv + ": 20,480 bytes in 2 ranges, requests of 20,480 bytes", "Behind the IOMMU, ", "is the cheapest way to map requests", "Without an IOMMU, ")
+        .contains(csv + ": 20,480 bytes in 2 ranges, requests of 20,480 bytes", "Without an IOMMU, ")
+        .containsPattern("Behind the IOMMU, [a-z-]+ is (the cheapest|as cheap as any) way to map requests")
         .containsPattern("registered|Registering");
   }
 

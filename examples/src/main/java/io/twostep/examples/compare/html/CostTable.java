@@ -19,7 +19,7 @@ final class CostTable {
 
   static void write(Markup to, Comparison of) {
     to.open("div", "class", "scroll", "tabindex", "0").open("table");
-    to.element("caption", "Counted in one pass over all buffers, registration included; times as median (lowest to highest) of the rounds");
+    to.open("caption").element("span", "Counted in one pass over all buffers, registration included; times as median (lowest to highest) of the rounds").close();
     to.open("thead").open("tr");
     COLUMNS.forEach(name -> to.element("th", name, "scope", "col"));
     to.close().close().open("tbody");

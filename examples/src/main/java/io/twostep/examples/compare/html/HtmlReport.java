@@ -28,7 +28,7 @@ public final class HtmlReport {
       .dot { display: inline-block; width: 0.7em; height: 0.7em; border-radius: 50%; margin-right: 0.4em; }
       .dot.f0 { background: var(--c0); } .dot.f1 { background: var(--c1); } .dot.f2 { background: var(--c2); } .dot.f3 { background: var(--c3); } .dot.f4 { background: var(--c4); } .dot.f5 { background: var(--c5); }
       @media screen and (max-width: 760px) { body { padding: 1rem; } figure { overflow-x: auto; } figure svg { width: 680px; } figcaption { position: sticky; left: 0; }
-        .advice { padding-left: 1.2rem; } }
+        .advice { padding-left: 1.2rem; } caption span { display: inline-block; position: sticky; left: 0; max-width: calc(100vw - 2rem); } }
       @media print { body { max-width: none; padding: 0; font-size: 11px; } table { font-size: 6.5pt; } th, td { padding: 1px 3px; }
         .scroll { overflow: visible; } * { print-color-adjust: exact; } }
       """;

@@ -9,12 +9,11 @@ import io.twostep.examples.compare.Advice;
 import io.twostep.examples.compare.Comparison;
 import io.twostep.examples.compare.MapStrategy;
 import io.twostep.examples.compare.StackKind;
+import io.twostep.examples.compare.StackKind.Case;
 import io.twostep.examples.compare.StrategyCost;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
-import java.util.Objects;
 
 /** What each strategy costs as requests grow, and which wins. */
 final class SizeCharts {
@@ -67,9 +66,12 @@ final class SizeCharts {
 
   private void winners(Markup to) {
     to.open("div", "class", "scroll", "tabindex", "0").open("table");
-    to.element(
-        "caption",
-        "The cheapest way to map each request, by its size; registered memory, which is mapped once, and lazy invalidation, which protects less, aside");
+    to.open("caption")
+        .element(
+            "span",
+            "The cheapest way to map each request, by its size, or of those that cost the same the one that keeps the least for a page; registered memory, which is mapped once, and lazy"
+                + " invalidation, which protects less, aside")
+        .close();
     to.open("thead").open("tr");
     for (String name : List.of("request", "behind an IOMMU", "a request", "next", "without an IOMMU", "a request", "next")) {
       to.element("th", name, "scope", "col");
@@ -86,15 +88,12 @@ final class SizeCharts {
 
   private static void winner(Markup to, Comparison at, StackKind mapped, StackKind bounced) {
     List<StrategyCost> ranked =
-        PER_REQUEST.stream()
-            .map(strategy -> at.cost(strategy == MapStrategy.BOUNCE ? bounced : mapped, strategy))
-            .filter(Objects::nonNull)
-            .sorted(Comparator.comparingDouble(StrategyCost::nanosPerIo))
-            .toList();
+        Advice.ranked(at, PER_REQUEST.stream().map(strategy -> new Case(strategy == MapStrategy.BOUNCE ? bounced : mapped, strategy)).toList());
     StrategyCost best = ranked.getFirst();
     StrategyCost next = ranked.get(1);
     to.open("td").element("span", "", "class", "dot " + Palette.fill(StrategyColour.of(best.of().strategy()))).text(best.of().strategy().text()).close();
     to.element("td", Advice.time(best.nanosPerIo()), "class", "n");
-    to.element("td", String.format(Locale.ROOT, "%s, %.2f times", next.of().strategy().text(), next.nanosPerIo() / best.nanosPerIo()));
+    String ratio = Advice.isEqual(best.nanosPerIo(), next.nanosPerIo()) ? "the same" : String.format(Locale.ROOT, "%.2f times", next.nanosPerIo() / best.nanosPerIo());
+    to.element("td", next.of().strategy().text() + ", " + ratio);
   }
 }
