@@ -44,7 +44,10 @@ final class CaptureCommand extends CommandWork {
   @Option(names = "--address", paramLabel = "START-END", description = "With --pid: instead, these addresses, in hexadecimal, as /proc/PID/maps shows them.")
   private @Nullable String address;
 
-  @Option(names = {"-o", "--out"}, paramLabel = "OUT", description = "The file to write. Default: to standard output.")
+  @Option(
+      names = {"-o", "--out"},
+      paramLabel = "OUT",
+      description = {"The file to write. Default: to standard output.", "What OUT held stays until the layout is whole, but in a folder that is not writable OUT is written in place."})
   private @Nullable String out;
 
   @Option(names = "--json", description = "With -o: print one JSON object about what was written.")

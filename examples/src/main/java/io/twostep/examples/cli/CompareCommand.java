@@ -43,7 +43,13 @@ final class CompareCommand extends CommandWork {
   @Option(names = "--json", description = "Print one JSON object.")
   private boolean json;
 
-  @Option(names = "--html", paramLabel = "OUT", description = "Write a report with pictures to a file, request sizes from 4 KiB to 1 MiB compared too.")
+  @Option(
+      names = "--html",
+      paramLabel = "OUT",
+      description = {
+        "Write a report with pictures to a file, request sizes from 4 KiB to 1 MiB compared too.",
+        "What OUT held stays until the report is whole, but in a folder that is not writable OUT is written in place."
+      })
   private @Nullable String html;
 
   @Override
