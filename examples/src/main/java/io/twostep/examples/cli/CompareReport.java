@@ -20,7 +20,7 @@ final class CompareReport {
         table writes    words set, changed or cleared in page tables; table bytes: their memory at its highest
         invalidations   times the IOMMU had to forget translations; per-page invalidates for each page, the others once a request
         bounced         bytes copied into and out of bounce slots
-        meta B/page     heap bytes held for each further 4 KiB page of a mapped request
+        meta B/page     heap bytes held for each further 4 KiB page of a mapped request; below some hundred pages also what lists begin with
       Measured on this computer, strategies taking turns, as median (lowest to highest) of the rounds, hardware that takes no time:
         map, unmap      nanoseconds for each 4 KiB page; registered memory is only looked up
         heap B          heap bytes allocated by mapping and unmapping a request
