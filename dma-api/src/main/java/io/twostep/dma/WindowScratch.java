@@ -3,6 +3,7 @@ package io.twostep.dma;
 import io.twostep.dma.spi.MappingState;
 import io.twostep.dma.spi.MemoryRegion;
 import io.twostep.dma.spi.Retirement;
+import io.twostep.dma.spi.ThreadPlaces;
 import java.util.Arrays;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
@@ -13,7 +14,9 @@ final class WindowScratch {
 
   private static final ThreadLocal<WindowScratch> OF_THREAD = ThreadLocal.withInitial(WindowScratch::new);
 
-  /** What threads took last, by their numbers: asking a thread for what is its own takes longer than linking a page. They outlive their threads here, so those that know a stack are not among them. */
+  private static final ThreadPlaces PLACES = new ThreadPlaces(64);
+
+  /** What threads took last, by their places: asking a thread for what is its own takes longer than linking a page. They outlive their threads here, so those that know a stack are not among them. */
   private static final @Nullable WindowScratch[] LATEST = new WindowScratch[64];
 
   final long[] phys = new long[RUN];
@@ -35,6 +38,9 @@ final class WindowScratch {
   /** The number of the thread whose scratch this is; 0 for one that serves a single call. */
   private final long owner;
 
+  /** Where it was put among the latest. */
+  private int place;
+
   private int used;
   private boolean taken;
   private @Nullable AttachedStack probeStack;
@@ -50,33 +56,37 @@ final class WindowScratch {
 
   /** Take the thread's scratch, or another if a sink or source uses windows from within a call on one; ends in {@link #giveBack}. */
   static WindowScratch take() {
-    long thread = Thread.currentThread().threadId();
-    WindowScratch latest = latest(thread);
-    if (latest != null && latest.owner == thread && !latest.taken) {
+    int place = PLACES.ofThread();
+    WindowScratch latest = LATEST[place];
+    if (latest != null && latest.owner == Thread.currentThread().threadId() && !latest.taken) {
       latest.taken = true;
       return latest;
     }
-    return take(thread);
+    return take(place);
   }
 
-  private static WindowScratch take(long thread) {
+  private static WindowScratch take(int place) {
     WindowScratch scratch = OF_THREAD.get();
     if (scratch.taken) {
       scratch = new WindowScratch(0);
     } else if (scratch.probe == null) {
-      LATEST[place(thread)] = scratch;
+      scratch.leave();
+      scratch.place = place;
+      LATEST[place] = scratch;
     }
     scratch.taken = true;
     return scratch;
   }
 
-  /** Return what a thread whose number ends in the same bits took last, if it is remembered. */
-  static @Nullable WindowScratch latest(long thread) {
-    return LATEST[place(thread)];
+  /** Tell whether the scratch is among those that threads took last. */
+  boolean isLatest() {
+    return LATEST[place] == this;
   }
 
-  private static int place(long thread) {
-    return (int) thread & (LATEST.length - 1);
+  private void leave() {
+    if (isLatest()) {
+      LATEST[place] = null;
+    }
   }
 
   /**
@@ -116,9 +126,7 @@ final class WindowScratch {
       state = new MappingState(stack.layers);
       probe = state;
       probeStack = stack;
-      if (latest(owner) == this) {
-        LATEST[place(owner)] = null;
-      }
+      leave();
     }
     state.reset();
     return state;

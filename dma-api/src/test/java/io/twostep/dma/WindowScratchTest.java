@@ -80,12 +80,12 @@ class WindowScratchTest {
     Callable<Boolean> task =
         () -> {
           WindowScratch scratch = WindowScratch.take();
-          assertThat(WindowScratch.latest(Thread.currentThread().threadId())).isSameAs(scratch);
+          assertThat(scratch.isLatest()).isTrue();
           scratch.probe(rig.mapper.currentStack());
           scratch.giveBack();
           assertThat(WindowScratch.take()).as("the thread's own still").isSameAs(scratch);
           scratch.giveBack();
-          return WindowScratch.latest(Thread.currentThread().threadId()) == scratch;
+          return scratch.isLatest();
         };
     try (ExecutorService thread = Executors.newSingleThreadExecutor()) {
       assertThat(thread.submit(task).get()).isFalse();

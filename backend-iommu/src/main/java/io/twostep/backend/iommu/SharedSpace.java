@@ -12,6 +12,9 @@ import org.slf4j.LoggerFactory;
 
 /** What all devices of one address space share, its I/O addresses first of all; lives as long as one of them is attached. */
 abstract sealed class SharedSpace permits TableSpace, HostSpace {
+  /** More than threads work at once: those that took addresses and live on, as one that set up a driver does, keep a stripe from others for a while. */
+  private static final int LEAST_STRIPES = 16;
+
   private static final Logger LOG = LoggerFactory.getLogger(SharedSpace.class);
 
   final String name;
@@ -37,7 +40,7 @@ abstract sealed class SharedSpace permits TableSpace, HostSpace {
     this.granule = granule;
     this.highestIova = highestIova;
     preferredIova = config.iova32BitFirst() ? (1L << 32) - 1 : -1L;
-    iova = new IovaAllocator(aperture(context, granule, lowestIova, highestIova), 2 * Runtime.getRuntime().availableProcessors());
+    iova = new IovaAllocator(aperture(context, granule, lowestIova, highestIova), Math.max(LEAST_STRIPES, 4 * Runtime.getRuntime().availableProcessors()));
     context.space().reserved().forEach(this::reserve);
   }
 

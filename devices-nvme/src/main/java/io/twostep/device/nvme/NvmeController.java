@@ -9,6 +9,7 @@ import io.twostep.dma.spi.Closing;
 import io.twostep.dma.spi.Driver;
 import io.twostep.dma.spi.DriverContext;
 import io.twostep.dma.spi.PhysicalMemory;
+import io.twostep.dma.spi.ThreadPlaces;
 import java.util.List;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BooleanSupplier;
@@ -36,6 +37,7 @@ public final class NvmeController implements Driver {
   private final ReentrantLock lifecycle = new ReentrantLock();
   private final QueuePairs pairs;
   private final List<NvmeQueue> queues;
+  private final ThreadPlaces places;
   private final NamespaceScan scan;
   private final EventDesk events;
   private final HostMemory hostMemory;
@@ -92,6 +94,7 @@ public final class NvmeController implements Driver {
     }
     pairs = new QueuePairs(core);
     queues = pairs.queues();
+    places = new ThreadPlaces(Math.max(1, queues.size()));
     scan = new NamespaceScan(this, core, adminData);
     events = new EventDesk(core, adminData);
     hostMemory = new HostMemory(core, memory);
@@ -179,7 +182,7 @@ public final class NvmeController implements Driver {
     if (queues.isEmpty()) {
       throw NvmeException.ofController(core.name(), NvmeErrorKind.NOT_SUPPORTED, "there is no I/O queue: none was asked for or granted");
     }
-    return queues.get((int) (Thread.currentThread().threadId() % queues.size()));
+    return queues.get(places.ofThread());
   }
 
   /** Poll every queue once and take care of events and resets; returns how many completions were found. */

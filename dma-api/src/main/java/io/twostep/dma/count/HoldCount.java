@@ -1,5 +1,6 @@
 package io.twostep.dma.count;
 
+import io.twostep.dma.spi.ThreadPlaces;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import org.jspecify.annotations.Nullable;
@@ -21,6 +22,12 @@ public final class HoldCount {
 
   /** Longs from place to place: two cache lines, because processors fetch pairs of them. */
   private static final int STRIDE = 16;
+
+  /** How many threads have a place of their own. */
+  private static final int COUNT = Math.clamp(4L * Runtime.getRuntime().availableProcessors(), FEWEST_PLACES, MOST_PLACES);
+
+  /** Which place is whose, in all counts alike. */
+  private static final ThreadPlaces THREADS = new ThreadPlaces(COUNT);
 
   private static final VarHandle WORD;
   private static final VarHandle PLACE = MethodHandles.arrayElementVarHandle(long[].class);
@@ -162,8 +169,7 @@ public final class HoldCount {
   /** Change what the calling thread's place holds, if that is at least {@code least}; false, with nothing changed, if it is not or the place is shut. */
   private static boolean tryAddInPlace(long[] places, long change, long least) {
     // The first and the last place belong to nobody: they keep the others off the cache lines of other objects.
-    int own = ((int) Thread.currentThread().threadId() & (places.length / STRIDE - 3)) + 1;
-    int at = own * STRIDE;
+    int at = (THREADS.ofThread() + 1) * STRIDE;
     long held = (long) PLACE.getVolatile(places, at);
     while (held >= least) {
       long found = (long) PLACE.compareAndExchange(places, at, held, held + change);
@@ -182,8 +188,7 @@ public final class HoldCount {
     }
     long[] all = places;
     if (all == null) {
-      int wanted = Integer.highestOneBit(4 * Runtime.getRuntime().availableProcessors());
-      places = new long[(Math.clamp(wanted, FEWEST_PLACES, MOST_PLACES) + 2) * STRIDE];
+      places = new long[(COUNT + 2) * STRIDE];
       return;
     }
     for (int at = STRIDE; at < all.length - STRIDE; at += STRIDE) {

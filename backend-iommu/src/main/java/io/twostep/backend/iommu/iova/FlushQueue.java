@@ -23,7 +23,7 @@ public final class FlushQueue implements AutoCloseable {
   private final FlushAction flush;
   private final ReleaseAction release;
   private final FlushTimer timer;
-  private final FlushRing[] rings;
+  private final Stripes<FlushRing> rings;
   private final AtomicLong started = new AtomicLong();
   private final AtomicLong finished = new AtomicLong();
   private final AtomicBoolean armed = new AtomicBoolean();
@@ -41,10 +41,7 @@ public final class FlushQueue implements AutoCloseable {
     this.flush = flush;
     this.release = release;
     this.timer = timer;
-    rings = new FlushRing[Stripes.count(name, stripes)];
-    for (int index = 0; index < rings.length; index++) {
-      rings[index] = new FlushRing();
-    }
+    rings = Stripes.of(name, stripes, FlushRing[]::new, index -> new FlushRing());
   }
 
   /**
@@ -69,7 +66,7 @@ public final class FlushQueue implements AutoCloseable {
   }
 
   private boolean tryAdd(long iova, long granules, long tableChain) {
-    FlushRing ring = Stripes.lock(rings);
+    FlushRing ring = rings.lock();
     try {
       if (closed) {
         throw new IllegalStateException(
@@ -118,7 +115,7 @@ public final class FlushQueue implements AutoCloseable {
   }
 
   private void releaseFinished() {
-    for (FlushRing ring : rings) {
+    for (FlushRing ring : rings.all()) {
       ring.lock();
       try {
         ring.release(finished.get(), release);
@@ -131,7 +128,7 @@ public final class FlushQueue implements AutoCloseable {
   /** Count the ranges that wait. */
   public int pending() {
     int sum = 0;
-    for (FlushRing ring : rings) {
+    for (FlushRing ring : rings.all()) {
       ring.lock();
       sum += ring.count();
       ring.unlock();
@@ -142,7 +139,7 @@ public final class FlushQueue implements AutoCloseable {
   /** Count the ranges that were released so far, by whichever thread. */
   public long released() {
     long sum = 0;
-    for (FlushRing ring : rings) {
+    for (FlushRing ring : rings.all()) {
       ring.lock();
       sum += ring.released();
       ring.unlock();

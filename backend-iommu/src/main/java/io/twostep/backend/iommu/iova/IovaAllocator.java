@@ -32,8 +32,8 @@ public final class IovaAllocator {
   /**
    * Create an allocator whose whole aperture is free.
    *
-   * @param stripes how many threads it should serve without waiting, rounded up to a power of two; twice the number of
-   *     processors is good
+   * @param stripes how many threads it should serve without waiting, rounded up to a power of two; four times the number
+   *     of processors is good
    */
   public IovaAllocator(IovaSpace space, int stripes) {
     this.space = space;
@@ -43,7 +43,7 @@ public final class IovaAllocator {
     FreeTree free = new FreeTree(endGranule);
     free.free(space.firstGranule(), endGranule);
     tree = new SharedFreeTree(free);
-    cache = new RangeCache(tree, endGranule, Stripes.count(space.name(), stripes));
+    cache = new RangeCache(tree, endGranule, space.name(), stripes);
     kept = new KeptRanges(tree);
     live = new LiveRanges();
     reserved = new ReservedRanges();

@@ -11,25 +11,22 @@ final class RangeCache {
 
   private final SharedFreeTree tree;
   private final long largest;
-  private final CacheStripe[] parts;
   private final MagazineDepot[] depots = new MagazineDepot[RangeSize.CACHED_CLASSES];
+  private final Stripes<CacheStripe> stripes;
 
-  /** Create an empty cache of ranges of a space of so many granules, with a power of two of stripes. */
-  RangeCache(SharedFreeTree tree, long granules, int stripeCount) {
+  /** Create an empty cache of ranges of a space of so many granules; {@code name} names it in errors, {@code threads} are served without waiting. */
+  RangeCache(SharedFreeTree tree, long granules, String name, int threads) {
     this.tree = tree;
-    largest = granules / LARGE_SHARE / stripeCount;
     for (int sizeClass = 0; sizeClass < depots.length; sizeClass++) {
       depots[sizeClass] = new MagazineDepot(tree, RangeSize.ofClass(sizeClass));
     }
-    parts = new CacheStripe[stripeCount];
-    for (int index = 0; index < stripeCount; index++) {
-      parts[index] = new CacheStripe(tree, depots);
-    }
+    stripes = Stripes.of(name, threads, CacheStripe[]::new, index -> new CacheStripe(tree, depots));
+    largest = granules / LARGE_SHARE / stripes.all().length;
   }
 
   /** Take a range of a cached class that starts at or below {@code highestStart} if the thread's stripe has it on top. */
   long tryTake(int sizeClass, long highestStart) {
-    CacheStripe stripe = Stripes.lock(parts);
+    CacheStripe stripe = stripes.lock();
     long start = stripe.tryTake(sizeClass, highestStart);
     stripe.unlock();
     return start;
@@ -37,7 +34,7 @@ final class RangeCache {
 
   /** Take a range of a cached class that starts at or below {@code highestStart}, wherever one is. */
   long take(int sizeClass, long highestStart) {
-    CacheStripe stripe = Stripes.lock(parts);
+    CacheStripe stripe = stripes.lock();
     try {
       return stripe.take(sizeClass, highestStart);
     } finally {
@@ -47,7 +44,7 @@ final class RangeCache {
 
   /** Keep a range of a cached class that came back. */
   void give(int sizeClass, long start) {
-    CacheStripe stripe = Stripes.lock(parts);
+    CacheStripe stripe = stripes.lock();
     try {
       stripe.give(sizeClass, start);
     } finally {
@@ -57,7 +54,7 @@ final class RangeCache {
 
   /** Take a range of a rounded size that has no class, 2^alignOrder aligned, that starts at or below {@code highestStart}. */
   long takeLarge(long size, int alignOrder, long highestStart) {
-    CacheStripe stripe = Stripes.lock(parts);
+    CacheStripe stripe = stripes.lock();
     try {
       return stripe.takeLarge(size, alignOrder, highestStart);
     } finally {
@@ -71,7 +68,7 @@ final class RangeCache {
       tree.free(start, size);
       return;
     }
-    CacheStripe stripe = Stripes.lock(parts);
+    CacheStripe stripe = stripes.lock();
     try {
       stripe.giveLarge(size, start);
     } finally {
@@ -84,7 +81,7 @@ final class RangeCache {
     for (MagazineDepot depot : depots) {
       depot.beginDrain();
     }
-    for (CacheStripe part : parts) {
+    for (CacheStripe part : stripes.all()) {
       part.lock();
       try {
         part.drain();
@@ -100,7 +97,7 @@ final class RangeCache {
   /** Count what was allocated since the beginning. */
   long allocations() {
     long sum = 0;
-    for (CacheStripe part : parts) {
+    for (CacheStripe part : stripes.all()) {
       part.lock();
       sum += part.allocations();
       part.unlock();
@@ -111,7 +108,7 @@ final class RangeCache {
   /** Count the large ranges that are cached. */
   long cachedLargeRanges() {
     long sum = 0;
-    for (CacheStripe part : parts) {
+    for (CacheStripe part : stripes.all()) {
       sum += cachedLarge(part) == 0 ? 0 : 1;
     }
     return sum;
@@ -120,7 +117,7 @@ final class RangeCache {
   /** Count the granules of the large ranges that are cached. */
   long cachedLargeGranules() {
     long sum = 0;
-    for (CacheStripe part : parts) {
+    for (CacheStripe part : stripes.all()) {
       sum += cachedLarge(part);
     }
     return sum;
@@ -136,7 +133,7 @@ final class RangeCache {
   /** Count the ranges of one class that are cached. */
   long cachedRanges(int sizeClass) {
     long sum = depots[sizeClass].cachedRanges();
-    for (CacheStripe part : parts) {
+    for (CacheStripe part : stripes.all()) {
       part.lock();
       sum += part.cachedRanges(sizeClass);
       part.unlock();

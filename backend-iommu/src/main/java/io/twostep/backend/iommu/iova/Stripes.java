@@ -1,41 +1,58 @@
 package io.twostep.backend.iommu.iova;
 
+import io.twostep.dma.spi.ThreadPlaces;
+import java.util.function.IntFunction;
+
 /**
- * Spread threads over the parts of a striped structure by their identity, which is a running number: threads that were
- * started together go to different parts. Every part is its own lock.
+ * The parts of a striped structure, each its own lock; threads have one each as far as there are so many.
  *
  * <p>A part that is busy is passed over: which part serves a call must never matter for its result.
  */
-final class Stripes {
+final class Stripes<T extends SpinLock> {
   private static final int ROUNDS = 8;
   private static final int MOST = 1 << 16;
 
-  private Stripes() {}
+  private final T[] parts;
+  private final ThreadPlaces places;
 
-  /** Compute how many parts serve a number of threads without waiting. */
-  static int count(String name, int threads) {
+  private Stripes(T[] parts) {
+    this.parts = parts;
+    places = new ThreadPlaces(parts.length);
+  }
+
+  /** Make as many parts as serve a number of threads without waiting. */
+  static <T extends SpinLock> Stripes<T> of(String name, int threads, IntFunction<T[]> array, IntFunction<T> part) {
     if (threads < 1 || threads > MOST) {
       throw new IllegalArgumentException(name + ": stripes must be from 1 to " + MOST + ", not " + threads);
     }
-    return 1 << RangeSize.order(threads);
+    T[] parts = array.apply(1 << RangeSize.order(threads));
+    for (int index = 0; index < parts.length; index++) {
+      parts[index] = part.apply(index);
+    }
+    return new Stripes<>(parts);
   }
 
-  /** Lock one of the parts, a power of two of them, for the calling thread, which unlocks it. */
-  static <T extends SpinLock> T lock(T[] parts) {
-    int home = (int) Thread.currentThread().threadId() & (parts.length - 1);
-    T part = parts[home];
-    return part.tryLock() ? part : lockAnother(parts, home);
+  /** Return all parts. */
+  T[] all() {
+    return parts;
   }
 
-  private static <T extends SpinLock> T lockAnother(T[] parts, int home) {
+  /** Lock one of the parts for the calling thread, which unlocks it. */
+  T lock() {
+    int own = places.ofThread();
+    T part = parts[own];
+    return part.tryLock() ? part : lockAnother(own);
+  }
+
+  private T lockAnother(int own) {
     for (int offset = 1; offset < ROUNDS * parts.length; offset++) {
-      T part = parts[(home + offset) & (parts.length - 1)];
+      T part = parts[(own + offset) & (parts.length - 1)];
       if (part.tryLock()) {
         return part;
       }
       Thread.onSpinWait();
     }
-    parts[home].lock();
-    return parts[home];
+    parts[own].lock();
+    return parts[own];
   }
 }

@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.twostep.tck.Allocation;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicIntegerArray;
 import java.util.random.RandomGenerator;
@@ -154,6 +156,22 @@ class AllocatorSharingTest {
     if (start == FreeTree.NONE || !owners.compareAndSet((int) start, 0, owner)) {
       throw new AssertionError("thread %d got granule %d, which is none or another's".formatted(owner, start));
     }
+  }
+
+  /** Ranges side by side have their table words in one cache line, and two threads would hand it to and fro with each mapping. */
+  @Test
+  void threadsWhoseNumbersAreAlikeGetAddressesApart() throws InterruptedException {
+    IovaAllocator allocator = new IovaAllocator(new IovaSpace("apart", 1L << SHIFT, 0, (1L << 32) - 1), 4);
+    Set<Long> leaves = ConcurrentHashMap.newKeySet();
+    for (int t = 0; t < 4; t++) {
+      Thread thread;
+      do {
+        thread = new Thread(() -> leaves.add(allocator.allocate(1, -1L) >>> SHIFT + Leaf.ORDER));
+      } while (thread.threadId() % 64 != 0);
+      thread.start();
+      thread.join();
+    }
+    assertThat(leaves).hasSize(4);
   }
 
   @Test

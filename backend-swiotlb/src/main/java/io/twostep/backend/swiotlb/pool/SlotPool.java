@@ -2,6 +2,7 @@ package io.twostep.backend.swiotlb.pool;
 
 import io.twostep.dma.MemoryBlock;
 import io.twostep.dma.spi.Closing;
+import io.twostep.dma.spi.ThreadPlaces;
 import java.lang.foreign.MemorySegment;
 import java.util.Objects;
 import java.util.concurrent.atomic.AtomicReferenceArray;
@@ -37,6 +38,7 @@ public final class SlotPool implements AutoCloseable {
   private final AreaSource source;
   private final long areaBytes;
   private final int stripeMask;
+  private final ThreadPlaces stripes;
   private final AtomicReferenceArray<@Nullable SlotArea> areas;
   private final Object growing = new Object();
 
@@ -57,6 +59,7 @@ public final class SlotPool implements AutoCloseable {
     this.source = source;
     this.areaBytes = areaBytes;
     this.stripeMask = stripes - 1;
+    this.stripes = new ThreadPlaces(stripes);
     this.areas = new AtomicReferenceArray<>(mostAreas);
   }
 
@@ -77,8 +80,7 @@ public final class SlotPool implements AutoCloseable {
     if (length > areaBytes - rules.lead(low) || rules.residue(low) + (rules.bytes(length, low) >>> SlotRules.SLOT_SHIFT) > areaBytes >>> SlotRules.SLOT_SHIFT) {
       return TOO_LARGE;
     }
-    // Threads that work together were mostly started in a row, so that the numbers themselves keep them apart; no mixing of them does.
-    int home = (int) Thread.currentThread().threadId() & stripeMask;
+    int home = stripes.ofThread();
     int slot = tryAllocate(home, rules, length, low);
     if (slot >= 0) {
       return position(home, slot) + rules.lead(low);

@@ -164,6 +164,23 @@ class SlotPoolTest {
     wide.close();
   }
 
+  /** Two that shared an area would hand its slots, and what is copied into them, from one processor's cache to the other's. */
+  @Test
+  void threadsWhoseNumbersAreAlikeHaveAreasOfTheirOwn() throws InterruptedException {
+    SlotPool wide = new SlotPool(blocks, AREA, 4, 4);
+    Set<Long> areas = ConcurrentHashMap.newKeySet();
+    for (int t = 0; t < 4; t++) {
+      Thread thread;
+      do {
+        thread = new Thread(() -> areas.add(wide.allocate(ANYWHERE, 1, 0) >>> 40));
+      } while (thread.threadId() % 64 != 0);
+      thread.start();
+      thread.join();
+    }
+    assertThat(areas).hasSize(4);
+    wide.close();
+  }
+
   @Test
   void anAreaThatAnotherThreadIsInIsPassedOver() {
     SlotArea area = new SlotArea(Objects.requireNonNull(blocks.allocate(AREA)), AREA);
