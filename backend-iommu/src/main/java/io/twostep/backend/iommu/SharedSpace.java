@@ -12,7 +12,7 @@ import org.slf4j.LoggerFactory;
 
 /** What all devices of one address space share, its I/O addresses first of all; lives as long as one of them is attached. */
 abstract sealed class SharedSpace permits TableSpace, HostSpace {
-  /** More than threads work at once: those that took addresses and live on, as one that set up a driver does, keep a stripe from others for a while. */
+  /** More stripes than threads that work at once: those that took addresses and live on, as one that set up a driver does, keep a stripe from others for a while. */
   private static final int LEAST_STRIPES = 16;
 
   private static final Logger LOG = LoggerFactory.getLogger(SharedSpace.class);

@@ -95,7 +95,10 @@ public final class ThreadPlaces {
     OWNER.setOpaque(shared, at, calls);
     if ((calls & (PATIENCE - 1)) == 0) {
       long time = calls / PATIENCE - 1;
-      int place = PADDING + (int) ((home + time / 2 % Math.min(count, MOST_LOOKS)) % count);
+      long turn = time / 2;
+      // Mostly the place where the number leads: that one is found at the first look.
+      long ahead = turn % 4 == 3 ? turn / 4 % Math.min(count, MOST_LOOKS) : 0;
+      int place = PADDING + (int) ((home + ahead) % count);
       long owner = (long) OWNER.getOpaque(owners, place);
       if (time % 2 == 0) {
         OWNER.compareAndSet(owners, place, owner, owner | ASKED);

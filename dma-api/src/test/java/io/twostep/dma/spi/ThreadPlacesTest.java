@@ -107,6 +107,21 @@ class ThreadPlacesTest {
     assertThat(LongStream.range(0, 16).map(i -> places.of(1024 + 16 * i))).doesNotHaveDuplicates();
   }
 
+  /** Who is not where its number leads looks further with every call. */
+  @Test
+  void threadsThatComeWhenOthersHaveEndedMostlyHaveThePlaceThatTheirNumberLeadsTo() {
+    ThreadPlaces places = withOwners(LongStream.range(16, 32).toArray());
+    int there = 0;
+    for (long thread = 1; thread <= 100; thread++) {
+      long number = 1024 + 16 * thread + 3;
+      for (int call = 0; call < LONG; call++) {
+        places.of(number);
+      }
+      there += places.of(number) == 3 ? 1 : 0;
+    }
+    assertThat(there).isGreaterThan(60);
+  }
+
   @Test
   void threadThatComesBackWhileItIsAskedKeepsItsPlace() {
     ThreadPlaces places = withOwners(8, 12, 16, 20);
